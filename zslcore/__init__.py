@@ -1,0 +1,1 @@
+"""zslcore: rebalanced mean squared error (ReMSE) for zero-shot learning, and the study that tests it."""

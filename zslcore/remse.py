@@ -1,0 +1,224 @@
+"""ReMSE, the rebalanced mean squared error (Ye et al., "Rebalanced Zero-shot Learning", IEEE TIP 2023).
+
+A regression loss over attributes whose errors are imbalanced between classes and between attributes. It
+measures the mean error ``m[c, a]`` of every class and attribute, and weights each cell by how far its error
+lies above the smallest one::
+
+    W[c, a] = (1 + ln(m[c, a] / min over classes    m[., a])) ** p     balances classes within an attribute
+            * (1 + ln(m[c, a] / min over attributes m[c, .])) ** p2    balances attributes within a class
+
+    loss = mean over images and attributes of  W[label, a] * error
+
+No gradient flows through a weight. ``p = p2 = 0`` is the plain loss. The functions are pure; the module
+:class:`ReMSE` only keeps the error matrix from batch to batch, as buffers, so that it is saved and resumed.
+"""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from zslcore.errors import InputError
+from zslcore.losses import ERROR_KINDS, elementwise_error
+
+MEMORIES = ("batch", "running", "ema")
+REFERENCES = ("min", "mean", "median")
+
+
+def class_error(
+    prediction: Float[Tensor, "B A"],
+    target: Float[Tensor, "B A"],
+    labels: Int[Tensor, " B"],
+    num_classes: int,
+    *,
+    kind: str = "mse",
+    normalize: bool = True,
+) -> Float[Tensor, "C A"]:
+    """Mean error of each class and attribute over the images of a batch; zeros for absent classes.
+
+    ``labels`` are class indices in [0, num_classes). ``kind`` and ``normalize`` as in
+    :func:`zslcore.losses.elementwise_error`. Raises InputError for a label out of range.
+
+    >>> prediction, target = torch.tensor([[1.0], [3.0]]), torch.zeros(2, 1)
+    >>> class_error(prediction, target, torch.tensor([1, 1]), num_classes=2, normalize=False)
+    tensor([[0.],
+            [5.]])
+    """
+    error = elementwise_error(prediction, target, kind=kind, normalize=normalize)
+    return _mean_by_class(error, labels, num_classes)[0]
+
+
+def remse_weights(
+    error: Float[Tensor, "C A"], *, p: float, p2: float, reference: str | float = "min"
+) -> Float[Tensor, "C A"]:
+    """Weight of every (class, attribute) cell, all at least 1; cells without error (absent classes) weigh 1.
+
+    ``error`` holds mean errors >= 0. ``p`` >= 0 balances classes within an attribute, ``p2`` >= 0 attributes
+    within a class. ``reference`` replaces the minimum, which is the noisiest of order statistics, by the
+    ``"mean"``, the ``"median"`` or a quantile in (0, 1); cells below the reference then weigh 1. The weights
+    do not change when all errors are multiplied by a constant.
+
+    >>> remse_weights(torch.tensor([[1.0, 1.0], [torch.e, 1.0], [0.0, 0.0]]), p=1, p2=0)
+    tensor([[1., 1.],
+            [2., 1.],
+            [1., 1.]])
+    """
+    _check_exponents(p, p2)
+    _check_reference(reference)
+    valid = error > 0
+    # logarithms rather than ratios: a ratio of errors may overflow float32, their logarithms cannot
+    log_error = torch.where(valid, error, 1.0).log()
+    weights = torch.ones_like(error)
+    for exponent, dim in ((p, 0), (p2, 1)):
+        if exponent:
+            log_reference = _log_reference(error, log_error, valid, reference, dim)
+            weights = weights * (1 + (log_error - log_reference).clamp(min=0)) ** exponent
+    return torch.where(valid, weights, 1.0)
+
+
+def _log_reference(
+    error: Tensor, log_error: Tensor, valid: Tensor, reference: str | float, dim: int
+) -> Tensor:
+    """Logarithm of the reference error along ``dim``, over the valid cells; finite where there are none."""
+    if reference == "min":
+        smallest = torch.where(valid, log_error, torch.inf).amin(dim, keepdim=True)
+        return torch.where(smallest.isinf(), 0.0, smallest)
+    if reference == "mean":
+        mean = torch.where(valid, error, 0.0).sum(dim, keepdim=True) / valid.sum(dim, keepdim=True).clamp(
+            min=1
+        )
+        return torch.where(mean > 0, mean, 1.0).log()
+    quantile = 0.5 if reference == "median" else float(reference)
+    masked = torch.where(valid, log_error, torch.nan)
+    return masked.nanquantile(quantile, dim=dim, keepdim=True).nan_to_num(0.0)
+
+
+def _mean_by_class(error: Tensor, labels: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
+    """Mean error per class, shape (C, A), and which classes are present, shape (C,)."""
+    if labels.device.type == "cpu" and labels.numel() and not 0 <= labels.min() <= labels.max() < num_classes:
+        raise InputError(
+            f"labels must lie in 0..{num_classes - 1} (num_classes={num_classes}), "
+            f"got {labels.min().item()}..{labels.max().item()}"
+        )
+    count = torch.zeros(num_classes, dtype=error.dtype, device=error.device)
+    count = count.index_add(0, labels, torch.ones_like(labels, dtype=error.dtype))
+    total = torch.zeros(num_classes, error.shape[1], dtype=error.dtype, device=error.device)
+    total = total.index_add(0, labels, error)
+    return total / count.clamp(min=1)[:, None], count > 0
+
+
+def _check_exponents(p: float, p2: float) -> None:
+    for name, value in (("p", p), ("p2", p2)):
+        if not 0 <= value < float("inf"):
+            raise InputError(f"{name} must be a finite number >= 0, got {value!r}")
+
+
+def _check_reference(reference: str | float) -> None:
+    if isinstance(reference, str):
+        if reference not in REFERENCES:
+            raise InputError(
+                f"reference must be one of {', '.join(REFERENCES)} or a quantile in (0, 1), got {reference!r}"
+            )
+    elif not 0 < reference < 1:
+        raise InputError(f"reference given as a quantile must lie in (0, 1), got {reference!r}")
+
+
+class ReMSE(nn.Module):
+    """Rebalanced regression loss with the error matrix it rebalances by.
+
+    Args:
+        num_classes: C, the classes that labels index (the seen classes suffice).
+        num_attributes: A, the regression outputs.
+        p: exponent that balances classes within an attribute, >= 0.
+        p2: exponent that balances attributes within a class, >= 0. ``p = p2 = 0`` is the plain loss.
+        kind: ``"mse"``, ``"mae"`` or ``"charbonnier"`` (see :func:`zslcore.losses.elementwise_error`).
+        normalize: L2-normalise prediction and target per image first.
+        memory: ``"batch"`` errors of this batch alone; ``"running"`` cells of absent classes keep their last
+            value (the release's cross-batch); ``"ema"`` exponential moving average of each class's errors.
+        reference: ``"min"`` (the paper), ``"mean"``, ``"median"`` or a quantile in (0, 1).
+        unit_mean: divide the weights by their mean over the cells of the batch, so that only their
+            differences act and not the larger effective lambda that weights above 1 bring.
+        decay: share of the old value in ``memory="ema"``, in [0, 1).
+
+    ``forward(prediction (B, A), target (B, A), labels (B,))`` returns a scalar. Afterwards ``weights`` (C, A)
+    and ``amplification`` (scalar: weighted over plain loss, what the weights do to lambda) describe the step.
+
+    >>> _ = torch.manual_seed(0)
+    >>> remse = ReMSE(num_classes=4, num_attributes=6, p=0.1, p2=0.75)
+    >>> prediction, target = torch.rand(8, 6, requires_grad=True), torch.rand(8, 6)
+    >>> loss = remse(prediction, target, torch.arange(8) % 4)
+    >>> loss.backward()
+    >>> loss.shape, bool((remse.weights >= 1).all())
+    (torch.Size([]), True)
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        num_attributes: int,
+        *,
+        p: float,
+        p2: float,
+        kind: str = "mse",
+        normalize: bool = True,
+        memory: str = "batch",
+        reference: str | float = "min",
+        unit_mean: bool = False,
+        decay: float = 0.9,
+    ) -> None:
+        super().__init__()
+        for name, value in (("num_classes", num_classes), ("num_attributes", num_attributes)):
+            if value < 1:
+                raise InputError(f"{name} must be at least 1, got {value}")
+        for name, value, allowed in (("kind", kind, ERROR_KINDS), ("memory", memory, MEMORIES)):
+            if value not in allowed:
+                raise InputError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
+        if not 0 <= decay < 1:
+            raise InputError(f"decay must lie in [0, 1), got {decay!r}")
+        _check_exponents(p, p2)
+        _check_reference(reference)
+        self.num_classes, self.num_attributes = num_classes, num_attributes
+        self.p, self.p2, self.kind, self.normalize = p, p2, kind, normalize
+        self.memory, self.reference, self.unit_mean, self.decay = memory, reference, unit_mean, decay
+        self.register_buffer("error", torch.zeros(num_classes, num_attributes))
+        self.register_buffer("weights", torch.ones(num_classes, num_attributes))
+        self.register_buffer("amplification", torch.ones(()))
+
+    def forward(
+        self, prediction: Float[Tensor, "B A"], target: Float[Tensor, "B A"], labels: Int[Tensor, " B"]
+    ) -> Float[Tensor, ""]:
+        """Weighted loss of a batch, with one update of the error matrix in training mode."""
+        self._check_shapes(prediction, labels)
+        error = elementwise_error(prediction, target, kind=self.kind, normalize=self.normalize)
+        with torch.no_grad():
+            matrix = self._remembered(*_mean_by_class(error.detach(), labels, self.num_classes))
+            weights = remse_weights(matrix, p=self.p, p2=self.p2, reference=self.reference)
+            if self.unit_mean:
+                weights = weights / weights[labels].mean()
+        loss = (weights[labels] * error).mean()
+        if self.training:
+            plain = error.detach().mean()
+            self.error, self.weights = matrix, weights
+            self.amplification = torch.where(plain > 0, loss.detach() / plain, 1.0)
+        return loss
+
+    def _remembered(self, current: Tensor, present: Tensor) -> Tensor:
+        """The error matrix after a batch: (C, A), under the rule that ``memory`` names."""
+        if self.memory == "batch":
+            return current
+        old = self.error.to(current.dtype)
+        if self.memory == "ema":  # a cell seen for the first time starts at its first value, not at zero
+            current = torch.where(old > 0, self.decay * old + (1 - self.decay) * current, current)
+        return torch.where(present[:, None], current, old)
+
+    def _check_shapes(self, prediction: Tensor, labels: Tensor) -> None:
+        if prediction.ndim != 2 or prediction.shape[1] != self.num_attributes:
+            raise InputError(
+                f"prediction must have shape (images, {self.num_attributes}), got {tuple(prediction.shape)}"
+            )
+        if labels.shape != prediction.shape[:1]:
+            raise InputError(f"labels must have shape ({len(prediction)},), got {tuple(labels.shape)}")
+
+    def extra_repr(self) -> str:
+        """Settings shown by ``print(module)``."""
+        names = ("num_classes", "num_attributes", "p", "p2", "kind", "memory", "reference", "unit_mean")
+        return ", ".join(f"{name}={getattr(self, name)!r}" for name in names)

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -30,3 +31,11 @@ def real_data():
     if not (root / "xlsa17").is_dir():
         pytest.skip("needs ZSLCORE_DATA with xlsa17/")
     return root
+
+
+@pytest.fixture
+def unchecked():
+    """Switch the shape checks of the tests off, to meet the errors that a user meets."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)

@@ -1,0 +1,121 @@
+"""Accuracies against scikit-learn, the exact curve against a brute-force sweep over gamma."""
+
+import time
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import balanced_accuracy_score
+
+from zslcore import InputError
+from zslcore.metrics import harmonic_mean, per_class_accuracy, seen_unseen_curve
+
+
+def problem(seed, num_seen=4, num_unseen=3, images=30, ties=False):
+    """Random scores with signal; multiples of 1/8 (exact in binary) make ties."""
+    rng = np.random.default_rng(seed)
+    classes = num_seen + num_unseen
+    labels_seen, labels_unseen = rng.integers(0, num_seen, images), rng.integers(num_seen, classes, images)
+    scores = []
+    for labels in (labels_seen, labels_unseen):
+        score = rng.normal(size=(images, classes)) + 1.5 * np.eye(classes)[labels]
+        score[:, :num_seen] += 0.8  # the bias towards seen classes that calibration is for
+        scores.append((8 * score).round() / 8 if ties else score)
+    return scores[0], labels_seen, scores[1], labels_unseen
+
+
+def accuracies(gamma, score_seen, labels_seen, score_unseen, labels_unseen, num_seen):
+    """S and U of calibrated stacking at one gamma, by argmax."""
+    shift = np.where(np.arange(score_seen.shape[1]) < num_seen, gamma, 0.0)
+    return [
+        balanced_accuracy_score(labels, (score - shift).argmax(1))
+        for score, labels in ((score_seen, labels_seen), (score_unseen, labels_unseen))
+    ]
+
+
+@pytest.mark.filterwarnings("ignore:y_pred contains classes", "ignore:A single label was found")
+@settings(deadline=None, max_examples=50, derandomize=True)
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=40))
+def test_per_class_accuracy_equals_scikit_learn(pairs):
+    predicted, labels = np.array(pairs).T
+    expected = balanced_accuracy_score(labels, predicted)
+    assert per_class_accuracy(predicted, labels) == pytest.approx(expected)
+
+
+@pytest.mark.filterwarnings("ignore:y_pred contains classes")
+@pytest.mark.parametrize("ties", [False, True])
+@pytest.mark.parametrize("seed", range(5))
+def test_curve_equals_argmax_at_every_step(seed, ties):
+    data = problem(seed, ties=ties)
+    curve = seen_unseen_curve(*data, num_seen=4)
+    for index, gamma in enumerate(curve.gamma):
+        expected = accuracies(gamma, *data, 4)
+        np.testing.assert_allclose([curve.seen[index], curve.unseen[index]], expected, atol=1e-12)
+        np.testing.assert_allclose(curve.at(gamma)[:2], expected, atol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore:y_pred contains classes")
+def test_best_and_area_agree_with_a_fine_sweep():
+    data = problem(3)
+    curve = seen_unseen_curve(*data, num_seen=4)
+    sweep = np.array([accuracies(gamma, *data, 4) for gamma in np.arange(-6, 8, 0.01)])
+    harmonic = harmonic_mean(sweep[:, 0], sweep[:, 1])
+    assert curve.best()[2] >= harmonic.max() - 1e-12
+    assert curve.best()[2] == pytest.approx(harmonic.max(), abs=0.01)
+    assert curve.ausuc == pytest.approx(np.trapezoid(sweep[:, 0], sweep[:, 1]), abs=0.01)
+
+
+def test_curve_is_monotone_and_bounded():
+    curve = seen_unseen_curve(*problem(7), num_seen=4)
+    assert (np.diff(curve.seen) <= 0).all()
+    assert (np.diff(curve.unseen) >= 0).all()
+    assert curve.unseen[0] == curve.seen[-1] == 0
+    assert 0 <= curve.ausuc <= curve.seen.max() * curve.unseen.max() <= 1
+
+
+def test_curve_ignores_a_shift_and_scales_gamma_with_the_scores():
+    data = problem(5)
+    curve = seen_unseen_curve(*data, num_seen=4)
+    moved = seen_unseen_curve(3 * data[0] + 1, data[1], 3 * data[2] + 1, data[3], num_seen=4)
+    np.testing.assert_allclose(moved.seen, curve.seen)
+    np.testing.assert_allclose(moved.threshold, 3 * curve.threshold)
+    assert moved.ausuc == pytest.approx(curve.ausuc)
+
+
+def test_tensors_and_arrays_agree():
+    data = problem(2)
+    ours = seen_unseen_curve(*(torch.from_numpy(part) for part in data), num_seen=4)
+    assert ours.ausuc == seen_unseen_curve(*data, num_seen=4).ausuc
+
+
+def test_curve_is_fast_at_the_size_of_cub():
+    rng = np.random.default_rng(0)
+    data = (rng.normal(size=(1764, 200)), rng.integers(0, 150, 1764))
+    data += (rng.normal(size=(2967, 200)), rng.integers(150, 200, 2967))
+    seen_unseen_curve(*data, num_seen=150)
+    start = time.perf_counter()
+    seen_unseen_curve(*data, num_seen=150)
+    assert time.perf_counter() - start < 0.2  # about 0.01 s; a sweep in steps of 0.01 takes minutes
+
+
+def test_harmonic_mean_against_scipy():
+    from scipy.stats import hmean
+
+    assert harmonic_mean(0.3, 0.6) == pytest.approx(hmean([0.3, 0.6]))
+    np.testing.assert_array_equal(harmonic_mean(np.array([0.0, 0.5]), np.array([0.0, 0.5])), [0, 0.5])
+
+
+def test_bad_input_is_one_sentence(unchecked):
+    score, labels = np.zeros((2, 3)), np.array([0, 1])
+    with pytest.raises(InputError, match=r"num_seen must lie in 1..2 \(score_seen has C=3\), got 3"):
+        seen_unseen_curve(score, labels, score, labels, num_seen=3)
+    with pytest.raises(InputError, match="score_unseen must be finite"):
+        seen_unseen_curve(score, labels, score * np.nan, labels, num_seen=2)
+    with pytest.raises(InputError, match="score_seen must hold one row per label"):
+        seen_unseen_curve(score[:0], labels[:0], score, labels, num_seen=2)
+    with pytest.raises(InputError, match="at least one image"):
+        per_class_accuracy(labels[:0], labels[:0])
+    with pytest.raises(InputError, match=r"one shape, got \(2,\) and \(1,\)"):
+        per_class_accuracy(labels, labels[:1])

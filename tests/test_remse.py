@@ -1,0 +1,201 @@
+"""ReMSE against brute force, finite differences and its laws."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from zslcore import InputError, ReMSE, class_error, remse_weights
+from zslcore.losses import mse_loss
+
+settings.register_profile("zslcore", deadline=None, max_examples=50, derandomize=True)
+settings.load_profile("zslcore")
+
+positive = arrays(np.float64, (4, 5), elements=st.floats(1e-6, 1e3))
+exponent = st.floats(0, 3)
+
+
+def brute_force_weights(error, p, p2):
+    """The definition, cell by cell."""
+    weights = np.ones_like(error)
+    for c, a in np.argwhere(error > 0):
+        over_classes = min(value for value in error[:, a] if value > 0)
+        over_attributes = min(value for value in error[c] if value > 0)
+        weights[c, a] = (1 + math.log(error[c, a] / over_classes)) ** p
+        weights[c, a] *= (1 + math.log(error[c, a] / over_attributes)) ** p2
+    return weights
+
+
+def batch(num_images=12, num_classes=5, num_attributes=7, dtype=torch.float64):
+    prediction = torch.randn(num_images, num_attributes, dtype=dtype, requires_grad=True)
+    attributes = torch.rand(num_classes, num_attributes, dtype=dtype)
+    labels = torch.randint(num_classes - 1, (num_images,))  # the last class is always absent
+    return prediction, attributes[labels], labels
+
+
+@given(positive, exponent, exponent, st.sets(st.integers(0, 3), max_size=3))
+def test_weights_equal_their_definition(error, p, p2, absent):
+    error[list(absent)] = 0
+    ours = remse_weights(torch.from_numpy(error), p=p, p2=p2)
+    np.testing.assert_allclose(ours, brute_force_weights(error, p, p2), rtol=1e-10)
+
+
+@given(positive, exponent, exponent, st.floats(1e-3, 1e3))
+def test_weights_ignore_the_scale_of_errors_and_are_at_least_one(error, p, p2, factor):
+    error = torch.from_numpy(error)
+    weights = remse_weights(error, p=p, p2=p2)
+    torch.testing.assert_close(remse_weights(error * factor, p=p, p2=p2), weights)
+    assert bool((weights >= 1).all())
+
+
+@given(positive, st.permutations(range(4)), st.permutations(range(5)))
+def test_weights_follow_permutations(error, classes, attributes):
+    error = torch.from_numpy(error)
+    permuted = remse_weights(error[classes][:, attributes], p=0.7, p2=0.4)
+    torch.testing.assert_close(permuted, remse_weights(error, p=0.7, p2=0.4)[classes][:, attributes])
+
+
+@pytest.mark.parametrize("reference", ["min", "mean", "median", 0.25])
+def test_references(reference):
+    error = torch.rand(6, 8, dtype=torch.float64) + 0.01
+    error[2] = 0
+    weights = remse_weights(error, p=1, p2=0, reference=reference)
+    valid = error[[0, 1, 3, 4, 5]].numpy()
+    if reference in ("min", "mean"):
+        bound = getattr(valid, reference)(0)
+    else:  # quantiles of the logarithm, since weights are made of logarithms
+        bound = np.exp(np.quantile(np.log(valid), 0.5 if reference == "median" else reference, axis=0))
+    expected = 1 + np.maximum(np.log(valid / bound), 0)
+    np.testing.assert_allclose(weights[[0, 1, 3, 4, 5]], expected)
+    assert bool((weights[2] == 1).all())
+
+
+@pytest.mark.parametrize("memory", ["batch", "running", "ema"])
+@pytest.mark.parametrize("reference", ["min", "mean", "median", 0.1])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (4, 1, 3), (4, 3, 1), (6, 3, 4)])
+def test_degenerate_batches_stay_finite(shape, reference, memory):
+    images, classes, attributes = shape
+    remse = ReMSE(classes, attributes, p=1, p2=1, memory=memory, reference=reference)
+    target = torch.rand(images, attributes)
+    labels = torch.zeros(images, dtype=torch.long)
+    for prediction in (target.clone(), torch.zeros_like(target), torch.full_like(target, 1e-30)):
+        prediction.requires_grad_()
+        loss = remse(prediction, target, labels)
+        loss.backward()
+        assert loss.isfinite()
+        assert bool(prediction.grad.isfinite().all())
+        assert bool(remse.weights.isfinite().all())
+
+
+def test_huge_ratio_of_errors_does_not_overflow():
+    weights = remse_weights(torch.tensor([[1e-40, 1e38], [1.0, 1.0]]), p=1, p2=1)  # ratio beyond float32
+    assert bool(weights.isfinite().all())
+
+
+def test_class_error_is_a_mean_per_class():
+    prediction, target, labels = batch()
+    ours = class_error(prediction, target, labels, 5, normalize=False)
+    for c in range(5):
+        rows = (prediction - target)[labels == c].square()
+        expected = rows.mean(0) if len(rows) else torch.zeros(7, dtype=torch.float64)
+        torch.testing.assert_close(ours[c], expected)
+
+
+def test_zero_exponents_are_plain_mse():
+    prediction, target, labels = batch()
+    loss = ReMSE(5, 7, p=0, p2=0)(prediction, target, labels)
+    torch.testing.assert_close(loss, mse_loss(prediction, target))
+    remse = ReMSE(5, 7, p=1, p2=1)
+    assert remse(prediction, target, labels) > loss
+    assert remse.amplification > 1
+
+
+def test_gradient_is_that_of_fixed_weights():
+    prediction, target, labels = batch()
+    remse = ReMSE(5, 7, p=0.5, p2=0.75, normalize=False)
+    (gradient,) = torch.autograd.grad(remse(prediction, target, labels), prediction)
+    weights = remse.weights[labels]
+    step = 1e-6
+    for image, attribute in [(0, 0), (3, 4), (11, 6)]:
+        shifted = []
+        for sign in (1, -1):
+            moved = prediction.detach().clone()
+            moved[image, attribute] += sign * step
+            shifted.append((weights * (moved - target).square()).mean())
+        assert gradient[image, attribute].item() == pytest.approx(
+            ((shifted[0] - shifted[1]) / (2 * step)).item(), rel=1e-6
+        )
+
+
+def test_unit_mean_keeps_the_mean_weight_of_the_batch_at_one():
+    prediction, target, labels = batch()
+    remse = ReMSE(5, 7, p=1, p2=1, unit_mean=True)
+    remse(prediction, target, labels)
+    assert remse.weights[labels].mean().item() == pytest.approx(1)
+
+
+def test_ema_is_the_textbook_recursion_per_class():
+    remse = ReMSE(3, 2, p=1, p2=0, normalize=False, memory="ema", decay=0.75)
+    expected = np.zeros((3, 2))
+    for labels in ([0, 0, 1], [1, 1, 1], [0, 1, 2]):
+        prediction, labels = torch.randn(3, 2), torch.tensor(labels)
+        remse(prediction, torch.zeros(3, 2), labels)
+        for c in set(labels.tolist()):
+            now = prediction[labels == c].square().mean(0).numpy()
+            expected[c] = now if not expected[c].any() else 0.75 * expected[c] + 0.25 * now
+    np.testing.assert_allclose(remse.error, expected, rtol=1e-6)
+
+
+def test_state_is_saved_and_resumed():
+    first = ReMSE(5, 7, p=1, p2=1, memory="running")
+    first(*batch(dtype=torch.float32))
+    second = ReMSE(5, 7, p=1, p2=1, memory="running")
+    second.load_state_dict(first.state_dict())
+    following = batch(dtype=torch.float32)
+    assert torch.equal(first(*following), second(*following))
+    assert torch.equal(first.error, second.error)
+
+
+def test_evaluation_leaves_the_state_alone():
+    remse = ReMSE(5, 7, p=1, p2=1, memory="running").eval()
+    remse(*batch(dtype=torch.float32))
+    assert not remse.error.any()
+
+
+def test_statistics_are_float32_under_autocast():
+    prediction, target, labels = batch(dtype=torch.float32)
+    expected = ReMSE(5, 7, p=1, p2=1)(prediction.bfloat16(), target, labels)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        remse = ReMSE(5, 7, p=1, p2=1)
+        loss = remse(prediction.bfloat16(), target, labels)
+    assert loss.dtype == remse.error.dtype == torch.float32
+    assert torch.equal(loss, expected)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"p": -1}, r"p must be a finite number >= 0, got -1"),
+        ({"p2": float("nan")}, r"p2 must be a finite number >= 0, got nan"),
+        ({"kind": "l3"}, r"kind must be one of mse, mae, charbonnier, got 'l3'"),
+        ({"memory": "cross"}, r"memory must be one of batch, running, ema, got 'cross'"),
+        ({"reference": "max"}, r"reference must be one of min, mean, median or a quantile in \(0, 1\)"),
+        ({"reference": 1.5}, r"must lie in \(0, 1\), got 1.5"),
+        ({"decay": 1.0}, r"decay must lie in \[0, 1\), got 1.0"),
+        ({"num_classes": 0}, r"num_classes must be at least 1, got 0"),
+    ],
+)
+def test_impossible_settings_are_refused(change, message):
+    with pytest.raises(InputError, match=message):
+        ReMSE(**({"num_classes": 3, "num_attributes": 2, "p": 1, "p2": 1} | change))
+
+
+def test_labels_out_of_range_are_named():
+    with pytest.raises(InputError, match=r"labels must lie in 0..2 \(num_classes=3\), got 0..3"):
+        class_error(torch.rand(2, 2), torch.rand(2, 2), torch.tensor([0, 3]), 3)
+    with pytest.raises(InputError, match=r"prediction must have shape \(images, 2\), got \(2, 3\)"):
+        ReMSE(3, 2, p=1, p2=1)(torch.rand(2, 3), torch.rand(2, 3), torch.tensor([0, 1]))

@@ -1,0 +1,120 @@
+"""Networks that predict attributes from a feature map: ``(B, D, N)`` or ``(B, D, H, W)`` -> ``(B, A)``.
+
+Symbols: ``B`` images, ``D`` channels, ``N`` locations, ``A`` attributes, ``K`` key dimension. The networks
+end at the prediction; scores and losses are in :mod:`zslcore.losses`.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from zslcore.errors import InputError
+
+LEAKY_SLOPE = 0.1  # as in the released code
+
+
+def _as_sequence(feature_map: Tensor, num_channels: int) -> Float[Tensor, "B D N"]:
+    """Flatten the locations of a feature map, after a check of its channels."""
+    if feature_map.ndim not in (3, 4) or feature_map.shape[1] != num_channels:
+        raise InputError(
+            f"feature_map must have shape (images, {num_channels}, locations) or (images, {num_channels}, "
+            f"height, width), got {tuple(feature_map.shape)}"
+        )
+    return feature_map.flatten(2)
+
+
+class BasicNet(nn.Module):
+    """Average pooling and a linear map, or two with LeakyReLU(0.1) between them if ``hidden`` > 0.
+
+    >>> BasicNet(num_channels=16, num_attributes=5)(torch.zeros(2, 16, 7, 7)).shape
+    torch.Size([2, 5])
+    """
+
+    def __init__(self, num_channels: int, num_attributes: int, *, hidden: int = 0) -> None:
+        super().__init__()
+        self.num_channels = num_channels
+        if hidden:
+            layers = [
+                nn.Linear(num_channels, hidden),
+                nn.LeakyReLU(LEAKY_SLOPE),
+                nn.Linear(hidden, num_attributes),
+            ]
+        else:
+            layers = [nn.Linear(num_channels, num_attributes)]
+        self.head = nn.Sequential(*layers)
+
+    def forward(self, feature_map: Float[Tensor, "B D N"] | Float[Tensor, "B D H W"]) -> Float[Tensor, "B A"]:
+        """Attributes predicted from the mean of the feature map over its locations."""
+        return self.head(_as_sequence(feature_map, self.num_channels).mean(2))
+
+
+class AttentionNet(nn.Module):
+    """Cross-modal attention: each attribute's word vector attends to the locations that show it.
+
+    With query q_a = W_q w_a + b_q, key k_n = W_k f_n + b_k and value u_n = W_v f_n + b_v::
+
+        attention[a, n] = softmax over n of q_a . k_n                      (no division by a temperature)
+        feature[a]      = mean_n f_n + ratio * (W_o sum_n attention[a, n] u_n + b_o)
+        prediction[a]   = v_a . feature[a]         or   v_a . (W_h feature[a] + b_h)   if ``hidden`` > 0
+
+    All of it is linear in f_n once the attention is given, so it is computed through the two folded matrices
+    W_k^T q_a and v_a W_h W_o W_v of shape (A, D): the same function of the same parameters with the same
+    gradients, without a (B, A, D) tensor.
+
+    Args:
+        num_channels: D.
+        word_vectors: (A, k), one vector an attribute; kept as a buffer, used as they are.
+        key_dim: K, 1024 in the release (300 for AWA2).
+        hidden: width of the linear hidden layer, 0 for none.
+        ratio: weight of the attended feature against the pooled one.
+
+    >>> net = AttentionNet(16, torch.randn(5, 12), key_dim=8)
+    >>> net(torch.zeros(2, 16, 7, 7)).shape, net.attention(torch.zeros(2, 16, 7, 7)).shape
+    (torch.Size([2, 5]), torch.Size([2, 5, 49]))
+    """
+
+    def __init__(
+        self,
+        num_channels: int,
+        word_vectors: Float[Tensor, "A k"],
+        *,
+        key_dim: int = 1024,
+        hidden: int = 0,
+        ratio: float = 1.0,
+    ) -> None:
+        super().__init__()
+        num_attributes, word_dim = word_vectors.shape
+        self.num_channels, self.ratio = num_channels, ratio
+        self.register_buffer("word_vectors", word_vectors.clone())
+        self.query = nn.Linear(word_dim, key_dim)
+        self.key = nn.Linear(num_channels, key_dim)
+        self.value = nn.Linear(num_channels, key_dim)
+        self.output = nn.Linear(key_dim, num_channels)
+        self.hidden = nn.Linear(num_channels, hidden) if hidden else None
+        # unit variance as released: cosine scores do not see its size, but the step size relative to it does
+        self.embedding = nn.Parameter(torch.randn(num_attributes, hidden or num_channels))
+
+    def forward(self, feature_map: Float[Tensor, "B D N"] | Float[Tensor, "B D H W"]) -> Float[Tensor, "B A"]:
+        """Predicted attributes."""
+        sequence = _as_sequence(feature_map, self.num_channels)
+        embedding, constant = self._folded_hidden()  # (A, D), (A,)
+        through_output = embedding @ self.output.weight  # (A, K)
+        content = through_output @ self.value.weight  # (A, D): what one location adds to attribute a
+        bias = through_output @ self.value.bias + embedding @ self.output.bias
+        attended = (self.attention(sequence) * (content @ sequence)).sum(2)
+        return sequence.mean(2) @ embedding.T + self.ratio * (attended + bias) + constant
+
+    def attention(
+        self, feature_map: Float[Tensor, "B D N"] | Float[Tensor, "B D H W"]
+    ) -> Float[Tensor, "B A N"]:
+        """Attention of each attribute over the locations; sums to 1 over the N locations."""
+        query = self.query(self.word_vectors)  # (A, K)
+        # query . key bias is the same at all locations; it leaves the softmax as it is and stays for autograd
+        logits = (query @ self.key.weight) @ _as_sequence(feature_map, self.num_channels)
+        return (logits + (query @ self.key.bias)[:, None]).softmax(2)
+
+    def _folded_hidden(self) -> tuple[Float[Tensor, "A D"], Float[Tensor, " A"]]:
+        """The final embedding seen from the feature side, and the constant that the hidden bias adds."""
+        if self.hidden is None:
+            return self.embedding, self.embedding.new_zeros(len(self.embedding))
+        return self.embedding @ self.hidden.weight, self.embedding @ self.hidden.bias

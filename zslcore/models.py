@@ -4,6 +4,8 @@ Symbols: ``B`` images, ``D`` channels, ``N`` locations, ``A`` attributes, ``K`` 
 end at the prediction; scores and losses are in :mod:`zslcore.losses`.
 """
 
+from collections.abc import Iterable
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -104,9 +106,7 @@ class AttentionNet(nn.Module):
         attended = (self.attention(sequence) * (content @ sequence)).sum(2)
         return sequence.mean(2) @ embedding.T + self.ratio * (attended + bias) + constant
 
-    def attention(
-        self, feature_map: Float[Tensor, "B D N"] | Float[Tensor, "B D H W"]
-    ) -> Float[Tensor, "B A N"]:
+    def attention(self, feature_map: Float[Tensor, "B D N"] | Float[Tensor, "B D H W"]) -> Float[Tensor, "B A N"]:
         """Attention of each attribute over the locations; sums to 1 over the N locations."""
         query = self.query(self.word_vectors)  # (A, K)
         # query . key bias is the same at all locations; it leaves the softmax as it is and stays for autograd
@@ -118,3 +118,36 @@ class AttentionNet(nn.Module):
         if self.hidden is None:
             return self.embedding, self.embedding.new_zeros(len(self.embedding))
         return self.embedding @ self.hidden.weight, self.embedding @ self.hidden.bias
+
+
+class Standardize(nn.Module):
+    """Shift and scale each channel by a mean and deviation fitted on training images; the identity until fitted.
+
+    >>> layer = Standardize(2)
+    >>> layer.fit([torch.tensor([[[1.0], [5.0]], [[3.0], [5.0]]])])  # two images, two channels, one location
+    >>> layer(torch.tensor([[[3.0], [6.0]]])).flatten()
+    tensor([1., 1.])
+    """
+
+    def __init__(self, num_channels: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(num_channels, 1))
+        self.register_buffer("std", torch.ones(num_channels, 1))
+
+    @torch.no_grad()
+    def fit(self, batches: Iterable[Float[Tensor, "B D N"]]) -> None:
+        """Fit mean and deviation over all images and locations of the batches; a constant channel is only shifted."""
+        count, total, squares = 0, 0.0, 0.0
+        for maps in batches:
+            maps = maps.double()  # sums of squares of many float32 values lose digits
+            count += maps.shape[0] * maps.shape[2]
+            total = total + maps.sum((0, 2))
+            squares = squares + maps.square().sum((0, 2))
+        mean = total / count
+        std = (squares / count - mean.square()).clamp(min=0).sqrt()
+        self.mean.copy_(mean[:, None])
+        self.std.copy_(torch.where(std > 1e-6 * mean.abs().clamp(min=1e-12), std, 1.0)[:, None])
+
+    def forward(self, feature_map: Float[Tensor, "B D N"]) -> Float[Tensor, "B D N"]:
+        """The standardised feature map."""
+        return (feature_map - self.mean) / self.std

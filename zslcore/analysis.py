@@ -1,0 +1,55 @@
+"""Imbalance of errors: how unevenly they spread over classes and attributes, and what they go with.
+
+Pure functions of arrays. Symbols: ``C`` classes, ``A`` attributes; an error matrix holds the mean error of each
+class and attribute, as :func:`zslcore.remse.class_error` gives it.
+"""
+
+import numpy as np
+from jaxtyping import Float
+
+from zslcore.errors import InputError
+
+
+def row_correlation(values: Float[np.ndarray, "C A"], errors: Float[np.ndarray, "C A"]) -> Float[np.ndarray, " C"]:
+    """Pearson correlation of each row of ``values`` with the same row of ``errors``; NaN for a constant row.
+
+    With label values and an error matrix this is the correlation between label value and error within each class
+    (claim 1 of the paper's abstract); of the transposed matrices, within each attribute.
+
+    >>> row_correlation(np.array([[1.0, 2.0, 3.0]]), np.array([[2.0, 4.0, 6.0]])).round(6)
+    array([1.])
+    """
+    if values.shape != errors.shape:
+        raise InputError(f"values and errors must have one shape, got {values.shape} and {errors.shape}")
+    values = values - values.mean(1, keepdims=True, dtype=np.float64)
+    errors = errors - errors.mean(1, keepdims=True, dtype=np.float64)
+    spread = np.sqrt((values**2).sum(1) * (errors**2).sum(1))
+    return np.divide((values * errors).sum(1), spread, out=np.full(len(values), np.nan), where=spread > 0)
+
+
+def coefficient_of_variation(errors: Float[np.ndarray, "..."]) -> float:
+    """Standard deviation over mean of all errors, >= 0; 0 when all are equal, NaN when all are 0.
+
+    >>> coefficient_of_variation(np.array([1.0, 3.0]))
+    0.5
+    """
+    mean = errors.mean(dtype=np.float64)
+    return float(errors.std(dtype=np.float64) / mean) if mean > 0 else float("nan")
+
+
+def theil_index(errors: Float[np.ndarray, "..."]) -> float:
+    """Theil's T, the mean of (m / mean) ln(m / mean): 0 when all errors are equal, at most ln n; NaN if all are 0.
+
+    Theil, "Economics and Information Theory", 1967. Errors of 0 add nothing (x ln x -> 0). Raises InputError for a
+    negative error.
+
+    >>> theil_index(np.array([2.0, 2.0, 2.0]))
+    0.0
+    """
+    if (errors < 0).any():
+        raise InputError(f"errors must be at least 0, got {errors.min()}")
+    mean = errors.mean(dtype=np.float64)
+    if not mean > 0:
+        return float("nan")
+    share = errors[errors > 0].astype(np.float64) / mean
+    return float((share * np.log(share)).sum() / errors.size)

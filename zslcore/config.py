@@ -1,0 +1,165 @@
+"""Settings of a run: one frozen dataclass, checked when it is made, written to the run folder as JSON."""
+
+import dataclasses
+import difflib
+import json
+import math
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from zslcore.errors import InputError
+
+NETWORKS = ("basic", "attention")
+LOSSES = ("none", "mse", "remse")
+PRECISIONS = ("float32", "float64")
+DEVICES = ("auto", "cpu", "cuda")
+# the methods that the study compares, each a change to the settings of a data set
+METHODS = {
+    "cross_entropy": {"loss": "none"},
+    "mse": {"loss": "mse"},
+    "remse": {"loss": "remse"},
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """All settings of one run; a value of the wrong type or out of range raises InputError and says what is allowed.
+
+    >>> RunConfig(dataset="SYNTH", lam=0.25).p2
+    0.75
+    >>> RunConfig(dataset="SYNTH", epochs=0)
+    Traceback (most recent call last):
+    zslcore.errors.InputError: epochs must be an integer of at least 1, got 0
+    """
+
+    # data
+    dataset: str
+    backbone: str = "efficientnet_lite0"
+    weights: str = "imagenet"  # or "random", or the path of a state dict
+    image_size: int = 224
+    resize_ratio: float = 1.0  # 8/7 for whole photographs, 1 for crops
+    standardize: bool = True  # features to zero mean and unit variance per channel over the training images
+    # network
+    network: str = "basic"
+    hidden: int = 0
+    key_dim: int = 1024
+    ratio: float = 1.0
+    # loss: cosine cross entropy + lam * regression loss
+    loss: str = "remse"
+    scale: float = 20.0
+    lam: float = 0.25
+    p: float = 0.1
+    p2: float = 0.75
+    memory: str = "batch"
+    reference: str = "min"
+    unit_mean: bool = False
+    # training: SGD over episodes of ways x shots images, the step size multiplied by lr_decay every lr_step epochs
+    lr: float = 1e-2
+    momentum: float = 0.9
+    weight_decay: float = 1e-5
+    lr_step: int = 10
+    lr_decay: float = 0.1
+    epochs: int = 15
+    episodes: int = 200
+    ways: int = 16
+    shots: int = 2
+    seed: int = 0
+    precision: str = "float32"
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        from zslcore.remse import MEMORIES, REFERENCES
+
+        _check_types(self)
+        choices = {
+            "network": NETWORKS,
+            "loss": LOSSES,
+            "memory": MEMORIES,
+            "reference": REFERENCES,
+            "precision": PRECISIONS,
+            "device": DEVICES,
+        }
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                raise InputError(f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
+        for name in ("epochs", "episodes", "ways", "shots", "image_size", "lr_step", "key_dim"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be an integer of at least 1, got {getattr(self, name)}")
+        for name in ("lam", "p", "p2", "momentum", "weight_decay", "hidden", "ratio", "seed"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise InputError(f"{name} must be a number of at least 0, got {getattr(self, name)}")
+        for name in ("scale", "lr", "lr_decay", "resize_ratio"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise InputError(f"{name} must be a number above 0, got {getattr(self, name)}")
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "RunConfig":
+        """Make a config from a mapping; an unknown name raises InputError with the closest known one.
+
+        >>> RunConfig.from_dict({"dataset": "SYNTH", "epoch": 3})
+        Traceback (most recent call last):
+        zslcore.errors.InputError: unknown setting 'epoch'; did you mean 'epochs'?
+        """
+        known = [field.name for field in dataclasses.fields(cls)]
+        for name in values:
+            if name not in known:
+                close = difflib.get_close_matches(name, known, n=1)
+                hint = f"did you mean {close[0]!r}?" if close else f"the known ones are {', '.join(known)}"
+                raise InputError(f"unknown setting {name!r}; {hint}")
+        if "dataset" not in values:
+            raise InputError("a run needs the setting 'dataset', and it is not given")
+        return cls(**values)
+
+    @classmethod
+    def study(cls, dataset: str, *, method: str | None = None, **changes: Any) -> "RunConfig":
+        """Settings of this study for a data set, as chosen on its validation split (``zslcore/settings/*.yml``).
+
+        ``method`` is one of ``METHODS``; ``changes`` override single settings. A data set without a file of its own
+        takes the defaults of this class.
+
+        >>> RunConfig.study("SYNTH", method="mse", seed=3).loss
+        'mse'
+        """
+        if method is not None and method not in METHODS:
+            raise InputError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+        values = study_settings().get(dataset, {"dataset": dataset})
+        return cls.from_dict(values | METHODS.get(method, {}) | changes)
+
+    @classmethod
+    def read(cls, path: Path) -> "RunConfig":
+        """Read the ``config.json`` of a run folder."""
+        return cls.from_dict(json.loads(path.read_text()))
+
+    def to_dict(self) -> dict[str, Any]:
+        """All settings as plain values, in the order of their declaration."""
+        return dataclasses.asdict(self)
+
+    def replace(self, **changes: Any) -> "RunConfig":
+        """A copy with some settings changed, checked again."""
+        return self.from_dict(self.to_dict() | changes)
+
+
+def _check_types(config: RunConfig) -> None:
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if field.type is float and type(value) is int:
+            object.__setattr__(config, field.name, float(value))  # 1 is a fine way to write 1.0
+        elif type(value) is not field.type:
+            raise InputError(f"{field.name} must be {field.type.__name__}, got {value!r}")
+
+
+@cache
+def study_settings() -> dict[str, dict[str, Any]]:
+    """Settings by data set, from the YAML files that ship with the package.
+
+    >>> sorted(study_settings())
+    ['CUB100', 'SYNTH']
+    """
+    files = resources.files("zslcore") / "settings"
+    settings = [yaml.safe_load(file.read_text()) for file in files.iterdir() if file.name.endswith(".yml")]
+    return {values["dataset"]: values for values in settings}

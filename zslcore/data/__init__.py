@@ -1,0 +1,1 @@
+"""Datasets on disk, their images, features and episodes."""

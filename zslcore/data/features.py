@@ -1,0 +1,138 @@
+"""Frozen features: the feature maps of a whole benchmark, computed once and kept on disk.
+
+One folder per (dataset, backbone, weights, image size, pooling) under ``cache_root()/features``. It appears
+under its final name only when complete, so an interrupted extraction is never taken for a finished one.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch.utils.data import DataLoader
+from tqdm.auto import tqdm
+
+from zslcore.backbone import Backbone, build_backbone, check_size, weights_id
+from zslcore.data.benchmark import Benchmark
+from zslcore.data.images import ImageDataset, eval_transform
+from zslcore.data.locations import cache_root
+from zslcore.errors import InputError
+
+VERSION = 1  # raise when a change here or in the backbones changes the numbers
+POOLINGS = {"mean": np.float32, "map": np.float16}  # maps are 49 and more times larger; half precision is enough
+
+
+@dataclass(frozen=True, eq=False)
+class FrozenFeatures:
+    """Features of all images of a benchmark, in the order of its labels.
+
+    ``maps``: (n, D, N) on disk, memory-mapped; N = 1 for ``pooling="mean"``. ``folder`` holds them.
+    """
+
+    maps: Float[np.ndarray, "n D N"]
+    folder: Path
+
+    @property
+    def num_channels(self) -> int:
+        """D, the channels of the backbone."""
+        return self.maps.shape[1]
+
+
+def frozen_features(
+    benchmark: Benchmark,
+    *,
+    backbone: str,
+    weights: str = "imagenet",
+    size: int,
+    resize_ratio: float = 1.0,
+    pooling: str = "mean",
+    cache: Path | None = None,
+    batch_size: int = 32,
+    num_workers: int = 0,
+) -> FrozenFeatures:
+    """Load the features of a benchmark from the cache, computing them first if they are not there.
+
+    ``size`` is the side of the image in pixels; ``pooling`` is ``"mean"`` over the locations (float32) or ``"map"``
+    (float16). Runs on the GPU where there is one. Raises InputError for missing or unreadable images, an unknown
+    backbone or pooling, or weights that cannot be had.
+    """
+    if pooling not in POOLINGS:
+        raise InputError(f"pooling must be one of {', '.join(POOLINGS)}, got {pooling!r}")
+    check_size(backbone, size, size)
+    settings = {
+        "dataset": benchmark.name,
+        "fingerprint": benchmark.fingerprint,
+        "backbone": backbone,
+        "weights": weights_id(weights),
+        "size": size,
+        "resize_ratio": resize_ratio,
+        "pooling": pooling,
+        "version": VERSION,
+    }
+    folder = (cache or cache_root()) / "features" / _folder_name(settings)
+    if not folder.is_dir():
+        benchmark.check_images()
+        loader = DataLoader(
+            ImageDataset(benchmark.image_paths, eval_transform(size, resize_ratio=resize_ratio)),
+            batch_size=batch_size,
+            num_workers=num_workers,
+        )
+        _extract(build_backbone(backbone, weights=weights), loader, folder, settings)
+    return FrozenFeatures(np.load(folder / "features.npy", mmap_mode="r"), folder)
+
+
+def _folder_name(settings: dict) -> str:
+    ratio = "" if settings["resize_ratio"] == 1 else f"-r{settings['resize_ratio']:.3f}"
+    return (
+        f"{settings['dataset']}-{settings['backbone']}-{settings['weights']}-{settings['size']}px{ratio}"
+        f"-{settings['pooling']}-{settings['fingerprint']}-v{settings['version']}"
+    )
+
+
+def _extract(backbone: Backbone, loader: DataLoader, folder: Path, settings: dict) -> None:
+    """Compute all features into a temporary folder and move it into place when it is complete."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
+    try:
+        _write_features(backbone, loader, partial / "features.npy", settings)
+        (partial / "settings.json").write_text(json.dumps(settings, indent=2) + "\n")
+        try:
+            os.replace(partial, folder)
+        except OSError:  # another process finished the same extraction first: its folder is as good
+            if not folder.is_dir():
+                raise
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+@torch.inference_mode()
+def _write_features(backbone: Backbone, loader: DataLoader, path: Path, settings: dict) -> None:
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    backbone = backbone.to(device)
+    output, start = None, 0
+    title = f"{settings['backbone']} features of {settings['dataset']}"
+    with tqdm(total=len(loader.dataset), desc=title, unit="image") as progress:
+        for images in _readable(loader):
+            maps = backbone(images.to(device))
+            if settings["pooling"] == "mean":
+                maps = maps.mean(2, keepdim=True)
+            if output is None:
+                shape = (len(loader.dataset), *maps.shape[1:])
+                output = np.lib.format.open_memmap(path, "w+", dtype=POOLINGS[settings["pooling"]], shape=shape)
+            output[start : start + len(maps)] = maps.cpu().numpy()
+            start += len(maps)
+            progress.update(len(maps))
+    output.flush()
+
+
+def _readable(loader: DataLoader):
+    """The batches of a loader; an InputError of a worker process without the traceback it is wrapped in."""
+    try:
+        yield from loader
+    except InputError as error:
+        raise InputError(str(error).strip().splitlines()[-1].removeprefix("zslcore.errors.InputError: ")) from None

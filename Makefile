@@ -1,0 +1,84 @@
+# `make study` and `make test` do everything from a fresh clone: each first makes .venv where it is absent or outdated.
+# Works with GNU make 3.81 (macOS) and later.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help study test lab lint format notebooks lock clean
+
+PYTHON  ?=        # an interpreter for .venv; by default python3.11, else python3
+DATASET ?= SYNTH
+SEEDS   ?= 3
+CORES   ?= 2
+
+# One thread per process: sums are then added in one order, so numbers repeat exactly, and cores go to whole runs.
+export OMP_NUM_THREADS := 1
+export MKL_NUM_THREADS := 1
+
+BIN       := .venv/bin
+INSTALLED := .venv/.installed
+PIP       := $(BIN)/python -m pip --disable-pip-version-check --no-input
+
+help: ## List the targets (the default)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  Variables of study: DATASET=$(DATASET) SEEDS=$(SEEDS) CORES=$(CORES); ZSLCORE_DATA=folder with xlsa17/ and the images"
+
+study: $(INSTALLED) ## Run the whole study: runs, tables, executed notebooks and report (resumes where it stopped)
+	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores $(CORES) --rerun-incomplete --config dataset=$(DATASET) seeds=$(SEEDS)
+
+test: $(INSTALLED) lint ## Lint, then unit tests and doctests, then every notebook against its stored outputs
+	$(BIN)/pytest -n $(CORES)
+	$(BIN)/pytest -o addopts= -q --nbval --nbval-current-env --nbval-sanitize-with notebooks/nbval.cfg notebooks
+
+lab: $(INSTALLED) ## Open JupyterLab on the notebooks
+	$(BIN)/jupyter lab notebooks
+
+lint: $(INSTALLED) ## Check style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(INSTALLED) ## Apply the style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+notebooks: $(INSTALLED) ## Execute all notebooks again, in place (their outputs are what `make test` compares)
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
+
+# Linux wheels of torch need the CUDA libraries; elsewhere they neither exist nor are needed.
+LINUX_ONLY := sys_platform == "linux" and platform_machine == "x86_64"
+lock: ## Rewrite requirements.lock from what .venv holds (after: pip install -e '.[dev]' in a new .venv)
+	@set -o pipefail; { sed -n '/^#/p' requirements.lock && \
+	  $(PIP) freeze --all --exclude-editable --exclude pip --exclude wheel --exclude zslcore \
+	    | sed -E 's/^((nvidia|cuda)-.*|triton==.*)$$/\1 ; $(LINUX_ONLY)/'; } > requirements.lock.new
+	@mv requirements.lock.new requirements.lock
+
+clean: ## Remove caches and the report; keep runs/, data/ and .venv
+	rm -rf report build *.egg-info .pytest_cache .ruff_cache .hypothesis .snakemake
+	find zslcore tests notebooks -name __pycache__ -prune -exec rm -rf {} + -o -name .ipynb_checkpoints -prune -exec rm -rf {} +
+
+# The environment. It is made again where pip does not answer (an interrupted set-up). pip's many lines become a few.
+$(INSTALLED): requirements.lock pyproject.toml
+	@if ! $(PIP) --version >/dev/null 2>&1; then \
+	  for python in $(PYTHON) $(if $(strip $(PYTHON)),,python3.11 python3); do \
+	    if "$$python" -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$python; break; fi; \
+	  done; \
+	  if [ -z "$$found" ]; then \
+	    echo "zslcore needs Python 3.11 or newer with its venv module; name one with: make PYTHON=/path/to/python3.11" >&2; exit 1; \
+	  fi; \
+	  echo "Creating .venv with $$($$found --version) ($$found)"; \
+	  "$$found" -m venv .venv || exit 1; \
+	fi
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "zslcore needs Python 3.11 or newer, but .venv has $$($(BIN)/python --version): remove .venv" >&2; exit 1; }
+	@set -o pipefail; echo "Installing requirements.lock (some gigabytes on the first install; later ones come from pip's cache)"; \
+	PYTHONUNBUFFERED=1 $(PIP) install --progress-bar off -r requirements.lock | { \
+	  number=0; total=$$(grep -c == requirements.lock); \
+	  while read -r verb name rest; do case "$$verb $$name" in \
+	    "Collecting "*|"Requirement already"*) number=$$((number + 1)); \
+	      if [ $$((number % 25)) = 0 ]; then echo "  looked up $$number of $$total packages"; fi ;; \
+	    "Downloading "*|"Using cached"*) case "$$rest" in *[0-9][0-9][0-9].[0-9]" MB)"|*" GB)") echo "  $$verb $$name $$rest" ;; esac ;; \
+	    "Installing collected") echo "  unpacking (a minute or two)" ;; \
+	  esac; done; }
+	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+	@echo "Installed in .venv"

@@ -71,14 +71,14 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "zslcore needs Python 3.11 or newer, but .venv has $$($(BIN)/python --version): remove .venv" >&2; exit 1; }
 	@set -o pipefail; echo "Installing requirements.lock (some gigabytes on the first install; later ones come from pip's cache)"; \
-	PYTHONUNBUFFERED=1 $(PIP) install --progress-bar off -r requirements.lock | { \
+	PYTHONUNBUFFERED=1 $(PIP) install --progress-bar off -r requirements.lock 2> .venv/pip-errors.log | { \
 	  number=0; total=$$(grep -c == requirements.lock); \
 	  while read -r verb name rest; do case "$$verb $$name" in \
-	    "Collecting "*|"Requirement already"*) number=$$((number + 1)); \
+	    "Collecting "*|"Processing "*|"Requirement already") number=$$((number + 1)); \
 	      if [ $$((number % 25)) = 0 ]; then echo "  looked up $$number of $$total packages"; fi ;; \
 	    "Downloading "*|"Using cached"*) case "$$rest" in *[0-9][0-9][0-9].[0-9]" MB)"|*" GB)") echo "  $$verb $$name $$rest" ;; esac ;; \
 	    "Installing collected") echo "  unpacking (a minute or two)" ;; \
-	  esac; done; }
+	  esac; done; } || { grep -v '^WARNING' .venv/pip-errors.log >&2; exit 1; }
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 	@echo "Installed in .venv"

@@ -1,0 +1,146 @@
+"""The command ``zslcore``: run notebooks with checked parameters, make the embedded benchmark, check a dataset.
+
+Exit status: 0 done, 1 a notebook failed, 2 bad input (one sentence on stderr says what), 130 interrupted. Heavy
+modules are imported by the commands that need them, so that ``zslcore --help`` answers at once.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import zslcore
+from zslcore.errors import InputError
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message} (see {self.prog} --help)")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line ``argv`` (default: the process's) and return its exit status.
+
+    >>> main(["run", "no_such_notebook.txt"])
+    2
+    """
+    try:
+        arguments = _parser().parse_args(_joined(sys.argv[1:] if argv is None else argv))
+        return arguments.command(arguments)
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130)
+    except InputError as error:
+        return _fail(error, 2)
+    except OSError as error:
+        return _fail(f"{error.strerror or type(error).__name__}: {error.filename}", 1)
+
+
+def _fail(message: object, status: int) -> int:
+    print("zslcore:", " ".join(str(message).split()), file=sys.stderr)
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="zslcore", description="Rebalanced MSE for zero-shot learning: the study's command line.")
+    parser.add_argument("--version", action="version", version=f"zslcore {zslcore.__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    run = commands.add_parser("run", help="execute a notebook with parameters that are checked first")
+    run.add_argument(
+        "notebook", metavar="NOTEBOOK", help="a path, or (the beginning of) a name in notebooks/: 04_train, 04"
+    )
+    run.add_argument(
+        *("-p", "--parameter"),
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="a parameter's value, also as two words: -p epochs 3 (list them with: zslcore params NOTEBOOK)",
+    )
+    run.add_argument("--output", metavar="PATH", help="executed notebook (default: in runs/notebooks/)")
+    run.set_defaults(command=_run)
+
+    params = commands.add_parser("params", help="list a notebook's parameters")
+    params.add_argument("notebook", metavar="NOTEBOOK", help="as for run")
+    params.set_defaults(command=_params)
+
+    synth = commands.add_parser("synth", help="make the embedded benchmark SYNTH if absent, and print its folder")
+    synth.set_defaults(command=_synth)
+
+    check = commands.add_parser("check", help="load a dataset, print its counts and see that all its images are there")
+    check.add_argument("dataset", metavar="NAME", help="SYNTH, or a folder under xlsa17/data: CUB, AWA2, SUN, CUB100")
+    check.set_defaults(command=_check)
+    return parser
+
+
+def _joined(words: Sequence[str]) -> list[str]:
+    """``-p NAME VALUE`` as the one word that argparse takes: a value may begin with a minus sign."""
+    joined, rest = [], list(words)
+    while rest:
+        word = rest.pop(0)
+        if word in ("-p", "--parameter") and rest:
+            word = f"--parameter={rest.pop(0)}"
+            if "=" not in word.removeprefix("--parameter=") and rest and not re.match("--|-p$", rest[0]):
+                word = f"{word}={rest.pop(0)}"
+        joined.append(word)
+    return joined
+
+
+def _given(parameters: list[str]) -> list[tuple[str, str]]:
+    for parameter in parameters:
+        if "=" not in parameter:
+            raise InputError(f"parameter {parameter!r} has no value: give -p NAME VALUE or -p NAME=VALUE")
+    return [tuple(parameter.split("=", 1)) for parameter in parameters]
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from zslcore import notebook
+    from zslcore.data.locations import runs_root
+
+    source = notebook.find_notebook(arguments.notebook)
+    values = notebook.bind(notebook.read_parameters(source), _given(arguments.parameter))
+    output = Path(arguments.output) if arguments.output else notebook.output_path(source, values, runs_root())
+    try:
+        print(notebook.execute(source, values, output))
+    except notebook.NotebookError as error:
+        return _fail(error, 1)
+    return 0
+
+
+def _params(arguments: argparse.Namespace) -> int:
+    from zslcore import notebook
+
+    parameters = notebook.read_parameters(notebook.find_notebook(arguments.notebook)).values()
+    rows = [("name", "type", "default", "help"), *((p.name, p.kind, repr(p.default), p.help) for p in parameters)]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+    return 0
+
+
+def _synth(arguments: argparse.Namespace) -> int:
+    from zslcore.data import synthbirds
+
+    print(synthbirds.ensure())
+    return 0
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from zslcore.data import load_benchmark
+
+    benchmark = load_benchmark(arguments.dataset)
+    print(f"{benchmark.name} in {benchmark.root}, fingerprint {benchmark.fingerprint}")
+    print(f"{len(benchmark.class_names)} classes x {len(benchmark.attribute_names)} attributes")
+    print(f"{'split':<12}{'images':>8}{'classes':>9}")
+    for split in ("trainval", "test_seen", "test_unseen", "train", "val"):
+        images = benchmark.split(split)
+        print(f"{split:<12}{len(images):>8}{len(set(benchmark.labels[images].tolist())):>9}")
+    benchmark.check_images()
+    print(f"all {len(benchmark.image_paths)} images are there")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

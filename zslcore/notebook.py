@@ -181,9 +181,14 @@ def _load(path: Path) -> "nbformat.NotebookNode":
     import nbformat
 
     try:
-        return nbformat.read(path, as_version=4)
-    except (OSError, ValueError, nbformat.reader.NotJSONError, nbformat.ValidationError) as error:
-        raise InputError(f"{path} cannot be read as a notebook ({type(error).__name__})") from error
+        text = path.read_text(encoding="utf-8")
+        content = json.loads(text)
+        if not isinstance(content, dict) or not isinstance(content.get("cells"), list):
+            raise ValueError("no cells")  # nbformat itself stumbles over these
+        nbformat.validate(content, version=4)
+    except (OSError, ValueError, nbformat.ValidationError) as error:
+        raise InputError(f"{path} cannot be read as a notebook of format 4 ({type(error).__name__})") from error
+    return nbformat.reads(text, as_version=4)
 
 
 def _did_you_mean(name: str, known: dict[str, object]) -> str:
@@ -196,12 +201,19 @@ def _kernel_manager() -> type:
     """Kernel manager that starts this interpreter, whatever another ``python3`` kernelspec of the user points to."""
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
+    from traitlets import default
 
     command = [sys.executable, "-Xfrozen_modules=off", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    metadata = {"supported_encryption": "curve"}
+    spec = KernelSpec(argv=command, display_name="Python 3", language="python", metadata=metadata)
 
     class ThisInterpreter(AsyncKernelManager):
         @property
         def kernel_spec(self) -> KernelSpec:
-            return KernelSpec(argv=command, display_name="Python 3", language="python")
+            return spec
+
+        @default("transport_encryption")
+        def _encrypt_where_possible(self) -> str:
+            return "auto"  # on a shared machine others could listen; ipykernel warns of it at each start
 
     return ThisInterpreter

@@ -1,0 +1,81 @@
+"""Every notebook of the study keeps the same form, so that papermill, nbval and readers can rely on it."""
+
+import ast
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from zslcore.notebook import read_parameters
+
+FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+MOST_CELLS, MOST_LINES, MOST_FUNCTION_LINES = 28, 15, 5
+MACHINE_PATH = re.compile(r"/home/|/root/|/work/|/tmp/|/Users/|[A-Z]:\\\\")
+
+pytestmark = pytest.mark.skipif(not NOTEBOOKS, reason="no notebook in notebooks/")
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+def notebook(request):
+    return nbformat.read(request.param, as_version=4)
+
+
+def _code_cells(notebook) -> list:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def test_study_has_its_first_notebooks():
+    assert NOTEBOOKS[0].stem == "00_quickstart"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_parameters_cell_is_plain(path):
+    parameters = read_parameters(path)  # refuses anything but `name: type = value  # help`
+    assert parameters, "no parameter"
+    for parameter in parameters.values():
+        assert parameter.help, f"{parameter.name} has no help"
+        assert "=" not in parameter.help, f"papermill cannot read the line of {parameter.name}: '=' in its comment"
+
+
+def test_is_valid_and_for_the_python3_kernel(notebook):
+    nbformat.validate(notebook)
+    assert notebook.metadata.kernelspec.name == "python3"
+
+
+def test_begins_with_a_title(notebook):
+    first = notebook.cells[0]
+    assert first.cell_type == "markdown"
+    assert first.source.startswith("# ")
+
+
+def test_cells_are_few_and_short(notebook):
+    assert len(notebook.cells) <= MOST_CELLS
+    for cell in _code_cells(notebook):
+        assert len(cell.source.splitlines()) <= MOST_LINES, cell.source
+
+
+def test_library_does_the_work(notebook):
+    for cell in _code_cells(notebook):
+        lines = [line for line in cell.source.splitlines() if not line.lstrip().startswith(("%", "!"))]
+        for node in ast.walk(ast.parse("\n".join(lines))):
+            assert not isinstance(node, ast.ClassDef), f"class {node.name}"
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                assert node.end_lineno - node.lineno < MOST_FUNCTION_LINES, f"function {node.name} is long"
+        assert not cell.source.rstrip().endswith(";"), cell.source
+
+
+def test_was_executed_in_order_without_error(notebook):
+    cells = [cell for cell in _code_cells(notebook) if cell.source.strip()]
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    errors = [output for cell in cells for output in cell.outputs if output.output_type == "error"]
+    assert not errors
+
+
+def test_outputs_name_no_path_of_a_machine(notebook):
+    for cell in _code_cells(notebook):
+        for output in cell.outputs:
+            texts = [output.get("text", ""), *(t for kind, t in output.get("data", {}).items() if "image" not in kind)]
+            found = [match[0] for text in texts for match in [MACHINE_PATH.search(str(text))] if match]
+            assert not found, f"{found} in the output of cell [{cell.execution_count}]"

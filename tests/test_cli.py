@@ -1,0 +1,184 @@
+"""The command line as users meet it: real notebooks through papermill, one sentence for every mistake."""
+
+import json
+import os
+import subprocess
+import sys
+
+import nbformat
+import pytest
+
+from zslcore import cli
+
+PARAMETERS = """\
+epochs: int = 3  # passes over the data
+lr: float = 0.5  # step size
+name: str = "SYNTH"  # benchmark
+seeds: list[int] = [0]  # one run each
+fail: str = ""  # how to fail
+"""
+BODY = """\
+import json, os, sys
+from zslcore.errors import InputError
+print(json.dumps([epochs, lr, name, seeds, os.getcwd(), sys.executable]))
+if fail == "cell": raise RuntimeError("a long\\nstory")
+if fail == "input": raise InputError("p must be at least 0, got -1")
+"""
+
+
+@pytest.fixture(autouse=True)
+def runs(tmp_path, monkeypatch):
+    monkeypatch.setenv("ZSLCORE_RUNS", str(tmp_path / "runs"))
+    return tmp_path / "runs"
+
+
+@pytest.fixture
+def notebook(tmp_path):
+    cells = [
+        nbformat.v4.new_markdown_cell("# Small"),
+        nbformat.v4.new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]}),
+        nbformat.v4.new_code_cell(BODY),
+    ]
+    path = tmp_path / "small {curly}.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    return path
+
+
+def _printed(path) -> list:
+    cells = nbformat.read(path, as_version=4).cells
+    return json.loads(cells[-1].outputs[0].text)
+
+
+def test_parameters_arrive_with_their_types_in_this_interpreter(notebook, runs, capsys, monkeypatch, tmp_path):
+    """Also from another working directory, and whatever kernel called python3 the user has installed."""
+    kernel = tmp_path / "jupyter" / "kernels" / "python3"
+    kernel.mkdir(parents=True)
+    (kernel / "kernel.json").write_text('{"argv": ["false"], "display_name": "Wrong", "language": "python"}')
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    words = ["-p", "epochs", "7", "-p", "lr=-1e-2", "--parameter", "name", "-x=y", "-p", "seeds", "1,2"]
+    assert cli.main(["run", f"../{notebook.name}", *words]) == 0
+    (output,) = (runs / "notebooks").iterdir()
+    assert capsys.readouterr().out.strip() == str(output)
+    assert output.name.startswith("small {curly}-")
+    assert _printed(output) == [7, -0.01, "-x=y", [1, 2], str(output.parent), sys.executable]
+    assert not list(elsewhere.iterdir())
+
+
+def test_defaults_go_to_the_plain_name_and_replace_an_earlier_failure(notebook, runs):
+    failed = runs / "notebooks" / f"{notebook.stem}.failed.ipynb"
+    failed.parent.mkdir(parents=True)
+    failed.touch()
+    assert cli.main(["run", str(notebook)]) == 0
+    (output,) = (runs / "notebooks").iterdir()
+    assert output.name == notebook.name
+    assert _printed(output)[:4] == [3, 0.5, "SYNTH", [0]]
+
+
+@pytest.mark.parametrize(
+    ("how", "status", "sentence"),
+    [
+        ("cell", 1, "cell [3] raised RuntimeError: a long story"),
+        ("input", 2, "InputError: p must be at least 0"),
+    ],
+)
+def test_failing_cell_is_one_sentence_and_keeps_the_failed_copy(notebook, tmp_path, capsys, how, status, sentence):
+    output = tmp_path / "new" / "done.ipynb"
+    assert cli.main(["run", str(notebook), "--output", str(output), "-p", "fail", how]) == status
+    last = capsys.readouterr().err.strip().splitlines()[-1]  # after papermill's progress bar
+    assert sentence in last
+    assert [path.name for path in output.parent.iterdir()] == ["done.failed.ipynb"]
+    assert str(output.parent / "done.failed.ipynb") in last
+    assert _printed(output.parent / "done.failed.ipynb")[0] == 3
+
+
+MISTAKES = {
+    "unknown parameter": (
+        ["run", "NOTEBOOK", "-p", "epoch", "3"],
+        "no parameter 'epoch' (did you mean epochs?); there are: epochs (int)",
+    ),
+    "ill-typed parameter": (["run", "NOTEBOOK", "-p", "epochs=ten"], "epochs must be int, got 'ten'"),
+    "parameter without value": (["run", "NOTEBOOK", "-p", "epochs"], "parameter 'epochs' has no value"),
+    "option in place of a value": (["run", "NOTEBOOK", "-p", "epochs", "--output", "x"], "'epochs' has no value"),
+    "-p at the end": (["run", "NOTEBOOK", "-p"], "expected one argument"),
+    "twice": (["run", "NOTEBOOK", "-p", "lr=1", "-p", "lr=2"], "parameter 'lr' is given twice"),
+    "unknown notebook": (["run", "99_nothing"], "no notebook '99_nothing'"),
+    "folder as notebook": (["run", "."], "no notebook '.'"),
+    "output is no notebook": (["run", "NOTEBOOK", "--output", "out.txt"], "ends in .ipynb"),
+    "output is the input": (["run", "NOTEBOOK", "--output", "NOTEBOOK"], "another file than the notebook itself"),
+    "output in a file": (["run", "NOTEBOOK", "--output", "NOTEBOOK/a.ipynb"], "is in the way"),
+    "unknown command": (["fly"], "invalid choice: 'fly'"),
+    "no command": ([], "required: COMMAND"),
+    "unknown option": (["run", "NOTEBOOK", "--fast"], "unrecognized arguments: --fast"),
+    "params of nothing": (["params", "99_nothing"], "no notebook '99_nothing'"),
+}
+
+
+@pytest.mark.parametrize("case", MISTAKES)
+def test_a_mistake_is_one_sentence_status_2_and_writes_nothing(case, notebook, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words, sentence = MISTAKES[case]
+    assert cli.main([word.replace("NOTEBOOK", str(notebook)) for word in words]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert sentence in printed.err
+    assert printed.err.startswith("zslcore: ")
+    assert printed.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == [notebook]
+
+
+def _process(*words, **variables):
+    command = [sys.executable, "-X", "importtime", "-m", "zslcore.cli", *words]
+    return subprocess.run(command, capture_output=True, text=True, env=os.environ | variables, check=False)
+
+
+def test_help_of_a_process_does_not_wait_for_heavy_modules():
+    done = _process("--help")
+    assert done.returncode == 0
+    assert "check" in done.stdout
+    imported = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert "argparse" in imported
+    assert not imported & {"torch", "numpy", "papermill", "nbformat", "pandas", "matplotlib"}
+
+
+def test_a_process_ends_without_traceback(notebook):
+    done = _process("run", str(notebook), "-p", "epochs", "ten")
+    messages = [line for line in done.stderr.splitlines() if not line.startswith("import time:")]
+    assert (done.returncode, messages) == (2, ["zslcore: epochs must be int, got 'ten'"])
+
+
+def test_interrupt_is_status_130(notebook, runs, monkeypatch, capsys):
+    def interrupted(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("papermill.execute_notebook", interrupted)
+    assert cli.main(["run", str(notebook)]) == 130
+    assert capsys.readouterr().err == "zslcore: interrupted\n"
+    assert not list((runs / "notebooks").iterdir())
+
+
+def test_a_dead_kernel_is_one_sentence(tmp_path, runs, capsys):
+    cells = [
+        nbformat.v4.new_code_cell("n: int = 1", metadata={"tags": ["parameters"]}),
+        nbformat.v4.new_code_cell("import os\nos._exit(9)"),
+    ]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "dead.ipynb")
+    assert cli.main(["run", str(tmp_path / "dead.ipynb")]) == 1
+    assert "dead: the Python process of the notebook died" in capsys.readouterr().err.splitlines()[-1]
+    assert not list((runs / "notebooks").iterdir())
+
+
+def test_params_lists_name_type_default_and_help(notebook, capsys):
+    assert cli.main(["params", str(notebook)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["name", "type", "default", "help"]
+    assert lines[4].split(maxsplit=3) == ["seeds", "list[int]", "[0]", "one run each"]
+    assert len(lines) == 6
+
+
+def test_synth_prints_its_folder(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr("zslcore.data.synthbirds.ensure", lambda: tmp_path)
+    assert cli.main(["synth"]) == 0
+    assert capsys.readouterr().out == f"{tmp_path}\n"

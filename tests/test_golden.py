@@ -95,15 +95,11 @@ def test_generalised_accuracies(golden):
     labels_seen, labels_unseen = golden["gzsl/label_seen"], golden["gzsl/label_unseen"]
     curve = seen_unseen_curve(seen, labels_seen, unseen, labels_unseen, num_seen=num_seen)
 
-    assert_close(
-        per_class_accuracy(unseen[:, num_seen:].argmax(1) + num_seen, labels_unseen), golden["gzsl/T1"]
-    )
+    assert_close(per_class_accuracy(unseen[:, num_seen:].argmax(1) + num_seen, labels_unseen), golden["gzsl/T1"])
     assert_close(curve.at(0.0)[:3], [golden["gzsl/S0"], golden["gzsl/U0"], golden["gzsl/H0"]])
     # the sweep in steps of 0.01 can miss a step of the curve, and so reaches at most what is exact
     step = 0.01
     assert -1e-9 <= curve.best()[2] - golden["gzsl/grid_best_H"] <= step
     assert abs(curve.ausuc - golden["gzsl/grid_AUSUC"]) <= step
     at_grid = curve.at(float(golden["gzsl/grid_best_gamma"]))
-    assert_close(
-        at_grid[:3], [golden["gzsl/grid_best_S"], golden["gzsl/grid_best_U"], golden["gzsl/grid_best_H"]]
-    )
+    assert_close(at_grid[:3], [golden["gzsl/grid_best_S"], golden["gzsl/grid_best_U"], golden["gzsl/grid_best_H"]])

@@ -45,9 +45,7 @@ def test_permuting_locations_changes_nothing_but_the_map():
     net, order = AttentionNet(6, torch.randn(5, 4), key_dim=8), torch.randperm(9)
     feature_map = torch.randn(2, 6, 9)
     torch.testing.assert_close(net(feature_map[:, :, order]), net(feature_map))
-    torch.testing.assert_close(
-        net.attention(feature_map[:, :, order]), net.attention(feature_map)[:, :, order]
-    )
+    torch.testing.assert_close(net.attention(feature_map[:, :, order]), net.attention(feature_map)[:, :, order])
 
 
 def test_basic_net_with_hidden_layer_is_leaky():

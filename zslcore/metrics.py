@@ -27,8 +27,7 @@ def per_class_accuracy(
     predicted, labels = torch.as_tensor(predicted), torch.as_tensor(labels)
     if predicted.shape != labels.shape:
         raise InputError(
-            "predicted and labels must have one shape, "
-            f"got {tuple(predicted.shape)} and {tuple(labels.shape)}"
+            f"predicted and labels must have one shape, got {tuple(predicted.shape)} and {tuple(labels.shape)}"
         )
     return float((_class_balanced_weights(labels) * (predicted == labels)).sum())
 
@@ -132,9 +131,7 @@ def _two_way(
             f"num_seen must lie in 1..{score.shape[1] - 1} ({name} has C={score.shape[1]}), got {num_seen}"
         )
     if not len(score) or len(score) != len(labels):
-        raise InputError(
-            f"{name} must hold one row per label and at least one, got {len(score)} and {len(labels)}"
-        )
+        raise InputError(f"{name} must hold one row per label and at least one, got {len(score)} and {len(labels)}")
     if not score.isfinite().all():
         raise InputError(f"{name} must be finite, got NaN or infinity")
     best_seen, class_seen = score[:, :num_seen].max(1)

@@ -75,17 +75,13 @@ def remse_weights(
     return torch.where(valid, weights, 1.0)
 
 
-def _log_reference(
-    error: Tensor, log_error: Tensor, valid: Tensor, reference: str | float, dim: int
-) -> Tensor:
+def _log_reference(error: Tensor, log_error: Tensor, valid: Tensor, reference: str | float, dim: int) -> Tensor:
     """Logarithm of the reference error along ``dim``, over the valid cells; finite where there are none."""
     if reference == "min":
         smallest = torch.where(valid, log_error, torch.inf).amin(dim, keepdim=True)
         return torch.where(smallest.isinf(), 0.0, smallest)
     if reference == "mean":
-        mean = torch.where(valid, error, 0.0).sum(dim, keepdim=True) / valid.sum(dim, keepdim=True).clamp(
-            min=1
-        )
+        mean = torch.where(valid, error, 0.0).sum(dim, keepdim=True) / valid.sum(dim, keepdim=True).clamp(min=1)
         return torch.where(mean > 0, mean, 1.0).log()
     quantile = 0.5 if reference == "median" else float(reference)
     masked = torch.where(valid, log_error, torch.nan)

@@ -1,1 +1,18 @@
 """Datasets on disk, their images, features and episodes."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from zslcore.data.benchmark import Benchmark
+
+
+def load_benchmark(name: str) -> "Benchmark":
+    """Load a benchmark by name: SYNTH, generated on first use, or one that lies under ``data_root()``.
+
+    InputError says what is missing or wrong, and which data sets there are.
+    """
+    from zslcore.data import synthbirds
+    from zslcore.data.benchmark import Benchmark
+    from zslcore.data.locations import data_root
+
+    return Benchmark.load(synthbirds.ensure() if name == "SYNTH" else data_root(), name)

@@ -5,9 +5,6 @@ under its final name only when complete, so an interrupted extraction is never t
 """
 
 import json
-import os
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,10 +17,12 @@ from tqdm.auto import tqdm
 from zslcore.backbone import Backbone, build_backbone, check_size, weights_id
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.images import ImageDataset, eval_transform
-from zslcore.data.locations import cache_root
+from zslcore.data.locations import cache_root, complete_folder
+from zslcore.determinism import single_thread
 from zslcore.errors import InputError
 
 VERSION = 1  # raise when a change here or in the backbones changes the numbers
+CPU_BATCH, GPU_BATCH = 4, 64  # on a CPU what fits its caches is fastest: 13 ms an image against 27 in batches of 32
 POOLINGS = {"mean": np.float32, "map": np.float16}  # maps are 49 and more times larger; half precision is enough
 
 
@@ -52,7 +51,6 @@ def frozen_features(
     resize_ratio: float = 1.0,
     pooling: str = "mean",
     cache: Path | None = None,
-    batch_size: int = 32,
     num_workers: int = 0,
 ) -> FrozenFeatures:
     """Load the features of a benchmark from the cache, computing them first if they are not there.
@@ -79,10 +77,12 @@ def frozen_features(
         benchmark.check_images()
         loader = DataLoader(
             ImageDataset(benchmark.image_paths, eval_transform(size, resize_ratio=resize_ratio)),
-            batch_size=batch_size,
+            batch_size=GPU_BATCH if torch.cuda.is_available() else CPU_BATCH,
             num_workers=num_workers,
         )
-        _extract(build_backbone(backbone, weights=weights), loader, folder, settings)
+        with complete_folder(folder) as partial:
+            _write_features(build_backbone(backbone, weights=weights), loader, partial / "features.npy", settings)
+            (partial / "settings.json").write_text(json.dumps(settings, indent=2) + "\n")
     return FrozenFeatures(np.load(folder / "features.npy", mmap_mode="r"), folder)
 
 
@@ -94,31 +94,15 @@ def _folder_name(settings: dict) -> str:
     )
 
 
-def _extract(backbone: Backbone, loader: DataLoader, folder: Path, settings: dict) -> None:
-    """Compute all features into a temporary folder and move it into place when it is complete."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
-    try:
-        _write_features(backbone, loader, partial / "features.npy", settings)
-        (partial / "settings.json").write_text(json.dumps(settings, indent=2) + "\n")
-        try:
-            os.replace(partial, folder)
-        except OSError:  # another process finished the same extraction first: its folder is as good
-            if not folder.is_dir():
-                raise
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
 @torch.inference_mode()
 def _write_features(backbone: Backbone, loader: DataLoader, path: Path, settings: dict) -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    backbone = backbone.to(device)
+    backbone = backbone.to(device, memory_format=torch.channels_last)  # 1.5 times faster on a CPU
     output, start = None, 0
     title = f"{settings['backbone']} features of {settings['dataset']}"
-    with tqdm(total=len(loader.dataset), desc=title, unit="image") as progress:
+    with single_thread(), tqdm(total=len(loader.dataset), desc=title, unit="image") as progress:
         for images in _readable(loader):
-            maps = backbone(images.to(device))
+            maps = backbone(images.to(device, memory_format=torch.channels_last))
             if settings["pooling"] == "mean":
                 maps = maps.mean(2, keepdim=True)
             if output is None:

@@ -1,6 +1,10 @@
 """Where data lie: the benchmark root that the user names, and the folder for what zslcore itself makes."""
 
 import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import zslcore
@@ -41,3 +45,32 @@ def runs_root() -> Path:
     True
     """
     return Path(os.environ.get("ZSLCORE_RUNS") or _home() / "runs").expanduser().absolute()
+
+
+@contextmanager
+def complete_folder(folder: Path) -> Iterator[Path]:
+    """Write a folder that appears under its name only when complete: fill the temporary one that this yields.
+
+    On success it is moved into place, unless another process made the same folder first; on failure it is removed.
+
+    >>> import tempfile
+    >>> target = Path(tempfile.mkdtemp()) / "result"
+    >>> with complete_folder(target) as partial:
+    ...     _ = (partial / "values.txt").write_text("1")
+    ...     target.exists()
+    False
+    >>> (target / "values.txt").read_text()
+    '1'
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = folder.with_name(f".partial-{folder.name}-{uuid.uuid4().hex[:8]}")
+    partial.mkdir()
+    try:
+        yield partial
+        try:
+            os.replace(partial, folder)
+        except OSError:  # a folder that another process finished meanwhile is as good as ours
+            if not folder.is_dir():
+                raise
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)

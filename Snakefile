@@ -1,0 +1,93 @@
+# The study as a graph: data -> frozen features -> one run per method and seed -> pages of a report.
+#
+#   make study                                    SYNTH, 3 seeds, 2 cores
+#   make study DATASET=CUB100 SEEDS=5             with ZSLCORE_DATA set
+#   snakemake --cores 2 --config dataset=SYNTH seeds=3 methods=mse,remse
+#
+# Finished steps are not run again; delete a run folder to repeat it.
+
+import os
+from pathlib import Path
+
+DATASET = config.get("dataset", "SYNTH")
+SEEDS = range(int(config.get("seeds", 3)))
+METHODS = str(config.get("methods", "cross_entropy,mse,remse")).split(",")
+RUNS = Path(os.environ.get("ZSLCORE_RUNS", "runs"))
+REPORT = Path("report")
+PAGES = ["00_quickstart", "01_data", "02_imbalance"]
+
+# sums over threads depend on their number: one thread a process, so that every machine computes the same
+os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
+
+
+rule all:
+    input:
+        REPORT / DATASET / "index.html",
+
+
+# The data set is checked as a whole before anything is computed on it; SYNTH is generated here.
+rule features:
+    output:
+        RUNS / DATASET / "features.ok",
+    threads: workflow.cores
+    shell:
+        "zslcore features {DATASET} --threads {threads} && touch {output}"
+
+
+rule run:
+    input:
+        rules.features.output,
+    output:
+        RUNS / DATASET / "{method}-seed{seed}" / "metrics.json",
+        RUNS / DATASET / "{method}-seed{seed}" / "04_train.ipynb",
+    wildcard_constraints:
+        seed=r"\d+",
+    shell:
+        "zslcore run 04_train -p dataset {DATASET} -p method {wildcards.method} -p seed {wildcards.seed}"
+        " --output {output[1]}"
+
+
+def finished_runs(_):
+    return expand(rules.run.output[0], method=METHODS, seed=SEEDS)
+
+
+# 02 reads the runs of seed 0, one per method
+rule page:
+    input:
+        finished_runs,
+    output:
+        REPORT / DATASET / "{page}.ipynb",
+    wildcard_constraints:
+        page="|".join(PAGES),
+    params:
+        dataset=lambda wildcards: "" if wildcards.page == "00_quickstart" else f"-p dataset {DATASET}",
+    shell:
+        "zslcore run {wildcards.page} {params.dataset} --output {output}"
+
+
+rule results:
+    input:
+        finished_runs,
+    output:
+        REPORT / DATASET / "05_results.ipynb",
+        REPORT / DATASET / "results.csv",
+    shell:
+        "zslcore run 05_results -p dataset {DATASET} -p table {output[1]} --output {output[0]}"
+
+
+rule html:
+    input:
+        REPORT / DATASET / "{page}.ipynb",
+    output:
+        REPORT / DATASET / "{page}.html",
+    shell:
+        "jupyter nbconvert --log-level WARN --to html {input}"
+
+
+rule report:
+    input:
+        expand(REPORT / DATASET / "{page}.html", page=[*PAGES, "05_results"]),
+    output:
+        REPORT / DATASET / "index.html",
+    shell:
+        "zslcore report {REPORT}/{DATASET}"

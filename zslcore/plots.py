@@ -1,0 +1,200 @@
+"""Figures of the study, one function each: arrays or tidy frames in, a matplotlib Figure out.
+
+Methods keep their colour in every figure; the palette is readable by the colour-blind and in grey print.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from jaxtyping import Float
+from matplotlib.figure import Figure
+
+from zslcore.data.semantics import attribute_groups, pretty
+from zslcore.metrics import SeenUnseenCurve
+
+WIDTH = 7.2  # inches: the text width of most journals' double column
+_BLUE, _ORANGE, _GREY = "#0173b2", "#de8f05", "#6e6e6e"  # seaborn's "colorblind", and a grey between them in print
+METHOD_COLORS = {"cross entropy": _GREY, "+ MSE": _BLUE, "+ ReMSE": _ORANGE}
+METHOD_MARKERS = {"cross entropy": "s", "+ MSE": "o", "+ ReMSE": "D"}
+
+
+def use_style() -> None:
+    """Set the fonts, grid and resolution of all figures; call once at the top of a notebook."""
+    sns.set_theme(context="paper", style="ticks", palette="colorblind")
+    plt.rcParams.update({"figure.dpi": 110, "savefig.dpi": 200, "figure.constrained_layout.use": True})
+    plt.rcParams.update({"axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": 10})
+
+
+def image_grid(images: Sequence, titles: Sequence[str], *, columns: int = 6) -> Figure:
+    """Pictures (anything ``imshow`` takes) in rows, each under its title."""
+    rows = -(-len(images) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(WIDTH, 1.45 * rows * 6 / columns), squeeze=False)
+    for axis in axes.flat:
+        axis.axis("off")
+    for axis, image, title in zip(axes.flat, images, titles, strict=False):
+        axis.imshow(image)
+        axis.set_title(title, fontsize=7)
+    return figure
+
+
+def attribute_heatmap(
+    attributes: Float[np.ndarray, "C A"], attribute_names: Sequence[str], *, unit: str, num_seen: int
+) -> Figure:
+    """Class-by-attribute matrix, attributes in their groups; the dashed line parts seen from unseen classes."""
+    figure, axis = plt.subplots(figsize=(WIDTH, 3.6))
+    groups = attribute_groups(attribute_names)
+    image = axis.imshow(attributes, aspect="auto", cmap="viridis", interpolation="nearest")
+    figure.colorbar(image, ax=axis, label=unit, pad=0.01)
+    axis.axhline(num_seen - 0.5, color="white", linestyle="--", linewidth=1)
+    axis.set_ylabel(f"class ({num_seen} seen, then {len(attributes) - num_seen} unseen)")
+    if 1 < len(groups) <= 40:  # attribute groups lie side by side in the files
+        starts = [min(members) for members in groups.values()]
+        for start in starts[1:]:
+            axis.axvline(start - 0.5, color="white", linewidth=0.6)
+        centres = [np.mean(members) for members in groups.values()]
+        axis.set_xticks(centres, list(groups), rotation=60, ha="right", fontsize=6 if len(groups) > 15 else 8)
+        axis.set_xlabel("attribute group")
+    else:
+        axis.set_xlabel("attribute")
+    return figure
+
+
+def label_distribution(values: Float[np.ndarray, "C A"], *, unit: str) -> Figure:
+    """How often each label value occurs (log scale), and the spread of values within each attribute."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 2.6))
+    left.hist(values.ravel(), bins=40, color=_BLUE)
+    left.set(yscale="log", xlabel=f"label value ({unit})", ylabel="class-attribute pairs")
+    order = np.argsort(values.mean(0))
+    low, middle, high = np.quantile(values, [0.1, 0.5, 0.9], axis=0)[:, order]
+    position = np.arange(len(order))
+    right.fill_between(position, low, high, color=_BLUE, alpha=0.3, linewidth=0, label="10 % to 90 % of classes")
+    right.plot(position, middle, color=_BLUE, label="median class")
+    right.set(xlabel="attribute, sorted by mean value", ylabel=f"label value ({unit})")
+    right.legend(frameon=False)
+    return figure
+
+
+def error_against_label(
+    values: Mapping[str, Float[np.ndarray, "C A"]],
+    errors: Mapping[str, Mapping[str, Float[np.ndarray, "C A"]]],
+    *,
+    bins: int = 12,
+) -> Figure:
+    """Mean squared error in bins of equal count of the label value, with its standard error; a panel per split.
+
+    ``values[split]`` holds label values, ``errors[method][split]`` the error matrices on the same classes.
+    """
+    figure, axes = plt.subplots(1, len(values), figsize=(WIDTH, 2.9), sharey=True, squeeze=False)
+    for axis, (split, labels) in zip(axes[0], values.items(), strict=True):
+        for method, matrices in errors.items():
+            binned = _binned(labels.ravel(), matrices[split].ravel(), bins)
+            style = {"color": METHOD_COLORS[method], "marker": METHOD_MARKERS[method]}
+            axis.errorbar(
+                binned["value"], binned["mean"], binned["sem"], label=method, capsize=2, markersize=4, lw=1, **style
+            )
+        axis.set(title=split, xlabel="label value (share of the class vector's length)")
+    axes[0, 0].set_ylabel("squared error of the\nnormalised prediction")
+    axes[0, 0].legend(frameon=False)
+    return figure
+
+
+def _binned(values: np.ndarray, errors: np.ndarray, bins: int) -> pd.DataFrame:
+    """Mean value, mean error and its standard error in bins of about equal count; equal values share a bin."""
+    frame = pd.DataFrame({"value": values, "error": errors})
+    groups = frame.groupby(pd.qcut(frame["value"], bins, duplicates="drop"), observed=True)
+    return pd.DataFrame(
+        {"value": groups["value"].mean(), "mean": groups["error"].mean(), "sem": groups["error"].sem().fillna(0)}
+    )
+
+
+def error_by_attribute(
+    errors: Mapping[str, Float[np.ndarray, "C A"]], attribute_names: Sequence[str], *, shown: int = 24
+) -> Figure:
+    """Distribution over classes of the error of each attribute, one box per method; the most uneven attributes shown.
+
+    Attributes are sorted by their median error under the first method; with more than ``shown`` of them, every k-th.
+    """
+    first = next(iter(errors.values()))
+    order = np.argsort(-np.median(first, axis=0))
+    order = order[np.linspace(0, len(order) - 1, min(shown, len(order))).round().astype(int)]
+    parts = []
+    for method, matrix in errors.items():
+        frame = pd.DataFrame(matrix[:, order], columns=[pretty(attribute_names[index]) for index in order])
+        parts.append(frame.melt(var_name="attribute", value_name="error").assign(method=method))
+    frame = pd.concat(parts)
+    frame["error"] = frame["error"].clip(lower=1e-8)  # a log axis has no zero
+    figure, axis = plt.subplots(figsize=(WIDTH, 3.8))
+    sns.boxplot(
+        frame, x="attribute", y="error", hue="method", palette=METHOD_COLORS, fliersize=1, linewidth=0.6, ax=axis
+    )
+    axis.set(yscale="log", xlabel="", ylabel="squared error of a class (log scale)")
+    axis.tick_params(axis="x", rotation=90, labelsize=7)
+    axis.legend(frameon=False, ncols=3, loc="upper right")
+    return figure
+
+
+def seen_unseen_curves(
+    curves: Mapping[str, SeenUnseenCurve], points: Mapping[str, tuple[float, float]] | None = None
+) -> Figure:
+    """Seen over unseen accuracy at every calibration, with the best harmonic mean of each curve and given points.
+
+    ``points`` maps a label to (U, S) in [0, 1], such as the point that the clean protocol chose.
+    """
+    figure, axis = plt.subplots(figsize=(0.55 * WIDTH, 3.2))
+    for name, curve in curves.items():
+        color = METHOD_COLORS.get(name, _BLUE)
+        axis.plot(
+            100 * curve.unseen, 100 * curve.seen, color=color, lw=1.2, label=f"{name} (AUSUC {100 * curve.ausuc:.1f})"
+        )
+        seen, unseen, harmonic, _ = curve.best()
+        axis.plot(
+            100 * unseen, 100 * seen, "*", color=color, markersize=10, label=f"best H {100 * harmonic:.1f} (oracle)"
+        )
+    for index, (name, (unseen, seen)) in enumerate((points or {}).items()):
+        axis.plot(
+            100 * unseen, 100 * seen, "ox^v"[index % 4], color="black", markersize=6, fillstyle="none", label=name
+        )
+    axis.set(xlabel="accuracy on unseen classes U (%)", ylabel="accuracy on seen classes S (%)", xlim=0, ylim=0)
+    axis.legend(frameon=False, fontsize=7)
+    return figure
+
+
+def training_history(history: pd.DataFrame) -> Figure:
+    """Losses and accuracies over the epochs of a run, for its validation and its final training."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 2.6))
+    for task, style in (("validation", "--"), ("test", "-")):
+        part = history[history["task"] == task]
+        left.plot(part["epoch"], part["classification_loss"], style, color=_GREY, label=f"cross entropy, {task}")
+        for name, color in (("T1", _BLUE), ("H", _ORANGE)):
+            right.plot(part["epoch"], 100 * part[name], style, color=color, label=f"{name}, {task}")
+    left.set(xlabel="epoch", ylabel="training loss (nats)", yscale="log")
+    right.set(xlabel="epoch", ylabel="accuracy (%)")
+    left.legend(frameon=False, fontsize=7)
+    right.legend(frameon=False, fontsize=7)
+    return figure
+
+
+def forest(frame: pd.DataFrame, value: str, *, label: str) -> Figure:
+    """Every run as a dot and the mean with its 95 % t-interval, one line per method and protocol.
+
+    ``frame`` has the columns of :func:`zslcore.results.collect`.
+    """
+    from scipy import stats
+
+    groups = list(frame.groupby(["protocol", "method", "lam"], sort=False))
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.9 + 0.32 * len(groups)))
+    for position, ((_, method, _), rows) in enumerate(groups):
+        color, numbers = METHOD_COLORS[method], rows[value].to_numpy()
+        axis.plot(numbers, np.full(len(numbers), position), ".", color=color, alpha=0.5, markersize=5)
+        spread = numbers.std(ddof=1) / np.sqrt(len(numbers)) if len(numbers) > 1 else 0.0
+        half = spread * stats.t.ppf(0.975, len(numbers) - 1) if len(numbers) > 1 else 0.0
+        axis.errorbar(numbers.mean(), position, xerr=half, fmt=METHOD_MARKERS[method], color=color, capsize=3)
+    names = [f"{protocol}: {method}" + (f", λ = {lam:g}" if lam else "") for (protocol, method, lam), _ in groups]
+    axis.set_yticks(range(len(groups)), names)
+    axis.invert_yaxis()
+    axis.set_xlabel(label)
+    axis.grid(axis="x", linewidth=0.4)
+    return figure

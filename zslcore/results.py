@@ -1,0 +1,119 @@
+"""Tables of results: run folders -> one row per run and protocol -> mean and spread over seeds.
+
+Accuracies are in percent here, as the field prints them; run folders hold them as shares in [0, 1].
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from zslcore.errors import InputError
+from zslcore.training import Run
+
+ACCURACIES = ["T1", "U", "S", "H", "AUSUC"]
+KEYS = ["dataset", "backbone", "network", "method", "protocol"]
+METHOD_NAMES = {"none": "cross entropy", "mse": "+ MSE", "remse": "+ ReMSE"}
+
+# Ye et al., "Rebalanced Zero-shot Learning", IEEE TIP 2023: ResNet-101 fine-tuned at 448 px, AttentionNet + ReMSE
+PUBLISHED = pd.DataFrame(
+    [("CUB", 80.9, 72.8, 74.8, 73.8), ("AWA2", 70.9, 63.8, 85.6, 73.1), ("SUN", 63.2, 47.4, 34.8, 40.1)],
+    columns=["dataset", "T1", "U", "S", "H"],
+)
+
+
+def find_runs(root: Path) -> list[Path]:
+    """All complete run folders below ``root``, sorted by name; temporary folders of unfinished runs are left out."""
+    folders = (file.parent for file in Path(root).rglob("metrics.json"))
+    return sorted(folder for folder in folders if not any(part.startswith(".") for part in folder.parts))
+
+
+def collect(folders: Iterable[Path]) -> pd.DataFrame:
+    """One row per run and protocol: settings that identify it, accuracies in percent, error statistics, cost.
+
+    Raises InputError when there is no run.
+    """
+    rows = []
+    for folder in folders:
+        run = Run.load(folder)
+        for protocol, values in run.metrics["protocols"].items():
+            rows.append(_row(run, protocol, values))
+    if not rows:
+        raise InputError("no finished run was found; 'make study' or 'zslcore run 04_train' makes some")
+    return pd.DataFrame(rows).sort_values([*KEYS, "lam", "seed"], kind="stable").reset_index(drop=True)
+
+
+def _row(run: Run, protocol: str, values: dict) -> dict:
+    config, errors = run.config, run.metrics["errors"]
+    row = {
+        "dataset": config.dataset,
+        "backbone": config.backbone,
+        "network": config.network,
+        "method": METHOD_NAMES[config.loss],
+        "lam": 0.0 if config.loss == "none" else config.lam,
+        "p": config.p if config.loss == "remse" else 0.0,
+        "p2": config.p2 if config.loss == "remse" else 0.0,
+        "effective_lambda": round(run.metrics["effective_lambda"], 4),
+        "seed": config.seed,
+        "protocol": protocol,
+    }
+    row |= {name: round(100 * values[name], 2) for name in ACCURACIES}
+    row |= {"gamma": round(values["gamma"], 4), "epoch": values["epoch"]}
+    for split, statistics in errors.items():
+        row |= {f"{split}_{name}": round(value, 6) for name, value in statistics.items()}
+    environment = run.metrics["environment"]
+    return row | {
+        "seconds": round(run.metrics["cost"]["seconds"], 1),
+        "device": environment["device"],
+        "torch": environment["torch"],
+        "fingerprint": run.metrics["dataset"]["fingerprint"],
+    }
+
+
+def summarise(frame: pd.DataFrame, values: Iterable[str] = ACCURACIES) -> pd.DataFrame:
+    """Mean, standard deviation (n - 1; NaN for one run) and number of runs, per dataset, method, lambda and protocol.
+
+    Columns are pairs (value, "mean" | "std"), and ("runs", "").
+
+    >>> frame = pd.DataFrame({key: ["x", "x"] for key in KEYS} | {"lam": [1.0, 1.0], "H": [60.0, 62.0]})
+    >>> summarise(frame, ["H"])["H"].round(3).to_dict("records")
+    [{'mean': 61.0, 'std': 1.414}]
+    """
+    values = list(values)
+    groups = frame.groupby([*KEYS, "lam"], sort=False)
+    summary = groups[values].agg(["mean", "std"])
+    summary["runs", ""] = groups.size()
+    return summary
+
+
+def as_table(frame: pd.DataFrame, values: Iterable[str] = ACCURACIES) -> pd.DataFrame:
+    """A table to read: ``mean ± standard deviation`` over the seeds, one decimal, one row per method and protocol.
+
+    >>> frame = pd.DataFrame({key: ["x", "x"] for key in KEYS} | {"lam": [1.0, 1.0], "H": [60.0, 62.0]})
+    >>> as_table(frame, ["H"])["H"].item()
+    '61.0 ± 1.4'
+    """
+    values = list(values)
+    summary = summarise(frame, values)
+    table = pd.DataFrame(index=summary.index)
+    for value in values:
+        mean, std = summary[value, "mean"], summary[value, "std"]
+        spread = std.map(lambda number: "" if pd.isna(number) else f" ± {number:.1f}")
+        table[value] = mean.map("{:.1f}".format) + spread
+    table["runs"] = summary["runs", ""]
+    return table.reset_index()
+
+
+def paired_differences(frame: pd.DataFrame, baseline: str, value: str = "H") -> pd.DataFrame:
+    """Difference of each run to the baseline run of the same seed, in points: the spread that matters.
+
+    Runs of one seed share initialisation and episodes, so their difference varies less than their values. Columns:
+    the keys, ``seed`` and ``difference``. Raises InputError when the baseline is not among the methods.
+    """
+    if baseline not in set(frame["method"]):
+        raise InputError(f"baseline must be one of {', '.join(sorted(set(frame['method'])))}, got {baseline!r}")
+    shared = [key for key in KEYS if key != "method"] + ["seed"]
+    base = frame[frame["method"] == baseline].set_index(shared)[value].rename("baseline")
+    others = frame[frame["method"] != baseline].join(base, on=shared)
+    others["difference"] = others[value] - others["baseline"]
+    return others[[*KEYS, "lam", "seed", "difference"]].dropna().reset_index(drop=True)

@@ -65,9 +65,9 @@ def _color(name: str, rng: np.random.Generator) -> Color:
     return tuple(int(v) for v in np.clip(np.array(PALETTE[name]) * bright + tint, 0, 255))
 
 
-def _contrast(color: Color) -> Color:
-    """A mark colour that shows on ``color``: cream on dark, near black on light."""
-    return (245, 238, 220) if np.dot(color, (0.3, 0.59, 0.11)) < 135 else (52, 40, 36)
+def _contrast(name: str) -> Color:
+    """The colour of marks on plumage of this name: cream on dark, near black on light."""
+    return (245, 238, 220) if np.dot(PALETTE[name], (0.3, 0.59, 0.11)) < 135 else (52, 40, 36)
 
 
 def paint_bird(
@@ -83,11 +83,11 @@ def paint_bird(
     p.fill(bird.outlines["head"], mix(back, breast, 0.45), cover=False)
     p.fill(bird.outlines["breast"], breast, cover=False)
     p.soften(0.012)
-    _paint_breast(p, values["breast_pattern"], breast)
+    _paint_breast(p, values["breast_pattern"], mix(breast, _contrast(values["breast_color"]), 0.85))
     _paint_head(p, values, _color(values["crown_color"], rng))
     p.soften(0.005)
-    wing_shape = _paint_wing(p, values["wing_pattern"], wing)
-    _paint_face(p, values, breast)
+    wing_shape = _paint_wing(p, values["wing_pattern"], wing, _contrast(values["wing_color"]))
+    _paint_face(p, values)
     _light(p, wing_shape, rng)
     canvas.paste(p.color, mask=p.mask)
 
@@ -112,10 +112,9 @@ def _paint_legs(p: Painter, color: Color) -> None:
             p.stroke(np.stack([foot, foot + toe]), 0.024, tone, cover=True)
 
 
-def _paint_breast(p: Painter, pattern: str, breast: Color) -> None:
+def _paint_breast(p: Painter, pattern: str, mark: Color) -> None:
     """Marks of the breast, clipped to it."""
     before, body, rng = p.color.copy(), p.bird.body, p.rng
-    mark = mix(breast, _contrast(breast), 0.85)
     if pattern in ("spotted", "striped"):
         for row, v in enumerate(np.arange(-0.06, 0.24, 0.055)):
             for u in np.arange(-0.3, 0.42, 0.075) + 0.037 * (row % 2):
@@ -141,7 +140,7 @@ def _paint_head(p: Painter, values: Mapping[str, str], crown: Color) -> None:
     p.fill(p.bird.outlines["crown"], crown, cover=False)
 
 
-def _paint_face(p: Painter, values: Mapping[str, str], breast: Color) -> None:
+def _paint_face(p: Painter, values: Mapping[str, str]) -> None:
     """Bill, eye, and the marks round the eye."""
     head, pattern = p.bird.head, values["head_pattern"]
     horn = mix((58, 56, 60), (214, 160, 70), float(p.rng.choice([0.0, 0.25, 0.8])))
@@ -168,21 +167,20 @@ def _paint_face(p: Painter, values: Mapping[str, str], breast: Color) -> None:
     p.dot(head((0.48, -0.18)), 0.06 * r, (255, 255, 255))
 
 
-def _paint_wing(p: Painter, pattern: str, wing: Color) -> Image.Image:
+def _paint_wing(p: Painter, pattern: str, wing: Color, mark: Color) -> Image.Image:
     """Folded wing with coverts, flight feathers and the pattern; gives its coverage (L)."""
     body, outline = p.bird.body, p.bird.outlines["wing"]
     shadow = Image.new("L", p.color.size)
     ImageDraw.Draw(shadow).polygon(p.xy(outline + np.array([0.0, 0.03])), fill=110)
     p.color.paste((20, 18, 24), mask=shadow.filter(ImageFilter.BoxBlur(0.025 * p.frame.scale)))
     p.fill(outline, wing)
-    before, dark, mark = p.color.copy(), mix(wing, (0, 0, 0), 0.42), _contrast(wing)
+    before, dark = p.color.copy(), mix(wing, (0, 0, 0), 0.42)
     for v in (-0.1, -0.06, -0.02, 0.02, 0.06):  # flight feathers run to the tip
         p.stroke(spline(body((0.02, v + 0.03), (-0.22, v * 0.8), (-0.54, -0.01 + v * 0.15)), closed=False), 0.009, dark)
-    for u, span in ((0.02, 0.14), (0.11, 0.12), (0.19, 0.09)):  # rows of coverts, scalloped
-        arc = [
-            (u + 0.03 * np.cos(t * 9) - 0.02 * np.cos(t), span * np.sin(t) - 0.02) for t in np.linspace(-1.5, 1.5, 25)
-        ]
-        p.stroke(body(*arc), 0.008, mix(wing, (0, 0, 0), 0.28))
+    for u, span in ((0.0, 0.14), (0.09, 0.13), (0.17, 0.1)):  # rows of coverts, scalloped towards the tip
+        turns = np.linspace(-1.4, 1.4, 31)
+        arc = [(u + 0.04 * np.cos(t) - 0.024 * abs(np.sin(3.4 * t)), span * np.sin(t) - 0.02) for t in turns]
+        p.stroke(body(*arc), 0.008, mix(wing, (0, 0, 0), 0.26))
     if pattern == "barred":
         for u in (0.1, -0.06):
             p.stroke(spline(body((u + 0.02, -0.22), (u - 0.02, -0.02), (u + 0.03, 0.18)), closed=False), 0.042, mark)

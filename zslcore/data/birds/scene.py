@@ -30,20 +30,24 @@ def paint_perch(
         ys = y + width * 0.5 + slope * (xs - x) + bend[0] * np.sin((xs - x) / side * 3) ** 2
         bark = mix((104, 78, 56), (120, 112, 100), rng.random())
         path = spline(np.stack([xs, ys], axis=1), closed=False)
-        twig = rng.uniform(0.1, 0.9) * side
-        way = rng.choice([-1, 1]) * side * rng.uniform(0.15, 0.3)
-        start = y + width * 0.5 + slope * (twig - x)
-        _limb(
-            picture, np.array([[twig, start], [twig + way, start + side * rng.uniform(0.1, 0.25)]]), width * 0.45, bark
-        )
+        fork = path[rng.integers(len(path) // 5, len(path) * 4 // 5)]
+        reach = side * np.array([rng.choice([-1, 1]) * rng.uniform(0.15, 0.3), rng.uniform(0.08, 0.22)])
+        thick, thin = np.array([0, width * 0.28]), np.array([0, width * 0.1])
+        twig = np.stack([fork - thick, fork + reach - thin, fork + reach + thin, fork + thick])
+        ImageDraw.Draw(picture).polygon([tuple(p) for p in twig.tolist()], fill=mix(bark, (0, 0, 0), 0.15))
+        if habitat in ("forest", "grass"):
+            draw = ImageDraw.Draw(picture)
+            for share in rng.uniform(0.3, 1.0, 4):
+                green = mix((58, 112, 44), (150, 170, 70), rng.random() * 0.6)
+                _leaf(draw, fork + share * reach, rng.uniform(-0.4, np.pi + 0.4), side * rng.uniform(0.05, 0.09), green)
         _limb(picture, path, width, bark)
         if habitat == "snow":
-            draw = ImageDraw.Draw(picture)
-            draw.line(
-                [tuple(p) for p in (path - [0, width * 0.4]).tolist()],
-                fill=(246, 249, 255),
-                width=max(2, round(width * 0.45)),
+            snow, wave = (
+                path - np.array([0, width * 0.32]),
+                width * (0.3 + 0.2 * np.sin(np.arange(len(path))[:, None] * 1.3)),
             )
+            cap = np.concatenate([snow - wave * np.array([0, 0.5]), (snow + wave * np.array([0, 1.0]))[::-1]])
+            ImageDraw.Draw(picture).polygon([tuple(p) for p in cap.tolist()], fill=(247, 250, 255))
         return
     _mound(picture, habitat, y, x, unit, rng)
 
@@ -63,8 +67,9 @@ def _mound(picture: Image.Image, habitat: str, top: float, x: float, unit: float
     profile = np.array([*left, (0.0, 0.0), *((-u, v) for u, v in left[::-1])]) * [spread, rise] + np.array([x, top])
     profile += rng.normal(0, jag, profile.shape) * [[1], [1], [0.5], [0], [0], [0], [0.5], [1], [1]]
     crest = spline(profile, closed=False) if habitat in ("grass", "snow") else profile
-    shade = (150, 162, 190) if habitat == "snow" else (44, 36, 34)
-    for drop, tone in ((0.0, 0.0), (0.03, 0.12), (0.16, 0.26), (0.4, 0.38)):
+    shade = (176, 190, 216) if habitat == "snow" else (44, 36, 34)
+    soft = [(step * 0.03, 0.05 * step) for step in range(12)]
+    for drop, tone in soft if habitat == "snow" else ((0.0, 0.0), (0.03, 0.12), (0.16, 0.26), (0.4, 0.38)):
         lower = np.minimum(crest + np.array([0.0, drop * unit]), floor)
         body = [(lower[0, 0] - spread * 0.06, floor), *lower.tolist(), (lower[-1, 0] + spread * 0.06, floor)]
         draw.polygon([tuple(p) for p in body], fill=mix(stone, shade, tone))
@@ -139,7 +144,7 @@ def weather(picture: Image.Image, habitat: str, rng: np.random.Generator) -> Ima
     axis = np.linspace(-1, 1, side, dtype=np.float32)
     vignette = 1 - rng.uniform(0, 0.14) * (axis[:, None] ** 2 + axis[None, :] ** 2)
     pixels = pixels * gain * vignette[..., None]
-    pixels += rng.normal(0, rng.uniform(1, 4), (side, side, 1)).astype(np.float32)
+    pixels += rng.normal(0, rng.uniform(0.5, 3), (side, side, 1)).astype(np.float32)
     if habitat == "snow":
         for x, y in rng.integers(0, side, (rng.integers(0, 26), 2)):
             pixels[y : y + 2, x : x + 2] = 0.25 * pixels[y : y + 2, x : x + 2] + 0.75 * 252

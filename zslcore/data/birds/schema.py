@@ -61,9 +61,9 @@ PALETTE: dict[str, Color] = {
 
 # How sure a class is of its dominant value, group by group: three temperaments, drawn per (class, group).
 _SURE, _USUAL, _SPREAD = (0.93, 1.0), (0.6, 0.9), (0.3, 0.55)
-_TEMPERAMENT_SHARE = (0.4, 0.35, 0.25)
-_GENUS_SIZE = 3  # classes of one genus share most dominant values: neighbours that are easily confused
-_GENUS_LOYALTY = 0.55  # probability that a class takes a group's dominant value from its genus
+_TEMPERAMENT_SHARE = (0.35, 0.33, 0.32)
+_GENUS_SIZE = 4  # classes of one genus share most dominant values: neighbours that are easily confused
+_GENUS_LOYALTY = 0.6  # probability that a class takes a group's dominant value from its genus
 _WORD_DIMENSIONS = 300
 
 
@@ -164,27 +164,25 @@ _HABITAT_NAME = {
     "desert": "Desert",
     "sky": "Sky",
 }
-_HEAD_NAME = {
-    "plain": "Plain_headed",
-    "crested": "Crested",
-    "masked": "Masked",
-    "eyebrow": "Browed",
-    "eyering": "Spectacled",
-}
+_HEAD_NAME = {"crested": "Crested", "masked": "Masked", "eyebrow": "Browed", "eyering": "Spectacled"}
+_MARK_NAME = {"spotted": "Spot", "striped": "Stripe", "barred": "Bar", "banded": "Band", "patched": "Patch"}
 
 
 def _epithets(values: dict[str, str]) -> dict[str, str]:
-    """One epithet per group: what a class could be called after its dominant value there."""
-    return {
+    """One epithet per group: what a class could be called after its dominant value there (none if it is plain)."""
+    words = {
         "crown_color": f"{values['crown_color']}_crowned",
         "breast_color": f"{values['breast_color']}_breasted",
         "wing_color": f"{values['wing_color']}_winged",
-        "head_pattern": _HEAD_NAME[values["head_pattern"]],
         "leg_color": f"{values['leg_color']}_legged",
-        "breast_pattern": f"{values['breast_pattern']}_breasted",
-        "wing_pattern": f"{values['wing_pattern']}_winged",
         "habitat": _HABITAT_NAME[values["habitat"]],
     }
+    if values["head_pattern"] in _HEAD_NAME:
+        words["head_pattern"] = _HEAD_NAME[values["head_pattern"]]
+    for part in ("breast", "wing"):
+        if values[f"{part}_pattern"] in _MARK_NAME:
+            words[f"{part}_pattern"] = f"{_MARK_NAME[values[f'{part}_pattern']]}_{part}ed"
+    return words
 
 
 def class_names(distributions: dict[str, Float[np.ndarray, "C values"]]) -> tuple[str, ...]:

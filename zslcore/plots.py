@@ -16,9 +16,9 @@ from zslcore.data.semantics import attribute_groups, pretty
 from zslcore.metrics import SeenUnseenCurve
 
 WIDTH = 7.2  # inches: the text width of most journals' double column
-_BLUE, _ORANGE, _GREY = "#0173b2", "#de8f05", "#6e6e6e"  # seaborn's "colorblind", and a grey between them in print
-METHOD_COLORS = {"cross entropy": _GREY, "+ MSE": _BLUE, "+ ReMSE": _ORANGE}
-METHOD_MARKERS = {"cross entropy": "s", "+ MSE": "o", "+ ReMSE": "D"}
+_BLUE, _SKY, _ORANGE, _GREY = "#0173b2", "#56b4e9", "#de8f05", "#6e6e6e"  # of seaborn's "colorblind" palette
+METHOD_COLORS = {"cross entropy": _GREY, "+ MSE": _SKY, "+ MSE, matched λ": _BLUE, "+ ReMSE": _ORANGE}
+METHOD_MARKERS = {"cross entropy": "s", "+ MSE": "o", "+ MSE, matched λ": "^", "+ ReMSE": "D"}
 
 
 def use_style() -> None:

@@ -8,12 +8,18 @@ from pathlib import Path
 
 import pandas as pd
 
+from zslcore.config import RunConfig, run_name
 from zslcore.errors import InputError
 from zslcore.training import Run
 
 ACCURACIES = ["T1", "U", "S", "H", "AUSUC"]
 KEYS = ["dataset", "backbone", "network", "method", "protocol"]
-METHOD_NAMES = {"none": "cross entropy", "mse": "+ MSE", "remse": "+ ReMSE"}
+METHOD_NAMES = {
+    "cross_entropy": "cross entropy",
+    "mse": "+ MSE",
+    "mse_matched": "+ MSE, matched λ",
+    "remse": "+ ReMSE",
+}
 
 # Ye et al., "Rebalanced Zero-shot Learning", IEEE TIP 2023: ResNet-101 fine-tuned at 448 px, AttentionNet + ReMSE
 PUBLISHED = pd.DataFrame(
@@ -49,7 +55,7 @@ def _row(run: Run, protocol: str, values: dict) -> dict:
         "dataset": config.dataset,
         "backbone": config.backbone,
         "network": config.network,
-        "method": METHOD_NAMES[config.loss],
+        "method": method_name(config),
         "lam": 0.0 if config.loss == "none" else config.lam,
         "p": config.p if config.loss == "remse" else 0.0,
         "p2": config.p2 if config.loss == "remse" else 0.0,
@@ -68,6 +74,16 @@ def _row(run: Run, protocol: str, values: dict) -> dict:
         "torch": environment["torch"],
         "fingerprint": run.metrics["dataset"]["fingerprint"],
     }
+
+
+def method_name(config: RunConfig) -> str:
+    """The method of a run as tables and figures call it; a run of other settings goes by its loss.
+
+    >>> method_name(RunConfig.study("SYNTH", method="mse_matched"))
+    '+ MSE, matched λ'
+    """
+    method = run_name(config).rsplit("-seed", 1)[0]
+    return METHOD_NAMES["cross_entropy" if method == "none" else method]
 
 
 def summarise(frame: pd.DataFrame, values: Iterable[str] = ACCURACIES) -> pd.DataFrame:

@@ -8,13 +8,13 @@ and gamma; and on trainval, evaluated on the test split after every epoch. Then
   as the released code does: an oracle, to be compared with published tables only.
 
 A run folder holds ``config.json``, ``metrics.json``, ``history.csv`` and ``checkpoint/model.safetensors`` (the weights
-that ``clean`` chose). It appears under its name only when complete.
+that ``clean`` chose). ``metrics.json`` is written last: a folder without it is not a run.
 """
 
-import hashlib
 import json
 import os
 import platform
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,15 +28,15 @@ from torch import nn
 
 import zslcore
 from zslcore.analysis import coefficient_of_variation, row_correlation, theil_index
-from zslcore.config import RunConfig
+from zslcore.config import RunConfig, run_name
 from zslcore.data import load_benchmark
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.features import FrozenFeatures, frozen_features
-from zslcore.data.locations import complete_folder, runs_root
+from zslcore.data.locations import runs_root
 from zslcore.data.tasks import test_task, validation_task
 from zslcore.errors import InputError
 from zslcore.remse import class_error
-from zslcore.trainer import Evaluation, Maps, Trained, build_model, predict, resolve_device, train
+from zslcore.trainer import Evaluation, Maps, Trained, build_model, evaluate, predict, resolve_device, train
 
 VALIDATION_SEED = 0  # one validation split for all runs, so that seeds differ in training alone
 
@@ -74,13 +74,12 @@ def fit(config: RunConfig, folder: Path | None = None) -> Path:
 
 
 def default_folder(config: RunConfig) -> Path:
-    """``runs_root()/DATASET/loss-network-seedN-hash``: a name to read, made unique by all settings.
+    """``runs_root()/DATASET/NAME``, see :func:`zslcore.config.run_name`.
 
-    >>> default_folder(RunConfig(dataset="SYNTH", loss="mse")).name[:15]
-    'mse-basic-seed0'
+    >>> default_folder(RunConfig.study("SYNTH", method="mse")).name
+    'mse-seed0'
     """
-    digest = hashlib.sha256(json.dumps(config.to_dict(), sort_keys=True).encode()).hexdigest()[:8]
-    return runs_root() / config.dataset / f"{config.loss}-{config.network}-seed{config.seed}-{digest}"
+    return runs_root() / config.dataset / run_name(config)
 
 
 def load_features(config: RunConfig, benchmark: Benchmark) -> FrozenFeatures:
@@ -195,6 +194,12 @@ class Run:
         state = load_file(self.folder / "checkpoint" / "model.safetensors")
         return _restore(self.config, state["0.mean"].shape[0], benchmark, state)
 
+    def evaluate(self, benchmark: Benchmark) -> Evaluation:
+        """T1 and the seen-unseen curve of the checkpoint on the test split."""
+        features = load_features(self.config, benchmark)
+        maps = Maps(features.maps, resolve_device(self.config.device), getattr(torch, self.config.precision))
+        return evaluate(self.model(benchmark), maps, benchmark, test_task(benchmark), scale=self.config.scale)
+
     def predict(self, benchmark: Benchmark, images: Int[np.ndarray, " n"]) -> Float[np.ndarray, "n A"]:
         """Attributes that the checkpoint predicts for the images at these positions of the benchmark."""
         maps = load_features(self.config, benchmark).maps
@@ -232,12 +237,20 @@ def _check_same_run(folder: Path, config: RunConfig) -> None:
 def _write_run(
     folder: Path, config: RunConfig, metrics: dict, validation: Trained, final: Trained, state: dict
 ) -> None:
-    with complete_folder(folder) as partial:
+    """Write the files beside the folder, then move them in, ``metrics.json`` last: with it a run is complete.
+
+    The folder may exist already, since a notebook that runs in it is written there too.
+    """
+    tasks = (("validation", validation), ("test", final))
+    history = pd.concat([pd.DataFrame(trained.rows).assign(task=task) for task, trained in tasks])
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".partial-{folder.name}-", dir=folder.parent) as temporary:
+        partial = Path(temporary)
         (partial / "config.json").write_text(json.dumps(config.to_dict(), indent=2) + "\n")
-        (partial / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
-        history = pd.concat(
-            [pd.DataFrame(part.rows).assign(task=task) for task, part in (("validation", validation), ("test", final))]
-        )
         history.to_csv(partial / "history.csv", index=False)
-        (partial / "checkpoint").mkdir()
-        save_file(state, partial / "checkpoint" / "model.safetensors")
+        save_file(state, partial / "model.safetensors")
+        (partial / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+        (folder / "checkpoint").mkdir(exist_ok=True)
+        for name in ("config.json", "history.csv", "model.safetensors", "metrics.json"):
+            target = folder / "checkpoint" / name if name == "model.safetensors" else folder / name
+            os.replace(partial / name, target)

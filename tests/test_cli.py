@@ -182,3 +182,37 @@ def test_synth_prints_its_folder(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr("zslcore.data.synthbirds.ensure", lambda: tmp_path)
     assert cli.main(["synth"]) == 0
     assert capsys.readouterr().out == f"{tmp_path}\n"
+
+
+@pytest.fixture
+def tiny_synth(monkeypatch, tmp_path):
+    from zslcore.data import synthbirds
+
+    root = synthbirds.generate(tmp_path / "tiny", num_classes=8, num_unseen=2, images_per_class=5, size=32, workers=1)
+    monkeypatch.setattr(synthbirds, "ensure", lambda: root)
+    return root
+
+
+def test_check_counts_a_dataset_and_misses_an_image(tiny_synth, capsys):
+    assert cli.main(["check", "SYNTH"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    counts = {words[0]: words[1:] for words in map(str.split, lines)}
+    assert counts["test_unseen"] == ["10", "2"]
+    assert int(counts["trainval"][0]) + int(counts["test_seen"][0]) == 30
+    assert counts["trainval"][1] == counts["test_seen"][1] == "6"
+    assert lines[-1] == "all 40 images are there"
+    gone = sorted(tiny_synth.rglob("*.png"))[3]
+    gone.unlink()
+    assert cli.main(["check", "SYNTH"]) == 2
+    assert gone.name in capsys.readouterr().err
+
+
+def test_check_of_real_data(real_data, capsys):
+    assert cli.main(["check", "CUB100"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [["trainval", "3441", "73"], ["test_seen", "851", "73"], ["test_unseen", "1610", "27"]] == rows[3:6]
+
+
+def test_check_names_the_data_sets_there_are(real_data, capsys):
+    assert cli.main(["check", "CUBS"]) == 2
+    assert "there are: AWA2, CUB, CUB100, SUN" in capsys.readouterr().err

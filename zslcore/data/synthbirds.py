@@ -64,7 +64,7 @@ def generate(
     """Write the benchmark ``SYNTH`` under ``root`` (beside other benchmarks, if any) and give ``root``.
 
     The bytes depend on the settings and the version alone, not on ``workers`` (processes). Pictures are
-    size x size RGB PNG. About 20 s for the default 1500 images on two cores. :class:`~zslcore.errors.InputError`
+    size x size RGB PNG. About 17 s for the default 1500 images on two idle cores. :class:`~zslcore.errors.InputError`
     for a setting out of range. Prefer :func:`ensure`, which makes what is missing and never shows half of it.
 
     >>> with tempfile.TemporaryDirectory() as folder:

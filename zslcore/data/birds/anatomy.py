@@ -108,7 +108,7 @@ def pose(values: Mapping[str, str], rng: np.random.Generator) -> Anatomy:
             ]
         )
     )
-    out["contour"] = contour
+    out["contour"] = contour  # 8 samples a control point: points 0 to 4 are the cap, 10 to 16 vent to chin
     lower = np.concatenate(
         [head((0.1, 0.72)), body((0.28, -0.1), (0.2, 0.0), (0.05, 0.06), (-0.15, 0.08), (-0.34, 0.05))]
     )

@@ -210,7 +210,7 @@ def test_check_counts_a_dataset_and_misses_an_image(tiny_synth, capsys):
 def test_check_of_real_data(real_data, capsys):
     assert cli.main(["check", "CUB100"]) == 0
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert [["trainval", "3441", "73"], ["test_seen", "851", "73"], ["test_unseen", "1610", "27"]] == rows[3:6]
+    assert rows[3:6] == [["trainval", "3441", "73"], ["test_seen", "851", "73"], ["test_unseen", "1610", "27"]]
 
 
 def test_check_names_the_data_sets_there_are(real_data, capsys):

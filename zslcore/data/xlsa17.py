@@ -45,7 +45,7 @@ def read_mat(path: Path, required: tuple[str, ...]) -> dict[str, np.ndarray]:
     for key in required:
         if key not in content:
             raise InputError(f"{path} must hold the variable {key!r}, and does not")
-    return content
+    return {key: value for key, value in content.items() if not key.startswith("__")}  # scipy adds its own notes
 
 
 def strings(cells: np.ndarray) -> list[str]:

@@ -2,7 +2,7 @@
 #
 #   make study                                    SYNTH, 3 seeds, 2 cores
 #   make study DATASET=CUB100 SEEDS=5             with ZSLCORE_DATA set
-#   snakemake --cores 2 --config dataset=SYNTH seeds=3 methods=mse,remse
+#   snakemake --cores 2 --config dataset=SYNTH seeds=3 --dry-run
 #
 # Finished steps are not run again; delete a run folder to repeat it.
 
@@ -11,10 +11,12 @@ from pathlib import Path
 
 DATASET = config.get("dataset", "SYNTH")
 SEEDS = range(int(config.get("seeds", 3)))
-METHODS = str(config.get("methods", "cross_entropy,mse,remse")).split(",")
-RUNS = Path(os.environ.get("ZSLCORE_RUNS", "runs"))
-REPORT = Path("report")
+METHODS = ["cross_entropy", "mse", "mse_matched", "remse"]  # zslcore.config.METHODS; a test keeps the two in step
+RUNS = Path(config.get("runs", os.environ.get("ZSLCORE_RUNS", "runs")))
+REPORT = Path(config.get("report", "report"))
 PAGES = ["00_quickstart", "01_data", "02_imbalance"]
+
+os.environ["ZSLCORE_RUNS"] = str(RUNS.resolve())  # where the notebooks look for and leave their runs
 
 # sums over threads depend on their number: one thread a process, so that every machine computes the same
 os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
@@ -29,9 +31,9 @@ rule all:
 rule features:
     output:
         RUNS / DATASET / "features.ok",
-    threads: workflow.cores
+    threads: workflow.cores  # one computes, the others decode images
     shell:
-        "zslcore features {DATASET} --threads {threads} && touch {output}"
+        "zslcore check {DATASET} && zslcore features {DATASET} && touch {output}"
 
 
 rule run:
@@ -71,8 +73,12 @@ rule results:
     output:
         REPORT / DATASET / "05_results.ipynb",
         REPORT / DATASET / "results.csv",
+    params:
+        folder=(REPORT / DATASET).resolve(),  # a notebook runs in its own folder, so the path must be absolute
+        seeds=len(SEEDS),
     shell:
-        "zslcore run 05_results -p dataset {DATASET} -p table {output[1]} --output {output[0]}"
+        "zslcore run 05_results -p dataset {DATASET} -p seeds {params.seeds} -p output {params.folder}"
+        " --output {output[0]}"
 
 
 rule html:

@@ -70,6 +70,16 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="load a dataset, print its counts and see that all its images are there")
     check.add_argument("dataset", metavar="NAME", help="SYNTH, or a folder under xlsa17/data: CUB, AWA2, SUN, CUB100")
     check.set_defaults(command=_check)
+
+    features = commands.add_parser("features", help="compute a dataset's frozen features, as the study's settings say")
+    features.add_argument("dataset", metavar="NAME", help="as for check")
+    features.set_defaults(command=_features)
+
+    report = commands.add_parser("report", help="write index.html over the pages and results in a folder")
+    report.add_argument(
+        "folder", metavar="FOLDER", help="a folder as 'make study' fills it: results.csv, *.ipynb, *.html"
+    )
+    report.set_defaults(command=_report)
     return parser
 
 
@@ -139,6 +149,25 @@ def _check(arguments: argparse.Namespace) -> int:
         print(f"{split:<12}{len(images):>8}{len(set(benchmark.labels[images].tolist())):>9}")
     benchmark.check_images()
     print(f"all {len(benchmark.image_paths)} images are there")
+    return 0
+
+
+def _features(arguments: argparse.Namespace) -> int:
+    from zslcore.config import RunConfig
+    from zslcore.data import load_benchmark
+    from zslcore.training import load_features
+
+    features = load_features(RunConfig.study(arguments.dataset), load_benchmark(arguments.dataset))
+    print(f"{features.folder.name}: {' x '.join(map(str, features.maps.shape))}")
+    return 0
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from zslcore.report import write_index
+
+    print(write_index(Path(arguments.folder)))
     return 0
 
 

@@ -3,6 +3,7 @@
 Methods keep their colour in every figure; the palette is readable by the colour-blind and in grey print.
 """
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
@@ -10,10 +11,13 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from jaxtyping import Float
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator
 
 from zslcore.data.semantics import attribute_groups, pretty
 from zslcore.metrics import SeenUnseenCurve
+from zslcore.results import t_interval
 
 WIDTH = 7.2  # inches: the text width of most journals' double column
 _BLUE, _SKY, _ORANGE, _GREY = "#0173b2", "#56b4e9", "#de8f05", "#6e6e6e"  # of seaborn's "colorblind" palette
@@ -31,12 +35,12 @@ def use_style() -> None:
 def image_grid(images: Sequence, titles: Sequence[str], *, columns: int = 6) -> Figure:
     """Pictures (anything ``imshow`` takes) in rows, each under its title."""
     rows = -(-len(images) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(WIDTH, 1.45 * rows * 6 / columns), squeeze=False)
+    figure, axes = plt.subplots(rows, columns, figsize=(WIDTH, 1.6 * rows * 6 / columns), squeeze=False)
     for axis in axes.flat:
         axis.axis("off")
     for axis, image, title in zip(axes.flat, images, titles, strict=False):
         axis.imshow(image)
-        axis.set_title(title, fontsize=7)
+        axis.set_title(textwrap.fill(title, 16), fontsize=7)
     return figure
 
 
@@ -73,7 +77,7 @@ def label_distribution(values: Float[np.ndarray, "C A"], *, unit: str) -> Figure
     right.fill_between(position, low, high, color=_BLUE, alpha=0.3, linewidth=0, label="10 % to 90 % of classes")
     right.plot(position, middle, color=_BLUE, label="median class")
     right.set(xlabel="attribute, sorted by mean value", ylabel=f"label value ({unit})")
-    right.legend(frameon=False)
+    right.legend(frameon=False, loc="upper left")
     return figure
 
 
@@ -108,6 +112,21 @@ def _binned(values: np.ndarray, errors: np.ndarray, bins: int) -> pd.DataFrame:
     return pd.DataFrame(
         {"value": groups["value"].mean(), "mean": groups["error"].mean(), "sem": groups["error"].sem().fillna(0)}
     )
+
+
+def error_heatmaps(errors: Mapping[str, Float[np.ndarray, "C A"]], *, rows: str, columns: str) -> Figure:
+    """Error matrices of several methods side by side on one logarithmic colour scale; zeros are left white."""
+    positive = np.concatenate([matrix[matrix > 0] for matrix in errors.values()])
+    norm = LogNorm(positive.min(), positive.max())
+    figure, axes = plt.subplots(1, len(errors), figsize=(WIDTH, 2.8), sharey=True, squeeze=False)
+    for axis, (name, matrix) in zip(axes[0], errors.items(), strict=True):
+        image = axis.imshow(np.ma.masked_equal(matrix, 0), aspect="auto", cmap="viridis", norm=norm)
+        axis.set(title=name, xlabel=columns)
+    axes[0, 0].set_ylabel(rows)
+    bar = figure.colorbar(image, ax=axes, label="mean squared error", pad=0.01, ticks=LogLocator(subs=(1, 3)))
+    bar.minorticks_off()
+    bar.formatter = FuncFormatter(lambda value, _: f"{value:.0e}".replace("e-0", "e-"))
+    return figure
 
 
 def error_by_attribute(
@@ -172,8 +191,8 @@ def training_history(history: pd.DataFrame) -> Figure:
             right.plot(part["epoch"], 100 * part[name], style, color=color, label=f"{name}, {task}")
     left.set(xlabel="epoch", ylabel="training loss (nats)", yscale="log")
     right.set(xlabel="epoch", ylabel="accuracy (%)")
-    left.legend(frameon=False, fontsize=7)
-    right.legend(frameon=False, fontsize=7)
+    for axis in (left, right):
+        axis.legend(frameon=False, fontsize=7, ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
     return figure
 
 
@@ -182,15 +201,13 @@ def forest(frame: pd.DataFrame, value: str, *, label: str) -> Figure:
 
     ``frame`` has the columns of :func:`zslcore.results.collect`.
     """
-    from scipy import stats
-
     groups = list(frame.groupby(["protocol", "method", "lam"], sort=False))
     figure, axis = plt.subplots(figsize=(WIDTH, 0.9 + 0.32 * len(groups)))
     for position, ((_, method, _), rows) in enumerate(groups):
         color, numbers = METHOD_COLORS[method], rows[value].to_numpy()
         axis.plot(numbers, np.full(len(numbers), position), ".", color=color, alpha=0.5, markersize=5)
-        spread = numbers.std(ddof=1) / np.sqrt(len(numbers)) if len(numbers) > 1 else 0.0
-        half = spread * stats.t.ppf(0.975, len(numbers) - 1) if len(numbers) > 1 else 0.0
+        low, high = t_interval(rows[value])
+        half = 0.0 if np.isnan(low) else (high - low) / 2
         axis.errorbar(numbers.mean(), position, xerr=half, fmt=METHOD_MARKERS[method], color=color, capsize=3)
     names = [f"{protocol}: {method}" + (f", λ = {lam:g}" if lam else "") for (protocol, method, lam), _ in groups]
     axis.set_yticks(range(len(groups)), names)

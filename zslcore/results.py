@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
+from scipy import stats
 
 from zslcore.config import RunConfig, run_name
 from zslcore.errors import InputError
@@ -46,7 +47,12 @@ def collect(folders: Iterable[Path]) -> pd.DataFrame:
             rows.append(_row(run, protocol, values))
     if not rows:
         raise InputError("no finished run was found; 'make study' or 'zslcore run 04_train' makes some")
-    return pd.DataFrame(rows).sort_values([*KEYS, "lam", "seed"], kind="stable").reset_index(drop=True)
+    frame = pd.DataFrame(rows)
+    order = {name: position for position, name in enumerate(METHOD_NAMES.values())}
+    keys = ["dataset", "backbone", "network", "protocol", "method", "lam", "seed"]
+    return frame.sort_values(
+        keys, key=lambda column: column.map(order) if column.name == "method" else column
+    ).reset_index(drop=True)
 
 
 def _row(run: Run, protocol: str, values: dict) -> dict:
@@ -120,16 +126,51 @@ def as_table(frame: pd.DataFrame, values: Iterable[str] = ACCURACIES) -> pd.Data
     return table.reset_index()
 
 
-def paired_differences(frame: pd.DataFrame, baseline: str, value: str = "H") -> pd.DataFrame:
-    """Difference of each run to the baseline run of the same seed, in points: the spread that matters.
+def paired_differences(frame: pd.DataFrame, method: str, baseline: str, value: str = "H") -> pd.Series:
+    """``method`` minus ``baseline`` for each seed that both have run; index: the seeds.
 
-    Runs of one seed share initialisation and episodes, so their difference varies less than their values. Columns:
-    the keys, ``seed`` and ``difference``. Raises InputError when the baseline is not among the methods.
+    Runs of one seed share initialisation and episodes, so their difference varies less than their values. ``frame``
+    holds one data set and one protocol. Raises InputError when a method has no run or the two share no seed.
+
+    >>> frame = pd.DataFrame({"method": ["a", "b"], "seed": [0, 0], "H": [60.0, 61.5]})
+    >>> paired_differences(frame, "b", "a").to_dict()
+    {0: 1.5}
     """
-    if baseline not in set(frame["method"]):
-        raise InputError(f"baseline must be one of {', '.join(sorted(set(frame['method'])))}, got {baseline!r}")
-    shared = [key for key in KEYS if key != "method"] + ["seed"]
-    base = frame[frame["method"] == baseline].set_index(shared)[value].rename("baseline")
-    others = frame[frame["method"] != baseline].join(base, on=shared)
-    others["difference"] = others[value] - others["baseline"]
-    return others[[*KEYS, "lam", "seed", "difference"]].dropna().reset_index(drop=True)
+    values = frame.pivot(index="seed", columns="method", values=value)
+    for name in (method, baseline):
+        if name not in values:
+            raise InputError(f"method must be one of {', '.join(values)}, got {name!r}")
+    difference = (values[method] - values[baseline]).dropna()
+    if difference.empty:
+        raise InputError(f"{method!r} and {baseline!r} must share a seed, and share none")
+    return difference.rename("difference")
+
+
+def compare(frame: pd.DataFrame, method: str, values: Iterable[str], *, confidence: float = 0.95) -> pd.DataFrame:
+    """``method`` against every other method of a frame: mean paired difference, its t-interval and a verdict.
+
+    ``frame`` holds one data set and one protocol. The verdict is "higher" or "lower" when the interval leaves out 0,
+    else "not shown"; one seed gives no interval, and so shows nothing. Not corrected for many comparisons.
+    """
+    rows = []
+    for value in values:
+        for baseline in dict.fromkeys(frame["method"]):
+            if baseline != method:
+                difference = paired_differences(frame, method, baseline, value)
+                low, high = t_interval(difference, confidence=confidence)
+                verdict = "higher" if low > 0 else "lower" if high < 0 else "not shown"
+                row = {"measure": value, "against": baseline, "difference": difference.mean(), "low": low, "high": high}
+                rows.append(row | {"verdict": verdict})
+    return pd.DataFrame(rows).set_index(["measure", "against"])
+
+
+def t_interval(values: pd.Series, *, confidence: float = 0.95) -> tuple[float, float]:
+    """Student's t-interval of the mean; (NaN, NaN) for a single value.
+
+    >>> [round(bound, 2) for bound in t_interval(pd.Series([1.0, 2.0, 3.0]))]
+    [-0.48, 4.48]
+    """
+    if len(values) < 2:
+        return float("nan"), float("nan")
+    half = stats.t.ppf((1 + confidence) / 2, len(values) - 1) * values.sem()
+    return float(values.mean() - half), float(values.mean() + half)

@@ -5,6 +5,7 @@ under its final name only when complete, so an interrupted extraction is never t
 """
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,12 +52,13 @@ def frozen_features(
     resize_ratio: float = 1.0,
     pooling: str = "mean",
     cache: Path | None = None,
-    num_workers: int = 0,
+    num_workers: int | None = None,
 ) -> FrozenFeatures:
     """Load the features of a benchmark from the cache, computing them first if they are not there.
 
     ``size`` is the side of the image in pixels; ``pooling`` is ``"mean"`` over the locations (float32) or ``"map"``
-    (float16). Runs on the GPU where there is one. Raises InputError for missing or unreadable images, an unknown
+    (float16). ``num_workers`` processes decode images ahead, by default one less than there are cores, at most 4. Runs on
+    the GPU where there is one. Raises InputError for missing or unreadable images, an unknown
     backbone or pooling, or weights that cannot be had.
     """
     if pooling not in POOLINGS:
@@ -78,7 +80,7 @@ def frozen_features(
         loader = DataLoader(
             ImageDataset(benchmark.image_paths, eval_transform(size, resize_ratio=resize_ratio)),
             batch_size=GPU_BATCH if torch.cuda.is_available() else CPU_BATCH,
-            num_workers=num_workers,
+            num_workers=min(4, (os.cpu_count() or 1) - 1) if num_workers is None else num_workers,
         )
         with complete_folder(folder) as partial:
             _write_features(build_backbone(backbone, weights=weights), loader, partial / "features.npy", settings)

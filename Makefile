@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help study test lab lint format notebooks lock clean
+.PHONY: help study results test lab lint format notebooks lock clean
 
 PYTHON  ?=        # an interpreter for .venv; by default python3.11, else python3
 DATASET ?= SYNTH
@@ -25,6 +25,10 @@ help: ## List the targets (the default)
 
 study: $(INSTALLED) ## Run the whole study: runs, tables, executed notebooks and report (resumes where it stopped)
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores $(CORES) --rerun-incomplete --config dataset=$(DATASET) seeds=$(SEEDS)
+
+results: ## Keep the tables and figures of a finished study in results/DATASET, which is committed
+	mkdir -p results/$(DATASET)
+	cp report/$(DATASET)/*.csv report/$(DATASET)/*.png results/$(DATASET)/
 
 test: $(INSTALLED) lint ## Lint, then unit tests and doctests, then every notebook against its stored outputs
 	$(BIN)/pytest -n $(CORES)

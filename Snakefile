@@ -11,7 +11,7 @@ from pathlib import Path
 
 DATASET = config.get("dataset", "SYNTH")
 SEEDS = range(int(config.get("seeds", 3)))
-METHODS = ["cross_entropy", "mse", "mse_matched", "remse"]  # zslcore.config.METHODS; a test keeps the two in step
+METHODS = ["cross_entropy", "cross_entropy_tuned", "mse", "mse_matched", "remse"]  # zslcore.config.METHODS; a test keeps the two in step
 RUNS = Path(config.get("runs", os.environ.get("ZSLCORE_RUNS", "runs")))
 REPORT = Path(config.get("report", "report"))
 PAGES = ["00_quickstart", "01_data", "02_imbalance"]
@@ -63,8 +63,9 @@ rule page:
         page="|".join(PAGES),
     params:
         dataset=lambda wildcards: "" if wildcards.page == "00_quickstart" else f"-p dataset {DATASET}",
+        output=lambda wildcards: f"-p output {(REPORT / DATASET).resolve()}" if wildcards.page == "02_imbalance" else "",
     shell:
-        "zslcore run {wildcards.page} {params.dataset} --output {output}"
+        "zslcore run {wildcards.page} {params.dataset} {params.output} --output {output}"
 
 
 rule results:

@@ -21,8 +21,14 @@ from zslcore.results import t_interval
 
 WIDTH = 7.2  # inches: the text width of most journals' double column
 _BLUE, _SKY, _ORANGE, _GREY = "#0173b2", "#56b4e9", "#de8f05", "#6e6e6e"  # of seaborn's "colorblind" palette
-METHOD_COLORS = {"cross entropy": _GREY, "+ MSE": _SKY, "+ MSE, matched λ": _BLUE, "+ ReMSE": _ORANGE}
-METHOD_MARKERS = {"cross entropy": "s", "+ MSE": "o", "+ MSE, matched λ": "^", "+ ReMSE": "D"}
+METHOD_COLORS = {
+    "cross entropy": _GREY,
+    "cross entropy, tuned scale": "black",
+    "+ MSE": _SKY,
+    "+ MSE, matched λ": _BLUE,
+    "+ ReMSE": _ORANGE,
+}
+METHOD_MARKERS = dict(zip(METHOD_COLORS, "sPo^D", strict=True))
 
 
 def use_style() -> None:

@@ -17,6 +17,7 @@ ACCURACIES = ["T1", "U", "S", "H", "AUSUC"]
 KEYS = ["dataset", "backbone", "network", "method", "protocol"]
 METHOD_NAMES = {
     "cross_entropy": "cross entropy",
+    "cross_entropy_tuned": "cross entropy, tuned scale",
     "mse": "+ MSE",
     "mse_matched": "+ MSE, matched λ",
     "remse": "+ ReMSE",
@@ -62,6 +63,7 @@ def _row(run: Run, protocol: str, values: dict) -> dict:
         "backbone": config.backbone,
         "network": config.network,
         "method": method_name(config),
+        "scale": config.scale,
         "lam": 0.0 if config.loss == "none" else config.lam,
         "p": config.p if config.loss == "remse" else 0.0,
         "p2": config.p2 if config.loss == "remse" else 0.0,

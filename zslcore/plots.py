@@ -82,7 +82,7 @@ def label_distribution(values: Float[np.ndarray, "C A"], *, unit: str) -> Figure
     position = np.arange(len(order))
     right.fill_between(position, low, high, color=_BLUE, alpha=0.3, linewidth=0, label="10 % to 90 % of classes")
     right.plot(position, middle, color=_BLUE, label="median class")
-    right.set(xlabel="attribute, sorted by mean value", ylabel=f"label value ({unit})")
+    right.set(xlabel="attribute, sorted by mean value", ylabel="label value")
     right.legend(frameon=False, loc="upper left")
     return figure
 

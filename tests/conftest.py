@@ -1,4 +1,4 @@
-"""Shared fixtures: the golden values, the real data folder, single-threaded and seeded tests."""
+"""Shared fixtures: the golden values, the real data folder, a small benchmark, seeded tests."""
 
 import os
 from pathlib import Path
@@ -7,6 +7,9 @@ import jaxtyping
 import numpy as np
 import pytest
 import torch
+
+from zslcore.data.benchmark import Benchmark
+from zslcore.data.synthbirds import generate
 
 GOLDEN = Path(__file__).parent / "golden" / "released_code.npz"
 
@@ -39,3 +42,11 @@ def unchecked():
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture(scope="session")
+def small_synth(tmp_path_factory):
+    """A SynthBirds of 14 classes (4 unseen) x 8 pictures of 48 px, as a Benchmark; made in a second."""
+    root = tmp_path_factory.mktemp("small_synth")
+    generate(root, num_classes=14, num_unseen=4, images_per_class=8, size=48, workers=1)
+    return Benchmark.load(root, "SYNTH")

@@ -22,10 +22,13 @@ def row_correlation(values: Float[np.ndarray, "C A"], errors: Float[np.ndarray, 
     """
     if values.shape != errors.shape:
         raise InputError(f"values and errors must have one shape, got {values.shape} and {errors.shape}")
+    varies = (np.ptp(values, axis=1) > 0) & (
+        np.ptp(errors, axis=1) > 0
+    )  # the mean of equal values may be off by one bit
     values = values - values.mean(1, keepdims=True, dtype=np.float64)
     errors = errors - errors.mean(1, keepdims=True, dtype=np.float64)
     spread = np.sqrt((values**2).sum(1) * (errors**2).sum(1))
-    return np.divide((values * errors).sum(1), spread, out=np.full(len(values), np.nan), where=spread > 0)
+    return np.divide((values * errors).sum(1), spread, out=np.full(len(values), np.nan), where=varies & (spread > 0))
 
 
 def coefficient_of_variation(errors: Float[np.ndarray, "..."]) -> float:

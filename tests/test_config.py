@@ -1,0 +1,221 @@
+"""Settings of a run: what is refused and how, the settings of the study, and the names of runs."""
+
+import dataclasses
+import json
+from importlib import resources
+
+import pytest
+import yaml
+
+from zslcore import InputError
+from zslcore.config import (
+    DEVICES,
+    LOSSES,
+    METHODS,
+    NETWORKS,
+    PRECISIONS,
+    RunConfig,
+    run_name,
+    study_settings,
+)
+from zslcore.remse import MEMORIES, REFERENCES
+
+CHOICES = {
+    "network": NETWORKS,
+    "loss": LOSSES,
+    "memory": MEMORIES,
+    "reference": REFERENCES,
+    "precision": PRECISIONS,
+    "device": DEVICES,
+}
+AT_LEAST_ONE = ["epochs", "episodes", "ways", "shots", "image_size", "lr_step", "key_dim"]
+AT_LEAST_ZERO = ["lam", "p", "p2", "momentum", "weight_decay", "hidden", "ratio", "seed"]
+ABOVE_ZERO = ["scale", "lr", "lr_decay", "resize_ratio"]
+FIELDS = {field.name: field.type for field in dataclasses.fields(RunConfig)}
+SYNTH = RunConfig(dataset="SYNTH")
+SETTINGS_FILES = [file for file in (resources.files("zslcore") / "settings").iterdir() if file.name.endswith(".yml")]
+
+
+def another(name, config=SYNTH):
+    """An allowed value of a setting that is not the one of ``config``."""
+    value = getattr(config, name)
+    if name in CHOICES:
+        return next(choice for choice in CHOICES[name] if choice != value)
+    return {bool: lambda: not value, int: lambda: value + 1, float: lambda: value + 0.5, str: lambda: value + "_"}[
+        FIELDS[name]
+    ]()
+
+
+@pytest.mark.parametrize("name", FIELDS)
+@pytest.mark.usefixtures("unchecked")
+def test_value_of_another_type_is_refused(name):
+    wrong = {int: 1.0, float: "1.0", str: 7, bool: 1}[FIELDS[name]]
+    with pytest.raises(InputError, match=rf"^{name} must be {FIELDS[name].__name__}, got {wrong!r}$"):
+        SYNTH.replace(**{name: wrong})
+
+
+@pytest.mark.parametrize("name", [name for name, kind in FIELDS.items() if kind in (int, float)])
+@pytest.mark.usefixtures("unchecked")
+def test_a_bool_is_no_number(name):
+    with pytest.raises(InputError, match=f"^{name} must be {FIELDS[name].__name__}, got True$"):
+        SYNTH.replace(**{name: True})
+
+
+@pytest.mark.parametrize("name", [name for name, kind in FIELDS.items() if kind is float])
+def test_an_integer_is_a_float(name):
+    changed = SYNTH.replace(**{name: 1})
+    assert type(getattr(changed, name)) is float
+    assert changed == SYNTH.replace(**{name: 1.0})
+    assert run_name(changed) == run_name(SYNTH.replace(**{name: 1.0}))
+
+
+@pytest.mark.parametrize(
+    ("name", "limit", "allowed"),
+    [
+        *((name, 1, "an integer of at least 1") for name in AT_LEAST_ONE),
+        *((name, 0, "a number of at least 0") for name in AT_LEAST_ZERO),
+    ],
+)
+def test_values_start_at_their_limit(name, limit, allowed):
+    limit = FIELDS[name](limit)
+    assert getattr(SYNTH.replace(**{name: limit}), name) == limit
+    with pytest.raises(InputError, match=rf"^{name} must be {allowed}, got {limit - 1}$"):
+        SYNTH.replace(**{name: limit - 1})
+
+
+@pytest.mark.parametrize("name", ABOVE_ZERO)
+@pytest.mark.parametrize("value", [0.0, -1.0])
+def test_positive_settings_are_above_zero(name, value):
+    assert getattr(SYNTH.replace(**{name: 1e-9}), name) == 1e-9
+    with pytest.raises(InputError, match=rf"^{name} must be a number above 0, got {value}$"):
+        SYNTH.replace(**{name: value})
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("name", [name for name, kind in FIELDS.items() if kind is float])
+def test_numbers_are_finite(name, value):
+    with pytest.raises(InputError, match=f"^{name} must be a number"):
+        SYNTH.replace(**{name: value})
+
+
+def test_every_number_has_a_range():
+    numbers = {name for name, kind in FIELDS.items() if kind in (int, float)}
+    assert numbers == {*AT_LEAST_ONE, *AT_LEAST_ZERO, *ABOVE_ZERO}
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_choices_are_named(name):
+    for value in CHOICES[name]:
+        assert getattr(SYNTH.replace(**{name: value}), name) == value
+    with pytest.raises(InputError, match=f"^{name} must be one of {', '.join(CHOICES[name])}, got 'other'$"):
+        SYNTH.replace(**{name: "other"})
+
+
+@pytest.mark.parametrize(("name", "meant"), [("epoch", "epochs"), ("lamb", "lam"), ("Seed", "seed"), ("shot", "shots")])
+def test_unknown_name_suggests_the_closest(name, meant):
+    with pytest.raises(InputError, match=f"^unknown setting '{name}'; did you mean '{meant}'\\?$"):
+        SYNTH.replace(**{name: 1})
+
+
+def test_unknown_name_far_from_all_lists_the_known_ones():
+    with pytest.raises(InputError, match=r"^unknown setting 'zzzzz'; the known ones are dataset, backbone, .*device$"):
+        RunConfig.from_dict({"dataset": "SYNTH", "zzzzz": 1})
+
+
+def test_dataset_is_required():
+    with pytest.raises(InputError, match="needs the setting 'dataset'"):
+        RunConfig.from_dict({"epochs": 3})
+
+
+def test_config_is_frozen():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        SYNTH.seed = 3
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_replace_changes_one_setting_and_keeps_the_original(name):
+    before, value = SYNTH.to_dict(), another(name)
+    changed = SYNTH.replace(**{name: value})
+    assert changed.to_dict() == before | {name: value}
+    assert SYNTH.to_dict() == before
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_json_round_trip(name, tmp_path):
+    config = SYNTH.replace(**{name: another(name)})
+    (tmp_path / "config.json").write_text(json.dumps(config.to_dict()))
+    assert RunConfig.read(tmp_path / "config.json") == config
+
+
+@pytest.mark.parametrize("method", [None, *METHODS])
+def test_any_changed_setting_changes_the_name_of_the_folder(method):
+    """The data set is the folder above; within it, no two settings share a name."""
+    base = RunConfig.study("SYNTH", method=method)
+    for name in set(FIELDS) - {"dataset"}:
+        assert run_name(base.replace(**{name: another(name, base)})) != run_name(base), name
+
+
+def test_names_of_runs_off_the_study_are_stable_and_distinct():
+    configs = [SYNTH.replace(**{name: another(name)}) for name in FIELDS if name != "dataset"]
+    names = [run_name(config) for config in configs]
+    assert len(set(names)) == len(names)
+    assert names == [run_name(RunConfig.from_dict(dict(reversed(config.to_dict().items())))) for config in configs]
+    # written down: users find their runs again after an upgrade, as long as no setting is added
+    assert run_name(SYNTH) == "remse-seed0-8f1779a9"
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("dataset", [yaml.safe_load(file.read_text())["dataset"] for file in SETTINGS_FILES])
+def test_settings_of_the_study(dataset, method):
+    """Every file is valid for every method, by its own words over the defaults, and names the runs by method."""
+    file = study_settings()[dataset]
+    config = RunConfig.study(dataset, method=method, seed=7)
+    expected = {field.name: field.default for field in dataclasses.fields(RunConfig)} | file["settings"]
+    expected |= METHODS[method] | file["methods"].get(method, {}) | {"dataset": dataset, "seed": 7}
+    assert config.to_dict() == expected
+    assert run_name(config) == f"{method}-seed7"
+
+
+@pytest.mark.parametrize("file", SETTINGS_FILES, ids=lambda file: file.name)
+def test_settings_files_hold_nothing_that_is_not_read(file):
+    content = yaml.safe_load(file.read_text())
+    assert set(content) == {"dataset", "settings", "methods"}
+    assert set(content["methods"]) <= set(METHODS)
+    assert study_settings()[content["dataset"]] == content
+    for settings in (content["settings"], *content["methods"].values()):
+        assert not {"dataset", "seed", "loss"} & set(settings)
+        RunConfig(dataset=content["dataset"], **settings)
+
+
+def test_the_methods_of_a_data_set_are_five_different_runs():
+    for dataset in study_settings():
+        assert len({RunConfig.study(dataset, method=method) for method in METHODS}) == len(METHODS) == 5
+
+
+def test_methods_differ_from_each_other_only_as_they_say():
+    remse, mse, matched, plain, tuned = (
+        RunConfig.study("SYNTH", method=method).to_dict()
+        for method in ("remse", "mse", "mse_matched", "cross_entropy", "cross_entropy_tuned")
+    )
+
+    def changed(first, second):
+        return {name for name in FIELDS if first[name] != second[name]}
+
+    assert changed(remse, mse) == changed(remse, plain) == {"loss"}
+    assert changed(mse, matched) == {"lam"}
+    assert changed(plain, tuned) == {"scale"}
+
+
+def test_changes_override_the_study_and_the_method():
+    config = RunConfig.study("SYNTH", method="mse_matched", lam=3, epochs=2)
+    assert (config.loss, config.lam, config.epochs) == ("mse", 3.0, 2)
+
+
+def test_data_set_without_settings_takes_the_defaults():
+    assert RunConfig.study("MINE") == RunConfig(dataset="MINE")
+    assert RunConfig.study("MINE", method="mse") == RunConfig(dataset="MINE", loss="mse")
+
+
+def test_unknown_method_names_the_known_ones():
+    with pytest.raises(InputError, match=f"^method must be one of {', '.join(METHODS)}, got 'gan'$"):
+        RunConfig.study("SYNTH", method="gan")

@@ -85,3 +85,93 @@ def test_images_of_cub100_are_all_there_and_those_of_cub_are_counted(real_data):
     load_real(real_data, "CUB100").check_images()
     with pytest.raises(InputError, match=r"11788 of 11788 images of CUB are missing: .*0001_796111\.jpg.*, \.\.\.$"):
         load_real(real_data, "CUB").check_images()
+
+
+def test_tiny_splits_are_the_stored_locations_without_the_test_images(tiny):
+    benchmark = tiny.load()
+    for name in ("trainval", "test_seen", "test_unseen"):
+        np.testing.assert_array_equal(benchmark.split(name), tiny.splits[f"{name}_loc"].ravel().astype(int) - 1)
+    assert benchmark.split("val").tolist() == [5, 6, 7, 8, 30, 31, 32, 33]  # 9 and 34 are test_seen
+    assert benchmark.split("train").tolist() == [
+        index for index in range(40) if index % 5 < 4 and index // 5 in (0, 3, 4, 7)
+    ]
+    assert benchmark.val_classes.tolist() == [1, 6]
+    assert benchmark.unseen_classes.tolist() == [2, 5]
+    np.testing.assert_array_equal(benchmark.original_attributes, tiny.splits["original_att"].T.astype(np.float32))
+
+
+def test_order_of_the_stored_locations_does_not_matter(tiny):
+    expected = tiny.load()
+    for key in [key for key in tiny.splits if key.endswith("_loc")]:
+        tiny.splits[key] = tiny.splits[key][::-1]
+    assert tiny.load().fingerprint == expected.fingerprint
+
+
+@pytest.mark.parametrize("absent", ["locations", "lists"])
+def test_train_and_val_need_only_the_locations_or_only_the_class_lists(tiny, absent):
+    expected = tiny.load()
+    if absent == "locations":
+        del tiny.splits["train_loc"], tiny.splits["val_loc"]
+    else:
+        for path in tiny.folder.glob("*classes*.txt"):
+            path.unlink()
+    benchmark = tiny.load()
+    for name in ("train", "val"):
+        np.testing.assert_array_equal(benchmark.split(name), expected.split(name))
+    np.testing.assert_array_equal(benchmark.train_classes, expected.train_classes)
+    np.testing.assert_array_equal(benchmark.val_classes, expected.val_classes)
+
+
+def test_unknown_split_is_refused(tiny):
+    with pytest.raises(InputError, match=r"one of trainval, test_seen, test_unseen, train, val, got 'test'"):
+        tiny.load().split("test")
+
+
+def test_missing_images_are_counted_and_named_in_one_error(tiny):
+    tiny.write_images()
+    tiny.load().check_images()
+    for index in (3, 17):
+        tiny.image_paths[index].unlink()
+    with pytest.raises(InputError, match=r"^2 of 40 images of TINY are missing: \S*lark/03\.png, \S*finch/17\.png$"):
+        tiny.load().check_images()
+
+
+def test_names_and_word_vectors_come_from_the_attribute_folder(tiny):
+    benchmark = tiny.load()
+    assert benchmark.attribute_names[4] == "has_wing_color::b"
+    vectors = np.load(tiny.vectors_file, allow_pickle=True)
+    np.testing.assert_array_equal(benchmark.word_vectors(), vectors.astype(np.float32))
+    tiny.vectors_file.unlink()
+    np.save(tiny.vectors_file.with_suffix(".npy"), 2 * vectors)
+    np.testing.assert_array_equal(benchmark.word_vectors(), (2 * vectors).astype(np.float32))
+    tiny.vectors_file.with_suffix(".npy").unlink()
+    with pytest.raises(InputError, match=r"no word vectors at .*TINY_attribute\.pkl: No such file"):
+        benchmark.word_vectors()
+
+
+def test_fingerprint_does_not_depend_on_the_root(tiny, tmp_path):
+    first = tiny.load()
+    shutil.copytree(tmp_path / "xlsa17", tmp_path / "moved" / "xlsa17")
+    second = Benchmark.load(tmp_path / "moved", "TINY")
+    assert first.image_paths != second.image_paths
+    assert first.fingerprint == second.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "index"),
+    [("splits", "original_att", (0, 0)), ("images", "labels", None), ("images", "image_files", None)],
+)
+def test_fingerprint_depends_on_the_content(tiny, part, key, index):
+    before = tiny.load().fingerprint
+    array = getattr(tiny, part)[key]
+    if index is None:  # exchange two images of different train classes
+        array[[0, 15]] = array[[15, 0]]
+    else:
+        array[index] += 1
+    assert tiny.load().fingerprint != before
+
+
+def test_missing_attributes_are_those_below_zero(tiny):
+    tiny.splits["original_att"][2, 3] = -1
+    missing = tiny.load().missing_attributes
+    assert np.argwhere(missing).tolist() == [[3, 2]]

@@ -55,16 +55,18 @@ class Benchmark:
         folder = xlsa17.dataset_folder(root, name)
         split_file, image_file = folder / "att_splits.mat", folder / "res101.mat"
         keys = ("att", "original_att", "allclasses_names", "trainval_loc", "test_seen_loc", "test_unseen_loc")
-        content = xlsa17.read_mat(split_file, keys)
-        class_names = xlsa17.strings(content["allclasses_names"])
+        content = xlsa17.read_mat(split_file, keys, optional=("train_loc", "val_loc"))
+        class_names = xlsa17.strings(split_file, "allclasses_names", content["allclasses_names"])
+        _check_names(split_file, class_names)
         attributes = xlsa17.attribute_matrix(split_file, "att", content, class_names)
+        _check_norms(split_file, attributes, class_names)
         original = xlsa17.attribute_matrix(split_file, "original_att", content, class_names)
         if original.shape != attributes.shape:
             raise InputError(f"att and original_att in {split_file} differ: {attributes.shape} and {original.shape}")
 
         images = xlsa17.read_mat(image_file, ("labels", "image_files"))
         labels = xlsa17.zero_based(image_file, "labels", images["labels"], len(class_names))
-        stored_paths = xlsa17.strings(images["image_files"])
+        stored_paths = xlsa17.strings(image_file, "image_files", images["image_files"])
         if len(stored_paths) != len(labels):
             raise InputError(f"{image_file} must hold one label an image, got {len(labels)} and {len(stored_paths)}")
 
@@ -75,7 +77,7 @@ class Benchmark:
         }
         _check_locations(split_file, splits)
         classes = _split_classes(folder, class_names, labels, splits)
-        _split_trainval(labels, splits, classes)
+        _split_trainval(folder, labels, splits, classes)
         return cls(
             name=name,
             root=root,
@@ -129,6 +131,24 @@ class Benchmark:
         return digest.hexdigest()[:16]
 
 
+def _check_names(path: Path, class_names: list[str]) -> None:
+    names, counts = np.unique(class_names, return_counts=True)
+    if (counts > 1).any():
+        raise InputError(
+            f"allclasses_names in {path} must name a class once, but repeats {str(names[counts > 1][0])!r}"
+        )
+
+
+def _check_norms(path: Path, attributes: np.ndarray, class_names: list[str]) -> None:
+    norms = np.linalg.norm(attributes, axis=1)
+    wrong = np.flatnonzero(np.abs(norms - 1) > 1e-3)
+    if len(wrong):
+        raise InputError(
+            f"att in {path} must have an L2 norm of 1 per class (original_att over its norm), "
+            f"got {norms[wrong[0]]:.4g} for class {class_names[wrong[0]]!r}"
+        )
+
+
 def _check_locations(path: Path, splits: dict[str, np.ndarray]) -> None:
     """Every location once, and none in two of trainval, test_seen and test_unseen."""
     for name, indices in splits.items():
@@ -137,12 +157,13 @@ def _check_locations(path: Path, splits: dict[str, np.ndarray]) -> None:
             raise InputError(f"{name}_loc in {path} must name at least one image, and is empty")
         if (counts > 1).any():
             raise InputError(f"{name}_loc in {path} must name an image once, but repeats {unique[counts > 1][0] + 1}")
-    for first, second in (("trainval", "test_seen"), ("trainval", "test_unseen"), ("test_seen", "test_unseen")):
-        both = np.intersect1d(splits[first], splits[second])
+    pairs = [("trainval", "test_seen"), ("trainval", "test_unseen"), ("test_seen", "test_unseen"), ("train", "val")]
+    for first, second in pairs:
+        both = np.intersect1d(splits.get(first, []), splits.get(second, []))
         if len(both):
             raise InputError(
                 f"{first}_loc and {second}_loc in {path} must be disjoint, but share {len(both)} images, "
-                f"the first is {both[0] + 1}"
+                f"the first is {int(both[0]) + 1}"
             )
 
 
@@ -169,12 +190,14 @@ def _split_classes(
             raise InputError(f"{folder} must hold train_loc and val_loc, or trainclasses1.txt and valclasses1.txt")
         val = np.intersect1d(labels[splits["val"]], seen)
         train = np.setdiff1d(seen, val)
-    if len(np.intersect1d(train, val)) or not np.array_equal(np.union1d(train, val), seen) or not len(val):
+    if len(np.intersect1d(train, val)) or not np.array_equal(np.union1d(train, val), seen) or not len(train) * len(val):
         raise InputError(f"the train and val classes of {folder} must part the {len(seen)} seen classes")
     return {"seen_classes": seen, "unseen_classes": unseen, "train_classes": train, "val_classes": val}
 
 
-def _split_trainval(labels: np.ndarray, splits: dict[str, np.ndarray], classes: dict[str, np.ndarray]) -> None:
+def _split_trainval(
+    folder: Path, labels: np.ndarray, splits: dict[str, np.ndarray], classes: dict[str, np.ndarray]
+) -> None:
     """Fill in train and val: from their locations within trainval, or by class where the file has none (CUB).
 
     AWA2 and SUN ship a train_loc and val_loc that hold all of test_seen: without the intersection, whatever is
@@ -185,4 +208,9 @@ def _split_trainval(labels: np.ndarray, splits: dict[str, np.ndarray], classes: 
         by_class = trainval[np.isin(labels[trainval], classes[f"{name}_classes"])]
         splits[name] = np.intersect1d(splits[name], trainval) if name in splits else by_class
         if not len(splits[name]):
-            raise InputError(f"{name}_loc must name images of trainval_loc, and names none")
+            raise InputError(f"{name}_loc of {folder} must name images of trainval_loc, and names none")
+        stray = np.setdiff1d(splits[name], by_class)
+        if len(stray):
+            raise InputError(
+                f"{name}_loc of {folder} must hold images of the {name} classes only, but image {stray[0] + 1} is not"
+            )

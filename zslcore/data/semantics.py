@@ -2,33 +2,77 @@
 
 import io
 import pickle
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
+from zslcore.data.xlsa17 import read_lines
 from zslcore.errors import InputError
 
-# what a pickled numpy array is made of, under the names of numpy 1 and numpy 2; nothing else may be called
-_ARRAY_PARTS = {
-    ("numpy", "ndarray"),
-    ("numpy", "dtype"),
-    ("numpy.core.multiarray", "_reconstruct"),
-    ("numpy._core.multiarray", "_reconstruct"),
-    ("numpy.core.numeric", "_frombuffer"),
-    ("numpy._core.numeric", "_frombuffer"),
-    ("_codecs", "encode"),  # how protocol 2 writes the bytes of an array
+
+class _StoredType:
+    """Stands in for ``numpy.dtype`` in a pickle: a type of number and its byte order."""
+
+    def __init__(self, code: str, *_: object) -> None:
+        self.code, self.order = code, "="
+
+    def __setstate__(self, state: tuple) -> None:
+        self.order = state[1]
+
+
+class _StoredArray:
+    """Stands in for ``numpy.ndarray`` in a pickle; ``values`` are set from its bytes."""
+
+    values: np.ndarray | None = None
+
+    def __init__(self, *_: object) -> None:
+        pass  # numpy makes an empty array first, whatever its arguments
+
+    def __setstate__(self, state: tuple) -> None:
+        _, shape, stored_type, is_fortran, content = state
+        self.values = _numbers(content, stored_type, shape, "F" if is_fortran else "C")
+
+
+def _from_buffer(content: bytes | bytearray, stored_type: _StoredType, shape: tuple, order: str) -> _StoredArray:
+    array = _StoredArray()
+    array.values = _numbers(content, stored_type, shape, order)
+    return array
+
+
+def _numbers(content: bytes | bytearray, stored_type: _StoredType, shape: tuple, order: str) -> np.ndarray:
+    if not re.fullmatch("[fiu][1248]", stored_type.code):
+        raise pickle.UnpicklingError(f"it holds values of type {stored_type.code!r}")
+    return np.frombuffer(content, np.dtype(stored_type.order + stored_type.code)).reshape(shape, order=order)
+
+
+# what a pickled array names, under numpy 1 and numpy 2, and what is called in its place
+_STAND_INS = {
+    "ndarray": _StoredArray,
+    "dtype": _StoredType,
+    "_reconstruct": _StoredArray,
+    "_frombuffer": _from_buffer,
+    "encode": lambda text, _: text.encode("latin1"),  # protocols 0 to 2 write bytes as text
+}
+_MODULES = {
+    "numpy",
+    *(f"numpy.{core}.{part}" for core in ("core", "_core") for part in ("multiarray", "numeric")),
+    "_codecs",
 }
 
 
 class _ArrayUnpickler(pickle.Unpickler):
-    """Reads numpy arrays and refuses everything else: a pickle can run any program it names."""
+    """Reads arrays of numbers and refuses everything else: a pickle can run any program it names.
+
+    Not even numpy is called: a forged ``dtype`` makes it read any bytes of the file as pointers to objects.
+    """
 
     def find_class(self, module: str, name: str) -> object:
-        if (module, name) not in _ARRAY_PARTS:
+        if module not in _MODULES or name not in _STAND_INS:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-        return super().find_class(module, name)
+        return _STAND_INS[name]
 
 
 def load_word_vectors(path: Path, *, num_attributes: int) -> Float[np.ndarray, "A k"]:
@@ -47,8 +91,9 @@ def load_word_vectors(path: Path, *, num_attributes: int) -> Float[np.ndarray, "
             vectors = np.load(io.BytesIO(content), allow_pickle=False)
         else:
             vectors = _ArrayUnpickler(io.BytesIO(content)).load()
+            vectors = vectors.values if isinstance(vectors, _StoredArray) else vectors
     except Exception as error:  # a damaged pickle can fail in any way
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise InputError(f"{path} must hold a numpy array and nothing else, but cannot be read: {reason}") from None
     if not isinstance(vectors, np.ndarray) or vectors.dtype.kind not in "fiu" or vectors.ndim != 2:
         raise InputError(
@@ -56,9 +101,11 @@ def load_word_vectors(path: Path, *, num_attributes: int) -> Float[np.ndarray, "
         )
     if len(vectors) != num_attributes:
         raise InputError(f"{path} must hold one vector for each of {num_attributes} attributes, got {len(vectors)}")
+    with np.errstate(over="ignore"):
+        vectors = vectors.astype(np.float32)
     if not np.isfinite(vectors).all():
-        raise InputError(f"{path} must hold finite numbers, got NaN or infinity")
-    return vectors.astype(np.float32)
+        raise InputError(f"{path} must hold finite numbers, got {vectors[~np.isfinite(vectors)][0]}")
+    return vectors
 
 
 def _describe(value: object) -> str:
@@ -74,8 +121,7 @@ def read_attribute_names(path: Path, *, num_attributes: int) -> tuple[str, ...]:
     """
     if not Path(path).is_file():
         return tuple(f"attribute {index + 1}" for index in range(num_attributes))
-    names = tuple(Path(path).read_text(encoding="utf-8").split("\n"))
-    names = tuple(name.strip() for name in names if name.strip())
+    names = tuple(read_lines(Path(path)))
     if len(names) != num_attributes:
         raise InputError(f"{path} must hold one name for each of {num_attributes} attributes, got {len(names)}")
     return names

@@ -33,45 +33,53 @@ def dataset_folder(root: Path, name: str) -> Path:
     return archive / name
 
 
-def read_mat(path: Path, required: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """The variables of a MATLAB file; InputError if it is missing, damaged, or lacks a required variable."""
+def read_mat(path: Path, required: tuple[str, ...], optional: tuple[str, ...] = ()) -> dict[str, np.ndarray]:
+    """Variables of a MATLAB file; InputError if it is missing, damaged, or lacks a required variable.
+
+    Others are passed over: the ``features`` of the original ``res101.mat`` take up to 600 MB.
+    """
     if not path.is_file():
         raise InputError(f"{path} is missing")
     try:
-        content = loadmat(path)
+        content = loadmat(path, variable_names=[*required, *optional])
     except Exception as error:  # scipy raises many types for a truncated or foreign file
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise InputError(f"{path} cannot be read as a MATLAB file, it may be truncated: {reason}") from None
     for key in required:
         if key not in content:
-            raise InputError(f"{path} must hold the variable {key!r}, and does not")
-    return {key: value for key, value in content.items() if not key.startswith("__")}  # scipy adds its own notes
+            raise InputError(f"{path} must hold the variable {key!r}, and does not: it may be truncated")
+    return {key: content[key] for key in (*required, *optional) if key in content}
 
 
-def strings(cells: np.ndarray) -> list[str]:
-    """The strings of a MATLAB cell array."""
-    return [str(np.ravel(cell)[0]) for cell in cells.ravel()]
+def strings(path: Path, key: str, cells: np.ndarray) -> list[str]:
+    """The strings of a MATLAB cell array; InputError names the file and the variable if it holds anything else."""
+    texts = [cell for cell in np.ravel(cells) if isinstance(cell, np.ndarray) and cell.dtype.kind == "U"]
+    if len(texts) != np.size(cells) or not all(text.size == 1 and text.item().strip() for text in texts):
+        raise InputError(f"{key} in {path} must be a cell array of strings, none of them empty")
+    return [text.item() for text in texts]
 
 
 def zero_based(path: Path, key: str, values: np.ndarray, limit: int) -> Int[np.ndarray, " n"]:
     """1-based indices as 0-based int64; InputError names the file, the variable and the first one out of range."""
     indices = np.ravel(values)
-    if indices.dtype.kind not in "iuf" or (indices.dtype.kind == "f" and (indices % 1).any()):
-        raise InputError(f"{key} in {path} must hold whole numbers, got {indices.dtype}")
-    indices = indices.astype(np.int64)
-    wrong = indices[(indices < 1) | (indices > limit)]
+    if indices.dtype.kind not in "iuf":
+        raise InputError(f"{key} in {path} must hold whole numbers, got values of type {indices.dtype}")
+    wrong = indices[~((indices >= 1) & (indices <= limit) & (indices == np.round(indices)))]  # NaN is wrong too
     if len(wrong):
-        raise InputError(f"{key} in {path} must lie in 1..{limit}, got {wrong[0]}")
-    return indices - 1
+        raise InputError(f"{key} in {path} must hold whole numbers in 1..{limit}, got {wrong[0]}")
+    return indices.astype(np.int64) - 1
 
 
 def attribute_matrix(path: Path, key: str, content: dict, class_names: list[str]) -> Float[np.ndarray, "C A"]:
     """A class-by-attribute matrix, stored transposed; InputError names the class and attribute of a bad value."""
     matrix = np.asarray(content[key]).T
-    if matrix.ndim != 2 or len(matrix) != len(class_names) or matrix.dtype.kind not in "fiu":
+    if matrix.ndim != 2 or len(matrix) != len(class_names) or not matrix.size or matrix.dtype.kind not in "fiu":
         raise InputError(
-            f"{key} in {path} must be numbers (attributes, {len(class_names)} classes), got shape {matrix.T.shape}"
+            f"{key} in {path} must hold numbers, attributes x {len(class_names)} classes, "
+            f"got shape {matrix.T.shape} and type {matrix.dtype}"
         )
+    with np.errstate(over="ignore"):
+        matrix = matrix.astype(np.float32)
     if not np.isfinite(matrix).all():
         row, column = np.argwhere(~np.isfinite(matrix))[0]
         raise InputError(
@@ -81,7 +89,16 @@ def attribute_matrix(path: Path, key: str, content: dict, class_names: list[str]
     empty = np.flatnonzero(~matrix.any(axis=1))
     if len(empty):
         raise InputError(f"{key} in {path} must describe every class, but is all zero for {class_names[empty[0]]!r}")
-    return matrix.astype(np.float32)
+    return matrix
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a text file, stripped, without the empty ones; InputError if it is not UTF-8."""
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except UnicodeDecodeError:
+        raise InputError(f"{path} must be a text file in UTF-8, and is not") from None
+    return [line.strip() for line in lines if line.strip()]
 
 
 def class_list(path: Path, class_names: list[str]) -> Int[np.ndarray, " n"] | None:
@@ -89,7 +106,7 @@ def class_list(path: Path, class_names: list[str]) -> Int[np.ndarray, " n"] | No
     if not path.is_file():
         return None
     index = {name: position for position, name in enumerate(class_names)}
-    names = path.read_text(encoding="utf-8").split()
+    names = read_lines(path)
     unknown = [name for name in names if name not in index]
     if unknown:
         raise InputError(f"{path} names the class {unknown[0]!r}, which is not among allclasses_names")
@@ -110,4 +127,4 @@ def image_path(root: Path, name: str, stored: str) -> Path:
         if found:
             tail = rest
             break
-    return root / IMAGE_FOLDERS.get(name, f"{name}/images") / tail
+    return root / IMAGE_FOLDERS.get(name, f"{name}/images") / tail.lstrip("/")

@@ -1,7 +1,4 @@
-"""Losses of attribute prediction: cosine cross entropy over classes, and plain regression losses.
-
-Everything here is a pure function of tensors. Symbols: ``B`` images, ``C`` classes, ``A`` attributes.
-"""
+"""What all losses are made of: normalisation, elementwise errors, cosine scores, and the plain losses on them."""
 
 import torch
 import torch.nn.functional as F

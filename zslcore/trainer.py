@@ -18,7 +18,7 @@ from zslcore.config import RunConfig
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.episodes import draw_episodes
 from zslcore.data.tasks import ZeroShotTask
-from zslcore.determinism import reproducible
+from zslcore.determinism import reproducible, single_thread
 from zslcore.errors import InputError
 from zslcore.losses import cosine_cross_entropy, cosine_scores, mse_loss
 from zslcore.metrics import SeenUnseenCurve, per_class_accuracy, seen_unseen_curve
@@ -89,12 +89,14 @@ def build_model(config: RunConfig, num_channels: int, benchmark: Benchmark) -> n
 
 
 @torch.inference_mode()
+@single_thread()
 def predict(model: nn.Module, maps: Maps, images: Int[np.ndarray, " n"]) -> Float[Tensor, "n A"]:
     """Predicted attributes of the images at these positions, in evaluation mode."""
     model.eval()
     return torch.cat([model(batch) for batch in maps.batches(images)])
 
 
+@single_thread()
 def evaluate(model: nn.Module, maps: Maps, benchmark: Benchmark, task: ZeroShotTask, *, scale: float) -> Evaluation:
     """T1 and the seen-unseen curve of a model on a task; scores and gamma are in units of scale x cosine."""
     attributes = torch.from_numpy(benchmark.attributes[task.classes]).to(maps.device, maps.dtype)

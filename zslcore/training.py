@@ -34,6 +34,7 @@ from zslcore.data.benchmark import Benchmark
 from zslcore.data.features import FrozenFeatures, frozen_features
 from zslcore.data.locations import runs_root
 from zslcore.data.tasks import test_task, validation_task
+from zslcore.determinism import reproducible
 from zslcore.errors import InputError
 from zslcore.remse import class_error
 from zslcore.trainer import Evaluation, Maps, Trained, build_model, evaluate, predict, resolve_device, train
@@ -212,7 +213,8 @@ class Run:
 
 
 def _restore(config: RunConfig, num_channels: int, benchmark: Benchmark, state: dict) -> nn.Module:
-    model = build_model(config, num_channels, benchmark)
+    with reproducible(config.seed):  # the initial weights, soon replaced, are not drawn from the caller's random state
+        model = build_model(config, num_channels, benchmark)
     model = model.to(resolve_device(config.device), getattr(torch, config.precision))
     model.load_state_dict(state)
     return model.eval()

@@ -1,0 +1,381 @@
+"""Training on frozen features: what it depends on, what it learns, and the numbers that it reports."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import balanced_accuracy_score
+
+from zslcore import InputError, trainer
+from zslcore.config import RunConfig
+from zslcore.data.tasks import test_task as zero_shot_task
+from zslcore.data.tasks import validation_task
+from zslcore.determinism import reproducible
+from zslcore.models import Standardize
+from zslcore.trainer import Maps, Trainer, build_model, evaluate, predict, resolve_device, train
+
+CHANNELS = 48
+CONFIG = RunConfig(dataset="SYNTH", device="cpu", epochs=3, episodes=15, ways=6, shots=2, lr_step=2, lam=5.0, key_dim=8)
+
+
+@pytest.fixture(scope="session")
+def benchmark(small_synth):
+    """The small benchmark with class vectors in four dimensions, which its ten seen classes span."""
+    latent, basis = (np.random.default_rng(0).normal(size=shape) for shape in ((14, 4), (4, 57)))
+    attributes = (latent @ basis).astype(np.float32)
+    attributes /= np.linalg.norm(attributes, axis=1, keepdims=True)
+    return dataclasses.replace(small_synth, attributes=attributes)
+
+
+@pytest.fixture(scope="session")
+def features(benchmark):
+    """Features (n, D, 1) that are a linear map of the class attributes, plus noise: a task that can be learnt."""
+    rng = np.random.default_rng(0)
+    signal = benchmark.attributes[benchmark.labels] @ rng.normal(size=(57, CHANNELS))
+    return (3 + signal + 0.1 * rng.normal(size=signal.shape)).astype(np.float32)[:, :, None]
+
+
+@pytest.fixture(scope="session")
+def trained(benchmark, features):
+    """Train a variation of ``CONFIG`` on the test task, each once a session."""
+    known = {}
+
+    def run(**changes):
+        key = tuple(sorted(changes.items()))
+        if key not in known:
+            known[key] = train(CONFIG.replace(**changes), benchmark, features, zero_shot_task(benchmark))
+        return known[key]
+
+    return run
+
+
+def same(first, second):
+    """Whether two trainings agree in every bit of what they report and leave."""
+    states = zip(first.states, second.states, strict=True)
+    return first.rows == second.rows and all(
+        one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one) for one, other in states
+    )
+
+
+def recording_threads(function, threads):
+    """The function, which now adds the number of threads that it runs on to a list."""
+
+    def recorded(*arguments, **keywords):
+        threads.append(torch.get_num_threads())
+        return function(*arguments, **keywords)
+
+    return recorded
+
+
+def head(state):
+    """The trained part of a state: everything behind the standardisation."""
+    return {name: value for name, value in state.items() if not name.startswith("0.")}
+
+
+class TestReproducibility:
+    @pytest.mark.parametrize("threads", [1, 2, 3])
+    def test_same_config_same_bits_whatever_went_before(self, benchmark, features, trained, threads):
+        expected = trained()
+        torch.set_num_threads(threads)
+        torch.rand(17 * threads)
+        np.random.seed(threads)  # noqa: NPY002 - the global generator is what must not matter
+        assert same(train(CONFIG, benchmark, features, zero_shot_task(benchmark)), expected)
+
+    def test_seeds_differ(self, trained):
+        first, second = trained(), trained(seed=1)
+        assert first.rows[0]["loss"] != second.rows[0]["loss"]
+        assert not torch.equal(first.states[-1]["1.head.0.weight"], second.states[-1]["1.head.0.weight"])
+
+    def test_callers_random_state_and_threads_come_back(self, benchmark, features):
+        torch.set_num_threads(3)
+        before = torch.get_rng_state()
+        numpy_before = np.random.get_state()[1].copy()  # noqa: NPY002
+        train(CONFIG.replace(epochs=1), benchmark, features, zero_shot_task(benchmark))
+        assert torch.equal(torch.get_rng_state(), before)
+        assert np.array_equal(np.random.get_state()[1], numpy_before)  # noqa: NPY002
+        assert torch.get_num_threads() == 3
+
+    def test_they_also_come_back_after_an_error(self, benchmark, features):
+        torch.set_num_threads(3)
+        before = torch.get_rng_state()
+        with pytest.raises(InputError, match="ways must be at most the 10 classes"):
+            train(CONFIG.replace(ways=11), benchmark, features, zero_shot_task(benchmark))
+        assert torch.equal(torch.get_rng_state(), before)
+        assert torch.get_num_threads() == 3
+
+    def test_training_and_evaluation_run_on_one_thread(self, benchmark, features, monkeypatch):
+        threads = []
+        for name in ("cosine_cross_entropy", "cosine_scores"):
+            original = getattr(trainer, name)
+            monkeypatch.setattr(trainer, name, recording_threads(original, threads))
+        torch.set_num_threads(2)
+        train(CONFIG.replace(epochs=1, episodes=3), benchmark, features, zero_shot_task(benchmark))
+        assert threads == [1, 1, 1, 1, 1]  # three episodes, seen and unseen test images
+
+    def test_features_are_left_alone(self, benchmark, features):
+        before = features.copy()
+        train(CONFIG.replace(epochs=1), benchmark, features, zero_shot_task(benchmark))
+        np.testing.assert_array_equal(features, before)
+
+    def test_methods_of_a_seed_share_initialisation_and_episodes(self, trained):
+        """With a step size of nothing, the cross entropy of an epoch tells the episodes and the weights apart."""
+        still = {"lr": 1e-30, "weight_decay": 0.0}
+        losses = [trained(loss=loss, **still) for loss in ("none", "mse", "remse")]
+        first = [row["classification_loss"] for row in losses[0].rows]
+        assert all([row["classification_loss"] for row in other.rows] == first for other in losses)
+        assert len(set(first)) == CONFIG.epochs  # and each epoch draws other episodes
+        assert [row["classification_loss"] for row in trained(loss="none", seed=1, **still).rows] != first
+
+    def test_states_are_those_after_each_epoch(self, trained):
+        """Copies, not views of the weights that go on training; a shorter run is the start of a longer one."""
+        long, short = trained(), trained(epochs=1)
+        assert short.rows == long.rows[:1]
+        assert torch.equal(short.states[0]["1.head.0.weight"], long.states[0]["1.head.0.weight"])
+        assert not torch.equal(long.states[0]["1.head.0.weight"], long.states[1]["1.head.0.weight"])
+
+
+class TestLearning:
+    @pytest.mark.parametrize("loss", ["none", "mse", "remse"])
+    def test_planted_signal_is_found(self, trained, loss):
+        rows = trained(loss=loss, epochs=4, lr_step=4).rows
+        assert rows[-1]["T1"] > 0.8  # chance: 1 of 4
+        assert rows[-1]["H"] > 0.6  # chance: at most 1 of 14 each
+        assert rows[-1]["classification_loss"] < 0.5 * rows[0]["classification_loss"]
+
+    def test_without_signal_there_is_nothing_to_find(self, benchmark):
+        noise = np.random.default_rng(1).normal(size=(len(benchmark.labels), CHANNELS, 1)).astype(np.float32)
+        result = train(CONFIG, benchmark, noise, zero_shot_task(benchmark))
+        assert np.mean([row["T1"] for row in result.rows]) < 0.5
+        assert np.mean([row["AUSUC"] for row in result.rows]) < 0.2
+
+    def test_attention_learns_on_maps(self, benchmark, features):
+        maps = features + np.random.default_rng(2).normal(scale=0.1, size=(1, 1, 4)).astype(np.float32)
+        config = CONFIG.replace(network="attention", epochs=4, lr_step=4)
+        result = train(config, benchmark, maps, zero_shot_task(benchmark))
+        assert result.rows[-1]["T1"] > 0.6
+        assert result.rows[-1]["classification_loss"] < 0.5 * result.rows[0]["classification_loss"]
+
+    def test_validation_never_touches_a_test_image(self, benchmark, features):
+        """Whatever stands in the features of the test images, the validation training is the same."""
+        task, spoiled = validation_task(benchmark), features.copy()
+        expected = train(CONFIG.replace(ways=4), benchmark, features, task)
+        for split in ("test_seen", "test_unseen"):
+            spoiled[benchmark.split(split)] = np.nan
+        assert same(train(CONFIG.replace(ways=4), benchmark, spoiled, task), expected)
+
+
+class TestSettings:
+    @pytest.mark.parametrize(
+        "change",
+        [
+            *({name: value} for name, value in [("standardize", False), ("hidden", 8), ("scale", 10.0), ("lam", 6.0)]),
+            *({name: value} for name, value in [("p", 1.0), ("p2", 0.1), ("memory", "running"), ("memory", "ema")]),
+            *({name: value} for name, value in [("reference", "mean"), ("reference", "median"), ("unit_mean", True)]),
+            *({name: value} for name, value in [("lr", 0.02), ("momentum", 0.5), ("weight_decay", 0.1), ("ways", 5)]),
+            *({name: value} for name, value in [("lr_step", 1), ("lr_decay", 0.5), ("episodes", 16), ("shots", 3)]),
+            *({name: value} for name, value in [("network", "attention"), ("loss", "mse"), ("loss", "none")]),
+        ],
+        ids=str,
+    )
+    def test_every_setting_reaches_the_training(self, trained, change):
+        """A setting that is read but not used would give the same run under another name."""
+        assert trained(**change).rows[-1]["classification_loss"] != trained().rows[-1]["classification_loss"]
+
+    @pytest.mark.parametrize("change", [{"key_dim": 9}, {"ratio": 0.5}], ids=str)
+    def test_settings_of_attention_reach_it(self, trained, change):
+        plain = trained(network="attention")
+        assert trained(network="attention", **change).rows[-1]["loss"] != plain.rows[-1]["loss"]
+
+    def test_step_size_falls_after_every_lr_step_epochs(self, trained):
+        rows = trained(epochs=5, lr=0.08, lr_step=2, lr_decay=0.5).rows
+        assert [row["epoch"] for row in rows] == [0, 1, 2, 3, 4]
+        assert [row["lr"] for row in rows] == [0.08, 0.08, 0.04, 0.04, 0.02]
+
+    def test_the_reported_step_size_is_the_one_taken(self, trained):
+        """With a decay to nothing, the weights move in the first two epochs and never again."""
+        weights = [state["1.head.0.weight"] for state in trained(epochs=4, lr_step=2, lr_decay=1e-30).states]
+        assert (weights[1] - weights[0]).abs().max() > 1e-4
+        assert torch.equal(weights[2], weights[1])
+        assert torch.equal(weights[3], weights[1])
+
+    def test_cross_entropy_alone_knows_no_regression(self, trained):
+        plain = trained(loss="none")
+        assert all(row["loss"] == row["classification_loss"] for row in plain.rows)
+        assert all(row["regression_loss"] > 0 and row["amplification"] == 1 for row in plain.rows)
+        assert same(trained(loss="none", lam=500.0, p=3.0, p2=0.0), plain)
+        assert all(torch.equal(one["1.head.0.weight"], other["1.head.0.weight"])
+                   for one, other in zip(plain.states, trained(loss="mse", lam=0.0).states))  # fmt: skip
+
+    def test_mse_is_remse_without_exponents(self, trained):
+        assert same(trained(loss="mse"), trained(loss="remse", p=0.0, p2=0.0))
+        assert all(row["amplification"] == 1 for row in trained(loss="mse").rows)
+
+    @pytest.mark.parametrize("loss", ["mse", "remse"])
+    def test_the_loss_is_the_sum_of_its_parts(self, trained, loss):
+        for row in trained(loss=loss).rows:
+            assert row["loss"] == pytest.approx(row["classification_loss"] + CONFIG.lam * row["regression_loss"])
+
+    def test_weights_of_remse_raise_lambda_unless_their_mean_is_one(self, trained):
+        assert all(row["amplification"] > 1.5 for row in trained().rows)
+        assert all(row["amplification"] < 3 for row in trained(unit_mean=True).rows)
+        assert trained(unit_mean=True).rows[0]["amplification"] < 0.6 * trained().rows[0]["amplification"]
+
+    def test_double_precision(self, trained):
+        double, single = trained(precision="float64"), trained()
+        assert all(value.dtype == torch.float64 for value in double.states[-1].values())
+        assert all(value.dtype == torch.float32 for value in single.states[-1].values())
+        # another precision draws another initialisation; both end in the same place
+        assert double.rows[-1]["T1"] == pytest.approx(single.rows[-1]["T1"], abs=0.15)
+
+    def test_without_standardisation_features_stay_as_they_are(self, trained):
+        state = trained(standardize=False).states[-1]
+        assert (state["0.mean"] == 0).all()
+        assert (state["0.std"] == 1).all()
+
+    def test_standardisation_is_that_of_the_training_images(self, benchmark, features, trained):
+        images = features[benchmark.split("trainval"), :, 0].astype(float)
+        for state in trained().states:
+            np.testing.assert_allclose(state["0.mean"][:, 0], images.mean(0), rtol=1e-6)
+            np.testing.assert_allclose(state["0.std"][:, 0], images.std(0), rtol=1e-5)
+
+
+class TestEvaluation:
+    @pytest.fixture(scope="class")
+    def model(self, benchmark):
+        """Random weights: many mistakes of every kind."""
+        with reproducible(5):
+            return build_model(CONFIG, CHANNELS, benchmark)
+
+    @pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
+    @pytest.mark.parametrize("make_task", [zero_shot_task, validation_task])
+    @pytest.mark.parametrize("gamma", [0.0, -2.0, 3.0])
+    def test_equals_scikit_learn(self, benchmark, features, model, make_task, gamma):
+        task, maps = make_task(benchmark), Maps(features, torch.device("cpu"), torch.float32)
+        result = evaluate(model, maps, benchmark, task, scale=20.0)
+        accuracies = {}
+        for name, images in (("S", task.test_seen), ("U", task.test_unseen)):
+            prediction = model(torch.from_numpy(features[images])).detach().double().numpy()
+            prediction /= np.linalg.norm(prediction, axis=1, keepdims=True)
+            scores = 20 * prediction @ benchmark.attributes.T.astype(float)  # by class of the benchmark
+            scores[:, task.seen_classes] -= gamma
+            allowed = np.sort(task.classes)
+            chosen = allowed[scores[:, allowed].argmax(1)]
+            accuracies[name] = balanced_accuracy_score(benchmark.labels[images], chosen)
+        among_unseen = task.unseen_classes[scores[:, task.unseen_classes].argmax(1)]  # of the last images, the unseen
+        accuracies["T1"] = balanced_accuracy_score(benchmark.labels[images], among_unseen)
+        seen, unseen, _, _ = result.curve.at(gamma)
+        assert (seen, unseen, result.t1) == pytest.approx([accuracies[name] for name in ("S", "U", "T1")])
+        assert 0 <= min(accuracies.values()) < 1  # a fixture in which all is right would show nothing
+
+    def test_rows_hold_what_the_evaluations_say(self, trained):
+        result = trained()
+        for row, evaluation in zip(result.rows, result.evaluations, strict=True):
+            assert (row["S"], row["U"], row["H"], row["gamma"]) == evaluation.curve.best()
+            assert (row["T1"], row["AUSUC"]) == (evaluation.t1, evaluation.curve.ausuc)
+
+    def test_rows_are_those_of_the_states(self, benchmark, features, trained):
+        """The accuracies of an epoch are those of the weights kept for it."""
+        task, maps = zero_shot_task(benchmark), Maps(features, torch.device("cpu"), torch.float32)
+        for row, state in zip(trained().rows, trained().states, strict=True):
+            model = build_model(CONFIG, CHANNELS, benchmark)
+            model.load_state_dict(state)
+            result = evaluate(model, maps, benchmark, task, scale=CONFIG.scale)
+            assert (result.t1, result.curve.ausuc) == (row["T1"], row["AUSUC"])
+
+    @pytest.mark.parametrize("batch", [1, 7, 112])
+    def test_prediction_in_batches_is_the_prediction(self, benchmark, features, model, monkeypatch, batch):
+        monkeypatch.setattr(trainer, "PREDICT_BATCH", batch)
+        images = np.random.default_rng(0).permutation(len(features))
+        ours = predict(model, Maps(features, torch.device("cpu"), torch.float32), images)
+        with torch.no_grad():
+            expected = model(torch.from_numpy(features[images]))
+        torch.testing.assert_close(ours, expected, rtol=1e-5, atol=1e-6)
+
+    def test_prediction_and_evaluation_run_on_one_thread_whoever_calls(self, benchmark, features, model, monkeypatch):
+        threads = []
+        monkeypatch.setattr(model, "forward", recording_threads(model.forward, threads))
+        monkeypatch.setattr(trainer, "cosine_scores", recording_threads(trainer.cosine_scores, threads))
+        torch.set_num_threads(2)
+        maps = Maps(features, torch.device("cpu"), torch.float32)
+        predict(model, maps, np.arange(5))
+        evaluate(model, maps, benchmark, zero_shot_task(benchmark), scale=20.0)
+        assert threads == [1, 1, 1, 1, 1]
+        assert torch.get_num_threads() == 2
+
+
+class TestMaps:
+    @pytest.fixture
+    def on_disk(self, features, tmp_path):
+        """The features at each of four locations, in half precision and memory-mapped, as whole maps are kept."""
+        np.save(tmp_path / "features.npy", np.repeat(features, 4, axis=2).astype(np.float16))
+        return np.load(tmp_path / "features.npy", mmap_mode="r")
+
+    def test_rows_are_read_as_asked(self, on_disk):
+        maps, images = Maps(on_disk, torch.device("cpu"), torch.float64), np.array([7, 0, 7])
+        assert maps[images].dtype == torch.float64
+        np.testing.assert_array_equal(maps[images], np.asarray(on_disk)[images].astype(float))
+
+    def test_maps_stay_on_disk_and_pooled_features_are_copied(self, on_disk, features):
+        assert isinstance(Maps(on_disk, torch.device("cpu"), torch.float32).maps, np.memmap)
+        pooled = Maps(features, torch.device("cpu"), torch.float32)
+        pooled.maps.zero_()
+        assert features.any()
+
+    def test_training_on_maps_on_disk_is_training_on_their_means(self, benchmark, on_disk):
+        """Where all locations are alike, the pooled features say the same."""
+        pooled = np.asarray(on_disk[:, :, :1], dtype=np.float32)
+        whole, means = (train(CONFIG, benchmark, maps, zero_shot_task(benchmark)) for maps in (on_disk, pooled))
+        for name, value in head(means.states[-1]).items():
+            torch.testing.assert_close(whole.states[-1][name], value, rtol=1e-3, atol=1e-5)
+        assert whole.rows[-1]["T1"] == means.rows[-1]["T1"]
+
+
+class TestStandardize:
+    def test_equals_numpy_however_it_is_cut_into_batches(self):
+        maps = np.random.default_rng(0).normal(5, 3, size=(30, 6, 4)).astype(np.float32)
+        layer = Standardize(6)
+        layer.fit(torch.from_numpy(part) for part in np.split(maps, [1, 12]))
+        np.testing.assert_allclose(layer.mean[:, 0], maps.mean((0, 2), dtype=float), rtol=1e-6)
+        np.testing.assert_allclose(layer.std[:, 0], maps.std((0, 2), dtype=float), rtol=1e-6)
+        standard = layer(torch.from_numpy(maps)).numpy()
+        np.testing.assert_allclose(standard.mean((0, 2)), 0, atol=1e-5)
+        np.testing.assert_allclose(standard.std((0, 2)), 1, rtol=1e-5)
+
+    @pytest.mark.parametrize("constant", [0.0, 0.1, -1e4, 1e-6])
+    def test_a_constant_channel_is_shifted_to_zero(self, constant):
+        maps = torch.randn(50, 2, 3)
+        maps[:, 1] = constant
+        layer = Standardize(2)
+        layer.fit([maps])
+        assert layer.std[1].item() == 1
+        assert layer(maps)[:, 1].abs().max() == 0
+        assert layer(maps)[:, 0].std(correction=0).item() == pytest.approx(1, rel=1e-5)
+
+    def test_small_spread_far_from_zero_keeps_its_digits(self):
+        maps = (1000 + 0.1 * torch.randn(4000, 1, 1, dtype=torch.float64)).float()
+        layer = Standardize(1)
+        layer.fit([maps])
+        assert layer.std.item() == pytest.approx(maps.double().std(correction=0).item(), rel=1e-4)
+
+
+class TestDevice:
+    @pytest.fixture
+    def no_gpu(self, monkeypatch):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
+    @pytest.mark.usefixtures("no_gpu")
+    def test_cuda_without_a_gpu_is_named(self, benchmark, features):
+        with pytest.raises(InputError, match=r"^device must be 'auto' or 'cpu' on a machine without a CUDA GPU"):
+            train(CONFIG.replace(device="cuda"), benchmark, features, zero_shot_task(benchmark))
+
+    @pytest.mark.usefixtures("no_gpu")
+    def test_auto_falls_back_to_the_cpu(self, benchmark, features):
+        assert resolve_device("auto") == torch.device("cpu")
+        chosen = Trainer(CONFIG.replace(device="auto"), benchmark, features, zero_shot_task(benchmark))
+        assert chosen.attributes.device == torch.device("cpu")
+
+    def test_auto_takes_the_gpu_where_there_is_one(self, monkeypatch):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        assert resolve_device("auto") == resolve_device("cuda") == torch.device("cuda")
+        assert resolve_device("cpu") == torch.device("cpu")

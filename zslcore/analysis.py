@@ -6,7 +6,7 @@ class and attribute, as :func:`zslcore.remse.class_error` gives it.
 
 import numpy as np
 from jaxtyping import Float
-from scipy import stats
+from scipy import integrate, special, stats
 
 from zslcore.errors import InputError
 
@@ -75,3 +75,44 @@ def bootstrap_mean(values: Float[np.ndarray, " n"], *, confidence: float = 0.95,
         return float(values[0]), float(values[0])
     result = stats.bootstrap((values,), np.mean, confidence_level=confidence, rng=np.random.default_rng(seed))
     return float(result.confidence_interval.low), float(result.confidence_interval.high)
+
+
+def gini_index(errors: Float[np.ndarray, "..."]) -> float:
+    """Gini index: half the mean absolute difference of two errors over their mean; in [0, 1), NaN if all are 0.
+
+    Raises InputError for a negative error.
+
+    >>> gini_index(np.array([0.0, 1.0]))
+    0.5
+    """
+    if (errors < 0).any():
+        raise InputError(f"errors must be at least 0, got {errors.min()}")
+    ordered = np.sort(errors, axis=None).astype(np.float64)
+    total, count = ordered.sum(), ordered.size
+    if not total > 0:
+        return float("nan")
+    rank = np.arange(1, count + 1)
+    return float((2 * rank - count - 1) @ ordered / (count * total))
+
+
+def noise_weight(count: int, shots: int) -> float:
+    """Expected ReMSE weight, p = 1 on one axis, when all true errors are equal: what noise alone produces.
+
+    A cell's error is the mean of ``shots`` squared standard normals, and its weight 1 + ln(m / smallest of ``count``
+    such m). With two shots m is exponential and the expectation is 1 + ln(count), exactly; for other shots the
+    expectation of the logarithm of the smallest is integrated numerically.
+
+    >>> round(noise_weight(16, shots=2), 2), round(noise_weight(312, shots=2), 2)
+    (3.77, 6.74)
+    """
+    if count < 1 or shots < 1:
+        raise InputError(f"count and shots must be at least 1, got {count} and {shots}")
+    shape = shots / 2  # m is Gamma(shots / 2) up to its scale, which cancels
+    mean_log = special.digamma(shape)
+
+    def log_quantile(level: float) -> float:
+        """ln of the smallest of ``count`` draws at a level: 1 - (1 - F)^count = level."""
+        return np.log(stats.gamma.isf((1 - level) ** (1 / count), shape))
+
+    smallest, _ = integrate.quad(log_quantile, 0, 1, limit=200)
+    return float(1 + mean_log - smallest)

@@ -120,8 +120,7 @@ def prediction_errors(
     model: nn.Module, config: RunConfig, benchmark: Benchmark, features: FrozenFeatures
 ) -> tuple[Float[np.ndarray, "S A"], Float[np.ndarray, "U A"]]:
     """Mean normalised squared error per class and attribute over the test images: seen and unseen classes apart."""
-    maps = Maps(features.maps, resolve_device(config.device), getattr(torch, config.precision))
-    matrices = []
+    maps, matrices = _maps(config, features), []
     for split, classes in (("test_seen", benchmark.seen_classes), ("test_unseen", benchmark.unseen_classes)):
         images = benchmark.split(split)
         prediction = predict(model, maps, images).cpu().double()
@@ -157,8 +156,17 @@ def environment(config: RunConfig) -> dict[str, Any]:
         "numpy": np.__version__,
         "machine": platform.machine(),
         "cpus": os.cpu_count(),
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
     }
+
+
+def _processor() -> str:
+    """The processor's name where Linux tells it, else its architecture."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.machine()
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,8 +193,8 @@ class Run:
 
     def errors(self, benchmark: Benchmark) -> tuple[Float[np.ndarray, "S A"], Float[np.ndarray, "U A"]]:
         """Error matrices of the checkpoint on the seen and unseen test images (see :func:`prediction_errors`)."""
-        features = load_features(self.config, benchmark)
-        return prediction_errors(self.model(benchmark), self.config, benchmark, features)
+        model = self.model(benchmark)
+        return prediction_errors(model, self.config, benchmark, load_features(self.config, benchmark))
 
     def model(self, benchmark: Benchmark) -> nn.Module:
         """The trained model of the ``clean`` protocol, in evaluation mode."""
@@ -197,19 +205,20 @@ class Run:
 
     def evaluate(self, benchmark: Benchmark) -> Evaluation:
         """T1 and the seen-unseen curve of the checkpoint on the test split."""
-        features = load_features(self.config, benchmark)
-        maps = Maps(features.maps, resolve_device(self.config.device), getattr(torch, self.config.precision))
-        return evaluate(self.model(benchmark), maps, benchmark, test_task(benchmark), scale=self.config.scale)
+        model = self.model(benchmark)
+        return evaluate(model, self._maps(benchmark), benchmark, test_task(benchmark), scale=self.config.scale)
 
     def predict(self, benchmark: Benchmark, images: Int[np.ndarray, " n"]) -> Float[np.ndarray, "n A"]:
         """Attributes that the checkpoint predicts for the images at these positions of the benchmark."""
-        maps = load_features(self.config, benchmark).maps
-        device = resolve_device(self.config.device)
-        return (
-            predict(self.model(benchmark), Maps(maps, device, getattr(torch, self.config.precision)), images)
-            .cpu()
-            .numpy()
-        )
+        model = self.model(benchmark)
+        return predict(model, self._maps(benchmark), images).cpu().numpy()
+
+    def _maps(self, benchmark: Benchmark) -> Maps:
+        return _maps(self.config, load_features(self.config, benchmark))
+
+
+def _maps(config: RunConfig, features: FrozenFeatures) -> Maps:
+    return Maps(features.maps, resolve_device(config.device), getattr(torch, config.precision))
 
 
 def _restore(config: RunConfig, num_channels: int, benchmark: Benchmark, state: dict) -> nn.Module:

@@ -9,8 +9,8 @@ import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
-from urllib.error import URLError
 
 import torch
 from jaxtyping import Float
@@ -199,7 +199,7 @@ def weights_id(weights: str) -> str:
 def _imagenet_weights(name: str, spec: BackboneSpec, model: nn.Module) -> dict[str, Tensor]:
     try:
         return spec.imagenet(model)
-    except (URLError, OSError, RuntimeError) as error:  # RuntimeError: the hash of the download is wrong
+    except (OSError, HTTPException, RuntimeError) as error:  # no network, a cut connection, a wrong hash
         raise InputError(
             f"the ImageNet weights of {name} could not be fetched ({error}); give weights= the path of a local "
             "state dict, or 'random'"
@@ -217,5 +217,5 @@ def _load_file(name: str, model: nn.Module, path: Path) -> None:
             state = torch.load(path, map_location="cpu", weights_only=True)
         model.load_state_dict(state)
     except Exception as error:  # torch and safetensors raise many types for a broken or foreign file
-        reason = " ".join(str(error).split())[:160]
+        reason = " ".join(str(error).split())[:160] or type(error).__name__
         raise InputError(f"{path} is not a state dict of {name}: {reason}") from error

@@ -57,9 +57,9 @@ def frozen_features(
     """Load the features of a benchmark from the cache, computing them first if they are not there.
 
     ``size`` is the side of the image in pixels; ``pooling`` is ``"mean"`` over the locations (float32) or ``"map"``
-    (float16). ``num_workers`` processes decode images ahead, by default one less than there are cores, at most 4. Runs on
-    the GPU where there is one. Raises InputError for missing or unreadable images, an unknown
-    backbone or pooling, or weights that cannot be had.
+    (float16). ``num_workers`` processes decode images ahead, by default one less than there are cores, at most 4.
+    Runs on the GPU where there is one. Raises InputError for missing or unreadable images, an unknown backbone or
+    pooling, or weights that cannot be had.
     """
     if pooling not in POOLINGS:
         raise InputError(f"pooling must be one of {', '.join(POOLINGS)}, got {pooling!r}")
@@ -85,13 +85,17 @@ def frozen_features(
         with complete_folder(folder) as partial:
             _write_features(build_backbone(backbone, weights=weights), loader, partial / "features.npy", settings)
             (partial / "settings.json").write_text(json.dumps(settings, indent=2) + "\n")
-    return FrozenFeatures(np.load(folder / "features.npy", mmap_mode="r"), folder)
+    try:
+        return FrozenFeatures(np.load(folder / "features.npy", mmap_mode="r"), folder)
+    except (OSError, ValueError, EOFError):
+        raise InputError(f"{folder} is damaged: delete it, and the features are computed anew") from None
 
 
 def _folder_name(settings: dict) -> str:
-    ratio = "" if settings["resize_ratio"] == 1 else f"-r{settings['resize_ratio']:.3f}"
+    resized = round(settings["resize_ratio"] * settings["size"])
+    crop = "" if resized == settings["size"] else f"of{resized}"
     return (
-        f"{settings['dataset']}-{settings['backbone']}-{settings['weights']}-{settings['size']}px{ratio}"
+        f"{settings['dataset']}-{settings['backbone']}-{settings['weights']}-{settings['size']}px{crop}"
         f"-{settings['pooling']}-{settings['fingerprint']}-v{settings['version']}"
     )
 

@@ -17,11 +17,14 @@ def eval_transform(size: int, *, resize_ratio: float = 1.0) -> v2.Compose:
     """Resize the short side to ``resize_ratio * size``, crop the central ``size`` x ``size``, scale to [0, 1].
 
     ``resize_ratio`` is 1 for images cropped to the object and 8/7 for whole photographs (the released setting).
-    Takes a PIL image or a uint8 tensor (3, H, W), gives float32 (3, size, size).
+    Takes a PIL image or a uint8 tensor (3, H, W), gives float32 (3, size, size). Raises InputError for a ratio below
+    1, which would frame the image in black.
 
     >>> eval_transform(64)(torch.zeros(3, 80, 100, dtype=torch.uint8)).shape
     torch.Size([3, 64, 64])
     """
+    if resize_ratio < 1:
+        raise InputError(f"resize_ratio must be at least 1, got {resize_ratio}")
     return v2.Compose(
         [
             v2.ToImage(),
@@ -44,9 +47,11 @@ def read_image(path: Path) -> Image.Image:
             return image.convert("RGB")
     except FileNotFoundError:
         raise InputError(f"{path} cannot be read as an image: no such file") from None
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        reason = "not an image file" if isinstance(error, UnidentifiedImageError) else " ".join(str(error).split())
-        raise InputError(f"{path} cannot be read as an image: {reason}") from error
+    except UnidentifiedImageError:
+        raise InputError(f"{path} cannot be read as an image: not an image file") from None
+    except Exception as error:  # Pillow's decoders raise many types for a damaged file
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        raise InputError(f"{path} cannot be read as an image: {reason}") from None
 
 
 class ImageDataset(Dataset):

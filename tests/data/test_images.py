@@ -1,0 +1,133 @@
+"""Decoding and resizing against pictures whose pixels are known."""
+
+import io
+import os
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from zslcore.data.images import ImageDataset, eval_transform, read_image
+from zslcore.errors import InputError
+
+
+def noise(height=30, width=40, channels=3):
+    return np.random.default_rng(0).integers(0, 256, (height, width, channels), dtype=np.uint8)
+
+
+def encoded(image: Image.Image, kind: str) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(("height", "width"), [(30, 40), (40, 30), (64, 64), (200, 90)])
+@pytest.mark.parametrize("resize_ratio", [1.0, 8 / 7])
+def test_result_has_the_wanted_size_type_and_range(height, width, resize_ratio):
+    halves = np.zeros((height, width, 3), dtype=np.uint8)
+    halves[height // 2 :] = 255
+    result = eval_transform(32, resize_ratio=resize_ratio)(Image.fromarray(halves))
+    assert result.shape == (3, 32, 32)
+    assert result.dtype == torch.float32
+    assert result.min() == 0
+    assert result.max() == 1
+
+
+def test_square_image_of_the_wanted_size_is_only_scaled():
+    pixels = noise(32, 32)
+    expected = torch.from_numpy(pixels).permute(2, 0, 1) / 255
+    torch.testing.assert_close(eval_transform(32)(Image.fromarray(pixels)), expected)
+
+
+def test_crop_is_central_and_keeps_the_aspect_ratio():
+    pixels = np.zeros((32, 96, 3), dtype=np.uint8)
+    pixels[:, 32:64] = 255  # the central square, and no more, is white
+    assert (eval_transform(32)(Image.fromarray(pixels)) == 1).all()
+    assert (eval_transform(32)(Image.fromarray(pixels.transpose(1, 0, 2))) == 1).all()
+
+
+def test_resize_ratio_gives_the_share_of_the_short_side_that_stays():
+    ramp = np.tile(np.arange(256, dtype=np.uint8)[:, None, None], (1, 256, 3))
+    whole = eval_transform(128)(Image.fromarray(ramp))[0, :, 0] * 255
+    part = eval_transform(128, resize_ratio=2.0)(Image.fromarray(ramp))[0, :, 0] * 255
+    np.testing.assert_allclose(whole.numpy(), np.arange(128) * 2 + 0.5, atol=1)
+    np.testing.assert_allclose(part.numpy(), np.arange(64, 192), atol=1)
+
+
+def test_tensor_and_picture_give_the_same():
+    pixels = noise(50, 70)
+    from_picture = eval_transform(32)(Image.fromarray(pixels))
+    torch.testing.assert_close(eval_transform(32)(torch.from_numpy(pixels).permute(2, 0, 1)), from_picture)
+
+
+def test_ratio_below_1_is_refused():
+    with pytest.raises(InputError, match=r"resize_ratio must be at least 1, got 0\.9"):
+        eval_transform(32, resize_ratio=0.9)
+
+
+def test_every_kind_of_picture_becomes_rgb(tmp_path):
+    gray = noise(channels=1)[..., 0]
+    rgb = noise()
+    opaque = np.dstack([rgb, np.full((30, 40), 255, np.uint8)])
+    expected = {
+        "gray.png": (Image.fromarray(gray), np.dstack([gray] * 3)),
+        "rgb.png": (Image.fromarray(rgb), rgb),
+        "rgba.png": (Image.fromarray(opaque), rgb),
+        "black_and_white.png": (
+            Image.fromarray(gray).convert("1", dither=Image.Dither.NONE),
+            np.dstack([(gray >= 128) * 255] * 3),
+        ),
+        "palette.png": (Image.fromarray(gray).convert("P"), np.dstack([gray] * 3)),
+    }
+    for name, (image, pixels) in expected.items():
+        image.save(tmp_path / name)
+        result = read_image(tmp_path / name)
+        assert result.mode == "RGB"
+        np.testing.assert_array_equal(np.asarray(result), pixels, err_msg=name)
+
+
+def test_cmyk_jpeg_becomes_the_colour_that_it_prints(tmp_path):
+    Image.new("CMYK", (40, 30), (0, 255, 255, 0)).save(tmp_path / "red.jpg")
+    np.testing.assert_allclose(np.asarray(read_image(tmp_path / "red.jpg"))[15, 20], (255, 0, 0), atol=4)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_truncated_image_is_an_input_error_that_names_it(tmp_path, kind):
+    content, path = encoded(Image.fromarray(noise()), kind), tmp_path / "bird.img"
+    path.write_bytes(content)
+    read_image(path)
+    for length in range(0, int(len(content) * 0.9), 40):
+        os.truncate(path, 0)
+        path.write_bytes(content[:length])
+        with pytest.raises(InputError, match=r"bird\.img cannot be read as an image: \w+") as caught:
+            read_image(path)
+        assert "\n" not in str(caught.value)
+
+
+def test_what_is_no_image_is_an_input_error_that_names_it(tmp_path):
+    (tmp_path / "text.jpg").write_text("not a bird\n")
+    with pytest.raises(InputError, match=r"text\.jpg cannot be read as an image: not an image file$"):
+        read_image(tmp_path / "text.jpg")
+    with pytest.raises(InputError, match=r"absent\.jpg cannot be read as an image: no such file$"):
+        read_image(tmp_path / "absent.jpg")
+    with pytest.raises(InputError, match=r"cannot be read as an image: .*Is a directory"):
+        read_image(tmp_path)
+
+
+def test_image_that_claims_a_gigantic_size_is_an_input_error(tmp_path):
+    content = bytearray(encoded(Image.fromarray(noise()), "BMP"))
+    content[18:26] = (60000).to_bytes(4, "little") * 2
+    (tmp_path / "bomb.bmp").write_bytes(content)
+    with pytest.raises(InputError, match=r"bomb\.bmp cannot be read as an image: Image size .* exceeds limit"):
+        read_image(tmp_path / "bomb.bmp")
+
+
+def test_dataset_gives_the_images_in_the_order_of_the_paths(tmp_path):
+    paths = []
+    for value in (10, 200, 90):
+        paths.append(tmp_path / f"{value}.png")
+        Image.new("RGB", (16, 16), (value,) * 3).save(paths[-1])
+    dataset = ImageDataset(paths, eval_transform(8))
+    assert len(dataset) == 3
+    assert [round(float(dataset[index].mean()) * 255) for index in range(3)] == [10, 200, 90]

@@ -1,0 +1,387 @@
+"""``fit``: what a run folder holds, under which protocol its numbers were read, and what happens on the way there."""
+
+import dataclasses
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from scipy import stats
+from sklearn.metrics import balanced_accuracy_score
+
+import zslcore
+from zslcore import InputError, training
+from zslcore.analysis import theil_index
+from zslcore.config import RunConfig, run_name
+from zslcore.trainer import Trained
+from zslcore.training import Run, default_folder, fit
+
+CONFIG = RunConfig(
+    dataset="SYNTH",
+    backbone="resnet18",
+    weights="random",
+    image_size=64,
+    device="cpu",
+    epochs=6,
+    episodes=4,
+    ways=4,
+    lr=0.003,
+    lam=3.0,
+)
+FILES = {"config.json", "history.csv", "metrics.json", "checkpoint/model.safetensors"}
+
+
+@pytest.fixture(scope="module")
+def roots(tmp_path_factory):
+    """One cache of features for all tests, and the folder of the run that they read."""
+    return {name: tmp_path_factory.mktemp(name) for name in ("cache", "runs")}
+
+
+@pytest.fixture(autouse=True)
+def _small_world(small_synth, roots, tmp_path, monkeypatch):
+    """SYNTH is the small one; new runs go to a folder of the test's own."""
+    monkeypatch.setattr(training, "load_benchmark", lambda name: small_synth)
+    monkeypatch.setenv("ZSLCORE_CACHE", str(roots["cache"]))
+    monkeypatch.setenv("ZSLCORE_RUNS", str(tmp_path))
+
+
+@pytest.fixture(scope="module")
+def run(small_synth, roots):
+    """A finished run, made once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "load_benchmark", lambda name: small_synth)
+        patch.setenv("ZSLCORE_CACHE", str(roots["cache"]))
+        return Run.load(fit(CONFIG, roots["runs"] / "run"))
+
+
+@pytest.fixture
+def no_training(monkeypatch):
+    def refuse(*_):
+        raise AssertionError("this must not train")
+
+    monkeypatch.setattr(training, "train", refuse)
+
+
+def files(folder):
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def history_of(run, task):
+    return run.history[run.history["task"] == task].reset_index(drop=True)
+
+
+class TestFolder:
+    def test_holds_these_files(self, run):
+        assert files(run.folder) == FILES
+
+    def test_config_reads_back(self, run):
+        assert run.config == CONFIG
+
+    def test_history_has_a_row_per_epoch_of_both_trainings(self, run):
+        columns = ["epoch", "loss", "classification_loss", "regression_loss", "amplification", "lr"]
+        assert list(run.history) == [*columns, "T1", "U", "S", "H", "gamma", "AUSUC", "task"]
+        for task in ("validation", "test"):
+            assert history_of(run, task)["epoch"].tolist() == list(range(CONFIG.epochs))
+        assert len(run.history) == 2 * CONFIG.epochs
+        assert np.isfinite(run.history.drop(columns="task").to_numpy()).all()
+
+    def test_metrics_have_one_structure(self, run, small_synth):
+        metrics = run.metrics
+        assert list(metrics) == [
+            *("dataset", "protocols", "validation", "errors", "effective_lambda", "cost", "environment"),
+        ]
+        assert metrics["dataset"] == {"name": "SYNTH", "fingerprint": small_synth.fingerprint}
+        accuracies = {"T1", "U", "S", "H", "AUSUC"}
+        assert set(metrics["protocols"]) == {"clean", "paper"}
+        assert set(metrics["protocols"]["clean"]) == accuracies | {"gamma", "epoch"}
+        assert set(metrics["protocols"]["paper"]) == accuracies | {"gamma", "epoch", "epoch_T1", "epoch_AUSUC"}
+        assert set(metrics["validation"]) == accuracies | {"gamma"}
+        for values in (*metrics["protocols"].values(), metrics["validation"]):
+            assert all(0 <= values[name] <= 1 for name in accuracies)
+        assert metrics["cost"]["seconds"] > 0
+        assert metrics["environment"]["torch"] == torch.__version__
+        assert metrics["environment"]["zslcore"] == zslcore.__version__
+        assert metrics["environment"]["device"] == "cpu"
+
+    def test_text_files_name_no_folder_of_this_machine(self, run, small_synth, roots):
+        for name in ("config.json", "metrics.json", "history.csv"):
+            text = (run.folder / name).read_text()
+            assert not re.search(r"""(^|["',\s])(/|~|[A-Za-z]:\\)\w""", text), name
+            for folder in (small_synth.root, *roots.values(), Path.cwd(), Path.home()):
+                assert str(folder) not in text
+            assert os.uname().nodename not in text
+
+    def test_default_folder_is_named_by_data_set_and_settings(self, tmp_path):
+        assert default_folder(CONFIG) == tmp_path / "SYNTH" / run_name(CONFIG)
+        assert fit(CONFIG.replace(epochs=1)) == tmp_path / "SYNTH" / run_name(CONFIG.replace(epochs=1))
+        assert files(tmp_path / "SYNTH" / run_name(CONFIG.replace(epochs=1))) == FILES
+
+
+class TestCleanProtocol:
+    def test_epoch_and_gamma_come_from_the_validation_split(self, run):
+        validation, clean = history_of(run, "validation"), run.metrics["protocols"]["clean"]
+        chosen = validation["H"].idxmax()
+        assert clean["epoch"] == chosen
+        assert clean["gamma"] == pytest.approx(validation["gamma"][chosen], rel=1e-12)
+        for name in ("T1", "U", "S", "H", "gamma", "AUSUC"):
+            assert run.metrics["validation"][name] == pytest.approx(validation[name][chosen], rel=1e-12)
+
+    def test_the_fixture_tells_the_protocols_apart(self, run):
+        """The validation split chooses another gamma than the test split would: else nothing here is tested."""
+        clean, paper = (run.metrics["protocols"][name] for name in ("clean", "paper"))
+        assert clean["gamma"] != pytest.approx(paper["gamma"])
+        assert clean["H"] < paper["H"]
+
+    def test_accuracies_are_those_of_the_checkpoint(self, run, small_synth):
+        evaluation, clean = run.evaluate(small_synth), run.metrics["protocols"]["clean"]
+        seen, unseen, harmonic, _ = evaluation.curve.at(clean["gamma"])
+        assert (clean["S"], clean["U"], clean["H"]) == (seen, unseen, harmonic)
+        assert (clean["T1"], clean["AUSUC"]) == (evaluation.t1, evaluation.curve.ausuc)
+
+    @pytest.mark.parametrize("epoch", [0, 2, CONFIG.epochs - 1])
+    def test_everything_is_read_at_the_chosen_epoch(self, run, small_synth, monkeypatch, tmp_path, epoch):
+        """Whichever epoch the validation split chooses, weights, gamma and accuracies are those of that epoch."""
+        monkeypatch.setattr(training, "choose_epoch", lambda _: epoch)
+        chosen = Run.load(fit(CONFIG, tmp_path / "chosen"))
+        test, clean = history_of(run, "test"), chosen.metrics["protocols"]["clean"]
+        assert clean["epoch"] == epoch
+        assert clean["gamma"] == pytest.approx(history_of(run, "validation")["gamma"][epoch], rel=1e-12)
+        evaluation = chosen.evaluate(small_synth)
+        seen, unseen, harmonic, gamma = evaluation.curve.best()
+        found = {"T1": evaluation.t1, "S": seen, "U": unseen, "H": harmonic, "gamma": gamma}
+        assert found == pytest.approx(test.loc[epoch, list(found)].to_dict(), rel=1e-12)
+        assert chosen.metrics["protocols"]["paper"] == run.metrics["protocols"]["paper"]
+
+    def test_the_first_of_equal_epochs_is_chosen(self):
+        rows = [{"H": value, "T1": -value} for value in (0.2, 0.5, 0.3, 0.5)]
+        assert training.choose_epoch(Trained(rows, [], [], 0.0)) == 1
+
+    @pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
+    def test_accuracies_equal_scikit_learns_from_the_predicted_attributes(self, run, small_synth):
+        clean = run.metrics["protocols"]["clean"]
+        for split, name in (("test_seen", "S"), ("test_unseen", "U")):
+            images = small_synth.split(split)
+            prediction = run.predict(small_synth, images).astype(float)
+            prediction /= np.linalg.norm(prediction, axis=1, keepdims=True)
+            scores = CONFIG.scale * prediction @ small_synth.attributes.T
+            scores[:, small_synth.seen_classes] -= clean["gamma"]
+            found = balanced_accuracy_score(small_synth.labels[images], scores.argmax(1))
+            assert clean[name] == pytest.approx(found)
+
+    def test_accuracies_stand_in_the_history_of_the_final_training(self, run):
+        row = history_of(run, "test").loc[run.metrics["protocols"]["clean"]["epoch"]]
+        for name in ("T1", "AUSUC"):
+            assert run.metrics["protocols"]["clean"][name] == pytest.approx(row[name], rel=1e-12)
+
+    def test_test_images_choose_nothing(self, run, small_synth, monkeypatch, tmp_path):
+        """With all features of test images replaced by noise, the same epoch and gamma are chosen."""
+        original = training.load_features
+
+        def spoiled(config, benchmark):
+            features = original(config, benchmark)
+            maps = np.array(features.maps)
+            for split in ("test_seen", "test_unseen"):
+                images = benchmark.split(split)
+                maps[images] = np.random.default_rng(0).normal(size=maps[images].shape)
+            return type(features)(maps, features.folder)
+
+        monkeypatch.setattr(training, "load_features", spoiled)
+        noise = Run.load(fit(CONFIG, tmp_path / "noise")).metrics
+        clean = run.metrics["protocols"]["clean"]
+        assert noise["validation"] == run.metrics["validation"]
+        assert (noise["protocols"]["clean"]["epoch"], noise["protocols"]["clean"]["gamma"]) == (
+            clean["epoch"],
+            clean["gamma"],
+        )
+        assert noise["protocols"]["clean"]["T1"] != clean["T1"]
+
+
+class TestPaperProtocol:
+    def test_is_the_best_of_every_measure_on_the_test_split(self, run):
+        test, paper = history_of(run, "test"), run.metrics["protocols"]["paper"]
+        for name, epoch in (("T1", "epoch_T1"), ("H", "epoch"), ("AUSUC", "epoch_AUSUC")):
+            assert paper[name] == pytest.approx(test[name].max(), rel=1e-12)
+            assert paper[epoch] == test[name].idxmax()
+        for name in ("U", "S", "gamma"):
+            assert paper[name] == pytest.approx(test[name][paper["epoch"]], rel=1e-12)
+
+    def test_is_never_below_the_clean_one(self, run):
+        clean, paper = (run.metrics["protocols"][name] for name in ("clean", "paper"))
+        for name in ("T1", "H", "AUSUC"):
+            assert paper[name] >= clean[name]
+
+
+class TestErrors:
+    def test_matrices_equal_a_plain_loop(self, run, small_synth):
+        seen, unseen = run.errors(small_synth)
+        for matrix, split, classes in (
+            (seen, "test_seen", small_synth.seen_classes),
+            (unseen, "test_unseen", small_synth.unseen_classes),
+        ):
+            images = small_synth.split(split)
+            prediction = run.predict(small_synth, images).astype(float)
+            prediction /= np.linalg.norm(prediction, axis=1, keepdims=True)
+            assert matrix.shape == (len(classes), small_synth.attributes.shape[1])
+            for row, index in zip(matrix, classes, strict=True):
+                of_class = prediction[small_synth.labels[images] == index]
+                expected = ((of_class - small_synth.attributes[index].astype(float)) ** 2).mean(0)
+                np.testing.assert_allclose(row, expected, rtol=1e-5, atol=1e-12)
+
+    def test_statistics_are_those_of_the_checkpoint(self, run, small_synth):
+        parts = zip(("test_seen", "test_unseen"), run.errors(small_synth), strict=True)
+        for split, matrix in parts:
+            stored = run.metrics["errors"][split]
+            classes = small_synth.labels[small_synth.split(split)]
+            labels = small_synth.attributes[np.unique(classes)].astype(float)
+            correlation = np.mean([stats.pearsonr(*pair).statistic for pair in zip(labels, matrix, strict=True)])
+            assert stored["mean"] == pytest.approx(matrix.mean(), rel=1e-12)
+            assert stored["coefficient_of_variation"] == pytest.approx(matrix.std() / matrix.mean(), rel=1e-12)
+            assert stored["theil"] == pytest.approx(theil_index(matrix), rel=1e-12)
+            assert stored["label_correlation"] == pytest.approx(correlation, rel=1e-9)
+
+    def test_effective_lambda_is_lambda_times_the_mean_weight_up_to_the_checkpoint(self, run):
+        epoch = run.metrics["protocols"]["clean"]["epoch"]
+        raised = history_of(run, "test")["amplification"][: epoch + 1].mean()
+        assert run.metrics["effective_lambda"] == pytest.approx(CONFIG.lam * raised, rel=1e-12)
+        assert raised > 1.5
+
+    @pytest.mark.parametrize(("loss", "expected"), [("mse", 3.0), ("none", 0.0)])
+    def test_effective_lambda_without_weights(self, loss, expected, tmp_path):
+        metrics = Run.load(fit(CONFIG.replace(loss=loss, epochs=1), tmp_path / loss)).metrics
+        assert metrics["effective_lambda"] == expected
+
+
+class TestAgain:
+    def test_a_finished_run_is_returned_at_once(self, run, no_training, monkeypatch):
+        monkeypatch.setattr(training, "load_benchmark", None)  # not even the data are read
+        before = {name: (run.folder / name).stat().st_mtime_ns for name in FILES}
+        assert fit(CONFIG, run.folder) == run.folder
+        assert {name: (run.folder / name).stat().st_mtime_ns for name in FILES} == before
+
+    def test_other_settings_in_its_folder_are_named(self, run, no_training):
+        with pytest.raises(InputError, match=r"holds a run of other settings \(lam, seed\); give another folder"):
+            fit(CONFIG.replace(seed=1, lam=2.0), run.folder)
+        assert Run.load(run.folder).config == CONFIG
+
+    def test_a_run_repeats_itself_but_for_its_cost(self, run, tmp_path):
+        torch.set_num_threads(2)
+        torch.rand(3)
+        again = Run.load(fit(CONFIG, tmp_path / "again"))
+        assert {**again.metrics, "cost": None} == {**run.metrics, "cost": None}
+        for name in ("history.csv", "config.json", "checkpoint/model.safetensors"):
+            assert (again.folder / name).read_bytes() == (run.folder / name).read_bytes()
+
+    def test_callers_random_state_is_left_alone(self, small_synth, run, tmp_path):
+        before = torch.get_rng_state()
+        fit(CONFIG.replace(epochs=1), tmp_path / "run")
+        run.model(small_synth)
+        assert torch.equal(torch.get_rng_state(), before)
+
+
+class TestInterrupted:
+    def test_in_the_second_training(self, monkeypatch, tmp_path):
+        trainings, original = [], training.train
+
+        def interrupted(config, benchmark, maps, task):
+            trainings.append(task.name)
+            if len(trainings) == 2:
+                raise KeyboardInterrupt
+            return original(config, benchmark, maps, task)
+
+        config = CONFIG.replace(epochs=1)
+        monkeypatch.setattr(training, "train", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            fit(config, tmp_path / "run")
+        assert trainings == ["validation", "test"]
+        assert not files(tmp_path)
+        assert files(fit(config, tmp_path / "run")) == FILES
+
+    @pytest.mark.parametrize("moved", range(4))
+    def test_while_its_files_are_moved_in(self, monkeypatch, tmp_path, moved):
+        """Whichever of the four files is the first not to arrive: no metrics, and nothing that stands in the way."""
+        calls, original = [], os.replace
+
+        def interrupted(source, target):
+            calls.append(target)
+            if len(calls) == moved + 1:
+                raise KeyboardInterrupt
+            original(source, target)
+
+        config = CONFIG.replace(epochs=1)
+        with monkeypatch.context() as patch:
+            patch.setattr(training.os, "replace", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                fit(config, tmp_path / "run")
+        assert len(files(tmp_path)) == moved
+        assert "run/metrics.json" not in files(tmp_path)
+        with pytest.raises(InputError, match=r"is not a run folder: it has no metrics\.json"):
+            Run.load(tmp_path / "run")
+        assert files(fit(config, tmp_path / "run")) == FILES
+        assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+    def test_while_the_checkpoint_is_written(self, monkeypatch, tmp_path):
+        def disk_full(state, path):
+            path.write_bytes(b"half")
+            raise OSError("No space left on device")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(training, "save_file", disk_full)
+            with pytest.raises(OSError, match="No space left"):
+                fit(CONFIG.replace(epochs=1), tmp_path / "run")
+        assert not files(tmp_path)
+
+    def test_a_folder_with_a_notebook_in_it_becomes_the_run(self, tmp_path):
+        """papermill writes the notebook into the run folder while it runs."""
+        (tmp_path / "run").mkdir()
+        (tmp_path / "run" / "04_train.ipynb").write_text("{}")
+        folder = fit(CONFIG.replace(epochs=1), tmp_path / "run")
+        assert files(folder) == FILES | {"04_train.ipynb"}
+        assert (folder / "04_train.ipynb").read_text() == "{}"
+
+    def test_a_leftover_of_other_settings_is_overwritten_whole(self, tmp_path):
+        fit(CONFIG.replace(epochs=1, seed=5), tmp_path / "run")
+        (tmp_path / "run" / "metrics.json").unlink()
+        fit(CONFIG.replace(epochs=1), tmp_path / "run")
+        fit(CONFIG.replace(epochs=1), tmp_path / "fresh")
+        for name in FILES - {"metrics.json"}:
+            assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "fresh" / name).read_bytes()
+
+
+class TestRun:
+    def test_a_folder_that_is_none_is_named(self, tmp_path):
+        with pytest.raises(InputError, match=rf"^{re.escape(str(tmp_path))} is not a run folder"):
+            Run.load(tmp_path)
+        with pytest.raises(InputError, match="nowhere is not a run folder"):
+            Run.load(tmp_path / "nowhere")
+
+    def test_predicts_attributes_of_any_images(self, run, small_synth):
+        images = np.array([3, 0, 3])
+        prediction = run.predict(small_synth, images)
+        assert prediction.shape == (3, small_synth.attributes.shape[1])
+        np.testing.assert_allclose(prediction[0], prediction[2], rtol=1e-6)
+        np.testing.assert_allclose(prediction[1], run.predict(small_synth, np.arange(9))[0], rtol=1e-4, atol=1e-6)
+
+    def test_model_has_the_weights_of_the_checkpoint(self, run, small_synth):
+        state, model = load_file(run.folder / "checkpoint" / "model.safetensors"), run.model(small_synth)
+        assert not model.training
+        assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+        assert set(state) == {"0.mean", "0.std", "1.head.0.weight", "1.head.0.bias"}
+
+    @pytest.mark.parametrize("use", ["model", "evaluate", "errors", "predict"])
+    def test_another_version_of_the_data_is_refused_before_its_features_are_computed(
+        self, run, small_synth, use, monkeypatch
+    ):
+        monkeypatch.setattr(training, "load_features", None)
+        changed = dataclasses.replace(small_synth, attributes=small_synth.attributes[::-1].copy())
+        with pytest.raises(InputError, match="was trained on another version of SYNTH than the one on disk"):
+            getattr(run, use)(changed, *([np.arange(3)] if use == "predict" else []))
+
+    def test_attention_on_maps_end_to_end(self, small_synth, tmp_path):
+        config = CONFIG.replace(network="attention", key_dim=8, epochs=2, precision="float64")
+        run = Run.load(fit(config, tmp_path / "run"))
+        state = load_file(run.folder / "checkpoint" / "model.safetensors")
+        assert state["1.embedding"].dtype == torch.float64
+        assert run.evaluate(small_synth).t1 == run.metrics["protocols"]["clean"]["T1"]

@@ -30,10 +30,13 @@ PUBLISHED = pd.DataFrame(
 )
 
 
-def find_runs(root: Path) -> list[Path]:
+def find_runs(root: Path | str) -> list[Path]:
     """All complete run folders below ``root``, sorted by name; temporary folders of unfinished runs are left out."""
-    folders = (file.parent for file in Path(root).rglob("metrics.json"))
-    return sorted(folder for folder in folders if not any(part.startswith(".") for part in folder.parts))
+    root = Path(root)
+    folders = (file.parent for file in root.rglob("metrics.json"))
+    return sorted(
+        folder for folder in folders if not any(part.startswith(".") for part in folder.relative_to(root).parts)
+    )
 
 
 def collect(folders: Iterable[Path]) -> pd.DataFrame:
@@ -97,13 +100,15 @@ def method_name(config: RunConfig) -> str:
 def summarise(frame: pd.DataFrame, values: Iterable[str] = ACCURACIES) -> pd.DataFrame:
     """Mean, standard deviation (n - 1; NaN for one run) and number of runs, per dataset, method, lambda and protocol.
 
-    Columns are pairs (value, "mean" | "std"), and ("runs", "").
+    Columns are pairs (value, "mean" | "std"), and ("runs", ""). Raises InputError for two runs of one seed in a group:
+    they differ in what the grouping does not see, and their spread is not one of seeds.
 
     >>> frame = pd.DataFrame({key: ["x", "x"] for key in KEYS} | {"lam": [1.0, 1.0], "H": [60.0, 62.0]})
     >>> summarise(frame, ["H"])["H"].round(3).to_dict("records")
     [{'mean': 61.0, 'std': 1.414}]
     """
     values = list(values)
+    _check_seeds(frame, [*KEYS, "lam"])
     groups = frame.groupby([*KEYS, "lam"], sort=False)
     summary = groups[values].agg(["mean", "std"])
     summary["runs", ""] = groups.size()
@@ -138,6 +143,7 @@ def paired_differences(frame: pd.DataFrame, method: str, baseline: str, value: s
     >>> paired_differences(frame, "b", "a").to_dict()
     {0: 1.5}
     """
+    _check_seeds(frame, ["method"])
     values = frame.pivot(index="seed", columns="method", values=value)
     for name in (method, baseline):
         if name not in values:
@@ -148,21 +154,34 @@ def paired_differences(frame: pd.DataFrame, method: str, baseline: str, value: s
     return difference.rename("difference")
 
 
+def _check_seeds(frame: pd.DataFrame, keys: list[str]) -> None:
+    """InputError when two rows share a seed and the keys: they differ in something else, and are not repetitions."""
+    repeated = frame[frame.duplicated([*keys, "seed"])] if "seed" in frame else frame[:0]
+    if len(repeated):
+        method, seed = repeated.iloc[0][["method", "seed"]]
+        raise InputError(
+            f"results must hold one run a seed of each method, got two of {method} with seed {seed}: "
+            "choose one protocol and one group of settings first"
+        )
+
+
 def compare(frame: pd.DataFrame, method: str, values: Iterable[str], *, confidence: float = 0.95) -> pd.DataFrame:
     """``method`` against every other method of a frame: mean paired difference, its t-interval and a verdict.
 
     ``frame`` holds one data set and one protocol. The verdict is "higher" or "lower" when the interval leaves out 0,
     else "not shown"; one seed gives no interval, and so shows nothing. Not corrected for many comparisons.
     """
+    baselines = [name for name in dict.fromkeys(frame["method"]) if name != method]
+    if not baselines:
+        raise InputError(f"results must hold another method than {method!r} to compare it with")
     rows = []
     for value in values:
-        for baseline in dict.fromkeys(frame["method"]):
-            if baseline != method:
-                difference = paired_differences(frame, method, baseline, value)
-                low, high = t_interval(difference, confidence=confidence)
-                verdict = "higher" if low > 0 else "lower" if high < 0 else "not shown"
-                row = {"measure": value, "against": baseline, "difference": difference.mean(), "low": low, "high": high}
-                rows.append(row | {"verdict": verdict})
+        for baseline in baselines:
+            difference = paired_differences(frame, method, baseline, value)
+            low, high = t_interval(difference, confidence=confidence)
+            verdict = "higher" if low > 0 else "lower" if high < 0 else "not shown"
+            row = {"measure": value, "against": baseline, "difference": difference.mean(), "low": low, "high": high}
+            rows.append(row | {"verdict": verdict})
     return pd.DataFrame(rows).set_index(["measure", "against"])
 
 

@@ -11,7 +11,14 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from zslcore import InputError
-from zslcore.analysis import bootstrap_mean, coefficient_of_variation, row_correlation, theil_index
+from zslcore.analysis import (
+    bootstrap_mean,
+    coefficient_of_variation,
+    gini_index,
+    noise_weight,
+    row_correlation,
+    theil_index,
+)
 
 # errors between 1e-6 and 1e6: what normalised squared errors and raw ones span
 ERRORS = arrays(np.float64, st.tuples(st.integers(1, 6), st.integers(1, 6)), elements=st.floats(1e-6, 1e6))
@@ -165,3 +172,30 @@ class TestBootstrapMean:
 
     def test_equal_values_give_an_interval_without_width(self):
         assert bootstrap_mean(np.full(5, 0.1)) == (0.1, 0.1)
+
+
+def test_gini_equals_its_definition_by_pairs():
+    errors = np.random.default_rng(0).gamma(1.0, size=(5, 7))
+    pairs = np.abs(errors.ravel()[:, None] - errors.ravel()).mean()
+    assert gini_index(errors) == pytest.approx(pairs / 2 / errors.mean())
+    assert gini_index(np.full((3, 2), 4.0)) == pytest.approx(0)
+    assert np.isnan(gini_index(np.zeros(3)))
+    with pytest.raises(InputError, match="at least 0"):
+        gini_index(np.array([1.0, -1.0]))
+
+
+@pytest.mark.parametrize(("count", "shots"), [(2, 1), (16, 2), (16, 5), (312, 2)])
+def test_noise_weight_equals_simulation(count, shots):
+    m = np.random.default_rng(0).chisquare(shots, size=(4000, count))
+    simulated = 1 + np.log(m / m.min(1, keepdims=True))
+    assert noise_weight(count, shots) == pytest.approx(simulated.mean(), rel=0.02)
+    if shots == 2:
+        assert noise_weight(count, shots) == pytest.approx(1 + np.log(count))
+
+
+def test_bootstrap_interval_covers_and_degenerates():
+    rng = np.random.default_rng(0)
+    intervals = [bootstrap_mean(rng.normal(size=40)) for _ in range(40)]
+    assert np.mean([low < 0 < high for low, high in intervals]) > 0.8
+    assert bootstrap_mean(np.array([2.0, 2.0])) == (2.0, 2.0)
+    assert np.isnan(bootstrap_mean(np.array([1.0, np.nan]))).all()

@@ -187,6 +187,25 @@ def seen_unseen_curves(
     return figure
 
 
+def noise_floor(
+    counts: Sequence[int], expected: Mapping[int, Sequence[float]], simulated: Mapping[int, Sequence[float]]
+) -> Figure:
+    """Mean weight that noise alone produces against the number of cells compared: lines in theory, dots simulated.
+
+    ``expected`` and ``simulated`` map the number of shots to one value for each of ``counts``.
+    """
+    figure, axis = plt.subplots(figsize=(0.6 * WIDTH, 2.8))
+    colors = sns.color_palette("viridis", len(expected))
+    for color, (shots, values) in zip(colors, expected.items(), strict=True):
+        axis.plot(counts, values, color=color, label=f"{shots} shot" + ("s" if shots > 1 else ""))
+        axis.plot(counts, simulated[shots], "o", color=color, markersize=4)
+    axis.set(xscale="log", xlabel="cells that the minimum is taken over", ylabel="mean weight, nothing to rebalance")
+    axis.set_xticks(counts, [str(count) for count in counts])
+    axis.minorticks_off()
+    axis.legend(frameon=False)
+    return figure
+
+
 def training_history(history: pd.DataFrame) -> Figure:
     """Losses and accuracies over the epochs of a run, for its validation and its final training."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 2.6))

@@ -14,7 +14,7 @@ SEEDS = range(int(config.get("seeds", 3)))
 METHODS = ["cross_entropy", "cross_entropy_tuned", "mse", "mse_matched", "remse"]  # zslcore.config.METHODS; a test keeps the two in step
 RUNS = Path(config.get("runs", os.environ.get("ZSLCORE_RUNS", "runs")))
 REPORT = Path(config.get("report", "report"))
-PAGES = ["00_quickstart", "01_data", "02_imbalance"]
+PAGES = ["00_quickstart", "01_data", "02_imbalance", "03_theory"]
 
 os.environ["ZSLCORE_RUNS"] = str(RUNS.resolve())  # where the notebooks look for and leave their runs
 
@@ -62,7 +62,7 @@ rule page:
     wildcard_constraints:
         page="|".join(PAGES),
     params:
-        dataset=lambda wildcards: "" if wildcards.page == "00_quickstart" else f"-p dataset {DATASET}",
+        dataset=lambda wildcards: "" if wildcards.page in ("00_quickstart", "03_theory") else f"-p dataset {DATASET}",
         output=lambda wildcards: f"-p output {(REPORT / DATASET).resolve()}" if wildcards.page == "02_imbalance" else "",
     shell:
         "zslcore run {wildcards.page} {params.dataset} {params.output} --output {output}"

@@ -152,9 +152,8 @@ def error_by_attribute(
     frame = pd.concat(parts)
     frame["error"] = frame["error"].clip(lower=1e-8)  # a log axis has no zero
     figure, axis = plt.subplots(figsize=(WIDTH, 3.8))
-    sns.boxplot(
-        frame, x="attribute", y="error", hue="method", palette=METHOD_COLORS, fliersize=1, linewidth=0.6, ax=axis
-    )
+    style = {"palette": METHOD_COLORS, "saturation": 1, "fliersize": 1, "linewidth": 0.6}
+    sns.boxplot(frame, x="attribute", y="error", hue="method", ax=axis, **style)
     axis.set(yscale="log", xlabel="", ylabel="squared error of a class (log scale)")
     axis.tick_params(axis="x", rotation=90, labelsize=7)
     axis.legend(frameon=False, ncols=3, loc="upper right")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from zslcore import training
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.synthbirds import generate
 
@@ -50,3 +51,17 @@ def small_synth(tmp_path_factory):
     root = tmp_path_factory.mktemp("small_synth")
     generate(root, num_classes=14, num_unseen=4, images_per_class=8, size=48, workers=1)
     return Benchmark.load(root, "SYNTH")
+
+
+@pytest.fixture(scope="session")
+def small_cache(tmp_path_factory):
+    """One cache of the features of ``small_synth`` for all tests."""
+    return tmp_path_factory.mktemp("small_cache")
+
+
+@pytest.fixture
+def small_world(small_synth, small_cache, tmp_path, monkeypatch):
+    """``fit`` finds the small SYNTH, and puts its runs into the test's own folder."""
+    monkeypatch.setattr(training, "load_benchmark", lambda name: small_synth)
+    monkeypatch.setenv("ZSLCORE_CACHE", str(small_cache))
+    monkeypatch.setenv("ZSLCORE_RUNS", str(tmp_path))

@@ -1,10 +1,11 @@
-"""Networks: the folded attention against its plain form, and bad input."""
+"""Networks: the folded attention against its plain form, standardisation against numpy, bad input."""
 
+import numpy as np
 import pytest
 import torch
 
 from zslcore import InputError
-from zslcore.models import AttentionNet, BasicNet
+from zslcore.models import AttentionNet, BasicNet, Standardize
 
 
 def plain_attention(net, feature_map):
@@ -61,3 +62,31 @@ def test_wrong_channels_are_named():
     for net in (BasicNet(4, 2), AttentionNet(4, torch.randn(2, 3), key_dim=5)):
         with pytest.raises(InputError, match=r"feature_map must have shape \(images, 4, .*got \(2, 3, 7\)"):
             net(torch.zeros(2, 3, 7))
+
+
+class TestStandardize:
+    def test_equals_numpy_however_it_is_cut_into_batches(self):
+        maps = np.random.default_rng(0).normal(5, 3, size=(30, 6, 4)).astype(np.float32)
+        layer = Standardize(6)
+        layer.fit(torch.from_numpy(part) for part in np.split(maps, [1, 12]))
+        np.testing.assert_allclose(layer.mean[:, 0], maps.mean((0, 2), dtype=float), rtol=1e-6)
+        np.testing.assert_allclose(layer.std[:, 0], maps.std((0, 2), dtype=float), rtol=1e-6)
+        standard = layer(torch.from_numpy(maps)).numpy()
+        np.testing.assert_allclose(standard.mean((0, 2)), 0, atol=1e-5)
+        np.testing.assert_allclose(standard.std((0, 2)), 1, rtol=1e-5)
+
+    @pytest.mark.parametrize("constant", [0.0, 0.1, -1e4, 1e-6])
+    def test_a_constant_channel_is_shifted_to_zero(self, constant):
+        maps = torch.randn(50, 2, 3)
+        maps[:, 1] = constant
+        layer = Standardize(2)
+        layer.fit([maps])
+        assert layer.std[1].item() == 1
+        assert layer(maps)[:, 1].abs().max() == 0
+        assert layer(maps)[:, 0].std(correction=0).item() == pytest.approx(1, rel=1e-5)
+
+    def test_small_spread_far_from_zero_keeps_its_digits(self):
+        maps = (1000 + 0.1 * torch.randn(4000, 1, 1, dtype=torch.float64)).float()
+        layer = Standardize(1)
+        layer.fit([maps])
+        assert layer.std.item() == pytest.approx(maps.double().std(correction=0).item(), rel=1e-4)

@@ -34,27 +34,16 @@ CONFIG = RunConfig(
 FILES = {"config.json", "history.csv", "metrics.json", "checkpoint/model.safetensors"}
 
 
-@pytest.fixture(scope="module")
-def roots(tmp_path_factory):
-    """One cache of features for all tests, and the folder of the run that they read."""
-    return {name: tmp_path_factory.mktemp(name) for name in ("cache", "runs")}
-
-
-@pytest.fixture(autouse=True)
-def _small_world(small_synth, roots, tmp_path, monkeypatch):
-    """SYNTH is the small one; new runs go to a folder of the test's own."""
-    monkeypatch.setattr(training, "load_benchmark", lambda name: small_synth)
-    monkeypatch.setenv("ZSLCORE_CACHE", str(roots["cache"]))
-    monkeypatch.setenv("ZSLCORE_RUNS", str(tmp_path))
+pytestmark = pytest.mark.usefixtures("small_world")
 
 
 @pytest.fixture(scope="module")
-def run(small_synth, roots):
+def run(small_synth, small_cache, tmp_path_factory):
     """A finished run, made once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "load_benchmark", lambda name: small_synth)
-        patch.setenv("ZSLCORE_CACHE", str(roots["cache"]))
-        return Run.load(fit(CONFIG, roots["runs"] / "run"))
+        patch.setenv("ZSLCORE_CACHE", str(small_cache))
+        return Run.load(fit(CONFIG, tmp_path_factory.mktemp("runs") / "run"))
 
 
 @pytest.fixture
@@ -106,11 +95,11 @@ class TestFolder:
         assert metrics["environment"]["zslcore"] == zslcore.__version__
         assert metrics["environment"]["device"]
 
-    def test_text_files_name_no_folder_of_this_machine(self, run, small_synth, roots):
+    def test_text_files_name_no_folder_of_this_machine(self, run, small_synth, small_cache):
         for name in ("config.json", "metrics.json", "history.csv"):
             text = (run.folder / name).read_text()
             assert not re.search(r"""(^|["',\s])(/|~|[A-Za-z]:\\)\w""", text), name
-            for folder in (small_synth.root, *roots.values(), Path.cwd(), Path.home()):
+            for folder in (small_synth.root, small_cache, run.folder.parent, Path.cwd(), Path.home()):
                 assert str(folder) not in text
             assert os.uname().nodename not in text
 
@@ -279,75 +268,6 @@ class TestAgain:
         fit(CONFIG.replace(epochs=1), tmp_path / "run")
         run.model(small_synth)
         assert torch.equal(torch.get_rng_state(), before)
-
-
-class TestInterrupted:
-    def test_in_the_second_training(self, monkeypatch, tmp_path):
-        trainings, original = [], training.train
-
-        def interrupted(config, benchmark, maps, task):
-            trainings.append(task.name)
-            if len(trainings) == 2:
-                raise KeyboardInterrupt
-            return original(config, benchmark, maps, task)
-
-        config = CONFIG.replace(epochs=1)
-        monkeypatch.setattr(training, "train", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            fit(config, tmp_path / "run")
-        assert trainings == ["validation", "test"]
-        assert not files(tmp_path)
-        assert files(fit(config, tmp_path / "run")) == FILES
-
-    @pytest.mark.parametrize("moved", range(4))
-    def test_while_its_files_are_moved_in(self, monkeypatch, tmp_path, moved):
-        """Whichever of the four files is the first not to arrive: no metrics, and nothing that stands in the way."""
-        calls, original = [], os.replace
-
-        def interrupted(source, target):
-            calls.append(target)
-            if len(calls) == moved + 1:
-                raise KeyboardInterrupt
-            original(source, target)
-
-        config = CONFIG.replace(epochs=1)
-        with monkeypatch.context() as patch:
-            patch.setattr(training.os, "replace", interrupted)
-            with pytest.raises(KeyboardInterrupt):
-                fit(config, tmp_path / "run")
-        assert len(files(tmp_path)) == moved
-        assert "run/metrics.json" not in files(tmp_path)
-        with pytest.raises(InputError, match=r"is not a run folder: it has no metrics\.json"):
-            Run.load(tmp_path / "run")
-        assert files(fit(config, tmp_path / "run")) == FILES
-        assert [path.name for path in tmp_path.iterdir()] == ["run"]
-
-    def test_while_the_checkpoint_is_written(self, monkeypatch, tmp_path):
-        def disk_full(state, path):
-            path.write_bytes(b"half")
-            raise OSError("No space left on device")
-
-        with monkeypatch.context() as patch:
-            patch.setattr(training, "save_file", disk_full)
-            with pytest.raises(OSError, match="No space left"):
-                fit(CONFIG.replace(epochs=1), tmp_path / "run")
-        assert not files(tmp_path)
-
-    def test_a_folder_with_a_notebook_in_it_becomes_the_run(self, tmp_path):
-        """papermill writes the notebook into the run folder while it runs."""
-        (tmp_path / "run").mkdir()
-        (tmp_path / "run" / "04_train.ipynb").write_text("{}")
-        folder = fit(CONFIG.replace(epochs=1), tmp_path / "run")
-        assert files(folder) == FILES | {"04_train.ipynb"}
-        assert (folder / "04_train.ipynb").read_text() == "{}"
-
-    def test_a_leftover_of_other_settings_is_overwritten_whole(self, tmp_path):
-        fit(CONFIG.replace(epochs=1, seed=5), tmp_path / "run")
-        (tmp_path / "run" / "metrics.json").unlink()
-        fit(CONFIG.replace(epochs=1), tmp_path / "run")
-        fit(CONFIG.replace(epochs=1), tmp_path / "fresh")
-        for name in FILES - {"metrics.json"}:
-            assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "fresh" / name).read_bytes()
 
 
 class TestRun:

@@ -197,6 +197,13 @@ class TestPaperProtocol:
         for name in ("U", "S", "gamma"):
             assert paper[name] == pytest.approx(test[name][paper["epoch"]], rel=1e-12)
 
+    def test_every_measure_has_a_best_epoch_of_its_own(self):
+        names = ("T1", "U", "S", "H", "gamma", "AUSUC")
+        values = [(0.9, 0.1, 0.2, 0.13, 1.0, 0.1), (0.5, 0.4, 0.6, 0.48, 2.0, 0.2), (0.6, 0.9, 0.3, 0.45, 3.0, 0.3)]
+        trained = Trained([dict(zip(names, row, strict=True)) for row in values], [], [], 0.0)
+        expected = {"T1": 0.9, "U": 0.4, "S": 0.6, "H": 0.48, "gamma": 2.0, "AUSUC": 0.3}
+        assert training.paper_protocol(trained) == expected | {"epoch_T1": 0, "epoch": 1, "epoch_AUSUC": 2}
+
     def test_is_never_below_the_clean_one(self, run):
         clean, paper = (run.metrics["protocols"][name] for name in ("clean", "paper"))
         for name in ("T1", "H", "AUSUC"):

@@ -341,7 +341,6 @@ class TestDevice:
 
     @pytest.mark.usefixtures("no_gpu")
     def test_auto_falls_back_to_the_cpu(self, benchmark, features):
-        assert resolve_device("auto") == torch.device("cpu")
         chosen = Trainer(CONFIG.replace(device="auto"), benchmark, features, zero_shot_task(benchmark))
         assert chosen.attributes.device == torch.device("cpu")
 

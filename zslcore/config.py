@@ -78,9 +78,11 @@ class RunConfig:
     device: str = "auto"
 
     def __post_init__(self) -> None:
+        from zslcore.backbone import backbone_spec
         from zslcore.remse import MEMORIES, REFERENCES
 
         _check_types(self)
+        backbone_spec(self.backbone)  # names the known ones
         choices = {
             "network": NETWORKS,
             "loss": LOSSES,
@@ -98,6 +100,8 @@ class RunConfig:
         for name in ("lam", "p", "p2", "momentum", "weight_decay", "hidden", "ratio", "seed"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise InputError(f"{name} must be a number of at least 0, got {getattr(self, name)}")
+        if self.momentum >= 1:
+            raise InputError(f"momentum must lie in [0, 1), got {self.momentum}")
         for name in ("scale", "lr", "lr_decay", "resize_ratio"):
             if not 0 < getattr(self, name) < math.inf:
                 raise InputError(f"{name} must be a number above 0, got {getattr(self, name)}")
@@ -174,7 +178,7 @@ def study_settings() -> dict[str, dict[str, Any]]:
 
 
 def run_name(config: RunConfig) -> str:
-    """Name of a run: ``METHOD-seedN`` for a run of the study, else ``LOSS-seedN-`` and a hash of all settings.
+    """Name of a run: ``METHOD-seedN`` for a run of the study, else ``LOSS-seedN-`` and a hash of all settings that are not defaults.
 
     >>> run_name(RunConfig.study("SYNTH", method="remse", seed=2))
     'remse-seed2'
@@ -184,5 +188,8 @@ def run_name(config: RunConfig) -> str:
     for method in METHODS:
         if config == RunConfig.study(config.dataset, method=method, seed=config.seed):
             return f"{method}-seed{config.seed}"
-    digest = hashlib.sha256(json.dumps(config.to_dict(), sort_keys=True).encode()).hexdigest()[:8]
+    # only what differs from the defaults, so that a setting added later leaves the names of old runs as they are
+    defaults = {field.name: field.default for field in dataclasses.fields(config)}
+    special = {name: value for name, value in config.to_dict().items() if value != defaults[name]}
+    digest = hashlib.sha256(json.dumps(special, sort_keys=True).encode()).hexdigest()[:8]
     return f"{config.loss}-seed{config.seed}-{digest}"

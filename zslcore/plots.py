@@ -138,7 +138,7 @@ def error_heatmaps(errors: Mapping[str, Float[np.ndarray, "C A"]], *, rows: str,
 def error_by_attribute(
     errors: Mapping[str, Float[np.ndarray, "C A"]], attribute_names: Sequence[str], *, shown: int = 24
 ) -> Figure:
-    """Distribution over classes of the error of each attribute, one box per method; the most uneven attributes shown.
+    """Distribution over classes of the error of each attribute, one box per method.
 
     Attributes are sorted by their median error under the first method; with more than ``shown`` of them, every k-th.
     """
@@ -210,9 +210,9 @@ def training_history(history: pd.DataFrame) -> Figure:
     figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 2.6))
     for task, style in (("validation", "--"), ("test", "-")):
         part = history[history["task"] == task]
-        left.plot(part["epoch"], part["classification_loss"], style, color=_GREY, label=f"cross entropy, {task}")
+        left.plot(part["epoch"], part["classification_loss"], f".{style}", color=_GREY, label=f"cross entropy, {task}")
         for name, color in (("T1", _BLUE), ("H", _ORANGE)):
-            right.plot(part["epoch"], 100 * part[name], style, color=color, label=f"{name}, {task}")
+            right.plot(part["epoch"], 100 * part[name], f".{style}", color=color, label=f"{name}, {task}")
     left.set(xlabel="epoch", ylabel="training loss (nats)", yscale="log")
     right.set(xlabel="epoch", ylabel="accuracy (%)")
     for axis in (left, right):

@@ -49,10 +49,10 @@ def fit(config: RunConfig, folder: Path | None = None) -> Path:
     data, weights or settings that cannot be used.
     """
     folder = Path(folder or default_folder(config))
-    if (folder / "metrics.json").exists():
-        _check_same_run(folder, config)
-        return folder
     benchmark = load_benchmark(config.dataset)
+    if (folder / "metrics.json").exists():
+        _check_same_run(folder, config, benchmark)
+        return folder
     features = load_features(config, benchmark)
     validation = train(config, benchmark, features.maps, validation_task(benchmark, seed=VALIDATION_SEED))
     final = train(config, benchmark, features.maps, test_task(benchmark))
@@ -236,9 +236,12 @@ def _effective_lambda(config: RunConfig, final: Trained, epoch: int) -> float:
     return config.lam * float(np.mean([row["amplification"] for row in final.rows[: epoch + 1]]))
 
 
-def _check_same_run(folder: Path, config: RunConfig) -> None:
-    stored = Run.load(folder).config.to_dict()
+def _check_same_run(folder: Path, config: RunConfig, benchmark: Benchmark) -> None:
+    run = Run.load(folder)
+    stored = run.config.to_dict()
     changed = [name for name, value in config.to_dict().items() if stored[name] != value]
+    if run.metrics["dataset"]["fingerprint"] != benchmark.fingerprint:
+        changed.append(f"another version of {benchmark.name}")
     if changed:
         raise InputError(
             f"{folder} holds a run of other settings ({', '.join(changed)}); give another folder or remove this one"

@@ -1,7 +1,6 @@
-import copy
-
 """``fit``: what a run folder holds, under which protocol its numbers were read, and what happens on the way there."""
 
+import copy
 import dataclasses
 import os
 import re

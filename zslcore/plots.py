@@ -105,7 +105,7 @@ def error_against_label(
             axis.errorbar(
                 binned["value"], binned["mean"], binned["sem"], label=method, capsize=2, markersize=4, lw=1, **style
             )
-        axis.set(title=split, xlabel="label value (share of the class vector's length)")
+        axis.set(title=split, xlabel="label value (class vectors of length 1)")
     axes[0, 0].set_ylabel("squared error of the\nnormalised prediction")
     axes[0, 0].legend(frameon=False)
     return figure

@@ -64,12 +64,23 @@ def attribute_heatmap(
         starts = [min(members) for members in groups.values()]
         for start in starts[1:]:
             axis.axvline(start - 0.5, color="white", linewidth=0.6)
-        centres = [np.mean(members) for members in groups.values()]
-        axis.set_xticks(centres, list(groups), rotation=60, ha="right", fontsize=6 if len(groups) > 15 else 8)
+        shown = _spaced({name: float(np.mean(members)) for name, members in groups.items()}, attributes.shape[1] / 45)
+        axis.set_xticks(
+            list(shown.values()), list(shown), rotation=60, ha="right", fontsize=6 if len(groups) > 15 else 8
+        )
         axis.set_xlabel("attribute group")
     else:
         axis.set_xlabel("attribute")
     return figure
+
+
+def _spaced(positions: dict[str, float], distance: float) -> dict[str, float]:
+    """The labels that fit side by side: each at least ``distance`` from the one before it that is kept."""
+    kept: dict[str, float] = {}
+    for name, position in positions.items():
+        if not kept or position - list(kept.values())[-1] >= distance:
+            kept[name] = position
+    return kept
 
 
 def label_distribution(values: Float[np.ndarray, "C A"], *, unit: str) -> Figure:

@@ -178,7 +178,7 @@ def study_settings() -> dict[str, dict[str, Any]]:
 
 
 def run_name(config: RunConfig) -> str:
-    """Name of a run: ``METHOD-seedN`` for a run of the study, else ``LOSS-seedN-`` and a hash of all settings that are not defaults.
+    """Name of a run: ``METHOD-seedN`` for a run of the study, else ``LOSS-seedN-`` and a hash of what is not default.
 
     >>> run_name(RunConfig.study("SYNTH", method="remse", seed=2))
     'remse-seed2'

@@ -1,0 +1,40 @@
+"""The README says what the results say: its tables and intervals are those of the committed files."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from zslcore.results import ACCURACIES, PUBLISHED, as_table
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+DATASETS = sorted(path.parent.name for path in (ROOT / "results").glob("*/results.csv"))
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_tables_are_the_committed_results(dataset):
+    section = README.split(f"**{dataset}** (`make study")[1].split("\n\n")[1]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines()[2:]]
+    table = as_table(pd.read_csv(ROOT / "results" / dataset / "results.csv"))
+    expected = [[row.protocol, *(row[name] for name in ACCURACIES)] for _, row in table.iterrows()]
+    assert [[row[0], *row[3:]] for row in rows] == expected
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize(("measure", "digits"), [("T1", 2), ("H", 2), ("test_seen_theil", 3)])
+def test_intervals_against_the_matched_mse_are_the_committed_ones(dataset, measure, digits):
+    frame = pd.read_csv(ROOT / "results" / dataset / "differences.csv").set_index(["measure", "against"])
+    row = frame.loc[(measure, "+ MSE, matched λ"), ["difference", "low", "high"]].astype(float)
+    difference, low, high = row if measure != "test_seen_theil" else (-row["difference"], -row["high"], -row["low"])
+    text = f"{difference:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})".replace("-", "−")
+    assert text in README.replace(" points (", " (")
+
+
+def test_published_numbers_are_labelled_and_right():
+    paragraph = next(line for line in README.splitlines() if line.startswith("**Not reproduced"))
+    for row in PUBLISHED.itertuples():
+        values = [row.T1, row.U, row.S, row.H]
+        named = f"{row.dataset}: T1 {row.T1}, U {row.U}, S {row.S}, H {row.H}"
+        assert named in paragraph or f"{row.dataset}: {', '.join(map(str, values))}" in paragraph
+    assert "published" in paragraph

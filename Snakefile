@@ -2,6 +2,7 @@
 #
 #   make study                                    SYNTH, 3 seeds, 2 cores
 #   make study DATASET=CUB100 SEEDS=5             with ZSLCORE_DATA set
+#   make study DATASET=SYNTH,CUB100               several data sets
 #   snakemake --cores 2 --config dataset=SYNTH seeds=3 --dry-run
 #
 # Finished steps are not run again; delete a run folder to repeat it.
@@ -9,12 +10,13 @@
 import os
 from pathlib import Path
 
-DATASET = config.get("dataset", "SYNTH")
+DATASETS = str(config.get("dataset", "SYNTH")).split(",")
 SEEDS = range(int(config.get("seeds", 3)))
-METHODS = ["cross_entropy", "cross_entropy_tuned", "mse", "mse_matched", "remse"]  # zslcore.config.METHODS; a test keeps the two in step
+METHODS = ["cross_entropy", "cross_entropy_tuned", "mse", "mse_matched", "remse"]  # zslcore.config.METHODS, by test
 RUNS = Path(config.get("runs", os.environ.get("ZSLCORE_RUNS", "runs")))
 REPORT = Path(config.get("report", "report"))
 PAGES = ["00_quickstart", "01_data", "02_imbalance", "03_theory"]
+ABOUT_DATA = ["01_data", "02_imbalance"]  # the pages that have the parameter "dataset"
 
 os.environ["ZSLCORE_RUNS"] = str(RUNS.resolve())  # where the notebooks look for and leave their runs
 
@@ -22,35 +24,47 @@ os.environ["ZSLCORE_RUNS"] = str(RUNS.resolve())  # where the notebooks look for
 os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
 
 
+wildcard_constraints:
+    dataset=r"\w+",
+    method=r"\w+",
+    seed=r"\d+",
+
+
 rule all:
     input:
-        REPORT / DATASET / "index.html",
+        expand(REPORT / "{dataset}" / "index.html", dataset=DATASETS),
 
 
 # The data set is checked as a whole before anything is computed on it; SYNTH is generated here.
 rule features:
     output:
-        RUNS / DATASET / "features.ok",
+        RUNS / "{dataset}" / "features.ok",
     threads: workflow.cores  # one computes, the others decode images
     shell:
-        "zslcore check {DATASET} && zslcore features {DATASET} && touch {output}"
+        "zslcore check {wildcards.dataset} && zslcore features {wildcards.dataset} && touch {output}"
 
 
 rule run:
     input:
         rules.features.output,
     output:
-        RUNS / DATASET / "{method}-seed{seed}" / "metrics.json",
-        RUNS / DATASET / "{method}-seed{seed}" / "04_train.ipynb",
-    wildcard_constraints:
-        seed=r"\d+",
+        RUNS / "{dataset}" / "{method}-seed{seed}" / "metrics.json",
+        RUNS / "{dataset}" / "{method}-seed{seed}" / "04_train.ipynb",
     shell:
-        "zslcore run 04_train -p dataset {DATASET} -p method {wildcards.method} -p seed {wildcards.seed}"
+        "zslcore run 04_train -p dataset {wildcards.dataset} -p method {wildcards.method} -p seed {wildcards.seed}"
         " --output {output[1]}"
 
 
-def finished_runs(_):
-    return expand(rules.run.output[0], method=METHODS, seed=SEEDS)
+def finished_runs(wildcards):
+    return expand(rules.run.output[0], dataset=wildcards.dataset, method=METHODS, seed=SEEDS)
+
+
+def page_parameters(wildcards):
+    """-p options of a page; a notebook runs in its own folder, so a folder given to it must be absolute."""
+    options = f"-p dataset {wildcards.dataset}" if wildcards.page in ABOUT_DATA else ""
+    if wildcards.page == "02_imbalance":
+        options += f" -p output {(REPORT / wildcards.dataset).resolve()}"
+    return options
 
 
 # 02 reads the runs of seed 0, one per method
@@ -58,43 +72,46 @@ rule page:
     input:
         finished_runs,
     output:
-        REPORT / DATASET / "{page}.ipynb",
+        REPORT / "{dataset}" / "{page}.ipynb",
     wildcard_constraints:
         page="|".join(PAGES),
     params:
-        dataset=lambda wildcards: "" if wildcards.page in ("00_quickstart", "03_theory") else f"-p dataset {DATASET}",
-        output=lambda wildcards: f"-p output {(REPORT / DATASET).resolve()}" if wildcards.page == "02_imbalance" else "",
+        options=page_parameters,
     shell:
-        "zslcore run {wildcards.page} {params.dataset} {params.output} --output {output}"
+        "zslcore run {wildcards.page} {params.options} --output {output}"
 
 
 rule results:
     input:
         finished_runs,
     output:
-        REPORT / DATASET / "05_results.ipynb",
-        REPORT / DATASET / "results.csv",
+        REPORT / "{dataset}" / "05_results.ipynb",
+        REPORT / "{dataset}" / "results.csv",
     params:
-        folder=(REPORT / DATASET).resolve(),  # a notebook runs in its own folder, so the path must be absolute
+        folder=lambda wildcards: (REPORT / wildcards.dataset).resolve(),
         seeds=len(SEEDS),
     shell:
-        "zslcore run 05_results -p dataset {DATASET} -p seeds {params.seeds} -p output {params.folder}"
+        "zslcore run 05_results -p dataset {wildcards.dataset} -p seeds {params.seeds} -p output {params.folder}"
         " --output {output[0]}"
 
 
 rule html:
     input:
-        REPORT / DATASET / "{page}.ipynb",
+        REPORT / "{dataset}" / "{page}.ipynb",
     output:
-        REPORT / DATASET / "{page}.html",
+        REPORT / "{dataset}" / "{page}.html",
+    wildcard_constraints:
+        page=r"\d\d_\w+",
     shell:
         "jupyter nbconvert --log-level WARN --to html {input}"
 
 
 rule report:
     input:
-        expand(REPORT / DATASET / "{page}.html", page=[*PAGES, "05_results"]),
+        expand(REPORT / "{{dataset}}" / "{page}.html", page=[*PAGES, "05_results"]),
     output:
-        REPORT / DATASET / "index.html",
+        REPORT / "{dataset}" / "index.html",
+    params:
+        folder=lambda wildcards, output: Path(output[0]).parent,
     shell:
-        "zslcore report {REPORT}/{DATASET}"
+        "zslcore report {params.folder}"

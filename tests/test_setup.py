@@ -93,7 +93,9 @@ def test_python_version_agrees():
 
 def test_setup_files_name_no_host_and_no_local_file():
     for name in ("requirements.lock", "environment.yml", "Makefile", ".ci/run"):
-        assert not re.search(r"https?://|file:|index-url|/home/|/Users/|site-packages/", (ROOT / name).read_text()), name
+        assert not re.search(r"https?://|file:|index-url|/home/|/Users/|site-packages/", (ROOT / name).read_text()), (
+            name
+        )
 
 
 def test_citation_is_complete():

@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
+from zslcore.data import load_benchmark, synthbirds
 from zslcore.data.benchmark import Benchmark
 from zslcore.errors import InputError
 
@@ -16,6 +17,13 @@ COUNTS = {
     "AWA2": ((50, 85), (23527, 5882, 7913), (40, 10, 27, 13)),
     "SUN": ((717, 102), (10320, 2580, 1440), (645, 72, 580, 65)),
     "CUB100": ((100, 312), (3441, 851, 1610), (73, 27, 47, 26)),
+}
+# committed results carry these: another fingerprint would make them results of other data
+FINGERPRINTS = {
+    "CUB": "730a2d88cab1ec96",
+    "AWA2": "c10489d6d53bbb7b",
+    "SUN": "87883d40db67dadd",
+    "CUB100": "72ffd98df259cb01",
 }
 load_real = functools.cache(Benchmark.load)
 
@@ -30,6 +38,21 @@ def test_real_counts(real_data, name):
     assert tuple(len(role) for role in roles) == classes
     assert len(benchmark.labels) == len(benchmark.image_paths) == sum(images)
     assert (len(benchmark.class_names), len(benchmark.attribute_names)) == shape
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_fingerprints_of_the_real_files_stay(real_data, name):
+    assert load_real(real_data, name).fingerprint == FINGERPRINTS[name]
+
+
+def test_load_benchmark_looks_under_the_data_root_except_for_synth(tiny, small_synth, monkeypatch):
+    tiny.write()
+    monkeypatch.setenv("ZSLCORE_DATA", str(tiny.root))
+    monkeypatch.setattr(synthbirds, "ensure", lambda: small_synth.root)
+    assert load_benchmark("TINY").fingerprint == tiny.load().fingerprint
+    assert load_benchmark("SYNTH").fingerprint == small_synth.fingerprint
+    with pytest.raises(InputError, match=r"no data set 'CUB' in .*; there are: TINY$"):
+        load_benchmark("CUB")
 
 
 @pytest.mark.parametrize("name", REAL)

@@ -192,6 +192,14 @@ def test_missing_folder_file_and_data_set(tiny, tmp_path):
         Benchmark.load(tmp_path / "nowhere", "TINY")
     with pytest.raises(InputError, match=r"no data set 'tiny' in .*; there are: TINY$"):
         Benchmark.load(tmp_path, "tiny")
+    for name in (
+        "",
+        ".",
+        "TINY/",
+        "../data/TINY",
+    ):  # folders, but not names: their images would be looked for elsewhere
+        with pytest.raises(InputError, match=r"no data set '.*' in .*; there are: TINY$"):
+            Benchmark.load(tmp_path, name)
     (tiny.folder / "res101.mat").unlink()
     with pytest.raises(InputError, match=r"res101\.mat is missing$"):
         Benchmark.load(tmp_path, "TINY")
@@ -240,6 +248,11 @@ CUB, AWA2 = "CUB/CUB_200_2011/images", "AWA2/Animals_with_Attributes2/JPEGImages
         ("SUN", "/BS/xian/work/data/SUN/images/a/abbey/x.jpg", "SUN/images/a/abbey/x.jpg"),
         ("SUN", "/BS/images/SUN/images/a/apse/indoor/x.jpg", "SUN/images/a/apse/indoor/x.jpg"),
         ("OWN", "/home/anyone/x.jpg", "OWN/images/home/anyone/x.jpg"),
+        # only a folder of that very name counts, and the last one
+        ("OWN", "data/images/cat_images/x.jpg", "OWN/images/cat_images/x.jpg"),
+        ("OWN", "my_images/a/x.jpg", "OWN/images/my_images/a/x.jpg"),
+        ("OWN", "/data/JPEGImages/images/a/x.jpg", "OWN/images/a/x.jpg"),
+        ("OWN", "/data/images/JPEGImages//a/x.jpg", "OWN/images/a/x.jpg"),
     ],
 )
 def test_prefix_of_the_authors_is_replaced_by_our_folder(name, stored, expected):

@@ -81,6 +81,12 @@ def load_word_vectors(path: Path, *, num_attributes: int) -> Float[np.ndarray, "
     Files from the internet are not trusted: only numpy arrays are unpickled. A row of zeros (SUN's ``man-made``) is
     kept, so guard its norm before dividing. Raises InputError for a missing or truncated file, one that holds anything
     but an array, a wrong number of rows, or values that are not finite.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "TINY_attribute.pkl"
+    >>> _ = path.write_bytes(pickle.dumps(np.ones((3, 300))))
+    >>> load_word_vectors(path, num_attributes=3).shape
+    (3, 300)
     """
     try:
         content = Path(path).read_bytes()
@@ -118,6 +124,9 @@ def read_attribute_names(path: Path, *, num_attributes: int) -> tuple[str, ...]:
     """Names of the attributes, one a line; ``attribute 1`` and so on where the file does not exist.
 
     The original archives do not all ship names, and a benchmark without them is still a benchmark.
+
+    >>> read_attribute_names(Path("absent.txt"), num_attributes=2)
+    ('attribute 1', 'attribute 2')
     """
     if not Path(path).is_file():
         return tuple(f"attribute {index + 1}" for index in range(num_attributes))

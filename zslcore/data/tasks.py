@@ -17,6 +17,12 @@ class ZeroShotTask:
     """Images to train on, images of seen and unseen classes to test on, as positions in the benchmark.
 
     ``classes`` is the order of the columns of all scores: the seen classes first, then the unseen ones.
+
+    >>> task = ZeroShotTask("test", *(np.array(x) for x in ([0, 1], [2], [3], [1, 4], [0, 2])))
+    >>> task.classes, task.num_seen
+    (array([1, 4, 0, 2]), 2)
+    >>> task.relabel(np.array([4, 2, 1]))
+    array([1, 3, 0])
     """
 
     name: str

@@ -3,6 +3,7 @@
 Indices in these files start at 1; here they start at 0.
 """
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,8 @@ IMAGE_FOLDERS = {
     "AWA2": "AWA2/Animals_with_Attributes2/JPEGImages",
     "SUN": "SUN/images",
 }
-_MARKS = ("JPEGImages/", "images/")  # what separates the authors' folders from ours in a stored image path
+# what separates the authors' folders from ours in a stored image path: the last folder of one of these very names
+_TAIL = re.compile(r"(?:.*/)?(?:images|JPEGImages)/+(.*)")
 
 
 def dataset_folder(root: Path, name: str) -> Path:
@@ -27,9 +29,9 @@ def dataset_folder(root: Path, name: str) -> Path:
         raise InputError(
             f"no data at {root}: it must hold {ARCHIVE}/ (set ZSLCORE_DATA to the folder with the benchmark files)"
         )
-    if not (archive / name).is_dir():
-        present = ", ".join(sorted(path.name for path in archive.iterdir() if path.is_dir())) or "none"
-        raise InputError(f"no data set {name!r} in {archive}; there are: {present}")
+    present = sorted(path.name for path in archive.iterdir() if path.is_dir())
+    if name not in present:  # not a question of what exists: "CUB/" does, and names no folder of images
+        raise InputError(f"no data set {name!r} in {archive}; there are: {', '.join(present) or 'none'}")
     return archive / name
 
 
@@ -60,7 +62,11 @@ def strings(path: Path, key: str, cells: np.ndarray) -> list[str]:
 
 
 def zero_based(path: Path, key: str, values: np.ndarray, limit: int) -> Int[np.ndarray, " n"]:
-    """1-based indices as 0-based int64; InputError names the file, the variable and the first one out of range."""
+    """1-based indices as 0-based int64; InputError names the file, the variable and the first one out of range.
+
+    >>> zero_based(Path("res101.mat"), "labels", np.array([[1], [4]]), 4)
+    array([0, 3])
+    """
     indices = np.ravel(values)
     if indices.dtype.kind not in "iuf":
         raise InputError(f"{key} in {path} must hold whole numbers, got values of type {indices.dtype}")
@@ -121,10 +127,6 @@ def image_path(root: Path, name: str, stored: str) -> Path:
     >>> image_path(Path("data"), "CUB100", "CUB100/images/001.Albatross/a.jpg").as_posix()
     'data/CUB100/images/001.Albatross/a.jpg'
     """
-    tail = stored
-    for mark in _MARKS:
-        _, found, rest = stored.rpartition(mark)
-        if found:
-            tail = rest
-            break
-    return root / IMAGE_FOLDERS.get(name, f"{name}/images") / tail.lstrip("/")
+    found = _TAIL.fullmatch(stored)
+    tail = found[1] if found else stored.lstrip("/")
+    return root / IMAGE_FOLDERS.get(name, f"{name}/images") / tail

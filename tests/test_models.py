@@ -1,8 +1,12 @@
 """Networks: the folded attention against its plain form, standardisation against numpy, bad input."""
 
+import time
+
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from zslcore import InputError
 from zslcore.models import AttentionNet, BasicNet, Standardize
@@ -19,11 +23,15 @@ def plain_attention(net, feature_map):
     return (feature * net.embedding).sum(2)
 
 
+NO_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=NO_GPU)])
 @pytest.mark.parametrize("hidden", [0, 11])
 @pytest.mark.parametrize("ratio", [1.0, 0.125])
-def test_folded_attention_equals_the_plain_form(hidden, ratio):
-    net = AttentionNet(24, torch.randn(7, 12), key_dim=16, hidden=hidden, ratio=ratio).double()
-    feature_map = torch.randn(3, 24, 4, 5, dtype=torch.float64, requires_grad=True)
+def test_folded_attention_equals_the_plain_form(hidden, ratio, device):
+    net = AttentionNet(24, torch.randn(7, 12), key_dim=16, hidden=hidden, ratio=ratio).double().to(device)
+    feature_map = torch.randn(3, 24, 4, 5, dtype=torch.float64, device=device, requires_grad=True)
     folded, plain = net(feature_map), plain_attention(net, feature_map)
     torch.testing.assert_close(folded, plain, rtol=1e-10, atol=1e-10)
     inputs = [feature_map, *net.parameters()]
@@ -33,6 +41,57 @@ def test_folded_attention_equals_the_plain_form(hidden, ratio):
         strict=True,
     ):
         torch.testing.assert_close(ours, reference, rtol=1e-10, atol=1e-9)
+
+
+class TensorSizes(TorchDispatchMode):
+    """Keeps the numbers of elements of all tensors that any operation gives, in forward and backward."""
+
+    def __init__(self):
+        super().__init__()
+        self.sizes = set()
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        self.sizes |= {value.numel() for value in tree_leaves(result) if isinstance(value, torch.Tensor)}
+        return result
+
+
+class TestAttentionAtTheSizeOfCub:
+    """16 images, 312 attributes, 2048 channels at 14 x 14 locations, key dimension 1024."""
+
+    @pytest.fixture(scope="class")
+    def net(self):
+        return AttentionNet(2048, torch.randn(312, 300), key_dim=1024)
+
+    @staticmethod
+    def step(forward, feature_map):
+        forward(feature_map).square().sum().backward()
+
+    def test_folded_form_is_five_times_faster(self, net):
+        seconds = {}
+        for name, forward in (("folded", net), ("plain", lambda maps: plain_attention(net, maps))):
+            for requires_grad in (False, True):  # frozen features, and a backbone that learns
+                feature_map = torch.randn(16, 2048, 14, 14, requires_grad=requires_grad)
+                times = []
+                for _ in range(2 if name == "plain" else 3):
+                    start = time.process_time()  # on one thread (conftest.py); other processes do not count
+                    self.step(forward, feature_map)
+                    times.append(time.process_time() - start)
+                seconds[name, requires_grad] = min(times)
+        for requires_grad in (False, True):
+            assert seconds["plain", requires_grad] > 5 * seconds["folded", requires_grad], seconds
+
+    @pytest.mark.parametrize("device", ["cpu", "meta"])  # any device but the CPU takes another product
+    def test_no_tensor_of_images_by_attributes_by_channels_or_keys(self, net, device):
+        net = AttentionNet(2048, net.word_vectors.to(device), key_dim=1024).to(device)
+        feature_map = torch.zeros(16, 2048, 14, 14, device=device, requires_grad=True)
+        with TensorSizes() as folded:
+            self.step(net, feature_map)
+        assert max(folded.sizes - {feature_map.numel()}) < 16 * 312 * 1024
+        if device == "meta":  # in no time; to see that the recorder sees what must not be there
+            with TensorSizes() as plain:
+                self.step(lambda maps: plain_attention(net, maps), feature_map)
+            assert {16 * 312 * 1024, 16 * 312 * 2048} <= plain.sizes
 
 
 def test_attention_is_a_distribution_over_locations():

@@ -7,6 +7,7 @@ end at the prediction; scores and losses are in :mod:`zslcore.losses`.
 from collections.abc import Iterable
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -23,6 +24,17 @@ def _as_sequence(feature_map: Tensor, num_channels: int) -> Float[Tensor, "B D N
             f"height, width), got {tuple(feature_map.shape)}"
         )
     return feature_map.flatten(2)
+
+
+def _at_locations(rows: Float[Tensor, "R D"], sequence: Float[Tensor, "B D N"]) -> Float[Tensor, "B R N"]:
+    """Product of each row with the features of each location, in forward and backward without a (B, R, D) tensor.
+
+    As ``rows @ sequence``, which expands the rows over the images. On the CPU as a convolution of size 1, for which
+    torch has the faster kernels (twice as fast at CUB's size); on a GPU that would round to TF32 by default.
+    """
+    if sequence.device.type == "cpu":
+        return F.conv1d(sequence, rows[:, :, None])
+    return F.linear(sequence.mT, rows).mT
 
 
 class BasicNet(nn.Module):
@@ -103,15 +115,25 @@ class AttentionNet(nn.Module):
         through_output = embedding @ self.output.weight  # (A, K)
         content = through_output @ self.value.weight  # (A, D): what one location adds to attribute a
         bias = through_output @ self.value.bias + embedding @ self.output.bias
-        attended = (self.attention(sequence) * (content @ sequence)).sum(2)
+        looking, shift = self._folded_query()
+        # one product for both: the features are read once
+        logits, values = _at_locations(torch.cat([looking, content]), sequence).chunk(2, dim=1)  # (B, A, N) each
+        attended = ((logits + shift[:, None]).softmax(2) * values).sum(2)
         return sequence.mean(2) @ embedding.T + self.ratio * (attended + bias) + constant
 
     def attention(self, feature_map: Float[Tensor, "B D N"] | Float[Tensor, "B D H W"]) -> Float[Tensor, "B A N"]:
         """Attention of each attribute over the locations; sums to 1 over the N locations."""
+        looking, shift = self._folded_query()
+        logits = _at_locations(looking, _as_sequence(feature_map, self.num_channels))
+        return (logits + shift[:, None]).softmax(2)
+
+    def _folded_query(self) -> tuple[Float[Tensor, "A D"], Float[Tensor, " A"]]:
+        """The queries seen from the feature side, and what the key bias adds to the logits of an attribute.
+
+        That is the same at all locations: it leaves the softmax as it is, and stays for autograd.
+        """
         query = self.query(self.word_vectors)  # (A, K)
-        # query . key bias is the same at all locations; it leaves the softmax as it is and stays for autograd
-        logits = (query @ self.key.weight) @ _as_sequence(feature_map, self.num_channels)
-        return (logits + (query @ self.key.bias)[:, None]).softmax(2)
+        return query @ self.key.weight, query @ self.key.bias
 
     def _folded_hidden(self) -> tuple[Float[Tensor, "A D"], Float[Tensor, " A"]]:
         """The final embedding seen from the feature side, and the constant that the hidden bias adds."""

@@ -67,7 +67,7 @@ class TestAttentionAtTheSizeOfCub:
     def step(forward, feature_map):
         forward(feature_map).square().sum().backward()
 
-    def test_folded_form_is_five_times_faster(self, net):
+    def test_folded_form_is_several_times_faster(self, net):
         seconds = {}
         for name, forward in (("folded", net), ("plain", lambda maps: plain_attention(net, maps))):
             for requires_grad in (False, True):  # frozen features, and a backbone that learns
@@ -79,7 +79,8 @@ class TestAttentionAtTheSizeOfCub:
                     times.append(time.process_time() - start)
                 seconds[name, requires_grad] = min(times)
         for requires_grad in (False, True):
-            assert seconds["plain", requires_grad] > 5 * seconds["folded", requires_grad], seconds
+            # 6.3 to 6.6 times when alone on a core of an AMD EPYC; the bound leaves room for a busy machine
+            assert seconds["plain", requires_grad] > 4 * seconds["folded", requires_grad], seconds
 
     @pytest.mark.parametrize("device", ["cpu", "meta"])  # any device but the CPU takes another product
     def test_no_tensor_of_images_by_attributes_by_channels_or_keys(self, net, device):

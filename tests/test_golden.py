@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from zslcore import ReMSE
-from zslcore.losses import cosine_scores, elementwise_error
+from zslcore.losses import attribute_decorrelation_loss, compactness_loss, cosine_scores, elementwise_error
 from zslcore.metrics import per_class_accuracy, seen_unseen_curve
-from zslcore.models import AttentionNet, BasicNet
+from zslcore.models import AttentionNet, BasicNet, GEMNet
 
 KINDS = {"MSE": "mse", "RMSE": "charbonnier"}
 EXPONENTS = [(0.1, 0.75), (1.0, 0.1), (0.0, 0.0), (2.0, 0.5), (1.25, 0.0)]
@@ -87,6 +87,26 @@ def test_attention_net(golden, hidden):
     assert_close(net.attention(feature_map), golden[f"{prefix}/attention"])
     scores = cosine_scores(prediction, torch.from_numpy(golden["attributes"]), scale=20.0)
     assert_close(scores, golden[f"{prefix}/score"])
+
+
+@pytest.mark.parametrize("variant", ["release", "gem-zsl"])
+def test_gem_net(golden, variant):
+    net = GEMNet(16, torch.from_numpy(golden["word_vectors"]), variant=variant)
+    names = {"projection": "W", "head.weight": "V.0.weight", "head.bias": "V.0.bias"}
+    state = {ours: torch.from_numpy(golden[f"GEMNet/param/{theirs}"]) for ours, theirs in names.items()}
+    net.load_state_dict(state | {"word_vectors": torch.from_numpy(golden["word_vectors"])})
+    feature_map = torch.from_numpy(golden["feature_map"])
+    branches, attention = net.branches(feature_map), net.attention(feature_map).unflatten(2, (4, 4))
+    assert_close(net(feature_map), golden["GEMNet/pred"])
+    assert_close(branches.prediction, golden["GEMNet/pred"])
+    assert_close(branches.attention_prediction, golden["GEMNet/attention_pred"])
+    assert_close(branches.query, golden["GEMNet/query"])
+    assert_close(branches.attention.unflatten(2, (4, 4)), golden["GEMNet/attention"])
+    assert_close(attention, golden["GEMNet/attention"])
+    assert_close(branches.regressed, golden["GEMNet/pred" if variant == "release" else "GEMNet/attention_pred"])
+    groups = [range(7), range(7, 14)]
+    assert_close(attribute_decorrelation_loss(branches.query, groups), golden["GEMNet/attribute_decorrelation_loss"])
+    assert_close(compactness_loss(attention), golden["GEMNet/compactness_loss"])
 
 
 def test_generalised_accuracies(golden):

@@ -5,6 +5,7 @@ end at the prediction; scores and losses are in :mod:`zslcore.losses`.
 """
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from zslcore.errors import InputError
 
 LEAKY_SLOPE = 0.1  # as in the released code
+GEM_VARIANTS = ("release", "gem-zsl")
 
 
 def _as_sequence(feature_map: Tensor, num_channels: int) -> Float[Tensor, "B D N"]:
@@ -140,6 +142,68 @@ class AttentionNet(nn.Module):
         if self.hidden is None:
             return self.embedding, self.embedding.new_zeros(len(self.embedding))
         return self.embedding @ self.hidden.weight, self.embedding @ self.hidden.bias
+
+
+class GEMBranches(NamedTuple):
+    """What GEMNet gives for its losses; ``regressed`` is the one of the two predictions that its variant regresses."""
+
+    prediction: Float[Tensor, "B A"]
+    attention_prediction: Float[Tensor, "B A"]
+    attention: Float[Tensor, "B A N"]
+    query: Float[Tensor, "A D"]
+    regressed: Float[Tensor, "B A"]
+
+
+class GEMNet(nn.Module):
+    """Global prediction and attribute attention of GEM-ZSL (Liu et al., CVPR 2021).
+
+    With the word vector w_a of attribute a::
+
+        prediction              = V mean_n f_n + b              (the global branch; it classifies in both variants)
+        query_a                 = w_a W
+        attention[a, n]         = softmax over n of query_a . f_n
+        attention_prediction[a] = max over n of attention[a, n]
+
+    Args:
+        num_channels: D.
+        word_vectors: (A, k), one vector an attribute; kept as a buffer, used as they are.
+        variant: what the regression loss sees: the global prediction in ``"release"`` (the released ReMSE code),
+            the attention prediction in ``"gem-zsl"`` (GEM-ZSL itself). Of use to a loss, through :meth:`branches`.
+
+    The losses over the attention are :func:`zslcore.losses.attribute_decorrelation_loss` (of the query) and
+    :func:`zslcore.losses.compactness_loss` (of the attention, unflattened to height x width).
+
+    >>> net = GEMNet(16, torch.randn(5, 12))
+    >>> net(torch.zeros(2, 16, 7, 7)).shape, net.attention(torch.zeros(2, 16, 7, 7)).shape
+    (torch.Size([2, 5]), torch.Size([2, 5, 49]))
+    """
+
+    def __init__(self, num_channels: int, word_vectors: Float[Tensor, "A k"], *, variant: str = "release") -> None:
+        super().__init__()
+        if variant not in GEM_VARIANTS:
+            raise InputError(f"variant must be one of {', '.join(GEM_VARIANTS)}, got {variant!r}")
+        num_attributes, word_dim = word_vectors.shape
+        self.num_channels, self.variant = num_channels, variant
+        self.register_buffer("word_vectors", word_vectors.clone())
+        self.head = nn.Linear(num_channels, num_attributes)
+        # unit variance, to which the released initial values agree
+        self.projection = nn.Parameter(torch.randn(word_dim, num_channels))
+
+    def forward(self, feature_map: Float[Tensor, "B D N"] | Float[Tensor, "B D H W"]) -> Float[Tensor, "B A"]:
+        """Attributes predicted by the global branch."""
+        return self.head(_as_sequence(feature_map, self.num_channels).mean(2))
+
+    def attention(self, feature_map: Float[Tensor, "B D N"] | Float[Tensor, "B D H W"]) -> Float[Tensor, "B A N"]:
+        """Attention of each attribute over the locations; sums to 1 over the N locations."""
+        sequence = _as_sequence(feature_map, self.num_channels)
+        return _at_locations(self.word_vectors @ self.projection, sequence).softmax(2)
+
+    def branches(self, feature_map: Float[Tensor, "B D N"] | Float[Tensor, "B D H W"]) -> GEMBranches:
+        """Both predictions, the attention and the queries, for the losses of a training step."""
+        prediction, query = self(feature_map), self.word_vectors @ self.projection
+        attention = _at_locations(query, _as_sequence(feature_map, self.num_channels)).softmax(2)
+        peak = attention.amax(2)
+        return GEMBranches(prediction, peak, attention, query, peak if self.variant == "gem-zsl" else prediction)
 
 
 class Standardize(nn.Module):

@@ -8,12 +8,16 @@ from zslcore.losses.basic import (
     l2_normalize,
     mse_loss,
 )
+from zslcore.losses.gem import attribute_decorrelation_loss, compactness_loss, group_membership
 
 __all__ = [
     "ERROR_KINDS",
+    "attribute_decorrelation_loss",
+    "compactness_loss",
     "cosine_cross_entropy",
     "cosine_scores",
     "elementwise_error",
+    "group_membership",
     "l2_normalize",
     "mse_loss",
 ]

@@ -1,0 +1,80 @@
+"""The two attention losses of GEM-ZSL (Liu et al., "Goal-Oriented Gaze Estimation for Zero-Shot Learning", CVPR 2021).
+
+Symbols: ``B`` images, ``A`` attributes in ``G`` groups (``has_crown_color::red`` is in the group "crown color"), ``D``
+channels, ``H`` x ``W`` locations.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from zslcore.errors import InputError
+from zslcore.losses.basic import _at_least_float32
+
+
+def group_membership(groups: Sequence[Sequence[int]], num_attributes: int) -> Bool[Tensor, "G A"]:
+    """Which attribute (column) is in which group (row), from the attributes of each group.
+
+    Raises InputError unless each of the ``num_attributes`` attributes is in exactly one group.
+
+    >>> group_membership([[0, 2], [1]], 3).int()
+    tensor([[1, 0, 1],
+            [0, 1, 0]], dtype=torch.int32)
+    """
+    members = [int(attribute) for group in groups for attribute in group]
+    if sorted(members) != list(range(num_attributes)) or not all(len(group) for group in groups):
+        raise InputError(
+            f"groups must hold each attribute from 0 to {num_attributes - 1} exactly once and none may be empty, "
+            f"got {[list(group) for group in groups]!r:.200}"
+        )
+    membership = torch.zeros(len(groups), num_attributes, dtype=torch.bool)
+    rows = [row for row, group in enumerate(groups) for _ in group]
+    membership[rows, members] = True
+    return membership
+
+
+def attribute_decorrelation_loss(
+    query: Float[Tensor, "A D"], groups: Sequence[Sequence[int]] | Bool[Tensor, "G A"]
+) -> Float[Tensor, ""]:
+    """Mean over groups g and dimensions d of the L2 norm, over the attributes of g, of query[., d]; at least 0.
+
+    As in the group lasso, a dimension that a group uses already costs little more for another attribute of it, and a
+    new one costs in full: so the attributes of a group come to share dimensions, and groups to have their own.
+
+    Args:
+        query: one query an attribute.
+        groups: the attributes of each group, or the :func:`group_membership` made of them once for many steps.
+
+    >>> attribute_decorrelation_loss(torch.tensor([[3.0, 0.0], [4.0, 0.0], [0.0, 2.0]]), [[0, 1], [2]])
+    tensor(1.7500)
+    """
+    if not isinstance(groups, Tensor):
+        groups = group_membership(groups, len(query))
+    with torch.autocast(query.device.type, enabled=False):
+        query = _at_least_float32(query)
+        squares = groups.to(query) @ query.square()  # (G, D)
+        # the clamp keeps the slope of the root finite (and makes it 0) where all members are exactly zero
+        return squares.clamp(min=torch.finfo(query.dtype).tiny).sqrt().mean()
+
+
+def compactness_loss(attention: Float[Tensor, "B A H W"]) -> Float[Tensor, ""]:
+    """Mean over all cells of attention x squared distance to the attention's peak, in locations; at least 0.
+
+    Low where the attention of each attribute stays around one location. The peak itself has no gradient.
+
+    >>> attention = torch.tensor([[[[0.6, 0.0, 0.4]]]])  # 1 image, 1 attribute, 1 x 3 locations
+    >>> compactness_loss(attention)  # 0.4 x 2^2 over three cells
+    tensor(0.5333)
+    """
+    if attention.ndim != 4:
+        raise InputError(f"attention must have shape (images, attributes, height, width), got {tuple(attention.shape)}")
+    with torch.autocast(attention.device.type, enabled=False):
+        attention = _at_least_float32(attention)
+        peak = attention.flatten(2).argmax(2, keepdim=True)  # (B, A, 1)
+        # squared distance = rows apart squared + columns apart squared, so two sums over one side each will do
+        rows, columns = (torch.arange(size, device=attention.device) for size in attention.shape[2:])
+        height = (attention.sum(3) * (rows - peak // len(columns)).square()).sum()
+        width = (attention.sum(2) * (columns - peak % len(columns)).square()).sum()
+        return (height + width) / attention.numel()

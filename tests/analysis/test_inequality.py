@@ -1,0 +1,96 @@
+"""Inequality of errors against scipy and the laws that define it."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import stats
+
+from zslcore import InputError
+from zslcore.analysis import coefficient_of_variation, gini_index, theil_index
+
+# errors between 1e-6 and 1e6: what normalised squared errors and raw ones span
+ERRORS = arrays(np.float64, st.tuples(st.integers(1, 6), st.integers(1, 6)), elements=st.floats(1e-6, 1e6))
+
+
+class TestCoefficientOfVariation:
+    def test_equals_scipy(self, errors):
+        assert coefficient_of_variation(errors) == pytest.approx(stats.variation(errors, axis=None), rel=1e-12)
+        row = errors[0].astype(np.float32)
+        assert coefficient_of_variation(row) == pytest.approx(stats.variation(row.astype(float)), rel=1e-6)
+
+    @given(errors=ERRORS, factor=st.floats(1e-3, 1e3))
+    def test_does_not_change_with_the_unit(self, errors, factor):
+        assert coefficient_of_variation(errors * factor) == pytest.approx(coefficient_of_variation(errors), abs=1e-9)
+
+    def test_of_equal_errors_is_zero(self):
+        assert coefficient_of_variation(np.full((3, 5), 0.1)) == pytest.approx(0, abs=1e-12)
+
+    def test_without_any_error_is_nan(self):
+        assert math.isnan(coefficient_of_variation(np.zeros((2, 3))))
+
+
+class TestTheilIndex:
+    @given(errors=ERRORS)
+    def test_equals_its_definition_cell_by_cell(self, errors):
+        mean = math.fsum(errors.flat) / errors.size
+        expected = math.fsum(m / mean * math.log(m / mean) for m in errors.flat) / errors.size
+        assert theil_index(errors) == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+    @given(errors=ERRORS, factor=st.floats(1e-3, 1e3))
+    def test_does_not_change_with_the_unit(self, errors, factor):
+        assert theil_index(errors * factor) == pytest.approx(theil_index(errors), rel=1e-9, abs=1e-12)
+
+    @given(errors=ERRORS)
+    def test_lies_between_zero_and_log_n(self, errors):
+        assert -1e-12 <= theil_index(errors) <= math.log(errors.size) + 1e-12
+
+    @given(errors=ERRORS, copies=st.integers(2, 5))
+    def test_does_not_change_with_replication(self, errors, copies):
+        assert theil_index(np.tile(errors, (copies, 1))) == pytest.approx(theil_index(errors), rel=1e-9, abs=1e-12)
+
+    def test_reaches_its_bounds(self):
+        assert theil_index(np.full(7, 0.1)) == pytest.approx(0, abs=1e-12)
+        assert theil_index(np.eye(1, 20) * 0.3) == pytest.approx(math.log(20))
+
+    def test_falls_when_the_larger_error_gives_to_the_smaller(self, errors):
+        """The principle of transfers, which any measure of inequality must obey."""
+        flat = np.sort(errors.ravel())
+        moved, step = flat.copy(), (flat[-1] - flat[0]) / 4
+        moved[0] += step
+        moved[-1] -= step
+        assert theil_index(moved) < theil_index(flat) - 1e-4
+
+    def test_within_and_between_classes_add_up(self, errors):
+        """Theil's decomposition: the index of the whole is that of the class means plus the mean of the classes'."""
+        share = errors.mean(1) / errors.mean()
+        within = np.mean(share * [theil_index(row) for row in errors])
+        assert theil_index(errors) == pytest.approx(theil_index(errors.mean(1)) + within, rel=1e-10)
+
+    def test_does_not_depend_on_the_order(self, errors):
+        shuffled = np.random.default_rng(3).permuted(errors.ravel()).reshape(errors.shape)
+        assert theil_index(shuffled) == pytest.approx(theil_index(errors), rel=1e-10)
+
+    def test_zeros_count_as_cells_and_add_nothing(self):
+        """Half the cells hold everything, equally: ln 2."""
+        assert theil_index(np.array([[0.0, 3.0], [3.0, 0.0]])) == pytest.approx(math.log(2))
+
+    def test_without_any_error_is_nan(self):
+        assert math.isnan(theil_index(np.zeros((2, 3))))
+
+    def test_negative_error_is_named(self):
+        with pytest.raises(InputError, match=r"errors must be at least 0, got -0\.5"):
+            theil_index(np.array([1.0, -0.5]))
+
+
+def test_gini_equals_its_definition_by_pairs():
+    errors = np.random.default_rng(0).gamma(1.0, size=(5, 7))
+    pairs = np.abs(errors.ravel()[:, None] - errors.ravel()).mean()
+    assert gini_index(errors) == pytest.approx(pairs / 2 / errors.mean())
+    assert gini_index(np.full((3, 2), 4.0)) == pytest.approx(0)
+    assert np.isnan(gini_index(np.zeros(3)))
+    with pytest.raises(InputError, match="at least 0"):
+        gini_index(np.array([1.0, -1.0]))

@@ -15,6 +15,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator
 
+from zslcore.analysis import error_by_label
 from zslcore.data.semantics import attribute_groups, pretty
 from zslcore.metrics import SeenUnseenCurve
 from zslcore.results import t_interval
@@ -111,7 +112,7 @@ def error_against_label(
     figure, axes = plt.subplots(1, len(values), figsize=(WIDTH, 2.9), sharey=True, squeeze=False)
     for axis, (split, labels) in zip(axes[0], values.items(), strict=True):
         for method, matrices in errors.items():
-            binned = _binned(labels.ravel(), matrices[split].ravel(), bins)
+            binned = error_by_label(labels, matrices[split], bins=bins).fillna(0)  # a single cell has no error bar
             style = {"color": METHOD_COLORS[method], "marker": METHOD_MARKERS[method]}
             axis.errorbar(
                 binned["value"], binned["mean"], binned["sem"], label=method, capsize=2, markersize=4, lw=1, **style
@@ -120,15 +121,6 @@ def error_against_label(
     axes[0, 0].set_ylabel("squared error of the\nnormalised prediction")
     axes[0, 0].legend(frameon=False)
     return figure
-
-
-def _binned(values: np.ndarray, errors: np.ndarray, bins: int) -> pd.DataFrame:
-    """Mean value, mean error and its standard error in bins of about equal count; equal values share a bin."""
-    frame = pd.DataFrame({"value": values, "error": errors})
-    groups = frame.groupby(pd.qcut(frame["value"], bins, duplicates="drop"), observed=True)
-    return pd.DataFrame(
-        {"value": groups["value"].mean(), "mean": groups["error"].mean(), "sem": groups["error"].sem().fillna(0)}
-    )
 
 
 def error_heatmaps(errors: Mapping[str, Float[np.ndarray, "C A"]], *, rows: str, columns: str) -> Figure:

@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
+from sklearn.linear_model import LinearRegression
 
 from zslcore import InputError
-from zslcore.analysis import bootstrap_mean, row_correlation
+from zslcore.analysis import bootstrap_mean, partial_correlation, row_correlation, sample_correlation
 
 
 class TestRowCorrelation:
@@ -82,3 +85,118 @@ def test_bootstrap_interval_covers_and_degenerates():
     assert np.mean([low < 0 < high for low, high in intervals]) > 0.8
     assert bootstrap_mean(np.array([2.0, 2.0])) == (2.0, 2.0)
     assert np.isnan(bootstrap_mean(np.array([1.0, np.nan]))).all()
+
+
+class TestPartialCorrelation:
+    @pytest.fixture
+    def columns(self):
+        rng = np.random.default_rng(6)
+        return rng.normal(size=(60, 4)) @ rng.normal(size=(4, 4)) + 5
+
+    @staticmethod
+    def by_inverse(columns):
+        """The closed form: minus the scaled entry of the inverse covariance matrix."""
+        inverse = np.linalg.inv(np.cov(columns.T))
+        return -inverse[0, 1] / np.sqrt(inverse[0, 0] * inverse[1, 1])
+
+    def test_equals_the_inverse_covariance_formula(self, columns):
+        ours = partial_correlation(columns[:, 0], columns[:, 1], columns[:, 2:])
+        assert ours == pytest.approx(self.by_inverse(columns), rel=1e-9)
+
+    def test_of_ranks_equals_the_formula_on_ranks(self, columns):
+        ours = partial_correlation(columns[:, 0], columns[:, 1], columns[:, 2:], method="spearman")
+        assert ours == pytest.approx(self.by_inverse(stats.rankdata(columns, axis=0)), rel=1e-9)
+
+    def test_equals_the_residuals_of_scikit_learn(self, columns):
+        fit = LinearRegression().fit(columns[:, 2:], columns[:, :2])
+        residual = columns[:, :2] - fit.predict(columns[:, 2:])
+        expected = stats.pearsonr(*residual.T).statistic
+        assert partial_correlation(columns[:, 0], columns[:, 1], columns[:, 2:]) == pytest.approx(expected)
+
+    def test_given_nothing_is_the_plain_correlation(self, columns):
+        x, y = columns[:, 0], columns[:, 1]
+        expected = stats.pearsonr(x, y).statistic
+        for given_ in (np.empty((60, 0)), np.full((60, 2), 0.1)):
+            assert partial_correlation(x, y, given_) == pytest.approx(expected)
+
+    @given(scale=st.floats(1e-9, 1e9), shift=st.floats(-10, 10), seed=st.integers(0, 50))
+    def test_does_not_change_with_units_and_order(self, scale, shift, seed):
+        rng = np.random.default_rng(seed)
+        x, y, causes = rng.normal(size=20), rng.normal(size=20), rng.normal(size=(20, 2))
+        order = rng.permutation(20)
+        expected = partial_correlation(x, y, causes)
+        assert partial_correlation(scale * x, y, causes * [1, scale] + shift) == pytest.approx(expected, abs=1e-6)
+        assert partial_correlation(x[order], y[order], causes[order][:, ::-1]) == pytest.approx(expected, abs=1e-9)
+
+    def test_a_cause_given_twice_changes_nothing(self, columns):
+        x, y, cause = columns[:, 0], columns[:, 1], columns[:, 2:3]
+        twice = np.hstack([cause, 3 * cause - 1])
+        assert partial_correlation(x, y, twice) == pytest.approx(partial_correlation(x, y, cause))
+
+    def test_a_common_cause_is_taken_out(self):
+        rng = np.random.default_rng(7)
+        cause = rng.normal(size=4000)
+        x, y = cause + rng.normal(size=4000), cause + rng.normal(size=4000)
+        assert stats.pearsonr(x, y).statistic > 0.4
+        assert abs(partial_correlation(x, y, cause[:, None])) < 0.05
+
+    def test_nothing_left_is_nan(self):
+        rng = np.random.default_rng(8)
+        x, y, cause = rng.normal(size=10), rng.normal(size=10), rng.normal(size=(10, 1))
+        assert np.isnan(partial_correlation(3 * cause[:, 0] + 1, y, cause))
+        assert np.isnan(partial_correlation(np.full(10, 0.1), y, cause))
+        assert np.isnan(partial_correlation(x[:3], y[:3], cause[:3]))  # one degree of freedom: always 1 or -1
+        assert np.isnan(partial_correlation(x[:0], y[:0], cause[:0]))
+        assert abs(partial_correlation(x[:4], y[:4], cause[:4])) < 1
+
+    def test_bad_input_is_named(self):
+        x = np.arange(5.0)
+        with pytest.raises(InputError, match="method must be one of pearson, spearman, got 'kendall'"):
+            partial_correlation(x, x, x[:, None], method="kendall")
+        with pytest.raises(InputError, match="must be finite"):
+            partial_correlation(x, x * np.nan, x[:, None])
+
+
+class TestSampleCorrelation:
+    def test_equals_scipy(self, errors):
+        counts = np.array([5, 30, 30, 8, 100, 2])
+        expected = stats.spearmanr(errors.mean(1), counts).statistic
+        found, low, high = sample_correlation(errors, counts)
+        assert found == pytest.approx(expected)
+        assert -1 <= low <= found <= high <= 1
+        assert sample_correlation(errors, counts) == (found, low, high)
+
+    def test_interval_is_near_fishers(self):
+        rng = np.random.default_rng(9)
+        counts = rng.permutation(200)
+        errors = np.exp(-counts / 100 + rng.normal(size=200))[:, None]
+        found, low, high = sample_correlation(errors, counts)
+        # Fisher's transformation with the variance of Bonett and Wright for ranks
+        half = 1.96 * np.sqrt((1 + found**2 / 2) / 197)
+        np.testing.assert_allclose([low, high], np.tanh(np.arctanh(found) + half * np.array([-1, 1])), atol=0.03)
+
+    @given(seed=st.integers(0, 50))
+    def test_depends_on_the_order_of_values_only(self, seed):
+        rng = np.random.default_rng(seed)
+        errors, counts = rng.random((8, 1)), rng.integers(1, 9, 8)
+        order = rng.permutation(8)
+        found = sample_correlation(errors, counts)[0]
+        assert sample_correlation(np.exp(errors), counts**3)[0] == pytest.approx(found, nan_ok=True)
+        assert sample_correlation(errors[order], counts[order])[0] == pytest.approx(found, nan_ok=True)
+
+    def test_absent_classes_are_left_out(self, errors):
+        counts = np.array([5, 30, 31, 8, 100, 2])
+        expected = sample_correlation(errors, counts)
+        assert sample_correlation(np.insert(errors, 1, np.nan, axis=0), np.insert(counts, 1, 7)) == expected
+
+    def test_without_spread_is_nan(self, errors):
+        assert np.isnan(sample_correlation(errors, np.full(6, 30))).all()
+        assert np.isnan(sample_correlation(np.ones((6, 2)), np.arange(6))).all()
+        assert np.isnan(sample_correlation(errors[:2], np.arange(2))).all()
+
+    @pytest.mark.usefixtures("unchecked")
+    def test_bad_counts_are_named(self, errors):
+        with pytest.raises(InputError, match=r"one entry for each of 6 classes, got shape \(2,\)"):
+            sample_correlation(errors[:, :1], np.arange(2))
+        with pytest.raises(InputError, match="at least 0, got -1"):
+            sample_correlation(errors, np.array([1, 2, 3, 4, 5, -1]))

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scipy import stats
+from scipy import integrate, stats
 
 from zslcore import InputError
-from zslcore.analysis import coefficient_of_variation, gini_index, theil_index
+from zslcore.analysis import coefficient_of_variation, gini_index, inequality, theil_index
 
 # errors between 1e-6 and 1e6: what normalised squared errors and raw ones span
 ERRORS = arrays(np.float64, st.tuples(st.integers(1, 6), st.integers(1, 6)), elements=st.floats(1e-6, 1e6))
@@ -94,3 +94,65 @@ def test_gini_equals_its_definition_by_pairs():
     assert np.isnan(gini_index(np.zeros(3)))
     with pytest.raises(InputError, match="at least 0"):
         gini_index(np.array([1.0, -1.0]))
+
+
+class TestInequality:
+    def test_rows_and_columns_equal_scipy(self, errors):
+        frame = inequality(errors)
+        assert frame.index.tolist() == ["cells", "classes", "attributes"]
+        for over, values in zip(frame.index, (errors.ravel(), errors.mean(1), errors.mean(0))):
+            row = frame.loc[over]
+            assert row["mean"] == pytest.approx(errors.mean())
+            assert row["standard deviation"] == pytest.approx(math.sqrt(stats.moment(values, 2)))
+            assert row["coefficient of variation"] == pytest.approx(stats.variation(values))
+            # the Kullback-Leibler divergence of the shares from equal shares is Theil's T
+            assert row["theil"] == pytest.approx(stats.entropy(values, np.ones(len(values))))
+            assert row["gini"] == pytest.approx(1 - 2 * self.lorenz_area(values))
+
+    @staticmethod
+    def lorenz_area(values):
+        lorenz = np.append(0, np.cumsum(np.sort(values)) / values.sum())
+        return integrate.trapezoid(lorenz, dx=1 / len(values))
+
+    @given(errors=ERRORS, factor=st.floats(1e-3, 1e3))
+    def test_only_mean_and_deviation_have_a_unit(self, errors, factor):
+        before, after = inequality(errors), inequality(errors * factor)
+        np.testing.assert_allclose(after["mean"], factor * before["mean"])
+        unitless = ["coefficient of variation", "theil", "gini"]
+        np.testing.assert_allclose(after[unitless], before[unitless], rtol=1e-9, atol=1e-9)
+
+    @given(errors=ERRORS, seed=st.integers(0, 99))
+    def test_does_not_depend_on_the_order_of_classes_and_attributes(self, errors, seed):
+        rng = np.random.default_rng(seed)
+        shuffled = errors[rng.permutation(len(errors))][:, rng.permutation(errors.shape[1])]
+        np.testing.assert_allclose(inequality(shuffled), inequality(errors), rtol=1e-9, atol=1e-9)
+
+    @given(errors=ERRORS)
+    def test_means_are_no_more_unequal_than_the_cells(self, errors):
+        gini = inequality(errors)["gini"]
+        assert gini[["classes", "attributes"]].max() <= gini["cells"] + 1e-9
+
+    def test_absent_classes_are_left_out(self, errors):
+        with_absent = np.insert(errors, 2, np.nan, axis=0)
+        np.testing.assert_array_equal(inequality(with_absent), inequality(errors))
+        assert inequality(np.full((2, 3), np.nan)).isna().all(axis=None)
+
+    def test_constant_and_single(self):
+        unequal = ["standard deviation", "coefficient of variation", "theil", "gini"]
+        np.testing.assert_allclose(inequality(np.full((3, 4), 0.1))[unequal], 0, atol=1e-12)
+        np.testing.assert_allclose(inequality(np.array([[1.0, 3.0]])).loc["classes", unequal], 0)
+        np.testing.assert_allclose(inequality(np.array([[1.0], [3.0]])).loc["attributes", unequal], 0)
+        assert inequality(np.zeros((2, 2)))[["coefficient of variation", "theil", "gini"]].isna().all(axis=None)
+
+    @pytest.mark.parametrize(
+        ("errors", "message"),
+        [
+            (np.zeros((0, 3)), r"at least one class and one attribute, got shape \(0, 3\)"),
+            (np.array([[1.0, np.nan]]), "must be finite"),
+            (np.array([[1.0, np.inf]]), "must be finite"),
+            (np.array([[1.0, -2.0]]), r"at least 0, got -2\.0"),
+        ],
+    )
+    def test_bad_errors_are_named(self, errors, message):
+        with pytest.raises(InputError, match=message):
+            inequality(errors)

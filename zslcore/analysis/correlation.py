@@ -1,10 +1,15 @@
 """What the errors go with: correlations and their intervals."""
 
+import warnings
+
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy import stats
 
+from zslcore.analysis._checks import check_choice, present_classes
 from zslcore.errors import InputError
+
+METHODS = ("pearson", "spearman")
 
 
 def row_correlation(values: Float[np.ndarray, "C A"], errors: Float[np.ndarray, "C A"]) -> Float[np.ndarray, " C"]:
@@ -43,3 +48,75 @@ def bootstrap_mean(values: Float[np.ndarray, " n"], *, confidence: float = 0.95,
         return float(values[0]), float(values[0])
     result = stats.bootstrap((values,), np.mean, confidence_level=confidence, rng=np.random.default_rng(seed))
     return float(result.confidence_interval.low), float(result.confidence_interval.high)
+
+
+def partial_correlation(
+    x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"], given: Float[np.ndarray, "n k"], *, method: str = "pearson"
+) -> float:
+    """Correlation of ``x`` and ``y`` with what the columns of ``given`` explain linearly taken out of both.
+
+    The correlation of the residuals of two least-squares fits (with a constant); of ranks for ``"spearman"``. In
+    [-1, 1]; NaN where ``given`` explains ``x`` or ``y`` fully, or leaves less than two degrees of freedom, at
+    which any two residuals correlate by 1. Raises InputError for an unknown method or values that are not finite.
+
+    >>> x = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 5.0])
+    >>> cause = np.array([1.0, 0.0, 1.0, 1.0, 0.0, 0.0])
+    >>> round(partial_correlation(x, 10 * cause - x, cause[:, None]), 6)
+    -1.0
+    """
+    check_choice("method", method, METHODS)
+    columns = np.column_stack([x, y, given]).astype(np.float64)
+    if not np.isfinite(columns).all():
+        raise InputError("x, y and given must be finite, got NaN or infinity")
+    if len(columns) < 3:
+        return float("nan")
+    if method == "spearman":
+        columns = stats.rankdata(columns, axis=0)
+    constant = np.ptp(columns, axis=0) == 0
+    if constant[:2].any():
+        return float("nan")
+    centred = columns - columns.mean(0)
+    centred /= np.where(constant, 1, np.abs(centred).max(0))  # columns of any unit weigh alike in the rank below
+    pair, causes = centred[:, :2], centred[:, 2:][:, ~constant[2:]]
+    fit, _, rank, _ = np.linalg.lstsq(causes, pair, rcond=1e-10)
+    residual = pair - causes @ fit
+    explained = (residual**2).sum(0) <= 1e-20 * (pair**2).sum(0)
+    if explained.any() or len(columns) - 1 - rank < 2:
+        return float("nan")
+    return float(row_correlation(residual[:, :1].T, residual[:, 1:].T)[0])
+
+
+def sample_correlation(
+    errors: Float[np.ndarray, "C A"], counts: Int[np.ndarray, " C"], *, confidence: float = 0.95, seed: int = 0
+) -> tuple[float, float, float]:
+    """Spearman correlation of a class's mean error with its number of training samples, and its interval.
+
+    Returns (correlation, low, high), the interval by the percentile bootstrap over classes (scipy, seeded);
+    resamples in which all counts or all errors are equal have no correlation and are left out. All three are NaN
+    for fewer than three classes, equal counts or equal errors. A row of NaN errors is an absent class and is left
+    out. Raises InputError for negative counts, and for errors as :func:`zslcore.analysis.inequality` does.
+
+    >>> sample_correlation(np.array([[3.0], [2.0], [1.0]]), np.array([10, 20, 30]))[0]
+    -1.0
+    """
+    if counts.shape != errors.shape[:1]:
+        raise InputError(f"counts must have one entry for each of {len(errors)} classes, got shape {counts.shape}")
+    if (counts < 0).any():
+        raise InputError(f"counts must be at least 0, got {counts.min()}")
+    present = present_classes(errors)
+    mean, count = errors[present].mean(1, dtype=np.float64), counts[present].astype(np.float64)
+    found = float(_spearman(mean, count)) if len(mean) >= 3 else float("nan")
+    if np.isnan(found):
+        return found, found, found
+    settings = {"paired": True, "vectorized": True, "method": "percentile", "rng": np.random.default_rng(seed)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)  # of resamples without correlation
+        draws = stats.bootstrap((mean, count), _spearman, batch=1000, **settings).bootstrap_distribution
+    low, high = np.nanquantile(draws, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return found, float(low), float(high)
+
+
+def _spearman(x: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Spearman correlation along the last axis of arrays with any leading axes."""
+    x, y = (stats.rankdata(values, axis=axis) for values in (x, y))
+    return row_correlation(x.reshape(-1, x.shape[-1]), y.reshape(-1, y.shape[-1])).reshape(x.shape[:-1])

@@ -1,9 +1,14 @@
 """How unevenly errors spread over cells, classes and attributes."""
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Float
 
+from zslcore.analysis._checks import present_classes
 from zslcore.errors import InputError
+
+OVER = ["cells", "classes", "attributes"]
+STATISTICS = ["mean", "standard deviation", "coefficient of variation", "theil", "gini"]
 
 
 def coefficient_of_variation(errors: Float[np.ndarray, "..."]) -> float:
@@ -50,3 +55,26 @@ def gini_index(errors: Float[np.ndarray, "..."]) -> float:
         return float("nan")
     rank = np.arange(1, count + 1)
     return float((2 * rank - count - 1) @ ordered / (count * total))
+
+
+def inequality(errors: Float[np.ndarray, "C A"]) -> pd.DataFrame:
+    """Size and inequality of an error matrix, over all cells, over the class means and over the attribute means.
+
+    A tidy frame: the rows ``cells``, ``classes`` and ``attributes`` (the index ``over``), the columns ``mean``,
+    ``standard deviation`` (of the whole population, in the unit of the errors), ``coefficient of variation``,
+    ``theil`` and ``gini``; the last three have no unit, are 0 for equal errors and NaN where all errors are 0.
+
+    A class that no image was seen of must be a row of NaN (:func:`zslcore.remse.class_error` writes zeros there,
+    which would count as perfect): it is left out, and all numbers are NaN if no class is left. Raises InputError
+    for a matrix without cells, a row that is NaN in part, infinite or negative errors.
+
+    >>> inequality(np.array([[1.0, 3.0], [1.0, 3.0]]))["gini"].to_dict()
+    {'cells': 0.25, 'classes': 0.0, 'attributes': 0.25}
+    """
+    errors = errors[present_classes(errors)].astype(np.float64)
+    if not len(errors):
+        return pd.DataFrame(np.nan, index=pd.Index(OVER, name="over"), columns=STATISTICS)
+    values = (errors.ravel(), errors.mean(1), errors.mean(0))
+    measures = (np.mean, np.std, coefficient_of_variation, theil_index, gini_index)
+    rows = [[float(measure(part)) for measure in measures] for part in values]
+    return pd.DataFrame(rows, index=pd.Index(OVER, name="over"), columns=STATISTICS)

@@ -1,0 +1,250 @@
+"""Label value against error: scipy, exact permutation tests, the inverse covariance, and pandas' quantile bins."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from zslcore import InputError
+from zslcore.analysis import (
+    bootstrap_mean,
+    error_by_label,
+    label_correlation,
+    label_partial_correlation,
+    reduction_correlation,
+)
+
+SCIPY = {"pearson": stats.pearsonr, "spearman": stats.spearmanr}
+
+
+@pytest.fixture
+def labels(errors):
+    """Rounded, so that ranks have ties."""
+    return np.random.default_rng(1).normal(size=errors.shape).round(1)
+
+
+class TestLabelCorrelation:
+    @pytest.mark.parametrize("method", ["pearson", "spearman"])
+    @pytest.mark.parametrize("axis", ["class", "attribute"])
+    def test_equals_scipy(self, labels, errors, axis, method):
+        result = label_correlation(labels, errors, axis=axis, method=method)
+        rows = zip(labels, errors) if axis == "class" else zip(labels.T, errors.T)
+        expected = [SCIPY[method](*pair).statistic for pair in rows]
+        np.testing.assert_allclose(result.each, expected, atol=1e-12)
+        assert result.mean == pytest.approx(np.mean(expected))
+        assert (result.low, result.high) == bootstrap_mean(result.each)
+        assert np.isnan(result.p_value)
+        assert len(result.null) == 0
+
+    def test_p_value_nears_that_of_all_permutations(self):
+        """Fisher's exact test: every order of five labels."""
+        labels, errors = np.array([[0.0, 1.0, 2.0, 5.0, 6.0]]), np.array([[1.0, 0.0, 2.0, 4.0, 2.5]])
+        found = abs(stats.pearsonr(labels[0], errors[0]).statistic)
+        every = [abs(stats.pearsonr(order, errors[0]).statistic) for order in itertools.permutations(labels[0])]
+        exact = np.mean(np.array(every) >= found - 1e-12)
+        result = label_correlation(labels, errors, permutations=4000)
+        assert result.p_value == pytest.approx(exact, abs=0.02)
+        assert result.p_values[0] == result.p_value
+
+    def test_p_value_counts_the_observed_order(self):
+        row = np.arange(12.0)[None]
+        result = label_correlation(row, row, permutations=19)
+        assert result.p_value == pytest.approx(1 / 20)
+        np.testing.assert_allclose(result.p_values, [1 / 20])
+
+    def test_the_same_order_again_is_at_least_as_extreme(self):
+        """Two values have two orders, both of correlation 1 or -1: every permutation counts."""
+        assert label_correlation(np.array([[0.1, 0.7]]), np.array([[0.3, 0.2]]), permutations=50).p_value == 1
+
+    def test_p_values_are_uniform_where_nothing_depends(self):
+        rng = np.random.default_rng(2)
+        result = label_correlation(rng.normal(size=(300, 20)), rng.random((300, 20)), permutations=199)
+        assert stats.kstest(result.p_values, "uniform").pvalue > 0.01
+
+    @given(scale=st.floats(1e-3, 1e3), seed=st.integers(0, 50))
+    def test_does_not_change_with_units_and_order(self, scale, seed):
+        rng = np.random.default_rng(seed)
+        labels, errors = rng.normal(size=(4, 6)), rng.random((4, 6))
+        expected = label_correlation(labels, errors).each
+        np.testing.assert_allclose(label_correlation(scale * labels + 1, scale * errors).each, expected, atol=1e-8)
+        rows, columns = rng.permutation(4), rng.permutation(6)
+        shuffled = label_correlation(labels[rows][:, columns], errors[rows][:, columns]).each
+        np.testing.assert_allclose(shuffled, expected[rows], atol=1e-12)
+
+    def test_constant_rows_are_nan_and_not_in_the_mean(self, labels, errors):
+        errors = errors.copy()
+        errors[2] = 0.1
+        result = label_correlation(labels, errors, permutations=9)
+        assert np.flatnonzero(np.isnan(result.each)).tolist() == [2]
+        assert np.flatnonzero(np.isnan(result.p_values)).tolist() == [2]
+        assert result.mean == pytest.approx(np.delete(result.each, 2).mean())
+        assert np.isfinite(result.null).all()
+
+    @pytest.mark.parametrize("axis", ["class", "attribute"])
+    def test_absent_classes_are_left_out(self, labels, errors, axis):
+        expected = label_correlation(labels, errors, axis=axis, permutations=9)
+        with_absent = np.insert(errors, 1, np.nan, axis=0)
+        result = label_correlation(np.insert(labels, 1, 0.5, axis=0), with_absent, axis=axis, permutations=9)
+        kept = np.delete(result.each, 1) if axis == "class" else result.each
+        np.testing.assert_array_equal(kept, expected.each)
+        assert (result.mean, result.p_value) == (expected.mean, expected.p_value)
+        assert len(result.each) == (7 if axis == "class" else 15)
+
+    @pytest.mark.parametrize(
+        ("shape", "axis"), [((1, 5), "attribute"), ((5, 1), "class"), ((3, 4), "class"), ((3, 4), "attribute")]
+    )
+    def test_nothing_to_correlate_is_nan(self, shape, axis):
+        """One class has no correlation within an attribute, one attribute none within a class, absent classes none."""
+        errors = np.random.default_rng(0).random(shape) if 1 in shape else np.full(shape, np.nan)
+        result = label_correlation(np.random.default_rng(1).random(shape), errors, axis=axis, permutations=5)
+        assert np.isnan([*result.each, *result.p_values, *result.null]).all()
+        assert np.isnan([result.mean, result.low, result.high, result.p_value]).all()
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"axis": "row"}, "axis must be one of class, attribute, got 'row'"),
+            ({"method": "kendall"}, "method must be one of pearson, spearman, got 'kendall'"),
+            ({"permutations": -1}, "permutations must be at least 0, got -1"),
+            ({"labels": np.full((6, 15), np.nan)}, "labels must be finite"),
+            ({"errors": np.full((6, 15), np.inf)}, "errors must be finite"),
+            ({"labels": np.zeros((0, 2)), "errors": np.zeros((0, 2))}, "at least one class and one attribute"),
+        ],
+    )
+    def test_bad_input_is_named(self, labels, errors, change, message):
+        with pytest.raises(InputError, match=message):
+            label_correlation(**({"labels": labels, "errors": errors} | change))
+
+    @pytest.mark.usefixtures("unchecked")
+    def test_shapes_that_differ_are_named(self, labels, errors):
+        with pytest.raises(InputError, match=r"must have one shape, got \(15, 6\) and \(6, 15\)"):
+            label_correlation(labels.T, errors)
+
+
+class TestReductionCorrelation:
+    def test_equals_scipy_on_the_difference(self, labels, errors):
+        after = errors * np.random.default_rng(3).random(errors.shape)
+        result = reduction_correlation(labels, errors, after, method="spearman")
+        expected = [stats.spearmanr(*row).statistic for row in zip(labels, errors - after)]
+        np.testing.assert_allclose(result.each, expected, atol=1e-12)
+
+    def test_one_factor_everywhere_goes_with_the_label_as_the_errors_did(self, labels, errors):
+        result = reduction_correlation(labels, errors, 0.4 * errors)
+        np.testing.assert_allclose(result.each, label_correlation(labels, errors).each)
+
+    def test_turning_time_round_turns_the_sign(self, labels, errors):
+        after = errors[::-1] * 0.5
+        there, back = (reduction_correlation(labels, *pair).each for pair in ((errors, after), (after, errors)))
+        np.testing.assert_allclose(there, -back)
+
+    def test_no_change_is_nan(self, labels, errors):
+        assert np.isnan(reduction_correlation(labels, errors, errors).mean)
+
+    def test_absent_in_either_is_absent(self, labels, errors):
+        before, after = errors.copy(), 0.5 * errors
+        before[0], after[3] = np.nan, np.nan
+        assert np.flatnonzero(np.isnan(reduction_correlation(labels, before, after).each)).tolist() == [0, 3]
+
+    def test_negative_errors_are_named(self, labels, errors):
+        with pytest.raises(InputError, match="errors must be at least 0"):
+            reduction_correlation(labels, errors, -errors)
+
+
+class TestLabelPartialCorrelation:
+    @pytest.mark.parametrize("method", ["pearson", "spearman"])
+    def test_equals_the_inverse_covariance_formula(self, labels, errors, method):
+        distance, variance = abs(labels - labels.mean(0)), np.tile(labels.var(0), (6, 1))
+        columns = np.stack([part.ravel() for part in (labels, errors, distance, variance)])
+        if method == "spearman":
+            columns = stats.rankdata(columns, axis=1)
+        inverse = np.linalg.inv(np.cov(columns))
+        expected = -inverse[0, 1] / np.sqrt(inverse[0, 0] * inverse[1, 1])
+        assert label_partial_correlation(labels, errors, method=method) == pytest.approx(expected, rel=1e-8)
+
+    def test_what_shrinkage_makes_is_explained(self):
+        """The error of a prediction pulled to the mean is a function of the distance, and skewed labels go with it."""
+        labels = np.random.default_rng(4).exponential(size=(60, 40))
+        errors = np.abs(labels - labels.mean(0))
+        errors = errors + 1e-3 * np.random.default_rng(5).normal(size=errors.shape)
+        assert stats.pearsonr(labels.ravel(), errors.ravel()).statistic > 0.3
+        assert abs(label_partial_correlation(labels, errors)) < 0.1
+
+    def test_fully_explained_errors_are_nan(self, labels):
+        assert np.isnan(label_partial_correlation(labels, 2 * abs(labels - labels.mean(0))))
+
+    def test_constant_errors_and_one_class_are_nan(self, labels, errors):
+        assert np.isnan(label_partial_correlation(labels, np.full_like(labels, 0.1)))
+        assert np.isnan(label_partial_correlation(labels[:1], errors[:1]))
+        assert np.isnan(label_partial_correlation(labels[:3], np.full((3, 15), np.nan)))
+
+    def test_a_single_attribute_is_given_its_distance_only(self, labels, errors):
+        result = label_partial_correlation(labels[:, :1], errors[:, :1])
+        columns = np.stack([labels[:, 0], errors[:, 0], abs(labels[:, 0] - labels[:, 0].mean())])
+        inverse = np.linalg.inv(np.cov(columns))
+        assert result == pytest.approx(-inverse[0, 1] / np.sqrt(inverse[0, 0] * inverse[1, 1]))
+
+    def test_absent_classes_are_left_out(self, labels, errors):
+        expected = label_partial_correlation(labels, errors)
+        with_absent = np.insert(errors, 1, np.nan, axis=0)
+        assert label_partial_correlation(np.insert(labels, 1, 9.0, axis=0), with_absent) == pytest.approx(expected)
+
+
+class TestErrorByLabel:
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    @pytest.mark.parametrize("decimals", [0, 1, 6])
+    def test_equals_the_quantile_bins_of_pandas(self, dtype, decimals):
+        rng = np.random.default_rng(6)
+        values = np.abs(rng.normal(size=400)).round(decimals).astype(dtype)
+        errors = rng.random(400).astype(dtype)
+        cut = pd.qcut(values.astype(float), 8, duplicates="drop")
+        expected = pd.Series(errors.astype(float)).groupby(cut, observed=True).agg(["mean", "sem", "count"])
+        frame = error_by_label(values, errors, bins=8)
+        np.testing.assert_allclose(frame[["mean", "sem", "count"]], expected)
+
+    def test_bins_hold_equally_many_in_order_of_the_label(self, errors):
+        values = np.random.default_rng(7).permutation(90).reshape(6, 15).astype(float)
+        frame = error_by_label(values, errors, bins=9)
+        assert frame["count"].tolist() == [10] * 9
+        np.testing.assert_allclose(frame["value"], 10 * np.arange(9) + 4.5)
+        by_hand = errors.ravel()[np.argsort(values.ravel())].reshape(9, 10)
+        np.testing.assert_allclose(frame["mean"], by_hand.mean(1))
+        np.testing.assert_allclose(frame["sem"], stats.sem(by_hand, axis=1))
+
+    @given(seed=st.integers(0, 99), bins=st.integers(1, 20))
+    def test_no_cell_is_lost(self, seed, bins):
+        rng = np.random.default_rng(seed)
+        values, errors = rng.integers(0, 5, 30).astype(float), rng.random(30)
+        frame = error_by_label(values, errors, bins=bins)
+        assert frame["count"].sum() == 30
+        assert (frame["mean"] * frame["count"]).sum() == pytest.approx(errors.sum())
+
+    def test_equal_labels_are_one_bin(self):
+        frame = error_by_label(np.full(4, 0.1), np.array([1.0, 2.0, 3.0, 4.0]))
+        assert frame[["value", "mean", "count"]].to_numpy().tolist() == [[pytest.approx(0.1), 2.5, 4]]
+
+    def test_one_cell_has_no_standard_error(self):
+        frame = error_by_label(np.array([1.0]), np.array([2.0]))
+        assert frame["mean"].tolist() == [2.0]
+        assert frame["sem"].isna().all()
+
+    def test_absent_cells_are_left_out(self):
+        values, errors = np.arange(4.0), np.array([1.0, np.nan, 3.0, 5.0])
+        assert error_by_label(values, errors, bins=1)["mean"].tolist() == [3.0]
+
+    @pytest.mark.parametrize(
+        ("values", "errors", "bins", "message"),
+        [
+            (np.zeros(0), np.zeros(0), 3, "at least one cell, got 0"),
+            (np.zeros(2), np.full(2, np.nan), 3, "at least one cell, got 0"),
+            (np.array([0.0, np.nan]), np.zeros(2), 3, "must be finite"),
+            (np.zeros(2), np.array([0.0, np.inf]), 3, "must be finite"),
+            (np.zeros(2), np.zeros(2), 0, "bins must be at least 1, got 0"),
+        ],
+    )
+    def test_bad_input_is_named(self, values, errors, bins, message):
+        with pytest.raises(InputError, match=message):
+            error_by_label(values, errors, bins=bins)

@@ -13,19 +13,27 @@ from zslcore.analysis.label_value import (
     label_partial_correlation,
     reduction_correlation,
 )
-from zslcore.analysis.weighting import noise_weight
+from zslcore.analysis.misclassification import closest_class_share, misclassifications
+from zslcore.analysis.nulls import null_errors, permuted_labels
+from zslcore.analysis.weighting import effective_lambda, matched_lambda, noise_weight
 
 __all__ = [
     "LabelCorrelation",
     "bootstrap_mean",
+    "closest_class_share",
     "coefficient_of_variation",
+    "effective_lambda",
     "error_by_label",
     "gini_index",
     "inequality",
     "label_correlation",
     "label_partial_correlation",
+    "matched_lambda",
+    "misclassifications",
     "noise_weight",
+    "null_errors",
     "partial_correlation",
+    "permuted_labels",
     "reduction_correlation",
     "row_correlation",
     "sample_correlation",

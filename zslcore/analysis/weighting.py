@@ -1,8 +1,10 @@
 """What a weighting does to the regression loss: by noise alone, and to lambda."""
 
 import numpy as np
+from jaxtyping import Float, Int
 from scipy import integrate, special, stats
 
+from zslcore.analysis._checks import check_shapes
 from zslcore.errors import InputError
 
 
@@ -27,3 +29,54 @@ def noise_weight(count: int, shots: int) -> float:
 
     smallest, _ = integrate.quad(log_quantile, 0, 1, limit=200)
     return float(1 + mean_log - smallest)
+
+
+def effective_lambda(
+    lam: float, weights: Float[np.ndarray, "C A"], error: Float[np.ndarray, "C A"], counts: Int[np.ndarray, " C"]
+) -> float:
+    """Lambda of the plain loss that is as large as the weighted one: lam * sum(W d) / sum(d) over all images.
+
+    ``error`` holds the mean error of each class and attribute, ``counts`` the images of each class that it is the
+    mean of, so that sum(d) = sum over classes of counts * error; a class without images does not count, whatever
+    its error (NaN too). At least ``lam`` for ReMSE weights, which are at least 1. NaN where the plain loss is 0.
+    Raises InputError for shapes that differ, and for negative or infinite numbers.
+
+    >>> effective_lambda(0.5, np.array([[1.0, 3.0]]), np.array([[0.2, 0.2]]), np.array([4]))
+    1.0
+    """
+    if not 0 <= lam < np.inf:
+        raise InputError(f"lam must be finite and at least 0, got {lam!r}")
+    return lam * _amplification(weights, error, counts)
+
+
+def matched_lambda(
+    effective: float, weights: Float[np.ndarray, "C A"], error: Float[np.ndarray, "C A"], counts: Int[np.ndarray, " C"]
+) -> float:
+    """Lambda that a weighted loss must be given to have the ``effective`` lambda: the inverse of `effective_lambda`.
+
+    It gives a weighted loss no more weight in all than a plain loss at ``effective``, so that only the rebalancing
+    differs between the two. NaN where one of the losses is 0. Arguments and errors as of `effective_lambda`.
+
+    >>> matched_lambda(1.0, np.array([[1.0, 3.0]]), np.array([[0.2, 0.2]]), np.array([4]))
+    0.5
+    """
+    if not 0 <= effective < np.inf:
+        raise InputError(f"effective must be finite and at least 0, got {effective!r}")
+    amplification = _amplification(weights, error, counts)
+    return effective / amplification if amplification > 0 else float("nan")
+
+
+def _amplification(weights: np.ndarray, error: np.ndarray, counts: np.ndarray) -> float:
+    """Weighted over plain loss; NaN where the plain loss is 0."""
+    check_shapes(weights, error, "weights and error")
+    if counts.shape != error.shape[:1]:
+        raise InputError(f"counts must have one entry for each of {len(error)} classes, got shape {counts.shape}")
+    if (counts < 0).any():
+        raise InputError(f"counts must be at least 0, got {counts.min()}")
+    seen = counts > 0
+    weights, error = weights[seen].astype(np.float64), error[seen].astype(np.float64)
+    for name, values in (("weights", weights), ("error", error)):
+        if not (np.isfinite(values) & (values >= 0)).all():
+            raise InputError(f"{name} must be finite and at least 0 for every class with images")
+    total = counts[seen, None] * error
+    return float((weights * total).sum() / total.sum()) if total.sum() > 0 else float("nan")

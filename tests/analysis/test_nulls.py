@@ -1,0 +1,143 @@
+"""Null models against simulation image by image and the closed forms of their means."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from zslcore import InputError
+from zslcore.analysis import label_correlation, null_errors, permuted_labels
+from zslcore.analysis.nulls import NULLS
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def labels():
+    return np.random.default_rng(1).exponential(size=(8, 30))
+
+
+def simulated(labels, kind, images, noise, pull, rng):
+    """The definition: every image predicted, its errors squared and averaged."""
+    draws = noise * rng.normal(size=(images, *labels.shape))
+    prediction = {
+        "constant": labels + draws,
+        "multiplicative": labels * (1 + draws),
+        "shrinkage": (1 - pull) * labels + pull * labels.mean(0) + draws,
+    }[kind]
+    return ((prediction - labels) ** 2).mean(0)
+
+
+def expected(labels, kind, noise, pull):
+    return {
+        "constant": np.full(labels.shape, noise**2),
+        "multiplicative": (noise * labels) ** 2,
+        "shrinkage": noise**2 + (pull * (labels.mean(0) - labels)) ** 2,
+    }[kind]
+
+
+class TestNullErrors:
+    @pytest.mark.parametrize("kind", NULLS)
+    def test_means_are_the_closed_forms(self, labels, kind, rng):
+        errors = null_errors(labels, kind, images=20000, noise=0.4, pull=0.5, rng=rng)
+        np.testing.assert_allclose(errors, expected(labels, kind, 0.4, 0.5), rtol=0.06)
+
+    @pytest.mark.parametrize("kind", NULLS)
+    @pytest.mark.parametrize("images", [1, 4])
+    def test_distribution_is_that_of_simulated_images(self, kind, images, rng):
+        labels = np.tile([[0.2], [1.0], [3.0]], (1, 1000))
+        ours = null_errors(labels, kind, images=images, noise=0.5, pull=0.3, rng=rng)
+        theirs = simulated(labels, kind, images, 0.5, 0.3, rng)
+        for row in zip(ours, theirs):
+            assert stats.ks_2samp(*row).pvalue > 0.001
+
+    def test_each_class_has_its_own_number_of_images(self, rng):
+        images = np.array([1, 0, 100])
+        errors = null_errors(np.ones((3, 4000)), "constant", images=images, noise=0.5, rng=rng)
+        assert np.isnan(errors[1]).all()
+        # a mean of n squared normals has the variance 2 sigma^4 / n
+        np.testing.assert_allclose(errors[[0, 2]].var(1), 2 * 0.5**4 / images[[0, 2]], rtol=0.2)
+
+    def test_correlate_with_the_label_as_the_theory_says(self, rng):
+        labels = np.random.default_rng(2).exponential(size=(50, 300))
+        mean = {
+            kind: label_correlation(labels, null_errors(labels, kind, images=20, noise=0.3, rng=rng)).mean
+            for kind in NULLS
+        }
+        assert abs(mean["constant"]) < 0.05
+        assert min(mean["multiplicative"], mean["shrinkage"]) > 0.3
+
+    @given(scale=st.floats(1e-3, 1e3), kind=st.sampled_from(NULLS))
+    def test_scale_with_the_labels(self, scale, kind):
+        labels = np.random.default_rng(3).exponential(size=(4, 5))
+        unit = 1 if kind == "multiplicative" else scale
+        small, large = (
+            null_errors(factor * labels, kind, images=3, noise=0.2 * factor_of_noise, rng=np.random.default_rng(4))
+            for factor, factor_of_noise in ((1, 1), (scale, unit))
+        )
+        np.testing.assert_allclose(large, scale**2 * small, rtol=1e-6)
+
+    def test_without_noise_only_the_bias_is_left(self, labels, rng):
+        for kind in ("constant", "multiplicative"):
+            np.testing.assert_array_equal(null_errors(labels, kind, images=2, noise=0, rng=rng), 0)
+        errors = null_errors(labels, "shrinkage", images=2, noise=0, pull=0.5, rng=rng)
+        np.testing.assert_allclose(errors, (labels - labels.mean(0)) ** 2 / 4)
+
+    def test_one_class_is_its_own_mean(self, rng):
+        errors = null_errors(np.ones((1, 4)), "shrinkage", images=2, noise=0, pull=1, rng=rng)
+        np.testing.assert_array_equal(errors, 0)
+
+    def test_no_class_gives_no_error(self, rng):
+        assert null_errors(np.zeros((0, 3)), "shrinkage", images=2, noise=0.1, rng=rng).shape == (0, 3)
+
+    def test_draws_come_from_the_generator(self, labels):
+        first, again, other = (
+            null_errors(labels, "constant", images=2, noise=1, rng=np.random.default_rng(seed)) for seed in (0, 0, 1)
+        )
+        np.testing.assert_array_equal(first, again)
+        assert (first != other).all()
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"kind": "uniform"}, "kind must be one of constant, multiplicative, shrinkage, got 'uniform'"),
+            ({"images": -1}, "images must be at least 0, got -1"),
+            ({"noise": -0.1}, r"noise must be finite and at least 0, got -0\.1"),
+            ({"noise": np.inf}, "noise must be finite"),
+            ({"noise": np.nan}, "noise must be finite"),
+            ({"pull": 1.1}, r"pull must be in \[0, 1\], got 1\.1"),
+            ({"labels": np.full((2, 2), np.nan)}, "labels must be finite"),
+        ],
+    )
+    def test_bad_input_is_named(self, labels, rng, change, message):
+        with pytest.raises(InputError, match=message):
+            null_errors(**({"labels": labels, "kind": "constant", "images": 1, "noise": 1.0, "rng": rng} | change))
+
+    @pytest.mark.usefixtures("unchecked")
+    def test_images_of_another_number_of_classes_are_named(self, labels, rng):
+        with pytest.raises(InputError, match=r"one for each of 8 classes, got shape \(3,\)"):
+            null_errors(labels, "constant", images=np.ones(3, dtype=int), noise=1, rng=rng)
+
+
+class TestPermutedLabels:
+    @pytest.mark.parametrize(("axis", "dim"), [("class", 1), ("attribute", 0)])
+    def test_keeps_the_values_of_every_row_or_column(self, labels, rng, axis, dim):
+        before = labels.copy()
+        shuffled = permuted_labels(labels, rng, axis=axis)
+        np.testing.assert_array_equal(np.sort(shuffled, axis=dim), np.sort(labels, axis=dim))
+        assert (shuffled != labels).any()
+        np.testing.assert_array_equal(labels, before)
+
+    def test_every_order_is_as_likely(self, rng):
+        orders = permuted_labels(np.tile([0.0, 1.0, 2.0], (6000, 1)), rng)
+        counts = np.unique(orders, axis=0, return_counts=True)[1]
+        assert len(counts) == 6
+        assert stats.chisquare(counts).pvalue > 0.001
+
+    def test_unknown_axis_is_named(self, labels, rng):
+        with pytest.raises(InputError, match="axis must be one of class, attribute, got 'row'"):
+            permuted_labels(labels, rng, axis="row")

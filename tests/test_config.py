@@ -15,23 +15,30 @@ from zslcore.config import (
     METHODS,
     NETWORKS,
     PRECISIONS,
+    SCHEDULES,
     RunConfig,
     run_name,
     study_settings,
 )
+from zslcore.models import GEM_VARIANTS
 from zslcore.remse import MEMORIES, REFERENCES
 
 CHOICES = {
     "backbone": tuple(BACKBONES),
     "network": NETWORKS,
+    "gem_variant": GEM_VARIANTS,
     "loss": LOSSES,
     "memory": MEMORIES,
     "reference": REFERENCES,
+    "schedule": SCHEDULES,
     "precision": PRECISIONS,
     "device": DEVICES,
 }
 AT_LEAST_ONE = ["epochs", "episodes", "ways", "shots", "image_size", "lr_step", "key_dim"]
-AT_LEAST_ZERO = ["lam", "p", "p2", "momentum", "weight_decay", "hidden", "ratio", "seed"]
+AT_LEAST_ZERO = [
+    *("lam", "p", "p2", "momentum", "weight_decay", "hidden", "ratio", "seed"),
+    *("decorrelation", "compactness"),
+]
 ABOVE_ZERO = ["scale", "lr", "lr_decay", "resize_ratio"]
 FIELDS = {field.name: field.type for field in dataclasses.fields(RunConfig)}
 SYNTH = RunConfig(dataset="SYNTH")

@@ -8,7 +8,7 @@ import torch
 from torch.autograd import gradcheck
 
 from zslcore import InputError
-from zslcore.losses import attribute_decorrelation_loss, compactness_loss, group_membership
+from zslcore.losses import attribute_decorrelation_loss, compactness_loss, group_membership, square_map
 from zslcore.models import GEMNet
 
 GROUPS = [[0, 3], [1], [2, 4, 5]]
@@ -92,6 +92,18 @@ class TestCompactness:
     def test_flat_attention_is_refused(self):
         with pytest.raises(InputError, match=r"^attention must have shape .*height, width\), got \(2, 3, 16\)$"):
             compactness_loss(torch.ones(2, 3, 16))
+
+
+class TestSquareMap:
+    def test_a_class_token_is_left_out(self):
+        attention = torch.rand(2, 3, 5)
+        assert torch.equal(square_map(attention), attention[:, :, 1:].reshape(2, 3, 2, 2))
+        assert torch.equal(square_map(attention[:, :, 1:]), attention[:, :, 1:].reshape(2, 3, 2, 2))
+        assert square_map(attention[:, :, :1]).shape == (2, 3, 1, 1)
+
+    def test_other_maps_are_refused(self):
+        with pytest.raises(InputError, match="square map, with or without a class token, got 6 locations"):
+            square_map(torch.rand(2, 3, 6))
 
 
 @pytest.mark.parametrize("loss", ["decorrelation", "compactness"])

@@ -1,6 +1,7 @@
 """Training on frozen features: what it depends on, what it learns, and the numbers that it reports."""
 
 import dataclasses
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from zslcore.config import RunConfig
 from zslcore.data.tasks import test_task as zero_shot_task
 from zslcore.data.tasks import validation_task
 from zslcore.determinism import reproducible
-from zslcore.trainer import Maps, Trainer, build_model, evaluate, predict, resolve_device, train
+from zslcore.losses import compactness_loss, square_map
+from zslcore.trainer import Maps, Trainer, build_model, evaluate, predict, resolve_device, step_size, train
 
 CHANNELS = 48
 CONFIG = RunConfig(dataset="SYNTH", device="cpu", epochs=3, episodes=15, ways=6, shots=2, lr_step=2, lam=5.0, key_dim=8)
@@ -154,6 +156,23 @@ class TestLearning:
         assert result.rows[-1]["T1"] > 0.6
         assert result.rows[-1]["classification_loss"] < 0.5 * result.rows[0]["classification_loss"]
 
+    @pytest.mark.parametrize("variant", ["release", "gem-zsl"])
+    def test_gem_learns_on_maps_and_its_attention_gets_compact(self, benchmark, features, variant):
+        maps = np.repeat(features / 20, 9, axis=2)
+        maps += np.random.default_rng(2).normal(scale=0.1, size=maps.shape).astype(np.float32)
+        config = CONFIG.replace(network="gem", epochs=4, lr_step=4, gem_variant=variant, standardize=False, lr=0.1)
+        plain, compact = (
+            train(config.replace(compactness=weight), benchmark, maps, zero_shot_task(benchmark))
+            for weight in (0.0, 100.0)
+        )
+        spread = []
+        for result in (plain, compact):
+            assert result.rows[-1]["classification_loss"] < 0.8 * result.rows[0]["classification_loss"]
+            model = build_model(config, CHANNELS, benchmark)
+            model.load_state_dict(result.states[-1])
+            spread.append(compactness_loss(square_map(model[1].attention(torch.from_numpy(maps)))).item())
+        assert spread[1] < 0.8 * spread[0]
+
     def test_validation_never_touches_a_test_image(self, benchmark, features):
         """Whatever stands in the features of the test images, the validation training is the same."""
         task, spoiled = validation_task(benchmark), features.copy()
@@ -172,6 +191,7 @@ class TestSettings:
             *({name: value} for name, value in [("reference", "mean"), ("reference", "median"), ("unit_mean", True)]),
             *({name: value} for name, value in [("lr", 0.02), ("momentum", 0.5), ("weight_decay", 0.1), ("ways", 5)]),
             *({name: value} for name, value in [("lr_step", 1), ("lr_decay", 0.5), ("episodes", 16), ("shots", 3)]),
+            {"schedule": "released"},
             *({name: value} for name, value in [("network", "attention"), ("loss", "mse"), ("loss", "none")]),
         ],
         ids=str,
@@ -180,15 +200,41 @@ class TestSettings:
         """A setting that is read but not used would give the same run under another name."""
         assert trained(**change).rows[-1]["classification_loss"] != trained().rows[-1]["classification_loss"]
 
-    @pytest.mark.parametrize("change", [{"key_dim": 9}, {"ratio": 0.5}], ids=str)
-    def test_settings_of_attention_reach_it(self, trained, change):
-        plain = trained(network="attention")
-        assert trained(network="attention", **change).rows[-1]["loss"] != plain.rows[-1]["loss"]
+    @pytest.mark.parametrize(
+        ("network", "change"),
+        [
+            *(("attention", change) for change in [{"key_dim": 9}, {"ratio": 0.5}]),
+            *(("gem", change) for change in [{"decorrelation": 0.1}, {"gem_variant": "gem-zsl"}]),
+        ],
+        ids=str,
+    )
+    def test_settings_of_attention_reach_it(self, trained, network, change):
+        plain = trained(network=network)
+        assert trained(network=network, **change).rows[-1]["loss"] != plain.rows[-1]["loss"]
 
     def test_step_size_falls_after_every_lr_step_epochs(self, trained):
         rows = trained(epochs=5, lr=0.08, lr_step=2, lr_decay=0.5).rows
         assert [row["epoch"] for row in rows] == [0, 1, 2, 3, 4]
         assert [row["lr"] for row in rows] == [0.08, 0.08, 0.04, 0.04, 0.02]
+
+    @pytest.mark.parametrize(("schedule", "lengths"), [("stated", [10, 10, 10]), ("released", [9, 10, 10, 1])])
+    def test_lengths_of_the_schedules(self, schedule, lengths):
+        config = CONFIG.replace(epochs=30, lr_step=10, lr_decay=0.1, lr=1.0, schedule=schedule)
+        sizes = Counter(step_size(config, epoch) for epoch in range(config.epochs))
+        assert list(sizes.values()) == lengths
+        assert list(sizes) == pytest.approx([1, 0.1, 0.01, 0.001][: len(lengths)])
+
+    def test_the_released_schedule_is_that_of_a_scheduler_stepped_before_each_epoch(self, trained):
+        """What the released code runs is torch's own StepLR; what it states, the same stepped after each epoch."""
+        for schedule, shift in (("stated", 0), ("released", 1)):
+            rows = trained(epochs=5, lr=0.08, lr_step=2, lr_decay=0.5, schedule=schedule).rows
+            optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.08)
+            scheduler, expected = torch.optim.lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.5), []
+            for _ in range(5 + shift):
+                expected.append(scheduler.get_last_lr()[0])
+                optimizer.step()
+                scheduler.step()
+            assert [row["lr"] for row in rows] == pytest.approx(expected[shift:])
 
     def test_the_reported_step_size_is_the_one_taken(self, trained):
         """With a decay to nothing, the weights move in the first two epochs and never again."""

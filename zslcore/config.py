@@ -15,8 +15,11 @@ import yaml
 
 from zslcore.errors import InputError
 
-NETWORKS = ("basic", "attention")
+NETWORKS = ("basic", "attention", "gem")
 LOSSES = ("none", "mse", "remse")
+# When the step size falls: after every lr_step epochs, or one epoch earlier as in the released code, which steps before
+# an epoch. Of 30 epochs with lr_step 10, those with the same step size are 10, 10, 10 or 9, 10, 10, 1.
+SCHEDULES = ("stated", "released")
 PRECISIONS = ("float32", "float64")
 DEVICES = ("auto", "cpu", "cuda")
 # The methods that the study compares, each a change to the settings of a data set. Two are controls: the plain MSE at
@@ -46,6 +49,7 @@ class RunConfig:
     dataset: str
     backbone: str = "efficientnet_lite0"
     weights: str = "imagenet"  # or "random", or the path of a state dict
+    fine_tune: bool = False  # train the backbone too
     image_size: int = 224
     resize_ratio: float = 1.0  # 8/7 for whole photographs, 1 for crops
     standardize: bool = True  # features to zero mean and unit variance per channel over the training images
@@ -54,6 +58,7 @@ class RunConfig:
     hidden: int = 0
     key_dim: int = 1024
     ratio: float = 1.0
+    gem_variant: str = "release"  # GEMNet: regress the global prediction, or ("gem-zsl") the peaks of the attention
     # loss: cosine cross entropy + lam * regression loss
     loss: str = "remse"
     scale: float = 20.0
@@ -63,12 +68,15 @@ class RunConfig:
     memory: str = "batch"
     reference: str = "min"
     unit_mean: bool = False
+    decorrelation: float = 0.0  # GEMNet: weight of the attribute decorrelation loss
+    compactness: float = 0.0  # GEMNet: weight of the compactness loss
     # training: SGD over episodes of ways x shots images, the step size multiplied by lr_decay every lr_step epochs
     lr: float = 1e-2
     momentum: float = 0.9
     weight_decay: float = 1e-5
     lr_step: int = 10
     lr_decay: float = 0.1
+    schedule: str = "stated"
     epochs: int = 15
     episodes: int = 200
     ways: int = 16
@@ -79,15 +87,18 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         from zslcore.backbone import backbone_spec
+        from zslcore.models import GEM_VARIANTS
         from zslcore.remse import MEMORIES, REFERENCES
 
         _check_types(self)
         backbone_spec(self.backbone)  # names the known ones
         choices = {
             "network": NETWORKS,
+            "gem_variant": GEM_VARIANTS,
             "loss": LOSSES,
             "memory": MEMORIES,
             "reference": REFERENCES,
+            "schedule": SCHEDULES,
             "precision": PRECISIONS,
             "device": DEVICES,
         }
@@ -97,7 +108,18 @@ class RunConfig:
         for name in ("epochs", "episodes", "ways", "shots", "image_size", "lr_step", "key_dim"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be an integer of at least 1, got {getattr(self, name)}")
-        for name in ("lam", "p", "p2", "momentum", "weight_decay", "hidden", "ratio", "seed"):
+        for name in (
+            "lam",
+            "p",
+            "p2",
+            "momentum",
+            "weight_decay",
+            "hidden",
+            "ratio",
+            "seed",
+            "decorrelation",
+            "compactness",
+        ):
             if not 0 <= getattr(self, name) < math.inf:
                 raise InputError(f"{name} must be a number of at least 0, got {getattr(self, name)}")
         if self.momentum >= 1:
@@ -143,6 +165,32 @@ class RunConfig:
         )
 
     @classmethod
+    def published(cls, dataset: str, *, backbone: str = "resnet101", release: str | None = None) -> "RunConfig":
+        """Settings that the paper's authors released for a data set (``zslcore/settings/published/*.yml``).
+
+        ``release``: None for the present one; ``"2023-09"`` for the first, of the ResNet-101 (cross-batch ReMSE);
+        ``"remse-variant"`` for the ViT, whose released settings are plain MSE, with the ResNet-101's exponents instead.
+        Raises InputError for what was not published. They fine-tune the backbone, which this version does not:
+        ``.replace(fine_tune=False)`` trains the rest on frozen features.
+
+        >>> RunConfig.published("CUB").lam, RunConfig.published("CUB", release="2023-09").memory
+        (0.25, 'running')
+        """
+        files = published_settings()
+        for name, value, allowed in (
+            ("dataset", dataset, sorted({key[0] for key in files})),
+            ("backbone", backbone, sorted({key[1] for key in files})),
+        ):
+            if value not in allowed:
+                raise InputError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
+        file = files[dataset, backbone]
+        if release is not None and release not in file["releases"]:
+            known = ", ".join(file["releases"])
+            raise InputError(f"release must be {known}, or None for the present one, got {release!r}")
+        changes = file["releases"].get(release, {})
+        return cls.from_dict({"dataset": dataset, "backbone": backbone} | file["settings"] | changes)
+
+    @classmethod
     def read(cls, path: Path) -> "RunConfig":
         """Read the ``config.json`` of a run folder."""
         return cls.from_dict(json.loads(path.read_text()))
@@ -175,6 +223,18 @@ def study_settings() -> dict[str, dict[str, Any]]:
     files = (file for file in (resources.files("zslcore") / "settings").iterdir() if file.name.endswith(".yml"))
     content = [yaml.safe_load(file.read_text()) for file in files]
     return {values["dataset"]: values for values in content}
+
+
+@cache
+def published_settings() -> dict[tuple[str, str], dict[str, Any]]:
+    """The YAML files of the released settings, by data set and backbone: ``settings``, and what other releases change.
+
+    >>> ("CUB", "vit_b_16") in published_settings()
+    True
+    """
+    files = (resources.files("zslcore") / "settings" / "published").iterdir()
+    content = [yaml.safe_load(file.read_text()) for file in files if file.name.endswith(".yml")]
+    return {(values["dataset"], values["backbone"]): values for values in content}
 
 
 def run_name(config: RunConfig) -> str:

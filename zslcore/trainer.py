@@ -17,12 +17,21 @@ from tqdm.auto import tqdm
 from zslcore.config import RunConfig
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.episodes import draw_episodes
+from zslcore.data.semantics import attribute_groups
 from zslcore.data.tasks import ZeroShotTask
 from zslcore.determinism import reproducible, single_thread
 from zslcore.errors import InputError
-from zslcore.losses import cosine_cross_entropy, cosine_scores, mse_loss
+from zslcore.losses import (
+    attribute_decorrelation_loss,
+    compactness_loss,
+    cosine_cross_entropy,
+    cosine_scores,
+    group_membership,
+    mse_loss,
+    square_map,
+)
 from zslcore.metrics import SeenUnseenCurve, per_class_accuracy, seen_unseen_curve
-from zslcore.models import AttentionNet, BasicNet, Standardize
+from zslcore.models import AttentionNet, BasicNet, GEMBranches, GEMNet, Standardize
 from zslcore.remse import ReMSE
 
 PREDICT_BATCH = 512  # images per forward pass when predicting; bounds memory, does not change the numbers
@@ -80,6 +89,9 @@ def build_model(config: RunConfig, num_channels: int, benchmark: Benchmark) -> n
     """The network of a config behind its feature standardisation: (B, D, N) -> (B, A)."""
     if config.network == "basic":
         network = BasicNet(num_channels, benchmark.attributes.shape[1], hidden=config.hidden)
+    elif config.network == "gem":
+        word_vectors = torch.from_numpy(benchmark.word_vectors())
+        network = GEMNet(num_channels, word_vectors, variant=config.gem_variant)
     else:
         word_vectors = torch.from_numpy(benchmark.word_vectors())
         network = AttentionNet(
@@ -109,8 +121,18 @@ def evaluate(model: nn.Module, maps: Maps, benchmark: Benchmark, task: ZeroShotT
     return Evaluation(per_class_accuracy(among_unseen, labels[1]), curve)
 
 
+def refuse_fine_tuning(config: RunConfig) -> None:
+    """Raise InputError for a config that this version, which trains on frozen features, cannot run as it is."""
+    if config.fine_tune:
+        raise InputError(
+            "fine_tune must be False in this version, which does not train the backbone, got True: "
+            "config.replace(fine_tune=False) trains the same network on frozen features"
+        )
+
+
 def train(config: RunConfig, benchmark: Benchmark, maps: Float[np.ndarray, "n D N"], task: ZeroShotTask) -> Trained:
     """Train the config's model on a task, evaluating it on the task's test images after every epoch."""
+    refuse_fine_tuning(config)
     start = time.perf_counter()
     with reproducible(config.seed):
         trainer = Trainer(config, benchmark, maps, task)
@@ -127,6 +149,17 @@ def train(config: RunConfig, benchmark: Benchmark, maps: Float[np.ndarray, "n D 
             states.append({name: value.detach().cpu().clone() for name, value in state.items()})
             epochs.set_postfix(loss=f"{losses['loss']:.3f}", T1=f"{100 * evaluation.t1:.1f}")
     return Trained(rows, evaluations, states, time.perf_counter() - start)
+
+
+def step_size(config: RunConfig, epoch: int) -> float:
+    """Step size of an epoch, counted from 0: it falls every ``lr_step`` epochs, an epoch earlier if ``"released"``.
+
+    >>> config = RunConfig(dataset="SYNTH", lr=1.0, lr_step=2, lr_decay=0.5, schedule="released")
+    >>> [step_size(config, epoch) for epoch in range(4)]
+    [1.0, 0.5, 0.5, 0.25]
+    """
+    begun = epoch + 1 if config.schedule == "released" else epoch
+    return config.lr * config.lr_decay ** (begun // config.lr_step)
 
 
 class Trainer:
@@ -149,6 +182,8 @@ class Trainer:
             names = ("p", "p2", "memory", "reference", "unit_mean")
             settings = {name: getattr(config, name) for name in names}
             self.remse = ReMSE(*self.attributes.shape, **settings).to(device, dtype)
+        groups = attribute_groups(benchmark.attribute_names).values()
+        self.groups = group_membership(list(groups), self.attributes.shape[1]).to(device)
         self.optimizer = torch.optim.SGD(
             self.model.parameters(), lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay
         )
@@ -156,7 +191,7 @@ class Trainer:
     def epoch(self, index: int) -> dict[str, float]:
         """Train for one epoch (counted from 0): mean losses, mean amplification of lambda, step size."""
         config = self.config
-        lr = config.lr * config.lr_decay ** (index // config.lr_step)
+        lr = step_size(config, index)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         self.model.train()
@@ -170,17 +205,38 @@ class Trainer:
     def _batch(self, images: Int[np.ndarray, " b"]) -> Float[Tensor, " 4"]:
         """One step on the training images at these positions of the task: the four numbers that are logged."""
         labels = torch.from_numpy(self.labels[images]).to(self.maps.device)
-        prediction = self.model(self.maps[self.task.train[images]])
+        prediction, regressed, attention_loss = self._forward(self.maps[self.task.train[images]])
         classification = cosine_cross_entropy(prediction, self.attributes, labels, scale=self.config.scale)
         target = self.attributes[labels]
         if self.remse is None:
-            regression, amplification = mse_loss(prediction, target), torch.ones_like(classification)
+            regression, amplification = mse_loss(regressed, target), torch.ones_like(classification)
         else:
-            regression = self.remse(prediction, target, labels)
+            regression = self.remse(regressed, target, labels)
             amplification = self.remse.amplification
         # a run without regression loss still logs the MSE, so that the curves of all methods compare
         loss = classification if self.config.loss == "none" else classification + self.config.lam * regression
+        loss = loss + attention_loss
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()
         return torch.stack([loss, classification, regression, amplification]).detach().double()
+
+    def _forward(
+        self, maps: Float[Tensor, "b D N"]
+    ) -> tuple[Float[Tensor, "b A"], Float[Tensor, "b A"], Float[Tensor, ""] | float]:
+        """What is classified, what is regressed, and the loss of a GEMNet's attention; 0 for other networks."""
+        if self.config.network != "gem":
+            prediction = self.model(maps)
+            return prediction, prediction, 0.0
+        standardize, network = self.model
+        branches = network.branches(standardize(maps))
+        return branches.prediction, branches.regressed, self._attention_loss(branches)
+
+    def _attention_loss(self, branches: GEMBranches) -> Float[Tensor, ""] | float:
+        """The losses over the queries of the attribute groups and over the attention, each by its weight."""
+        loss = 0.0
+        if self.config.decorrelation:
+            loss = loss + self.config.decorrelation * attribute_decorrelation_loss(branches.query, self.groups)
+        if self.config.compactness:
+            loss = loss + self.config.compactness * compactness_loss(square_map(branches.attention))
+        return loss

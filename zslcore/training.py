@@ -37,7 +37,17 @@ from zslcore.data.tasks import test_task, validation_task
 from zslcore.determinism import reproducible
 from zslcore.errors import InputError
 from zslcore.remse import class_error
-from zslcore.trainer import Evaluation, Maps, Trained, build_model, evaluate, predict, resolve_device, train
+from zslcore.trainer import (
+    Evaluation,
+    Maps,
+    Trained,
+    build_model,
+    evaluate,
+    predict,
+    refuse_fine_tuning,
+    resolve_device,
+    train,
+)
 
 VALIDATION_SEED = 0  # one validation split for all runs, so that seeds differ in training alone
 
@@ -48,6 +58,7 @@ def fit(config: RunConfig, folder: Path | None = None) -> Path:
     ``folder`` defaults to :func:`default_folder`. Raises InputError when it holds a run of other settings, and for
     data, weights or settings that cannot be used.
     """
+    refuse_fine_tuning(config)
     folder = Path(folder or default_folder(config))
     benchmark = load_benchmark(config.dataset)
     if (folder / "metrics.json").exists():

@@ -8,7 +8,7 @@ from zslcore.losses.basic import (
     l2_normalize,
     mse_loss,
 )
-from zslcore.losses.gem import attribute_decorrelation_loss, compactness_loss, group_membership
+from zslcore.losses.gem import attribute_decorrelation_loss, compactness_loss, group_membership, square_map
 
 __all__ = [
     "ERROR_KINDS",
@@ -20,4 +20,5 @@ __all__ = [
     "group_membership",
     "l2_normalize",
     "mse_loss",
+    "square_map",
 ]

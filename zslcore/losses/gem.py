@@ -4,6 +4,7 @@ Symbols: ``B`` images, ``A`` attributes in ``G`` groups (``has_crown_color::red`
 channels, ``H`` x ``W`` locations.
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -78,3 +79,18 @@ def compactness_loss(attention: Float[Tensor, "B A H W"]) -> Float[Tensor, ""]:
         height = (attention.sum(3) * (rows - peak // len(columns)).square()).sum()
         width = (attention.sum(2) * (columns - peak % len(columns)).square()).sum()
         return (height + width) / attention.numel()
+
+
+def square_map(attention: Float[Tensor, "B A N"]) -> Float[Tensor, "B A H H"]:
+    """Attention over the locations of a square image in rows and columns, without a ViT's class token.
+
+    >>> square_map(torch.zeros(2, 5, 49)).shape, square_map(torch.zeros(2, 5, 197)).shape
+    (torch.Size([2, 5, 7, 7]), torch.Size([2, 5, 14, 14]))
+    """
+    locations = attention.shape[2]
+    side = math.isqrt(locations)
+    if locations - side**2 not in (0, 1):
+        raise InputError(
+            f"attention must be over a square map, with or without a class token, got {locations} locations"
+        )
+    return attention[:, :, locations - side**2 :].unflatten(2, (side, side))

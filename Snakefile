@@ -4,6 +4,7 @@
 #   make study DATASET=CUB100 SEEDS=5             with ZSLCORE_DATA set
 #   make study DATASET=SYNTH,CUB100               several data sets
 #   snakemake --cores 2 --config dataset=SYNTH seeds=3 --dry-run
+#   snakemake --workflow-profile profiles/slurm --config dataset=CUB seeds=5        on a cluster, see there
 #
 # Finished steps are not run again; delete a run folder to repeat it.
 
@@ -30,6 +31,12 @@ wildcard_constraints:
     seed=r"\d+",
 
 
+localrules:  # seconds each: not worth a job on a cluster
+    all,
+    html,
+    report,
+
+
 rule all:
     input:
         expand(REPORT / "{dataset}" / "index.html", dataset=DATASETS),
@@ -39,7 +46,7 @@ rule all:
 rule features:
     output:
         RUNS / "{dataset}" / "features.ok",
-    threads: workflow.cores  # one computes, the others decode images
+    threads: workflow.cores or 8  # one computes, the others decode images; on a cluster the profile says how many
     shell:
         "zslcore check {wildcards.dataset} && zslcore features {wildcards.dataset} && touch {output}"
 

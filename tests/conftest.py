@@ -1,5 +1,6 @@
 """Shared fixtures: the golden values, the real data folder, a small benchmark, seeded tests."""
 
+import dataclasses
 import os
 from pathlib import Path
 
@@ -65,3 +66,20 @@ def small_world(small_synth, small_cache, tmp_path, monkeypatch):
     monkeypatch.setattr(training, "load_benchmark", lambda name: small_synth)
     monkeypatch.setenv("ZSLCORE_CACHE", str(small_cache))
     monkeypatch.setenv("ZSLCORE_RUNS", str(tmp_path))
+
+
+@pytest.fixture(scope="session")
+def benchmark(small_synth):
+    """The small benchmark with class vectors in four dimensions, which its ten seen classes span."""
+    latent, basis = (np.random.default_rng(0).normal(size=shape) for shape in ((14, 4), (4, 57)))
+    attributes = (latent @ basis).astype(np.float32)
+    attributes /= np.linalg.norm(attributes, axis=1, keepdims=True)
+    return dataclasses.replace(small_synth, attributes=attributes)
+
+
+@pytest.fixture(scope="session")
+def features(benchmark):
+    """Features (n, D, 1) that are a linear map of the class attributes, plus noise: a task that can be learnt."""
+    rng = np.random.default_rng(0)
+    signal = benchmark.attributes[benchmark.labels] @ rng.normal(size=(57, 512))
+    return (3 + signal + 0.1 * rng.normal(size=signal.shape)).astype(np.float32)[:, :, None]

@@ -185,8 +185,10 @@ def test_without_a_network_the_way_out_is_told(tmp_path, monkeypatch, error):
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr(urllib.request, "urlopen", no_network)
-    monkeypatch.setattr(torch.hub, "urlopen", no_network)
-    message = r"^the ImageNet weights of resnet18 could not be fetched \(.*\); give weights= the path of a local"
+    message = (
+        r"^the ImageNet weights of resnet18 could not be had: https://\S+/resnet18-f37072fd\.pth could not be fetched: "
+        r".*put at .*resnet18-f37072fd\.pth; or give weights= the path of a state dict$"
+    )
     with pytest.raises(InputError, match=message):
         build_backbone("resnet18")
 
@@ -196,6 +198,31 @@ def test_resnet101_without_a_network_is_an_input_error(tmp_path, monkeypatch):
         raise urllib.error.URLError("no route to host")
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr(torch.hub, "urlopen", no_network)
-    with pytest.raises(InputError, match=r"the ImageNet weights of resnet101 could not be fetched .*no route to host"):
+    monkeypatch.setattr(urllib.request, "urlopen", no_network)
+    with pytest.raises(InputError, match=r"the ImageNet weights of resnet101 could not be had: .*no route to host"):
         build_backbone("resnet101")
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_fine_tuning_reaches_the_first_layer_and_batch_norm_follows_the_mode(name):
+    backbone = build_backbone(name, weights="random").train()
+    images = torch.rand(2, 3, *[backbone.spec.fixed_size or 64] * 2)
+    before = {key: value.clone() for key, value in backbone.named_buffers() if "running_mean" in key}
+    with torch.autocast("cpu", torch.bfloat16):
+        backbone(images).float().square().mean().backward()
+    first = next(backbone.parameters() if name != "vit_b_16" else iter([backbone.model.conv_proj.weight]))
+    assert first.grad.isfinite().all()
+    assert first.grad.any()
+    after = dict(backbone.named_buffers())
+    assert all(not torch.equal(after[key], value) for key, value in before.items())
+    assert bool(before) == (name != "vit_b_16")
+
+
+def test_torchvision_weights_already_there_are_found(tmp_path, monkeypatch):
+    """In the folder, and under the name, that torch.hub uses."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    state = build_backbone("resnet18", weights="random").model.state_dict()
+    state["conv1.weight"] += 1
+    (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
+    torch.save(state, tmp_path / "hub" / "checkpoints" / "resnet18-f37072fd.pth")
+    assert torch.equal(build_backbone("resnet18").model.conv1.weight, state["conv1.weight"])

@@ -11,25 +11,29 @@ from zslcore import InputError
 from zslcore.backbone import BACKBONES
 from zslcore.config import (
     DEVICES,
-    LOSSES,
     METHODS,
     NETWORKS,
     PRECISIONS,
+    SAMPLINGS,
     SCHEDULES,
     RunConfig,
+    reference_value,
     run_name,
     study_settings,
 )
+from zslcore.criteria import CRITERIA
+from zslcore.data.benchmark import VECTORS
 from zslcore.models import GEM_VARIANTS
-from zslcore.remse import MEMORIES, REFERENCES
+from zslcore.remse import MEMORIES
 
 CHOICES = {
     "backbone": tuple(BACKBONES),
     "network": NETWORKS,
     "gem_variant": GEM_VARIANTS,
-    "loss": LOSSES,
+    "loss": ("none", *CRITERIA),
+    "sampling": SAMPLINGS,
+    "attribute_vectors": VECTORS,
     "memory": MEMORIES,
-    "reference": REFERENCES,
     "schedule": SCHEDULES,
     "precision": PRECISIONS,
     "device": DEVICES,
@@ -37,11 +41,11 @@ CHOICES = {
 AT_LEAST_ONE = ["epochs", "episodes", "ways", "shots", "image_size", "lr_step", "key_dim"]
 AT_LEAST_ZERO = [
     *("lam", "p", "p2", "momentum", "weight_decay", "hidden", "ratio", "seed"),
-    *("decorrelation", "compactness"),
+    *("decorrelation", "compactness", "clip"),
 ]
 ABOVE_ZERO = ["scale", "lr", "lr_decay", "resize_ratio"]
 FIELDS = {field.name: field.type for field in dataclasses.fields(RunConfig)}
-SYNTH = RunConfig(dataset="SYNTH")
+SYNTH = RunConfig(dataset="SYNTH", standardize=False)  # which fine_tune asks for
 SETTINGS_FILES = [file for file in (resources.files("zslcore") / "settings").iterdir() if file.name.endswith(".yml")]
 
 
@@ -50,6 +54,8 @@ def another(name, config=SYNTH):
     value = getattr(config, name)
     if name in CHOICES:
         return next(choice for choice in CHOICES[name] if choice != value)
+    if name in ("reference", "loss_options"):
+        return {"reference": "0.1", "loss_options": {"decay": 0.5}}[name]
     return {bool: lambda: not value, int: lambda: value + 1, float: lambda: value + 0.05, str: lambda: value + "_"}[
         FIELDS[name]
     ]()
@@ -58,7 +64,7 @@ def another(name, config=SYNTH):
 @pytest.mark.parametrize("name", FIELDS)
 @pytest.mark.usefixtures("unchecked")
 def test_value_of_another_type_is_refused(name):
-    wrong = {int: 1.0, float: "1.0", str: 7, bool: 1}[FIELDS[name]]
+    wrong = {int: 1.0, float: "1.0", str: 7, bool: 1, dict: "{}"}[FIELDS[name]]
     with pytest.raises(InputError, match=rf"^{name} must be {FIELDS[name].__name__}, got {wrong!r}$"):
         SYNTH.replace(**{name: wrong})
 
@@ -127,6 +133,69 @@ def test_unknown_name_suggests_the_closest(name, meant):
         SYNTH.replace(**{name: 1})
 
 
+@pytest.mark.parametrize("reference", ["min", "mean", "median", "0.1", "1e-3"])
+def test_a_reference_is_a_name_or_a_quantile(reference):
+    assert SYNTH.replace(reference=reference).reference == reference
+    wanted = reference if reference.isalpha() else float(reference)
+    assert reference_value(reference) == wanted
+
+
+@pytest.mark.parametrize("reference", ["max", "0", "1.0", "nan", ""])
+def test_other_references_are_refused(reference):
+    with pytest.raises(
+        InputError, match=r"^reference must be one of min, mean, median, or a quantile in \(0, 1\), got"
+    ):
+        SYNTH.replace(reference=reference)
+
+
+def test_options_of_a_loss_are_those_it_has():
+    assert SYNTH.replace(loss="huber", loss_options={"delta": 0.5}).loss_options == {"delta": 0.5}
+    with pytest.raises(InputError, match=r"^loss_options of huber must be among: delta; got 'sigma'$"):
+        SYNTH.replace(loss="huber", loss_options={"sigma": 0.5})
+    with pytest.raises(InputError, match=r"^loss_options of remse must be among: .*; got 'p'$"):
+        SYNTH.replace(loss="remse", loss_options={"p": 1.0})  # a setting of its own
+    with pytest.raises(InputError, match=r"^loss_options of none must be among: none; got 'delta'$"):
+        SYNTH.replace(loss="none", loss_options={"delta": 1.0})
+
+
+def test_fine_tuning_standardises_no_features():
+    with pytest.raises(InputError, match=r"^standardize must be False with fine_tune"):
+        RunConfig(dataset="SYNTH", fine_tune=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [("epochs", "3", 3), ("lr", "1e-3", 0.001), ("unit_mean", "true", True), ("network", "gem", "gem")],
+)
+def test_settings_read_from_a_command_line(name, text, value):
+    assert RunConfig.parse(name, text) == value
+    assert RunConfig.parse("loss_options", '{"delta": 0.5}') == {"delta": 0.5}
+
+
+def test_what_a_command_line_cannot_mean():
+    with pytest.raises(InputError, match=r"^epochs must be int, got 'ten'$"):
+        RunConfig.parse("epochs", "ten")
+    with pytest.raises(InputError, match="did you mean 'epochs'"):
+        RunConfig.parse("epoch", "3")
+    with pytest.raises(InputError, match=r"^loss_options must be a JSON object, got '{'$"):
+        RunConfig.parse("loss_options", "{")
+
+
+@pytest.mark.parametrize("text", ["[1]", "a: [", "3"])
+def test_files_that_hold_no_settings(tmp_path, text):
+    path = tmp_path / "config.yml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"config\.yml (must hold settings by name|cannot be read as a config)"):
+        RunConfig.read(path)
+
+
+def test_yaml_and_json_read_alike(tmp_path):
+    config = SYNTH.replace(lr=0.001, loss_options={"decay": 0.5})
+    for name, dump in (("c.yml", yaml.safe_dump), ("c.json", json.dumps)):
+        (tmp_path / name).write_text(dump(config.to_dict()))
+        assert RunConfig.read(tmp_path / name) == config
+
+
 def test_unknown_name_far_from_all_lists_the_known_ones():
     with pytest.raises(InputError, match=r"^unknown setting 'zzzzz'; the known ones are dataset, backbone, .*device$"):
         RunConfig.from_dict({"dataset": "SYNTH", "zzzzz": 1})
@@ -160,8 +229,8 @@ def test_json_round_trip(name, tmp_path):
 @pytest.mark.parametrize("method", [None, *METHODS])
 def test_any_changed_setting_changes_the_name_of_the_folder(method):
     """The data set is the folder above; within it, no two settings share a name."""
-    base = RunConfig.study("SYNTH", method=method)
-    for name in set(FIELDS) - {"dataset"}:
+    base = RunConfig.study("SYNTH", method=method, standardize=False)
+    for name in set(FIELDS) - {"dataset", "loss_options"}:
         assert run_name(base.replace(**{name: another(name, base)})) != run_name(base), name
 
 
@@ -171,7 +240,7 @@ def test_names_of_runs_off_the_study_are_stable_and_distinct():
     assert len(set(names)) == len(names)
     assert names == [run_name(RunConfig.from_dict(dict(reversed(config.to_dict().items())))) for config in configs]
     # written down: users find their runs again after an upgrade
-    assert run_name(SYNTH) == "remse-seed0-3496225b"
+    assert run_name(RunConfig(dataset="SYNTH")) == "remse-seed0-3496225b"
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -180,7 +249,7 @@ def test_settings_of_the_study(dataset, method):
     """Every file is valid for every method, by its own words over the defaults, and names the runs by method."""
     file = study_settings()[dataset]
     config = RunConfig.study(dataset, method=method, seed=7)
-    expected = {field.name: field.default for field in dataclasses.fields(RunConfig)} | file["settings"]
+    expected = RunConfig(dataset=file["dataset"]).to_dict() | file["settings"]
     expected |= METHODS[method] | file["methods"].get(method, {}) | {"dataset": dataset, "seed": 7}
     assert config.to_dict() == expected
     assert run_name(config) == f"{method}-seed7"

@@ -5,7 +5,13 @@ import pytest
 import torch
 
 from zslcore import ReMSE
-from zslcore.losses import attribute_decorrelation_loss, compactness_loss, cosine_scores, elementwise_error
+from zslcore.losses import (
+    attribute_decorrelation_loss,
+    bmc_loss,
+    compactness_loss,
+    cosine_scores,
+    elementwise_error,
+)
 from zslcore.metrics import per_class_accuracy, seen_unseen_curve
 from zslcore.models import AttentionNet, BasicNet, GEMNet
 
@@ -54,6 +60,16 @@ def test_mean_absolute_error(golden, scale):
     loss = elementwise_error(prediction, target, kind="mae", normalize=scale == "norm").mean()
     assert_close(loss, golden[f"MAE_{scale}/loss"])
     assert_close(torch.autograd.grad(loss, prediction)[0], golden[f"MAE_{scale}/grad"])
+
+
+@pytest.mark.parametrize(("key", "divisor", "normalize"), [("BMC_norm", 1, True), ("BMC_raw100", 100, False)])
+def test_balanced_mse(golden, key, divisor, normalize):
+    """One sigma for the whole vector; released in float32, so that distances of large values lose digits."""
+    prediction = torch.from_numpy(golden["pred_2"]).requires_grad_()
+    target = torch.from_numpy(golden["attributes"])[torch.from_numpy(golden["labels_2"])] / divisor
+    loss = bmc_loss(prediction, target, sigma=0.1, normalize=normalize)
+    assert_close(loss, golden[f"{key}/loss"])
+    assert_close(torch.autograd.grad(loss, prediction)[0], golden[f"{key}/grad"], tolerance=1e-4)
 
 
 def test_basic_net(golden):

@@ -3,13 +3,14 @@
 from importlib import resources
 
 import pytest
+import torch
 import yaml
 
-from zslcore import InputError, training
+from zslcore import InputError
 from zslcore.config import RunConfig, published_settings, study_settings
 from zslcore.data.tasks import test_task as zero_shot_task
+from zslcore.inputs import load_inputs
 from zslcore.trainer import train
-from zslcore.training import fit
 
 DATASETS = ("CUB", "AWA2", "SUN")
 BACKBONES = ("resnet101", "vit_b_16")
@@ -107,13 +108,6 @@ class TestRefusals:
         with pytest.raises(InputError, match=message):
             RunConfig.published(**{"dataset": "CUB"} | arguments)
 
-    def test_fit_refuses_fine_tuning_and_says_what_works(self, tmp_path, monkeypatch):
-        """Before it looks at the data."""
-        monkeypatch.setattr(training, "load_benchmark", None)
-        with pytest.raises(InputError, match=r"^fine_tune must be False.*replace\(fine_tune=False\)"):
-            fit(RunConfig.published("CUB"), tmp_path / "run")
-        assert not (tmp_path / "run").exists()
-
 
 @pytest.mark.usefixtures("small_world")
 @pytest.mark.parametrize("dataset", DATASETS)
@@ -121,11 +115,10 @@ def test_published_settings_train_on_frozen_features(dataset, small_synth):
     """The whole config on small maps, except for its length, and for the classes that SYNTH has."""
     small = {"dataset": "SYNTH", "epochs": 1, "episodes": 2, "ways": 6, "device": "cpu"}
     published = RunConfig.published(dataset)
-    maps = training.load_features(RunConfig(dataset="SYNTH", weights="random", network="attention"), small_synth).maps
-    row = train(published.replace(fine_tune=False, **small), small_synth, maps, zero_shot_task(small_synth)).rows[0]
+    config = published.replace(fine_tune=False, weights="random", image_size=64, resize_ratio=1.0, **small)
+    inputs = load_inputs(config, small_synth, torch.device("cpu"))
+    row = train(config, small_synth, inputs, zero_shot_task(small_synth)).rows[0]
     assert row["loss"] == pytest.approx(row["classification_loss"] + published.lam * row["regression_loss"])
-    with pytest.raises(InputError, match=r"^fine_tune must be False"):
-        train(published.replace(**small), small_synth, maps, zero_shot_task(small_synth))
 
 
 class TestFiles:
@@ -158,6 +151,7 @@ class TestFiles:
         assert "arXiv 2210.07031" in header
         assert (published[content["dataset"]] in header) == (content["backbone"] == "resnet101")
         arguments = f'"{content["dataset"]}", backbone="{content["backbone"]}"'
-        assert f"fit(RunConfig.published({arguments}).replace(fine_tune=False))" in header
+        assert f"zslcore train --dataset {content['dataset']} --published {content['backbone']}" in header
+        assert f"fit(RunConfig.published({arguments}))" in header
         for release in content["releases"]:
             assert f'release="{release}"' in header

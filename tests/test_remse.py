@@ -11,6 +11,7 @@ from hypothesis.extra.numpy import arrays
 
 from zslcore import InputError, ReMSE, class_error, remse_weights
 from zslcore.losses import mse_loss
+from zslcore.remse import control_weights
 
 settings.register_profile("zslcore", deadline=None, max_examples=50, derandomize=True)
 settings.load_profile("zslcore")
@@ -150,6 +151,74 @@ def test_ema_is_the_textbook_recursion_per_class():
     np.testing.assert_allclose(remse.error, expected, rtol=1e-6)
 
 
+class TestControls:
+    """Weights of the same size on other cells."""
+
+    def weights(self, control, *, seed=0, steps=1, absent=True, **settings):
+        remse = ReMSE(5, 7, p=1, p2=1, control=control, seed=seed, **settings).double()
+        torch.manual_seed(3)
+        prediction, target, labels = batch()
+        if not absent:
+            labels = torch.arange(len(labels)) % 5
+        for _ in range(steps):
+            remse(prediction, target, labels)
+        return remse, labels.unique()
+
+    def test_permuted_weights_are_the_same_weights_elsewhere(self):
+        plain, present = self.weights("none")
+        permuted, _ = self.weights("permuted")
+        assert not torch.equal(permuted.weights, plain.weights)
+        assert torch.equal(
+            permuted.weights[present].flatten().sort().values, plain.weights[present].flatten().sort().values
+        )
+        assert torch.equal(permuted.error, plain.error)
+
+    def test_random_weights_are_drawn_from_the_same_weights(self):
+        plain, present = self.weights("none")
+        drawn, _ = self.weights("random")
+        assert set(drawn.weights[present].flatten().tolist()) < set(plain.weights[present].flatten().tolist())
+
+    @pytest.mark.parametrize("control", ["permuted", "random"])
+    def test_draws_depend_on_seed_and_step_alone(self, control):
+        first, _ = self.weights(control, steps=3)
+        torch.rand(5)
+        again, _ = self.weights(control, steps=2)
+        assert not torch.equal(first.weights, again.weights)
+        resumed = ReMSE(5, 7, p=1, p2=1, control=control).double()
+        resumed.load_state_dict(again.state_dict())
+        torch.manual_seed(3)
+        resumed(*batch())
+        assert torch.equal(resumed.weights, first.weights)
+        assert not torch.equal(self.weights(control, seed=1, steps=3)[0].weights, first.weights)
+
+    @pytest.mark.parametrize("control", ["permuted", "random"])
+    def test_the_larger_lambda_stays_and_the_rebalancing_goes(self, control):
+        """Over many steps, every cell has the mean weight."""
+        torch.manual_seed(0)
+        error = torch.rand(4, 6, dtype=torch.float64) ** 3 + 0.01
+        weights = remse_weights(error, p=1, p2=1)
+        present = torch.ones(4, dtype=torch.bool)
+        draws = torch.stack(
+            [control_weights(weights, present, control, torch.Generator().manual_seed(k)) for k in range(4000)]
+        )
+        torch.testing.assert_close(draws.mean(0), weights.mean().expand(4, 6), rtol=0.05, atol=0)
+        correlation = torch.corrcoef(torch.stack([weights.flatten(), draws.mean(0).flatten()]))[0, 1]
+        assert abs(correlation) < 0.6
+
+    def test_unit_mean_holds_for_them_too(self):
+        remse, _ = self.weights("random", unit_mean=True, absent=False)
+        assert remse.weights[torch.arange(12) % 5].mean().item() == pytest.approx(1)
+
+
+def test_buffers_are_updated_in_place():
+    """A checkpoint, DDP and torch.compile hold on to them."""
+    remse = ReMSE(5, 7, p=1, p2=1)
+    before = {name: buffer.data_ptr() for name, buffer in remse.named_buffers()}
+    remse(*batch(dtype=torch.float32))
+    assert {name: buffer.data_ptr() for name, buffer in remse.named_buffers()} == before
+    assert remse.step == 1
+
+
 def test_state_is_saved_and_resumed():
     first = ReMSE(5, 7, p=1, p2=1, memory="running")
     first(*batch(dtype=torch.float32))
@@ -185,6 +254,7 @@ def test_statistics_are_float32_under_autocast():
         ({"memory": "cross"}, r"memory must be one of batch, running, ema, got 'cross'"),
         ({"reference": "max"}, r"reference must be one of min, mean, median or a quantile in \(0, 1\)"),
         ({"reference": 1.5}, r"must lie in \(0, 1\), got 1.5"),
+        ({"control": "shuffled"}, r"control must be one of none, permuted, random, got 'shuffled'"),
         ({"decay": 1.0}, r"decay must lie in \[0, 1\), got 1.0"),
         ({"num_classes": 0}, r"num_classes must be at least 1, got 0"),
     ],

@@ -14,10 +14,10 @@ from scipy import stats
 from sklearn.metrics import balanced_accuracy_score
 
 import zslcore
-from zslcore import InputError, training
+from zslcore import InputError, runs, training
 from zslcore.analysis import theil_index
 from zslcore.config import RunConfig, run_name
-from zslcore.trainer import Trained
+from zslcore.trainer import History
 from zslcore.training import Run, default_folder, fit
 
 CONFIG = RunConfig(
@@ -32,7 +32,7 @@ CONFIG = RunConfig(
     lr=0.003,
     lam=3.0,
 )
-FILES = {"config.json", "history.csv", "metrics.json", "checkpoint/model.safetensors"}
+FILES = {"config.json", "history.csv", "metrics.json", "checkpoint/model.safetensors", "checkpoint/last.safetensors"}
 
 
 pytestmark = pytest.mark.usefixtures("small_world")
@@ -49,7 +49,7 @@ def run(small_synth, small_cache, tmp_path_factory):
 
 @pytest.fixture
 def no_training(monkeypatch):
-    def refuse(*_):
+    def refuse(*_, **__):
         raise AssertionError("this must not train")
 
     monkeypatch.setattr(training, "train", refuse)
@@ -134,7 +134,13 @@ class TestCleanProtocol:
     @pytest.mark.parametrize("epoch", [0, 2, CONFIG.epochs - 1])
     def test_everything_is_read_at_the_chosen_epoch(self, run, small_synth, monkeypatch, tmp_path, epoch):
         """Whichever epoch the validation split chooses, weights, gamma and accuracies are those of that epoch."""
-        monkeypatch.setattr(training, "choose_epoch", lambda _: epoch)
+        original = training.train
+
+        def kept(config, benchmark, inputs, task, *, keep=None, checkpoints=None):
+            keep = epoch if task.name == "validation" else keep
+            return original(config, benchmark, inputs, task, keep=keep, checkpoints=checkpoints)
+
+        monkeypatch.setattr(training, "train", kept)
         chosen = Run.load(fit(CONFIG, tmp_path / "chosen"))
         test, clean = history_of(run, "test"), chosen.metrics["protocols"]["clean"]
         assert clean["epoch"] == epoch
@@ -146,8 +152,12 @@ class TestCleanProtocol:
         assert chosen.metrics["protocols"]["paper"] == run.metrics["protocols"]["paper"]
 
     def test_the_first_of_equal_epochs_is_chosen(self):
-        rows = [{"H": value, "T1": -value} for value in (0.2, 0.5, 0.3, 0.5)]
-        assert training.choose_epoch(Trained(rows, [], [], 0.0)) == 1
+        history = History(None, [], -1, {}, 0.0)
+        for epoch, value in enumerate((0.2, 0.5, 0.3, 0.5)):
+            history.add(
+                {"epoch": epoch, "H": value, "T1": -value}, lambda: {"of": torch.tensor(len(history.rows))}, 1.0
+            )
+        assert (history.kept, history.state["of"], history.seconds) == (1, 2, 4.0)
 
     @pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
     def test_accuracies_equal_scikit_learns_from_the_predicted_attributes(self, run, small_synth):
@@ -168,17 +178,17 @@ class TestCleanProtocol:
 
     def test_test_images_choose_nothing(self, run, small_synth, monkeypatch, tmp_path):
         """With all features of test images replaced by noise, the same epoch and gamma are chosen."""
-        original = training.load_features
+        original = training.load_inputs
 
-        def spoiled(config, benchmark):
-            features = original(config, benchmark)
-            maps = np.array(features.maps)
+        def spoiled(config, benchmark, device, **settings):
+            inputs = original(config, benchmark, device, **settings)
             for split in ("test_seen", "test_unseen"):
                 images = benchmark.split(split)
-                maps[images] = np.random.default_rng(0).normal(size=maps[images].shape)
-            return type(features)(maps, features.folder)
+                noise = np.random.default_rng(0).normal(size=inputs.maps[images].shape)
+                inputs.maps[images] = torch.from_numpy(noise).float()
+            return inputs
 
-        monkeypatch.setattr(training, "load_features", spoiled)
+        monkeypatch.setattr(training, "load_inputs", spoiled)
         noise = Run.load(fit(CONFIG, tmp_path / "noise")).metrics
         clean = run.metrics["protocols"]["clean"]
         assert noise["validation"] == run.metrics["validation"]
@@ -201,9 +211,9 @@ class TestPaperProtocol:
     def test_every_measure_has_a_best_epoch_of_its_own(self):
         names = ("T1", "U", "S", "H", "gamma", "AUSUC")
         values = [(0.9, 0.1, 0.2, 0.13, 1.0, 0.1), (0.5, 0.4, 0.6, 0.48, 2.0, 0.2), (0.6, 0.9, 0.3, 0.45, 3.0, 0.3)]
-        trained = Trained([dict(zip(names, row, strict=True)) for row in values], [], [], 0.0)
+        rows = [dict(zip(names, row, strict=True)) for row in values]
         expected = {"T1": 0.9, "U": 0.4, "S": 0.6, "H": 0.48, "gamma": 2.0, "AUSUC": 0.3}
-        assert training.paper_protocol(trained) == expected | {"epoch_T1": 0, "epoch": 1, "epoch_AUSUC": 2}
+        assert training.paper_protocol(rows) == expected | {"epoch_T1": 0, "epoch": 1, "epoch_AUSUC": 2}
 
     def test_is_never_below_the_clean_one(self, run):
         clean, paper = (run.metrics["protocols"][name] for name in ("clean", "paper"))
@@ -279,7 +289,7 @@ class TestAgain:
         torch.rand(3)
         again = Run.load(fit(CONFIG, tmp_path / "again"))
         assert {**again.metrics, "cost": None} == {**run.metrics, "cost": None}
-        for name in ("history.csv", "config.json", "checkpoint/model.safetensors"):
+        for name in FILES - {"metrics.json"}:
             assert (again.folder / name).read_bytes() == (run.folder / name).read_bytes()
 
     def test_callers_random_state_is_left_alone(self, small_synth, run, tmp_path):
@@ -313,7 +323,7 @@ class TestRun:
     def test_another_version_of_the_data_is_refused_before_its_features_are_computed(
         self, run, small_synth, use, monkeypatch
     ):
-        monkeypatch.setattr(training, "load_features", None)
+        monkeypatch.setattr(runs, "load_inputs", None)
         changed = dataclasses.replace(small_synth, attributes=small_synth.attributes[::-1].copy())
         with pytest.raises(InputError, match="was trained on another version of SYNTH than the one on disk"):
             getattr(run, use)(changed, *([np.arange(3)] if use == "predict" else []))

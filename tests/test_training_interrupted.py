@@ -1,65 +1,122 @@
-"""``fit`` cut off at every step: a folder without metrics.json is no run, and stands in nobody's way."""
+"""``fit`` cut off at every step: what is left is no run, and the next ``fit`` ends where an undisturbed one would."""
 
 import os
+import random
+import subprocess
+import sys
 
+import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
 
-from zslcore import InputError, training
+from zslcore import InputError, engine, training
 from zslcore.config import RunConfig
+from zslcore.trainer import Trainer
 from zslcore.training import Run, fit
 
 pytestmark = pytest.mark.usefixtures("small_world")
 
 SMALL = {"backbone": "resnet18", "weights": "random", "image_size": 64, "device": "cpu"}
-CONFIG = RunConfig(dataset="SYNTH", **SMALL, epochs=1, episodes=4, ways=4)
-FILES = {"config.json", "history.csv", "metrics.json", "checkpoint/model.safetensors"}
+# momentum, a falling step size and errors remembered over epochs: all of it has to come back
+CONFIG = RunConfig(
+    dataset="SYNTH", **SMALL, epochs=3, episodes=4, ways=4, lr_step=1, lr_decay=0.5, memory="running", lam=5
+)
+STEPS = 2 * CONFIG.epochs * CONFIG.episodes
+FILES = {"config.json", "history.csv", "metrics.json", "checkpoint/model.safetensors", "checkpoint/last.safetensors"}
 
 
 def files(folder):
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_in_the_second_training(monkeypatch, tmp_path):
-    trainings, original = [], training.train
+@pytest.fixture(scope="module")
+def whole(small_synth, small_cache, tmp_path_factory):
+    """The run that was never interrupted."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "load_benchmark", lambda name: small_synth)
+        patch.setenv("ZSLCORE_CACHE", str(small_cache))
+        return fit(CONFIG, tmp_path_factory.mktemp("whole") / "run")
 
-    def interrupted(config, benchmark, maps, task):
-        trainings.append(task.name)
-        if len(trainings) == 2:
+
+def assert_same(folder, whole):
+    """All but the time that it took."""
+    assert files(folder) == FILES
+    for name in FILES - {"metrics.json"}:
+        assert (folder / name).read_bytes() == (whole / name).read_bytes(), name
+    assert {**Run.load(folder).metrics, "cost": 0} == {**Run.load(whole).metrics, "cost": 0}
+
+
+def cut(monkeypatch, owner, name, call):
+    """Let the call with this number, counted from 0, of a function raise KeyboardInterrupt; returns all calls."""
+    calls, original = [], getattr(owner, name)
+
+    def interrupted(*arguments, **keywords):
+        calls.append(arguments)
+        if len(calls) == call + 1:
             raise KeyboardInterrupt
-        return original(config, benchmark, maps, task)
+        return original(*arguments, **keywords)
 
-    monkeypatch.setattr(training, "train", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        fit(CONFIG, tmp_path / "run")
-    assert trainings == ["validation", "test"]
-    assert not files(tmp_path)
-    assert files(fit(CONFIG, tmp_path / "run")) == FILES
+    monkeypatch.setattr(owner, name, interrupted)
+    return calls
 
 
-@pytest.mark.parametrize("moved", range(4))
-def test_while_its_files_are_moved_in(monkeypatch, tmp_path, moved):
-    """Whichever of the four files is the first not to arrive: no metrics, and nothing that stands in the way."""
-    calls, original = [], os.replace
-
-    def interrupted(source, target):
-        calls.append(target)
-        if len(calls) == moved + 1:
-            raise KeyboardInterrupt
-        original(source, target)
-
+@pytest.mark.parametrize("step", [0, 3, 4, 6, 11, 12, 13, 17, 20, STEPS - 1])
+def test_at_a_step(monkeypatch, tmp_path, whole, step):
     with monkeypatch.context() as patch:
-        patch.setattr(training.os, "replace", interrupted)
+        cut(patch, Trainer, "_step", step)
         with pytest.raises(KeyboardInterrupt):
             fit(CONFIG, tmp_path / "run")
-    assert len(files(tmp_path)) == moved
-    assert "run/metrics.json" not in files(tmp_path)
+    assert "metrics.json" not in files(tmp_path / "run")
+    with monkeypatch.context() as patch:
+        steps = cut(patch, Trainer, "_step", -1)
+        assert_same(fit(CONFIG, tmp_path / "run"), whole)
+    assert len(steps) == STEPS - step // CONFIG.episodes * CONFIG.episodes  # finished epochs are not trained again
+
+
+def test_again_and_again(monkeypatch, tmp_path, whole):
+    """A machine that allows five steps at a time gets there."""
+    for _ in range(STEPS // 4 - 1):
+        with monkeypatch.context() as patch:
+            cut(patch, Trainer, "_step", 5)
+            with pytest.raises(KeyboardInterrupt):
+                fit(CONFIG, tmp_path / "run")
+    assert_same(fit(CONFIG, tmp_path / "run"), whole)
+
+
+@pytest.mark.parametrize("name", ["rmtree", "replace"])
+@pytest.mark.parametrize("call", range(4))
+def test_while_a_state_is_put_in_place(monkeypatch, tmp_path, whole, name, call):
+    with monkeypatch.context() as patch:
+        cut(patch, {"rmtree": engine.shutil, "replace": engine.os}[name], name, call)
+        with pytest.raises(KeyboardInterrupt):
+            fit(CONFIG, tmp_path / "run")
+    assert_same(fit(CONFIG, tmp_path / "run"), whole)
+
+
+def test_while_a_state_is_written(monkeypatch, tmp_path, whole):
+    with monkeypatch.context() as patch:
+        cut(patch, engine, "save_file", 1)
+        with pytest.raises(KeyboardInterrupt):
+            fit(CONFIG, tmp_path / "run")
+    assert_same(fit(CONFIG, tmp_path / "run"), whole)
+
+
+@pytest.mark.parametrize("moved", range(5))
+def test_while_the_files_of_the_run_are_moved_in(monkeypatch, tmp_path, whole, moved):
+    """Whichever of the files is the first not to arrive: no metrics, and nothing that stands in the way."""
+    with monkeypatch.context() as patch:
+        cut(patch, training.os, "replace", 2 * CONFIG.epochs + moved)
+        with pytest.raises(KeyboardInterrupt):
+            fit(CONFIG, tmp_path / "run")
+    assert len(files(tmp_path / "run") & FILES) == moved
     with pytest.raises(InputError, match=r"is not a run folder: it has no metrics\.json"):
         Run.load(tmp_path / "run")
-    assert files(fit(CONFIG, tmp_path / "run")) == FILES
+    assert_same(fit(CONFIG, tmp_path / "run"), whole)
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
-def test_while_the_checkpoint_is_written(monkeypatch, tmp_path):
+def test_while_the_weights_of_the_run_are_written(monkeypatch, tmp_path, whole):
     def disk_full(state, path):
         path.write_bytes(b"half")
         raise OSError("No space left on device")
@@ -68,7 +125,8 @@ def test_while_the_checkpoint_is_written(monkeypatch, tmp_path):
         patch.setattr(training, "save_file", disk_full)
         with pytest.raises(OSError, match="No space left"):
             fit(CONFIG, tmp_path / "run")
-    assert not files(tmp_path)
+    assert not files(tmp_path / "run") & FILES
+    assert_same(fit(CONFIG, tmp_path / "run"), whole)
 
 
 def test_a_folder_with_a_notebook_in_it_becomes_the_run(tmp_path):
@@ -80,10 +138,62 @@ def test_a_folder_with_a_notebook_in_it_becomes_the_run(tmp_path):
     assert (folder / "04_train.ipynb").read_text() == "{}"
 
 
-def test_a_leftover_of_other_settings_is_overwritten_whole(tmp_path):
-    fit(CONFIG.replace(seed=5), tmp_path / "run")
-    (tmp_path / "run" / "metrics.json").unlink()
+@pytest.mark.parametrize("change", [{"seed": 5}, {"lam": 4.0}, {"epochs": 2}], ids=str)
+def test_the_state_of_other_settings_is_not_taken_up(monkeypatch, tmp_path, whole, change):
+    with monkeypatch.context() as patch:
+        cut(patch, Trainer, "_step", 9)
+        with pytest.raises(KeyboardInterrupt):
+            fit(CONFIG.replace(**change), tmp_path / "run")
+    assert_same(fit(CONFIG, tmp_path / "run"), whole)
+
+
+def test_resuming_leaves_the_callers_random_states_alone(monkeypatch, tmp_path):
+    with monkeypatch.context() as patch:
+        cut(patch, Trainer, "_step", 6)
+        with pytest.raises(KeyboardInterrupt):
+            fit(CONFIG, tmp_path / "run")
+    random.seed(1)
+    np.random.seed(1)  # noqa: NPY002 - the global generator is what must be left alone
+    torch.manual_seed(1)
+    before = random.getstate(), np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
     fit(CONFIG, tmp_path / "run")
-    fit(CONFIG, tmp_path / "fresh")
-    for name in FILES - {"metrics.json"}:
-        assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "fresh" / name).read_bytes()
+    assert random.getstate() == before[0]
+    assert (np.random.get_state()[1] == before[1]).all()  # noqa: NPY002
+    assert torch.equal(torch.get_rng_state(), before[2])
+
+
+def test_best_and_last_weights_are_kept(whole, small_synth):
+    run = Run.load(whole)
+    states = {name: load_file(whole / "checkpoint" / f"{name}.safetensors") for name in ("model", "last")}
+    for name, state in states.items():
+        model = run.model(small_synth, weights=name)
+        assert all((value == state[key]).all() for key, value in model.state_dict().items())
+    same = (states["model"]["1.head.0.weight"] == states["last"]["1.head.0.weight"]).all()
+    assert same == (run.metrics["protocols"]["clean"]["epoch"] == CONFIG.epochs - 1)
+    with pytest.raises(InputError, match=r"^weights must be one of model, last, got 'first'$"):
+        run.model(small_synth, weights="first")
+
+
+def test_killed_for_good(tmp_path, small_synth, small_cache, whole):
+    """The process itself is killed, by a signal that it cannot catch."""
+    script = f"""
+import os, signal
+from pathlib import Path
+from zslcore import training
+from zslcore.config import RunConfig
+from zslcore.data.benchmark import Benchmark
+from zslcore.trainer import Trainer
+training.load_benchmark = lambda name: Benchmark.load(Path({str(small_synth.root)!r}), "SYNTH")
+original, steps = Trainer._step, []
+def step(self, *arguments):
+    steps.append(0)
+    if len(steps) == 18:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return original(self, *arguments)
+Trainer._step = step
+training.fit(RunConfig.from_dict({CONFIG.to_dict()!r}), Path({str(tmp_path / "run")!r}))
+"""
+    result = subprocess.run([sys.executable, "-c", script], env=os.environ, capture_output=True, check=False)
+    assert result.returncode == -9, result.stderr.decode()
+    assert (tmp_path / "run" / "checkpoint" / "test").is_dir()
+    assert_same(fit(CONFIG, tmp_path / "run"), whole)

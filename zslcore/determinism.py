@@ -1,8 +1,10 @@
 """Results that do not depend on how many cores there are, nor on what ran before."""
 
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 
 
@@ -27,7 +29,9 @@ def single_thread() -> Iterator[None]:
 
 @contextmanager
 def reproducible(seed: int) -> Iterator[None]:
-    """Seed torch and use one thread within the block; the caller's random state comes back afterwards.
+    """Seed torch and use one thread within the block; the caller's random states come back afterwards.
+
+    Those of Python and numpy too: nothing here draws from them, but a resumed checkpoint sets them.
 
     >>> with reproducible(3):
     ...     first = torch.rand(2)
@@ -35,6 +39,11 @@ def reproducible(seed: int) -> Iterator[None]:
     ...     bool((torch.rand(2) == first).all())
     True
     """
-    with torch.random.fork_rng(), single_thread():
-        torch.manual_seed(seed)
-        yield
+    python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002 - the state that accelerate restores
+    try:
+        with torch.random.fork_rng(), single_thread():
+            torch.manual_seed(seed)
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(legacy)  # noqa: NPY002

@@ -14,14 +14,16 @@ No gradient flows through a weight. ``p = p2 = 0`` is the plain loss. The functi
 """
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from zslcore.errors import InputError
-from zslcore.losses import ERROR_KINDS, elementwise_error
+from zslcore.losses.basic import ERROR_KINDS, elementwise_error
+from zslcore.losses.cells import all_sum, mean_by_class, num_processes
 
 MEMORIES = ("batch", "running", "ema")
 REFERENCES = ("min", "mean", "median")
+CONTROLS = ("none", "permuted", "random")
 
 
 def class_error(
@@ -44,7 +46,7 @@ def class_error(
             [5.]])
     """
     error = elementwise_error(prediction, target, kind=kind, normalize=normalize)
-    return _mean_by_class(error, labels, num_classes)[0]
+    return mean_by_class(error, labels, num_classes)[0]
 
 
 def remse_weights(
@@ -88,18 +90,25 @@ def _log_reference(error: Tensor, log_error: Tensor, valid: Tensor, reference: s
     return masked.nanquantile(quantile, dim=dim, keepdim=True).nan_to_num(0.0)
 
 
-def _mean_by_class(error: Tensor, labels: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
-    """Mean error per class, shape (C, A), and which classes are present, shape (C,)."""
-    if labels.device.type == "cpu" and labels.numel() and not 0 <= labels.min() <= labels.max() < num_classes:
-        raise InputError(
-            f"labels must lie in 0..{num_classes - 1} (num_classes={num_classes}), "
-            f"got {labels.min().item()}..{labels.max().item()}"
-        )
-    count = torch.zeros(num_classes, dtype=error.dtype, device=error.device)
-    count = count.index_add(0, labels, torch.ones_like(labels, dtype=error.dtype))
-    total = torch.zeros(num_classes, error.shape[1], dtype=error.dtype, device=error.device)
-    total = total.index_add(0, labels, error)
-    return total / count.clamp(min=1)[:, None], count > 0
+def control_weights(
+    weights: Float[Tensor, "C A"], present: Bool[Tensor, " C"], control: str, generator: torch.Generator
+) -> Float[Tensor, "C A"]:
+    """Weights as large as those given, but on other cells: what ReMSE does by chance, a control for its rebalancing.
+
+    ``"permuted"``: the weights of the present classes, permuted over their cells; ``"random"``: as many drawn from
+    them, with replacement. Absent classes keep theirs.
+
+    >>> weights = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    >>> control_weights(weights, torch.tensor([False, True]), "permuted", torch.Generator()).sort().values
+    tensor([[1., 2.],
+            [3., 4.]])
+    """
+    cells = weights[present].flatten()
+    draw = torch.randperm if control == "permuted" else lambda n, generator: torch.randint(n, (n,), generator=generator)
+    chosen = draw(len(cells), generator=generator).to(cells.device)
+    result = weights.clone()
+    result[present] = cells[chosen].view(-1, weights.shape[1])
+    return result
 
 
 def _check_exponents(p: float, p2: float) -> None:
@@ -134,9 +143,14 @@ class ReMSE(nn.Module):
         unit_mean: divide the weights by their mean over the cells of the batch, so that only their
             differences act and not the larger effective lambda that weights above 1 bring.
         decay: share of the old value in ``memory="ema"``, in [0, 1).
+        control: ``"permuted"`` or ``"random"`` puts the weights on other cells, see :func:`control_weights`.
+        seed: of the control's draws; they depend on it and on the number of the step alone.
 
     ``forward(prediction (B, A), target (B, A), labels (B,))`` returns a scalar. Afterwards ``weights`` (C, A)
     and ``amplification`` (scalar: weighted over plain loss, what the weights do to lambda) describe the step.
+    In training mode under ``torch.distributed`` the errors are those of the joined batch of all processes: all have the
+    same weights, and the mean of their losses, as of their gradients, is that of the joined batch where all have
+    equally many images.
 
     >>> _ = torch.manual_seed(0)
     >>> remse = ReMSE(num_classes=4, num_attributes=6, p=0.1, p2=0.75)
@@ -160,12 +174,15 @@ class ReMSE(nn.Module):
         reference: str | float = "min",
         unit_mean: bool = False,
         decay: float = 0.9,
+        control: str = "none",
+        seed: int = 0,
     ) -> None:
         super().__init__()
         for name, value in (("num_classes", num_classes), ("num_attributes", num_attributes)):
             if value < 1:
                 raise InputError(f"{name} must be at least 1, got {value}")
-        for name, value, allowed in (("kind", kind, ERROR_KINDS), ("memory", memory, MEMORIES)):
+        choices = (("kind", kind, ERROR_KINDS), ("memory", memory, MEMORIES), ("control", control, CONTROLS))
+        for name, value, allowed in choices:
             if value not in allowed:
                 raise InputError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
         if not 0 <= decay < 1:
@@ -175,9 +192,11 @@ class ReMSE(nn.Module):
         self.num_classes, self.num_attributes = num_classes, num_attributes
         self.p, self.p2, self.kind, self.normalize = p, p2, kind, normalize
         self.memory, self.reference, self.unit_mean, self.decay = memory, reference, unit_mean, decay
+        self.control, self.seed = control, seed
         self.register_buffer("error", torch.zeros(num_classes, num_attributes))
         self.register_buffer("weights", torch.ones(num_classes, num_attributes))
         self.register_buffer("amplification", torch.ones(()))
+        self.register_buffer("step", torch.zeros((), dtype=torch.int64))
 
     def forward(
         self, prediction: Float[Tensor, "B A"], target: Float[Tensor, "B A"], labels: Int[Tensor, " B"]
@@ -186,15 +205,19 @@ class ReMSE(nn.Module):
         self._check_shapes(prediction, labels)
         error = elementwise_error(prediction, target, kind=self.kind, normalize=self.normalize)
         with torch.no_grad():
-            matrix = self._remembered(*_mean_by_class(error.detach(), labels, self.num_classes))
+            current, count = mean_by_class(error.detach(), labels, self.num_classes, shared=self.training)
+            matrix = self._remembered(current, count > 0)
             weights = remse_weights(matrix, p=self.p, p2=self.p2, reference=self.reference)
+            if self.control != "none":
+                generator = torch.Generator().manual_seed(
+                    (1_000_003 * self.seed + int(self.step)) % 2**32
+                )  # 32 bits count
+                weights = control_weights(weights, count > 0, self.control, generator)
             if self.unit_mean:
-                weights = weights / weights[labels].mean()
+                weights = weights / ((count @ weights).sum() / (count.sum() * self.num_attributes))
         loss = (weights[labels] * error).mean()
         if self.training:
-            plain = error.detach().mean()
-            self.error, self.weights = matrix, weights
-            self.amplification = torch.where(plain > 0, loss.detach() / plain, 1.0)
+            self._note(matrix, weights, loss.detach(), error.detach().mean(), len(labels))
         return loss
 
     def _remembered(self, current: Tensor, present: Tensor) -> Tensor:
@@ -205,6 +228,16 @@ class ReMSE(nn.Module):
         if self.memory == "ema":  # a cell seen for the first time starts at its first value, not at zero
             current = torch.where(old > 0, self.decay * old + (1 - self.decay) * current, current)
         return torch.where(present[:, None], current, old)
+
+    @torch.no_grad()
+    def _note(self, matrix: Tensor, weights: Tensor, loss: Tensor, plain: Tensor, images: int) -> None:
+        """Keep what a step found, in place: whoever holds the buffers (a checkpoint, DDP) sees it."""
+        if num_processes() > 1:
+            loss, plain = all_sum(images * torch.stack([loss, plain]))
+        for buffer, value in ((self.error, matrix), (self.weights, weights)):
+            buffer.copy_(value)
+        self.amplification.copy_(torch.where(plain > 0, loss / plain, 1.0))
+        self.step.add_(1)
 
     def _check_shapes(self, prediction: Tensor, labels: Tensor) -> None:
         if prediction.ndim != 2 or prediction.shape[1] != self.num_attributes:

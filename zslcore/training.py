@@ -7,81 +7,84 @@ and gamma; and on trainval, evaluated on the test split after every epoch. Then
 - ``paper`` reads T1, (U, S, H) and AUSUC each at its own best epoch, and gamma at its best, all on the test split,
   as the released code does: an oracle, to be compared with published tables only.
 
-A run folder holds ``config.json``, ``metrics.json``, ``history.csv`` and ``checkpoint/model.safetensors`` (the weights
-that ``clean`` chose). ``metrics.json`` is written last: a folder without it is not a run.
+A run folder holds ``config.json``, ``metrics.json``, ``history.csv`` and in ``checkpoint/`` the weights that ``clean``
+chose (``model.safetensors``) and the last ones (``last.safetensors``). ``metrics.json`` is written last: a folder
+without it is an unfinished run, which ``fit`` takes up after its last finished epoch.
 """
 
+import contextlib
 import json
 import os
-import platform
+import shutil
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
-from jaxtyping import Float, Int
-from safetensors.torch import load_file, save_file
-from torch import nn
+from jaxtyping import Float
+from safetensors.torch import save_file
 
-import zslcore
 from zslcore.analysis import coefficient_of_variation, row_correlation, theil_index
 from zslcore.config import RunConfig, run_name
 from zslcore.data import load_benchmark
 from zslcore.data.benchmark import Benchmark
-from zslcore.data.features import FrozenFeatures, frozen_features
 from zslcore.data.locations import runs_root
 from zslcore.data.tasks import test_task, validation_task
-from zslcore.determinism import reproducible
+from zslcore.engine import make_accelerator
 from zslcore.errors import InputError
-from zslcore.remse import class_error
-from zslcore.trainer import (
-    Evaluation,
-    Maps,
-    Trained,
-    build_model,
-    evaluate,
-    predict,
-    refuse_fine_tuning,
-    resolve_device,
-    train,
-)
+from zslcore.evaluation import Evaluation
+from zslcore.inputs import load_inputs
+from zslcore.runs import WEIGHTS, Run, environment, evaluate_on_test, prediction_errors, restore_model
+from zslcore.trainer import Trained, train
 
+VALIDATED = ("T1", "U", "S", "H", "gamma", "AUSUC")
 VALIDATION_SEED = 0  # one validation split for all runs, so that seeds differ in training alone
 
 
-def fit(config: RunConfig, folder: Path | None = None) -> Path:
+def fit(config: RunConfig, folder: Path | None = None, *, num_workers: int = 0) -> Path:
     """Run a config and return its run folder; a folder that already holds this run is returned as it is.
 
-    ``folder`` defaults to :func:`default_folder`. Raises InputError when it holds a run of other settings, and for
-    data, weights or settings that cannot be used.
+    ``folder`` defaults to :func:`default_folder`; a run that was cut off there goes on after its last finished epoch,
+    to the same numbers. ``num_workers`` processes decode pictures ahead when the backbone is trained too. Under
+    ``torchrun`` or ``accelerate launch`` all processes call it, and the first one writes. Raises InputError when the
+    folder holds a run of other settings, and for data, weights or settings that cannot be used.
     """
-    refuse_fine_tuning(config)
     folder = Path(folder or default_folder(config))
-    benchmark = load_benchmark(config.dataset)
-    if (folder / "metrics.json").exists():
-        _check_same_run(folder, config, benchmark)
+    accelerator = make_accelerator(config)
+    with accelerator.main_process_first():  # the first one draws SYNTH and computes features, the others read them
+        benchmark = load_benchmark(config.dataset)
+        finished = (folder / "metrics.json").exists()
+        if finished:
+            _check_same_run(folder, config, benchmark)
+        else:
+            inputs = load_inputs(config, benchmark, accelerator.device, num_workers=num_workers)
+    accelerator.wait_for_everyone()
+    if finished:
         return folder
-    features = load_features(config, benchmark)
-    validation = train(config, benchmark, features.maps, validation_task(benchmark, seed=VALIDATION_SEED))
-    final = train(config, benchmark, features.maps, test_task(benchmark))
-    epoch = choose_epoch(validation)
-    model = _restore(config, features.num_channels, benchmark, final.states[epoch])
-    metrics = {
-        "dataset": {"name": benchmark.name, "fingerprint": benchmark.fingerprint},
-        "protocols": {
-            "clean": clean_protocol(validation.evaluations[epoch], final.evaluations[epoch], epoch),
-            "paper": paper_protocol(final),
-        },
-        "validation": {name: validation.rows[epoch][name] for name in ("T1", "U", "S", "H", "gamma", "AUSUC")},
-        "errors": error_statistics(*prediction_errors(model, config, benchmark, features), benchmark),
-        "effective_lambda": _effective_lambda(config, final, epoch),
-        "cost": {"seconds": validation.seconds + final.seconds},
-        "environment": environment(config),
-    }
-    _write_run(folder, config, metrics, validation, final, final.states[epoch])
+    states = folder / "checkpoint"
+    tasks = validation_task(benchmark, seed=VALIDATION_SEED), test_task(benchmark)
+    validation = train(config, benchmark, inputs, tasks[0], checkpoints=states / "validation")
+    final = train(config, benchmark, inputs, tasks[1], keep=validation.kept, checkpoints=states / "test")
+    model = restore_model(config, benchmark, final.state)
+    evaluation, errors = (
+        evaluate_on_test(config, model, inputs, benchmark),
+        prediction_errors(model, config, benchmark, inputs),
+    )
+    if accelerator.is_main_process:
+        metrics = {
+            "dataset": {"name": benchmark.name, "fingerprint": benchmark.fingerprint},
+            "protocols": {
+                "clean": clean_protocol(validation.rows[validation.kept], evaluation, validation.kept),
+                "paper": paper_protocol(final.rows),
+            },
+            "validation": {name: validation.rows[validation.kept][name] for name in VALIDATED},
+            "errors": error_statistics(*errors, benchmark),
+            "effective_lambda": _effective_lambda(config, final),
+            "cost": {"seconds": validation.seconds + final.seconds},
+            "environment": environment(config) | {"processes": accelerator.num_processes},
+        }
+        _write_run(folder, config, metrics, validation, final)
+    accelerator.wait_for_everyone()
     return folder
 
 
@@ -94,51 +97,19 @@ def default_folder(config: RunConfig) -> Path:
     return runs_root() / config.dataset / run_name(config)
 
 
-def load_features(config: RunConfig, benchmark: Benchmark) -> FrozenFeatures:
-    """The frozen features that a config trains on: pooled ones for BasicNet, which pools first anyway."""
-    return frozen_features(
-        benchmark,
-        backbone=config.backbone,
-        weights=config.weights,
-        size=config.image_size,
-        resize_ratio=config.resize_ratio,
-        pooling="mean" if config.network == "basic" else "map",
-    )
-
-
-def choose_epoch(validation: Trained) -> int:
-    """The epoch with the best harmonic mean on the validation split, the first of equals."""
-    return int(np.argmax([row["H"] for row in validation.rows]))
-
-
-def clean_protocol(validation: Evaluation, test: Evaluation, epoch: int) -> dict[str, float]:
-    """Test accuracies at the epoch and gamma that the validation split chose."""
-    seen, unseen, harmonic, gamma = test.curve.at(validation.curve.best()[3])
+def clean_protocol(validation: dict[str, float], test: Evaluation, epoch: int) -> dict[str, float]:
+    """Test accuracies at the epoch and gamma that the validation split chose; ``validation`` is its row there."""
+    seen, unseen, harmonic, gamma = test.curve.at(validation["gamma"])
     accuracies = {"T1": test.t1, "U": unseen, "S": seen, "H": harmonic, "AUSUC": test.curve.ausuc}
     return accuracies | {"gamma": gamma, "epoch": epoch}
 
 
-def paper_protocol(final: Trained) -> dict[str, float]:
+def paper_protocol(rows: list[dict[str, float]]) -> dict[str, float]:
     """Oracle accuracies: T1, (U, S, H) and AUSUC each at its own best epoch, gamma at its best, on the test split."""
-    rows = final.rows
     best = {name: int(np.argmax([row[name] for row in rows])) for name in ("T1", "H", "AUSUC")}
     at_best_h = {name: rows[best["H"]][name] for name in ("U", "S", "H", "gamma")}
     accuracies = {"T1": rows[best["T1"]]["T1"], **at_best_h, "AUSUC": rows[best["AUSUC"]]["AUSUC"]}
     return accuracies | {"epoch_T1": best["T1"], "epoch": best["H"], "epoch_AUSUC": best["AUSUC"]}
-
-
-def prediction_errors(
-    model: nn.Module, config: RunConfig, benchmark: Benchmark, features: FrozenFeatures
-) -> tuple[Float[np.ndarray, "S A"], Float[np.ndarray, "U A"]]:
-    """Mean normalised squared error per class and attribute over the test images: seen and unseen classes apart."""
-    maps, matrices = _maps(config, features), []
-    for split, classes in (("test_seen", benchmark.seen_classes), ("test_unseen", benchmark.unseen_classes)):
-        images = benchmark.split(split)
-        prediction = predict(model, maps, images).cpu().double()
-        labels = torch.from_numpy(benchmark.labels[images])
-        target = torch.from_numpy(benchmark.attributes)[labels].double()
-        matrices.append(class_error(prediction, target, labels, len(benchmark.class_names))[classes].numpy())
-    return matrices[0], matrices[1]
 
 
 def error_statistics(
@@ -157,94 +128,12 @@ def error_statistics(
     return statistics
 
 
-def environment(config: RunConfig) -> dict[str, Any]:
-    """Where a run was made: versions, processor, device. No host name and no path."""
-    device = resolve_device(config.device)
-    return {
-        "zslcore": zslcore.__version__,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "machine": platform.machine(),
-        "cpus": os.cpu_count(),
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
-    }
-
-
-def _processor() -> str:
-    """The processor's name where Linux tells it, else its architecture."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.machine()
-
-
-@dataclass(frozen=True, eq=False)
-class Run:
-    """A finished run, read from its folder: settings, metrics and history; the model on demand."""
-
-    folder: Path
-    config: RunConfig
-    metrics: dict[str, Any]
-    history: pd.DataFrame
-
-    @classmethod
-    def load(cls, folder: Path) -> "Run":
-        """Read a run folder; InputError if it is not a complete one."""
-        folder = Path(folder)
-        if not (folder / "metrics.json").is_file():
-            raise InputError(f"{folder} is not a run folder: it has no metrics.json")
-        return cls(
-            folder,
-            RunConfig.read(folder / "config.json"),
-            json.loads((folder / "metrics.json").read_text()),
-            pd.read_csv(folder / "history.csv"),
-        )
-
-    def errors(self, benchmark: Benchmark) -> tuple[Float[np.ndarray, "S A"], Float[np.ndarray, "U A"]]:
-        """Error matrices of the checkpoint on the seen and unseen test images (see :func:`prediction_errors`)."""
-        model = self.model(benchmark)
-        return prediction_errors(model, self.config, benchmark, load_features(self.config, benchmark))
-
-    def model(self, benchmark: Benchmark) -> nn.Module:
-        """The trained model of the ``clean`` protocol, in evaluation mode."""
-        if benchmark.fingerprint != self.metrics["dataset"]["fingerprint"]:
-            raise InputError(f"{self.folder} was trained on another version of {benchmark.name} than the one on disk")
-        state = load_file(self.folder / "checkpoint" / "model.safetensors")
-        return _restore(self.config, state["0.mean"].shape[0], benchmark, state)
-
-    def evaluate(self, benchmark: Benchmark) -> Evaluation:
-        """T1 and the seen-unseen curve of the checkpoint on the test split."""
-        model = self.model(benchmark)
-        return evaluate(model, self._maps(benchmark), benchmark, test_task(benchmark), scale=self.config.scale)
-
-    def predict(self, benchmark: Benchmark, images: Int[np.ndarray, " n"]) -> Float[np.ndarray, "n A"]:
-        """Attributes that the checkpoint predicts for the images at these positions of the benchmark."""
-        model = self.model(benchmark)
-        return predict(model, self._maps(benchmark), images).cpu().numpy()
-
-    def _maps(self, benchmark: Benchmark) -> Maps:
-        return _maps(self.config, load_features(self.config, benchmark))
-
-
-def _maps(config: RunConfig, features: FrozenFeatures) -> Maps:
-    return Maps(features.maps, resolve_device(config.device), getattr(torch, config.precision))
-
-
-def _restore(config: RunConfig, num_channels: int, benchmark: Benchmark, state: dict) -> nn.Module:
-    with reproducible(config.seed):  # the initial weights, soon replaced, are not drawn from the caller's random state
-        model = build_model(config, num_channels, benchmark)
-    model = model.to(resolve_device(config.device), getattr(torch, config.precision))
-    model.load_state_dict(state)
-    return model.eval()
-
-
-def _effective_lambda(config: RunConfig, final: Trained, epoch: int) -> float:
-    """lam times the mean factor by which the weights raised the regression loss, up to the chosen epoch."""
+def _effective_lambda(config: RunConfig, final: Trained) -> float | None:
+    """lam times the mean factor by which the weights raised the MSE, up to the kept epoch; None for another error."""
     if config.loss == "none":
         return 0.0
-    return config.lam * float(np.mean([row["amplification"] for row in final.rows[: epoch + 1]]))
+    raised = float(np.mean([row["amplification"] for row in final.rows[: final.kept + 1]]))
+    return None if np.isnan(raised) else config.lam * raised
 
 
 def _check_same_run(folder: Path, config: RunConfig, benchmark: Benchmark) -> None:
@@ -259,23 +148,31 @@ def _check_same_run(folder: Path, config: RunConfig, benchmark: Benchmark) -> No
         )
 
 
-def _write_run(
-    folder: Path, config: RunConfig, metrics: dict, validation: Trained, final: Trained, state: dict
-) -> None:
+def _write_run(folder: Path, config: RunConfig, metrics: dict, validation: Trained, final: Trained) -> None:
     """Write the files beside the folder, then move them in, ``metrics.json`` last: with it a run is complete.
 
-    The folder may exist already, since a notebook that runs in it is written there too.
+    The folder may exist already: the states of its trainings are there, and a notebook that runs in it.
     """
     tasks = (("validation", validation), ("test", final))
     history = pd.concat([pd.DataFrame(trained.rows).assign(task=task) for task, trained in tasks])
-    folder.mkdir(parents=True, exist_ok=True)
+    checkpoint = folder / "checkpoint"
+    checkpoint.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".partial-{folder.name}-", dir=folder.parent) as temporary:
         partial = Path(temporary)
         (partial / "config.json").write_text(json.dumps(config.to_dict(), indent=2) + "\n")
         history.to_csv(partial / "history.csv", index=False)
-        save_file(state, partial / "model.safetensors")
+        save_file(final.state, partial / "model.safetensors")
+        save_file(final.last, partial / "last.safetensors")
         (partial / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
-        (folder / "checkpoint").mkdir(exist_ok=True)
-        for name in ("config.json", "history.csv", "model.safetensors", "metrics.json"):
-            target = folder / "checkpoint" / name if name == "model.safetensors" else folder / name
-            os.replace(partial / name, target)
+        for path in (
+            folder / "config.json",
+            folder / "history.csv",
+            *(checkpoint / f"{name}.safetensors" for name in WEIGHTS),
+        ):
+            os.replace(partial / path.name, path)
+        os.replace(partial / "metrics.json", folder / "metrics.json")
+    for task, _ in tasks:  # what an unfinished run resumes from
+        for state in (checkpoint / task).glob("epoch-*"):
+            shutil.rmtree(state)
+        with contextlib.suppress(OSError):  # event files stay
+            (checkpoint / task).rmdir()

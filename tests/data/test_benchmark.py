@@ -198,3 +198,34 @@ def test_missing_attributes_are_those_below_zero(tiny):
     tiny.splits["original_att"][2, 3] = -1
     missing = tiny.load().missing_attributes
     assert np.argwhere(missing).tolist() == [[3, 2]]
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_original_vectors_are_shares_in_the_direction_of_the_normalised_ones(real_data, name):
+    benchmark = load_real(real_data, name)
+    shares = benchmark.vectors("original")
+    assert shares.dtype == np.float32
+    assert 0 <= shares.min() < shares.max() <= 1
+    missing = benchmark.missing_attributes
+    directions = np.where(missing, np.nan, shares / np.linalg.norm(shares, axis=1, keepdims=True))
+    whole = ~missing.any(1)
+    np.testing.assert_allclose(directions[whole], benchmark.attributes[whole], atol=1e-6)
+    assert missing.sum() == {"AWA2": 4}.get(name, 0)
+    assert (shares[missing] == 0).all()
+    assert benchmark.vectors("normalised") is benchmark.attributes
+
+
+def test_kinds_of_vectors_are_named(small_synth):
+    with pytest.raises(InputError, match=r"^vectors must be one of normalised, original, got 'percent'$"):
+        small_synth.vectors("percent")
+
+
+def test_word_vectors_of_ones_own(small_synth, tmp_path):
+    own = np.random.default_rng(0).normal(size=(len(small_synth.attribute_names), 7))
+    np.save(tmp_path / "own.npy", own)
+    np.testing.assert_allclose(small_synth.word_vectors(str(tmp_path / "own.npy")), own, rtol=1e-6)
+    np.save(tmp_path / "short.npy", own[1:])
+    with pytest.raises(InputError, match=r"short\.npy must hold one vector for each of \d+ attributes"):
+        small_synth.word_vectors(str(tmp_path / "short.npy"))
+    with pytest.raises(InputError, match=r"^no word vectors at nowhere\.npy"):
+        small_synth.word_vectors("nowhere.npy")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from zslcore import InputError
-from zslcore.data.episodes import draw_episodes
+from zslcore.data.episodes import draw_batches, draw_episodes
 
 
 @settings(deadline=None, max_examples=50, derandomize=True)
@@ -47,3 +47,26 @@ def test_impossible_episodes_are_refused(change, message):
     settings = {"ways": 2, "shots": 2, "episodes": 1} | change
     with pytest.raises(InputError, match=message):
         draw_episodes(np.array([0, 0, 0, 1, 1, 2, 2, 2]), rng=np.random.default_rng(0), **settings)
+
+
+@pytest.mark.parametrize(("images", "size", "batches"), [(10, 4, 5), (7, 3, 1), (3, 5, 4), (1, 1, 6)])
+def test_random_batches_take_every_image_equally_often(images, size, batches):
+    drawn = draw_batches(images, size=size, batches=batches, rng=np.random.default_rng(0))
+    assert drawn.shape == (batches, size)
+    counts = np.bincount(drawn.ravel(), minlength=images)
+    assert len(counts) == images
+    assert np.ptp(counts) <= 1
+
+
+def test_random_batches_are_random():
+    rng = np.random.default_rng(0)
+    first, second = (draw_batches(50, size=10, batches=5, rng=rng) for _ in range(2))
+    assert not np.array_equal(first, second)
+    assert not np.array_equal(first.ravel(), np.arange(50))
+
+
+@pytest.mark.parametrize("name", ["images", "size", "batches"])
+def test_random_batches_need_positive_numbers(name):
+    settings = {"images": 5, "size": 2, "batches": 2} | {name: 0}
+    with pytest.raises(InputError, match=f"^{name} must be at least 1, got 0$"):
+        draw_batches(settings.pop("images"), **settings, rng=np.random.default_rng(0))

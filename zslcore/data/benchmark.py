@@ -12,6 +12,7 @@ from zslcore.data import xlsa17
 from zslcore.data.semantics import load_word_vectors, read_attribute_names
 from zslcore.errors import InputError
 
+VECTORS = ("normalised", "original")
 SPLITS = ("trainval", "test_seen", "test_unseen", "train", "val")
 
 
@@ -99,10 +100,28 @@ class Benchmark:
             raise InputError(f"split must be one of {', '.join(SPLITS)}, got {name!r}")
         return self._splits[name]
 
-    def word_vectors(self) -> Float[np.ndarray, "A k"]:
-        """Word vectors of the attributes, from ``root/Attribute/w2v/NAME_attribute.pkl`` (or ``.npy``)."""
+    def vectors(self, kind: str = "normalised") -> Float[np.ndarray, "C A"]:
+        """Class vectors: ``"normalised"`` to unit length, or the ``"original"`` annotation as shares in [0, 1].
+
+        Percent are divided by 100, and a missing annotation (AWA2's -1) counts as 0. Directions agree but for those, so
+        the two differ for a loss that compares values (``normalize=False``), not for cosine scores.
+        """
+        if kind not in VECTORS:
+            raise InputError(f"vectors must be one of {', '.join(VECTORS)}, got {kind!r}")
+        if kind == "normalised":
+            return self.attributes
+        shares = np.clip(self.original_attributes, 0, None)
+        return shares / np.float32(100) if shares.max() > 1 else shares
+
+    def word_vectors(self, source: str = "published") -> Float[np.ndarray, "A k"]:
+        """Word vectors of the attributes: ``root/Attribute/w2v/NAME_attribute.pkl`` (or ``.npy``), or a file of yours.
+
+        ``source``: ``"published"``, or the path of an ``.npy`` or ``.pkl`` file with one row for each attribute.
+        """
         path = self.root / "Attribute" / "w2v" / f"{self.name}_attribute.pkl"
-        if not path.is_file() and path.with_suffix(".npy").is_file():
+        if source != "published":
+            path = Path(source)
+        elif not path.is_file() and path.with_suffix(".npy").is_file():
             path = path.with_suffix(".npy")
         return load_word_vectors(path, num_attributes=len(self.attribute_names))
 

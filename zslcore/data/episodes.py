@@ -40,3 +40,23 @@ def draw_episodes(
     keys[padded[chosen]] = np.inf
     images = np.argsort(keys, axis=2)[:, :, :shots]
     return table[chosen[:, :, None], images].reshape(episodes, ways * shots)
+
+
+def draw_batches(
+    images: int, *, size: int, batches: int, rng: np.random.Generator
+) -> Int[np.ndarray, "batches size"]:
+    """Draw batches of ``size`` of ``images`` images whatever their class: one random order after the other.
+
+    So every image comes equally often, up to one, and frequent classes more often than rare ones.
+
+    >>> draw_batches(4, size=2, batches=4, rng=np.random.default_rng(0))
+    array([[2, 0],
+           [1, 3],
+           [3, 2],
+           [1, 0]])
+    """
+    for name, value in (("images", images), ("size", size), ("batches", batches)):
+        if value < 1:
+            raise InputError(f"{name} must be at least 1, got {value}")
+    passes = -(-batches * size // images)
+    return np.concatenate([rng.permutation(images) for _ in range(passes)])[: batches * size].reshape(batches, size)

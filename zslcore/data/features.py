@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 
 from zslcore.backbone import Backbone, build_backbone, check_size, weights_id
 from zslcore.data.benchmark import Benchmark
-from zslcore.data.images import ImageDataset, eval_transform
+from zslcore.data.images import ImageDataset, eval_transform, readable
 from zslcore.data.locations import cache_root, complete_folder
 from zslcore.determinism import single_thread
 from zslcore.errors import InputError
@@ -107,7 +107,7 @@ def _write_features(backbone: Backbone, loader: DataLoader, path: Path, settings
     output, start = None, 0
     title = f"{settings['backbone']} features of {settings['dataset']}"
     with single_thread(), tqdm(total=len(loader.dataset), desc=title, unit="image") as progress:
-        for images in _readable(loader):
+        for images in readable(loader):
             maps = backbone(images.to(device, memory_format=torch.channels_last))
             if settings["pooling"] == "mean":
                 maps = maps.mean(2, keepdim=True)
@@ -118,11 +118,3 @@ def _write_features(backbone: Backbone, loader: DataLoader, path: Path, settings
             start += len(maps)
             progress.update(len(maps))
     output.flush()
-
-
-def _readable(loader: DataLoader):
-    """The batches of a loader; an InputError of a worker process without the traceback it is wrapped in."""
-    try:
-        yield from loader
-    except InputError as error:
-        raise InputError(str(error).strip().splitlines()[-1].removeprefix("zslcore.errors.InputError: ")) from None

@@ -1,14 +1,16 @@
 """Images of a benchmark as tensors: decoding, resizing, and one clear sentence for an image that cannot be read."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Shaped, UInt8
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
+from torchvision.transforms.v2 import functional
 
 from zslcore.errors import InputError
 
@@ -28,11 +30,46 @@ def eval_transform(size: int, *, resize_ratio: float = 1.0) -> v2.Compose:
     return v2.Compose(
         [
             v2.ToImage(),
-            v2.Resize(round(resize_ratio * size), antialias=True),
+            resize(round(resize_ratio * size)),
             v2.CenterCrop(size),
             v2.ToDtype(torch.float32, scale=True),
         ]
     )
+
+
+def resize(side: int) -> v2.Resize:
+    """Resize the short side to ``side`` pixels, with antialiasing; of all transforms here.
+
+    >>> resize(32)(torch.zeros(3, 64, 96, dtype=torch.uint8)).shape
+    torch.Size([3, 32, 48])
+    """
+    return v2.Resize(side, antialias=True)
+
+
+def random_crop(
+    picture: UInt8[Tensor, "3 H W"], size: int, rng: np.random.Generator
+) -> UInt8[Tensor, "3 size size"]:
+    """A crop at a place that ``rng`` draws, mirrored in half of all cases: v2.RandomCrop and v2.RandomHorizontalFlip.
+
+    Those draw from torch's global state, which a resumed or shared training cannot put back for a single picture.
+
+    >>> random_crop(torch.zeros(3, 8, 9, dtype=torch.uint8), 7, np.random.default_rng(0)).shape
+    torch.Size([3, 7, 7])
+    """
+    height, width = picture.shape[1:]
+    if min(height, width) < size:
+        raise InputError(f"a picture must be at least {size} pixels a side to be cropped, got {height} x {width}")
+    top, left = rng.integers(height - size + 1), rng.integers(width - size + 1)
+    crop = functional.crop(picture, int(top), int(left), size, size)
+    return functional.horizontal_flip(crop) if rng.random() < 0.5 else crop
+
+
+def readable(loader: DataLoader) -> Iterator[Tensor]:
+    """The items of a loader; an InputError of a worker process without the traceback it is wrapped in."""
+    try:
+        yield from loader
+    except InputError as error:
+        raise InputError(str(error).strip().splitlines()[-1].removeprefix("zslcore.errors.InputError: ")) from None
 
 
 def read_image(path: Path) -> Image.Image:
@@ -63,5 +100,5 @@ class ImageDataset(Dataset):
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, index: int) -> Float[Tensor, "3 size size"]:
+    def __getitem__(self, index: int) -> Shaped[Tensor, "3 H W"]:
         return self.transform(read_image(self.paths[index]))

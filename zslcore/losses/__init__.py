@@ -1,5 +1,9 @@
-"""Losses of attribute prediction: pure functions of tensors. Symbols: ``B`` images, ``C`` classes, ``A`` attributes."""
+"""Losses of attribute prediction: pure functions of tensors, and modules for those with state or parameters.
 
+Symbols: ``B`` images, ``C`` classes, ``A`` attributes.
+"""
+
+from zslcore.losses.balanced import bmc_loss, gai_loss
 from zslcore.losses.basic import (
     ERROR_KINDS,
     cosine_cross_entropy,
@@ -8,17 +12,32 @@ from zslcore.losses.basic import (
     l2_normalize,
     mse_loss,
 )
+from zslcore.losses.cells import cvar_weights, group_dro_update, mean_by_class
+from zslcore.losses.elementwise import charbonnier_loss, focal_loss, huber_loss, mae_loss, rmse_loss
+from zslcore.losses.frequency import frequency_weights, label_frequency
 from zslcore.losses.gem import attribute_decorrelation_loss, compactness_loss, group_membership, square_map
 
 __all__ = [
     "ERROR_KINDS",
     "attribute_decorrelation_loss",
+    "bmc_loss",
+    "charbonnier_loss",
     "compactness_loss",
     "cosine_cross_entropy",
     "cosine_scores",
+    "cvar_weights",
     "elementwise_error",
+    "focal_loss",
+    "frequency_weights",
+    "gai_loss",
+    "group_dro_update",
     "group_membership",
+    "huber_loss",
     "l2_normalize",
+    "label_frequency",
+    "mae_loss",
+    "mean_by_class",
     "mse_loss",
+    "rmse_loss",
     "square_map",
 ]

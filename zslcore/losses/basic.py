@@ -41,15 +41,8 @@ def elementwise_error(
     """
     if kind not in ERROR_KINDS:
         raise InputError(f"kind must be one of {', '.join(ERROR_KINDS)}, got {kind!r}")
-    if prediction.shape != target.shape or prediction.ndim != 2:
-        raise InputError(
-            "prediction and target must have one shape (images, attributes), "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
-        )
     with torch.autocast(prediction.device.type, enabled=False):
-        prediction, target = _at_least_float32(prediction), _at_least_float32(target)
-        if normalize:
-            prediction, target = l2_normalize(prediction), l2_normalize(target)
+        prediction, target = comparable(prediction, target, normalize=normalize)
         difference = prediction - target
         if kind == "mse":
             return difference.square()
@@ -58,7 +51,24 @@ def elementwise_error(
         return (difference.square() + CHARBONNIER_EPS).sqrt()
 
 
-def _at_least_float32(values: Tensor) -> Tensor:
+def comparable(
+    prediction: Float[Tensor, "B A"], target: Float[Tensor, "B A"], *, normalize: bool
+) -> tuple[Float[Tensor, "B A"], Float[Tensor, "B A"]]:
+    """Both sides as a loss compares them: checked, at least float32, of unit length with ``normalize``.
+
+    To be called with autocast off, as :func:`elementwise_error` does.
+    """
+    if prediction.shape != target.shape or prediction.ndim != 2:
+        raise InputError(
+            "prediction and target must have one shape (images, attributes), "
+            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+        )
+    prediction, target = at_least_float32(prediction), at_least_float32(target)
+    return (l2_normalize(prediction), l2_normalize(target)) if normalize else (prediction, target)
+
+
+def at_least_float32(values: Tensor) -> Tensor:
+    """float32 and float64 as they are, shorter types as float32."""
     return values if values.dtype in (torch.float32, torch.float64) else values.float()
 
 
@@ -81,7 +91,9 @@ def cosine_scores(
     >>> cosine_scores(torch.tensor([[2.0, 0.0]]), torch.tensor([[1.0, 0.0], [0.0, 3.0]]), scale=20.0)
     tensor([[20.,  0.]])
     """
-    return scale * l2_normalize(prediction) @ l2_normalize(attributes).T
+    with torch.autocast(prediction.device.type, enabled=False):
+        prediction, attributes = at_least_float32(prediction), at_least_float32(attributes)
+        return scale * l2_normalize(prediction) @ l2_normalize(attributes).T
 
 
 def cosine_cross_entropy(

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from zslcore.errors import InputError
-from zslcore.losses.basic import _at_least_float32
+from zslcore.losses.basic import at_least_float32
 
 
 def group_membership(groups: Sequence[Sequence[int]], num_attributes: int) -> Bool[Tensor, "G A"]:
@@ -54,7 +54,7 @@ def attribute_decorrelation_loss(
     if not isinstance(groups, Tensor):
         groups = group_membership(groups, len(query))
     with torch.autocast(query.device.type, enabled=False):
-        query = _at_least_float32(query)
+        query = at_least_float32(query)
         squares = groups.to(query) @ query.square()  # (G, D)
         # the clamp keeps the slope of the root finite (and makes it 0) where all members are exactly zero
         return squares.clamp(min=torch.finfo(query.dtype).tiny).sqrt().mean()
@@ -72,7 +72,7 @@ def compactness_loss(attention: Float[Tensor, "B A H W"]) -> Float[Tensor, ""]:
     if attention.ndim != 4:
         raise InputError(f"attention must have shape (images, attributes, height, width), got {tuple(attention.shape)}")
     with torch.autocast(attention.device.type, enabled=False):
-        attention = _at_least_float32(attention)
+        attention = at_least_float32(attention)
         peak = attention.flatten(2).argmax(2, keepdim=True)  # (B, A, 1)
         # squared distance = rows apart squared + columns apart squared, so two sums over one side each will do
         rows, columns = (torch.arange(size, device=attention.device) for size in attention.shape[2:])

@@ -1,0 +1,81 @@
+"""Frequency weights against numpy's histogram and scipy's convolution."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.ndimage import convolve1d
+
+from zslcore import InputError
+from zslcore.losses import frequency_weights, label_frequency
+
+RNG = np.random.default_rng(0)
+VECTORS = RNG.gamma(0.6, size=(30, 7))
+COUNTS = RNG.integers(1, 40, size=30)
+
+
+def frequency(bins, width=0.0):
+    """Plain numpy, attribute by attribute."""
+    result = np.empty_like(VECTORS)
+    for a, values in enumerate(VECTORS.T):
+        histogram, edges = np.histogram(values, bins=bins, weights=COUNTS)
+        if width:
+            reach = max(1, round(3 * width))
+            kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
+            histogram = convolve1d(histogram.astype(float), kernel / kernel.sum(), mode="constant")
+        result[:, a] = histogram[np.clip(np.searchsorted(edges, values, side="right") - 1, 0, bins - 1)]
+    return result
+
+
+@pytest.mark.parametrize("bins", [1, 5, 20])
+@pytest.mark.parametrize("width", [0.0, 0.4, 2.0])
+def test_frequencies_equal_numpy_and_scipy(bins, width):
+    ours = label_frequency(torch.from_numpy(VECTORS), torch.from_numpy(COUNTS), bins=bins, kernel_width=width)
+    np.testing.assert_allclose(ours, frequency(bins, width), rtol=1e-6)
+
+
+@pytest.mark.parametrize("power", [0.0, 0.5, 1.0])
+def test_weights_are_powers_of_the_frequency_with_mean_one_over_the_images(power):
+    weights = frequency_weights(torch.from_numpy(VECTORS), torch.from_numpy(COUNTS), power=power).numpy()
+    np.testing.assert_allclose(np.average(weights, axis=0, weights=COUNTS), 1)
+    ratio = weights * frequency(20) ** power
+    np.testing.assert_allclose(ratio, ratio[:1].repeat(30, 0))
+
+
+@given(st.integers(0, 2**31), st.floats(0.1, 10), st.floats(-3, 3))
+def test_only_the_order_and_spacing_of_values_matter(seed, factor, shift):
+    """A change of unit, or of the origin, changes nothing; neither does twice as many images of all classes."""
+    rng = np.random.default_rng(seed)
+    values = torch.from_numpy(rng.integers(0, 20, size=(12, 3)) / 20 + 0.01)
+    counts = torch.from_numpy(rng.integers(1, 9, size=12))
+    expected = frequency_weights(values, counts, bins=7)
+    torch.testing.assert_close(frequency_weights(values * 2.0 ** round(factor), 2 * counts, bins=7), expected)
+    order = torch.from_numpy(rng.permutation(12))
+    torch.testing.assert_close(frequency_weights(values[order], counts[order], bins=7), expected[order])
+
+
+def test_degenerate_labels():
+    constant = frequency_weights(torch.full((3, 2), 0.4), torch.tensor([5, 1, 0]), power=1.0)
+    assert bool((constant == 1).all())
+    absent = frequency_weights(torch.tensor([[0.0], [1.0]]), torch.tensor([4, 0]), power=1.0)
+    assert absent.flatten().tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"bins": 0}, "^bins must be at least 1, got 0$"),
+        ({"kernel_width": -1.0}, "^kernel_width must be a finite number of at least 0"),
+        ({"power": -1.0}, "^power must be a finite number of at least 0"),
+    ],
+)
+def test_impossible_options_are_named(settings, message):
+    with pytest.raises(InputError, match=message):
+        frequency_weights(torch.from_numpy(VECTORS), torch.from_numpy(COUNTS), **settings)
+
+
+def test_counts_must_be_there():
+    for counts in (torch.zeros(30, dtype=torch.long), -torch.ones(30, dtype=torch.long)):
+        with pytest.raises(InputError, match=r"^counts must hold the training images of each class"):
+            frequency_weights(torch.from_numpy(VECTORS), counts)

@@ -1,0 +1,112 @@
+"""Where a training runs and how it survives: accelerate's set-up, the processes, and checkpoints that resume exactly.
+
+One process on a CPU or GPU, or several under ``torchrun`` or ``accelerate launch``; bfloat16 and ``torch.compile`` as
+the config says.
+"""
+
+import json
+import os
+import shutil
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate.state import AcceleratorState
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from zslcore.config import RunConfig
+from zslcore.errors import InputError
+
+
+def resolve_device(name: str) -> torch.device:
+    """The device of a config: ``"auto"`` is the GPU where there is one.
+
+    >>> resolve_device("cpu")
+    device(type='cpu')
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError("device must be 'auto' or 'cpu' on a machine without a CUDA GPU, got 'cuda'")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def share_of_batch() -> tuple[int, int]:
+    """Rank of this process and the number of processes; (0, 1) outside a distributed training.
+
+    >>> share_of_batch()
+    (0, 1)
+    """
+    if dist.is_available() and dist.is_initialized():
+        return dist.get_rank(), dist.get_world_size()
+    return 0, 1
+
+
+def make_accelerator(config: RunConfig) -> Accelerator:
+    """accelerate, set up for a config. Raises InputError for a missing GPU, and for batches that cannot be shared."""
+    # accelerate keeps one set-up a process and refuses another; runs of one notebook may differ in theirs
+    AcceleratorState._reset_state(reset_partial_state=not dist.is_initialized())
+    accelerator = Accelerator(
+        cpu=resolve_device(config.device).type == "cpu",
+        mixed_precision="bf16" if config.precision == "bf16" else "no",
+        dynamo_backend="inductor" if config.compile else "no",
+        # a ResNet's own classifier and GEMNet's queries without their losses stand idle, which DDP wants to know
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+    )
+    batch, processes = config.ways * config.shots, accelerator.num_processes
+    if batch % processes:
+        raise InputError(f"ways x shots must be a multiple of the {processes} processes, got {batch}")
+    return accelerator
+
+
+def autocast(config: RunConfig, device: torch.device) -> AbstractContextManager:
+    """The precision of a config's forward passes; of weights and statistics see ``weight_dtype``."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16")
+
+
+class Checkpoints:
+    """The state of a training after its last finished epoch, in ``FOLDER/epoch-NNNN/``; whole or not there.
+
+    Each holds accelerate's state (weights, ReMSE's errors, optimiser, random states of every process), the kept
+    weights, and ``progress.json``. ``key`` says which training it is; a state of another one is never resumed.
+    """
+
+    def __init__(self, folder: Path, key: dict[str, Any]) -> None:
+        self.folder, self.key = folder, json.loads(json.dumps(key))  # as it reads back
+
+    def latest(self) -> Path | None:
+        """Folder of the last finished epoch of this very training, if there is one."""
+        for folder in sorted(self.folder.glob("epoch-*"), reverse=True):
+            if json.loads((folder / "progress.json").read_text())["key"] == self.key:
+                return folder
+        return None
+
+    def save(self, accelerator: Accelerator, progress: dict[str, Any], kept: dict[str, Tensor]) -> None:
+        """Write the state after an epoch, then remove the one before; called by all processes."""
+        final = self.folder / f"epoch-{len(progress['rows']):04d}"
+        partial = final.with_name(f".partial-{final.name}")
+        if accelerator.is_main_process:
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(parents=True)
+        accelerator.wait_for_everyone()
+        accelerator.save_state(str(partial))
+        accelerator.wait_for_everyone()
+        if accelerator.is_main_process:
+            save_file(kept, partial / "kept.safetensors")
+            (partial / "progress.json").write_text(json.dumps({"key": self.key} | progress))
+            shutil.rmtree(final, ignore_errors=True)  # of another training
+            os.replace(partial, final)
+            for folder in self.folder.glob("epoch-*"):
+                if folder != final:
+                    shutil.rmtree(folder)
+        accelerator.wait_for_everyone()
+
+    def load(self, accelerator: Accelerator) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
+        """Restore the last state into what accelerate prepared; its progress and kept weights, None without one."""
+        folder = self.latest()
+        if folder is None:
+            return None
+        accelerator.load_state(str(folder))
+        return json.loads((folder / "progress.json").read_text()), load_file(folder / "kept.safetensors")

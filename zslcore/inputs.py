@@ -1,0 +1,105 @@
+"""What a model is fed with: frozen feature maps from memory or disk, or pictures with a training transform.
+
+Both are read by the images' positions in the benchmark, in two ways: ``batches`` in order, for evaluation, and
+``training`` as the sampler says. A process of a distributed training reads its share of every batch.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from zslcore.config import RunConfig
+from zslcore.data.benchmark import Benchmark
+from zslcore.data.features import FrozenFeatures, frozen_features
+from zslcore.data.pictures import Pictures, decoded_pictures
+
+PREDICT_BATCH = 512  # maps per forward pass when predicting; bounds memory, does not change the numbers
+PICTURE_BATCH = 32  # the same for pictures through a backbone
+WHOLE = (0, 1)  # the share of the only process: rank, number of processes
+
+
+class Maps:
+    """Feature maps (n, D, N) of all images of a benchmark, as tensors of one device and precision."""
+
+    def __init__(self, maps: Float[np.ndarray, "n D N"], device: torch.device, dtype: torch.dtype) -> None:
+        self.device, self.dtype = device, dtype
+        # pooled features fit into memory at once; whole maps stay on disk and are read by rows
+        self.maps = torch.from_numpy(np.array(maps)).to(device, dtype) if maps.shape[2] == 1 else maps
+
+    def __getitem__(self, images: Int[np.ndarray, " n"]) -> Float[Tensor, "n D N"]:
+        if torch.is_tensor(self.maps):
+            return self.maps[torch.from_numpy(images).to(self.device)]
+        return torch.from_numpy(np.asarray(self.maps[images])).to(self.device, self.dtype)
+
+    def batches(self, images: Int[np.ndarray, " n"]) -> Iterator[Float[Tensor, "b D N"]]:
+        """The maps of many images, a bounded number at a time."""
+        for start in range(0, len(images), PREDICT_BATCH):
+            yield self[images[start : start + PREDICT_BATCH]]
+
+    def training(
+        self, batches: Int[np.ndarray, "steps batch"], *, seed: int, epoch: int, share: tuple[int, int] = WHOLE
+    ) -> Iterator[Float[Tensor, "b D N"]]:
+        """The maps of every batch; nothing is drawn, so seed and epoch do not matter."""
+        rank, processes = share
+        for images in batches:
+            yield self[images[rank::processes]]
+
+
+class PictureInputs:
+    """Decoded pictures of a benchmark as tensors (b, 3, H, W) of one device and precision."""
+
+    def __init__(self, pictures: Pictures, device: torch.device, dtype: torch.dtype, num_workers: int = 0) -> None:
+        self.pictures, self.device, self.dtype, self.num_workers = pictures, device, dtype, num_workers
+
+    def batches(self, images: Int[np.ndarray, " n"]) -> Iterator[Float[Tensor, "b 3 H W"]]:
+        """Centre crops, a bounded number at a time."""
+        for batch in self.pictures.evaluation(images, batch_size=PICTURE_BATCH, num_workers=self.num_workers):
+            yield self._moved(batch)
+
+    def training(
+        self, batches: Int[np.ndarray, "steps batch"], *, seed: int, epoch: int, share: tuple[int, int] = WHOLE
+    ) -> Iterator[Float[Tensor, "b 3 H W"]]:
+        """Random crops, half of them mirrored; drawn by (seed, epoch, step, position in the batch) alone."""
+        settings = {"seed": seed, "epoch": epoch, "share": share, "num_workers": self.num_workers}
+        for batch in self.pictures.training(batches, **settings):
+            yield self._moved(batch)
+
+    def _moved(self, batch: Tensor) -> Tensor:
+        return batch.to(self.device, self.dtype, non_blocking=True, memory_format=torch.channels_last)
+
+
+Inputs = Maps | PictureInputs
+
+
+def weight_dtype(config: RunConfig) -> torch.dtype:
+    """The type of weights and inputs: with ``"bf16"`` they stay float32, and products alone are bfloat16.
+
+    >>> weight_dtype(RunConfig(dataset="SYNTH", precision="bf16"))
+    torch.float32
+    """
+    return torch.float64 if config.precision == "float64" else torch.float32
+
+
+def load_features(config: RunConfig, benchmark: Benchmark) -> FrozenFeatures:
+    """The frozen features of a config, computed where not cached: pooled for BasicNet, which pools first."""
+    return frozen_features(
+        benchmark,
+        backbone=config.backbone,
+        weights=config.weights,
+        size=config.image_size,
+        resize_ratio=config.resize_ratio,
+        pooling="mean" if config.network == "basic" else "map",
+    )
+
+
+def load_inputs(config: RunConfig, benchmark: Benchmark, device: torch.device, *, num_workers: int = 0) -> Inputs:
+    """Inputs of a config: pictures with ``fine_tune``, which ``num_workers`` processes decode ahead, else features."""
+    if not config.fine_tune:
+        return Maps(load_features(config, benchmark).maps, device, weight_dtype(config))
+    pictures = decoded_pictures(
+        benchmark, size=config.image_size, resize_ratio=config.resize_ratio, num_workers=num_workers or None
+    )
+    return PictureInputs(pictures, device, weight_dtype(config), num_workers)

@@ -1,0 +1,35 @@
+"""Live curves of a training for TensorBoard, where it is installed (``pip install tensorboard``)."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+Log = Callable[[int, dict[str, float]], None]
+
+
+@contextmanager
+def logbook(folder: Path | None, begun: int = 0, *, enabled: bool = True) -> Iterator[Log]:
+    """A function ``log(epoch, row)`` that writes a row's numbers to event files in ``FOLDER/tensorboard``.
+
+    It does nothing without a folder, without TensorBoard, or if not ``enabled``. ``begun``: epochs that are already
+    logged; what an interrupted training logged beyond them is hidden.
+
+    >>> with logbook(None) as log:
+    ...     log(0, {"loss": 1.0})
+    """
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        SummaryWriter = None
+    if folder is None or SummaryWriter is None or not enabled:
+        yield lambda epoch, row: None
+        return
+    with SummaryWriter(str(folder / "tensorboard"), purge_step=begun) as writer:
+
+        def log(epoch: int, row: dict[str, float]) -> None:
+            for name, value in row.items():
+                if name != "epoch":
+                    writer.add_scalar(name, value, epoch)
+            writer.flush()
+
+        yield log

@@ -1,0 +1,95 @@
+"""Errors by cell: the mean of each (class, attribute) over a batch, also one that several processes share."""
+
+import torch
+import torch.distributed as dist
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from zslcore.errors import InputError
+from zslcore.losses.elementwise import check_positive
+
+
+def all_sum(values: Tensor) -> Tensor:
+    """Sum over the processes of a distributed training; without one, the values as they are. Not differentiable.
+
+    >>> all_sum(torch.tensor([1.0, 2.0]))
+    tensor([1., 2.])
+    """
+    if num_processes() == 1:
+        return values
+    total = values.detach().clone()
+    dist.all_reduce(total)
+    return total
+
+
+def num_processes() -> int:
+    """Processes of a distributed training; 1 outside of one.
+
+    >>> num_processes()
+    1
+    """
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def mean_by_class(
+    error: Float[Tensor, "B A"], labels: Int[Tensor, " B"], num_classes: int, *, shared: bool = False
+) -> tuple[Float[Tensor, "C A"], Float[Tensor, " C"]]:
+    """Mean error of each class and attribute (zeros for absent classes), and the images of each class.
+
+    ``shared``: over the batches of all processes, so that each has the statistics of the joined batch; the mean then
+    has no gradient. Raises InputError for labels outside [0, num_classes).
+
+    >>> mean_by_class(torch.tensor([[1.0], [3.0]]), torch.tensor([1, 1]), num_classes=2)
+    (tensor([[0.],
+            [2.]]), tensor([0., 2.]))
+    """
+    if labels.device.type == "cpu" and labels.numel() and not 0 <= labels.min() <= labels.max() < num_classes:
+        raise InputError(
+            f"labels must lie in 0..{num_classes - 1} (num_classes={num_classes}), "
+            f"got {labels.min().item()}..{labels.max().item()}"
+        )
+    count = torch.zeros(num_classes, dtype=error.dtype, device=error.device)
+    count = count.index_add(0, labels, torch.ones_like(labels, dtype=error.dtype))
+    total = torch.zeros(num_classes, error.shape[1], dtype=error.dtype, device=error.device)
+    total = total.index_add(0, labels, error)
+    if shared:
+        total, count = all_sum(total), all_sum(count)
+    return total / count.clamp(min=1)[:, None], count
+
+
+def cvar_weights(error: Float[Tensor, "C A"], present: Bool[Tensor, " C"], *, alpha: float) -> Float[Tensor, "C A"]:
+    """Conditional value at risk: 1 on the worst share ``alpha`` in (0, 1] of the cells of present classes, else 0.
+
+    At least one cell; their number is rounded up. Scaled to mean 1 over the cells of present classes, so that alpha = 1
+    is no weighting.
+
+    >>> cvar_weights(torch.tensor([[1.0, 2.0], [4.0, 3.0]]), torch.tensor([True, True]), alpha=0.5)
+    tensor([[0., 0.],
+            [2., 2.]])
+    """
+    if not 0 < alpha <= 1:
+        raise InputError(f"alpha must lie in (0, 1], got {alpha!r}")
+    cells = int(present.sum()) * error.shape[1]
+    worst = max(1, -(-round(alpha * cells * 1e6) // 1_000_000))  # rounded up, but not for the last bits of a product
+    chosen = torch.where(present[:, None], error, -torch.inf).flatten().topk(min(worst, error.numel())).indices
+    weights = torch.zeros_like(error).flatten().index_fill(0, chosen, cells / worst)
+    return weights.view_as(error)
+
+
+def group_dro_update(
+    weights: Float[Tensor, "C A"], error: Float[Tensor, "C A"], present: Bool[Tensor, " C"], *, step: float
+) -> Float[Tensor, "C A"]:
+    """Exponentiated-gradient step of group DRO (Sagawa et al., ICLR 2020), a group being a (class, attribute) cell.
+
+    weights x exp(step x error / mean error), for the cells of present classes; then all are scaled to mean 1. The
+    errors count in units of their mean, so that ``step`` > 0 does not depend on their scale (the paper's losses are
+    around 1; squared errors of unit vectors are around 1 / A).
+
+    >>> group_dro_update(torch.ones(1, 2), torch.tensor([[1.0, 3.0]]), torch.tensor([True]), step=0.1)
+    tensor([[0.9500, 1.0500]])
+    """
+    check_positive("step", step)
+    mean = error.sum() / (present.sum() * error.shape[1]).clamp(min=1)
+    exponent = torch.where(present[:, None], step * error / torch.where(mean > 0, mean, 1.0), 0.0)
+    raised = weights * (exponent - exponent.max()).exp()  # from the largest: an exponential may overflow
+    return raised / raised.mean()

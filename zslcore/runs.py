@@ -1,0 +1,149 @@
+"""A finished run: its folder, its numbers, its model, and what that predicts."""
+
+import json
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float, Int
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+import zslcore
+from zslcore.config import RunConfig
+from zslcore.data.benchmark import Benchmark
+from zslcore.data.tasks import test_task
+from zslcore.determinism import reproducible, single_thread
+from zslcore.engine import autocast, resolve_device
+from zslcore.errors import InputError
+from zslcore.evaluation import Evaluation, evaluate, predict
+from zslcore.inputs import Inputs, load_inputs, weight_dtype
+from zslcore.objective import FineTuned, build_model
+from zslcore.remse import class_error
+
+WEIGHTS = ("model", "last")  # the files in checkpoint/: of the epoch that the validation split chose, of the last one
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A finished run, read from its folder: settings, metrics and history; the model on demand."""
+
+    folder: Path
+    config: RunConfig
+    metrics: dict[str, Any]
+    history: pd.DataFrame
+
+    @classmethod
+    def load(cls, folder: Path) -> "Run":
+        """Read a run folder; InputError if it is not a complete one."""
+        folder = Path(folder)
+        if not (folder / "metrics.json").is_file():
+            raise InputError(f"{folder} is not a run folder: it has no metrics.json")
+        return cls(
+            folder,
+            RunConfig.read(folder / "config.json"),
+            json.loads((folder / "metrics.json").read_text()),
+            pd.read_csv(folder / "history.csv"),
+        )
+
+    def errors(self, benchmark: Benchmark) -> tuple[Float[np.ndarray, "S A"], Float[np.ndarray, "U A"]]:
+        """Error matrices of the checkpoint on the seen and unseen test images (see :func:`prediction_errors`)."""
+        model = self.model(benchmark)
+        return prediction_errors(model, self.config, benchmark, self.inputs(benchmark))
+
+    def model(self, benchmark: Benchmark, *, weights: str = "model") -> nn.Module:
+        """The trained model in evaluation mode: of the ``clean`` protocol, or with ``weights="last"`` the last one."""
+        if benchmark.fingerprint != self.metrics["dataset"]["fingerprint"]:
+            raise InputError(f"{self.folder} was trained on another version of {benchmark.name} than the one on disk")
+        if weights not in WEIGHTS:
+            raise InputError(f"weights must be one of {', '.join(WEIGHTS)}, got {weights!r}")
+        return restore_model(self.config, benchmark, load_file(self.folder / "checkpoint" / f"{weights}.safetensors"))
+
+    def evaluate(self, benchmark: Benchmark) -> Evaluation:
+        """T1 and the seen-unseen curve of the checkpoint on the test split."""
+        model = self.model(benchmark)
+        return evaluate_on_test(self.config, model, self.inputs(benchmark), benchmark)
+
+    def predict(self, benchmark: Benchmark, images: Int[np.ndarray, " n"]) -> Float[np.ndarray, "n A"]:
+        """Attributes that the checkpoint predicts for the images at these positions of the benchmark."""
+        model, inputs = self.model(benchmark), self.inputs(benchmark)
+        with autocast(self.config, inputs.device):
+            return predict(model, inputs, images).float().cpu().numpy()
+
+    def attention(self, benchmark: Benchmark, images: Int[np.ndarray, " n"]) -> Float[np.ndarray, "n A N"]:
+        """Attention of each attribute over the locations of the images; InputError for a network without one."""
+        if self.config.network == "basic":
+            raise InputError("attention needs a run with network 'attention' or 'gem', got 'basic'")
+        model, inputs = self.model(benchmark), self.inputs(benchmark)
+        with single_thread(), torch.inference_mode():
+            return torch.cat([_attention(model, batch).cpu() for batch in inputs.batches(images)]).numpy()
+
+    def inputs(self, benchmark: Benchmark) -> Inputs:
+        """What the run's model is fed with."""
+        return load_inputs(self.config, benchmark, resolve_device(self.config.device))
+
+
+def _attention(model: nn.Module, batch: Tensor) -> Float[Tensor, "b A N"]:
+    if isinstance(model, FineTuned):
+        model, batch = model.head, model.backbone(batch)
+    standardize, network = model
+    return network.attention(standardize(batch))
+
+
+def evaluate_on_test(config: RunConfig, model: nn.Module, inputs: Inputs, benchmark: Benchmark) -> Evaluation:
+    """T1 and the seen-unseen curve of a model on the test split: a look at the test set."""
+    vectors = benchmark.vectors(config.attribute_vectors)
+    with autocast(config, inputs.device):
+        return evaluate(model, inputs, vectors, benchmark, test_task(benchmark), scale=config.scale)
+
+
+def restore_model(config: RunConfig, benchmark: Benchmark, state: dict) -> nn.Module:
+    """The model of a config with the weights of ``state``, in evaluation mode on the config's device."""
+    with reproducible(config.seed):  # the initial weights, soon replaced, are not drawn from the caller's random state
+        model = build_model(config, benchmark, weights="random")
+    model = model.to(resolve_device(config.device), weight_dtype(config))
+    model.load_state_dict(state)
+    return model.eval()
+
+
+def prediction_errors(
+    model: nn.Module, config: RunConfig, benchmark: Benchmark, inputs: Inputs
+) -> tuple[Float[np.ndarray, "S A"], Float[np.ndarray, "U A"]]:
+    """Mean normalised squared error per class and attribute over the test images: seen and unseen classes apart."""
+    matrices = []
+    for split, classes in (("test_seen", benchmark.seen_classes), ("test_unseen", benchmark.unseen_classes)):
+        images = benchmark.split(split)
+        with autocast(config, inputs.device):
+            prediction = predict(model, inputs, images).cpu().double()
+        labels = torch.from_numpy(benchmark.labels[images])
+        target = torch.from_numpy(benchmark.attributes)[labels].double()
+        matrices.append(class_error(prediction, target, labels, len(benchmark.class_names))[classes].numpy())
+    return matrices[0], matrices[1]
+
+
+def environment(config: RunConfig) -> dict[str, Any]:
+    """Where a run was made: versions, processor, device. No host name and no path."""
+    device = resolve_device(config.device)
+    return {
+        "zslcore": zslcore.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "machine": platform.machine(),
+        "cpus": os.cpu_count(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
+    }
+
+
+def _processor() -> str:
+    """The processor's name where Linux tells it, else its architecture."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.machine()

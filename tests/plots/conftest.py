@@ -58,7 +58,7 @@ def assert_labelled():
 def _render(figure):
     assert isinstance(figure, Figure)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=60)
+    figure.savefig(buffer, format="png", dpi="figure")
     picture = plt.imread(io.BytesIO(buffer.getvalue()))
     assert picture[..., :3].std() > 0.02  # not a blank page
     assert min(picture.shape[:2]) > 30

@@ -1,5 +1,7 @@
 """Attention in pictures: what is looked at shows, true parts lie where they are, bars are the measured shares."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -55,6 +57,7 @@ class TestAttentionMaps:
         assert not second.patches
         assert not second.lines
 
+    @pytest.mark.usefixtures("unchecked")
     def test_bad_input(self, rng):
         image, attention = rng.random((8, 8, 3)), np.ones((2, 4, 4))
         with pytest.raises(InputError, match="names must be one for each of 2 maps, got 1"):
@@ -84,10 +87,10 @@ class TestMeasuredAttention:
         parts = zip(frames.items(), axis.containers, intervals, ticks, strict=True)
         for (method, frame), bars, interval, chance in parts:
             np.testing.assert_allclose([bar.get_width() for bar in bars], frame["value"])
-            ends = np.array([segment[:, 0] for segment in interval.get_segments()])
-            np.testing.assert_allclose(ends[:2], frame[["low", "high"]][:2])
-            places = [segment[0, 0] for segment in chance.get_segments()]
-            np.testing.assert_allclose(places[:2], frame["chance"][:2])
+            ends = np.array([segment[:, 0] for segment in interval.get_segments()[:2]])
+            np.testing.assert_allclose(ends, frame[["low", "high"]][:2])
+            places = [segment[0, 0] for segment in chance.get_segments()[:2]]
+            np.testing.assert_allclose(places, frame["chance"][:2])
             if method in plots.METHOD_COLORS:
                 assert to_hex(bars[0].get_facecolor()) == to_hex(plots.METHOD_COLORS[method])
         assert [text.get_text() for text in axis.texts] == ["nothing to measure: no part of its own"]
@@ -99,7 +102,7 @@ class TestMeasuredAttention:
     def test_bars_of_one_group_lie_apart(self, measured):
         axis = plots.measured_attention({"a": measured(), "b": measured()}, label="x").axes[0]
         spans = sorted((bar.get_y(), bar.get_y() + bar.get_height()) for bars in axis.containers for bar in bars)
-        assert all(end < start for (_, end), (start, _) in zip(spans[:-1], spans[1:], strict=True))
+        assert all(end < start for (_, end), (start, _) in itertools.pairwise(spans))
 
     def test_groups_that_differ(self, measured):
         frame = measured()

@@ -72,15 +72,15 @@ class TestErrorAgainstLabel:
 
 class TestErrorByAttribute:
     @pytest.mark.parametrize("methods", [METHODS[:1], METHODS], ids=["one", "all"])
-    def test_boxes_in_order_of_the_first_methods_median(self, rng, methods, render, assert_labelled, errors_of):
+    def test_boxes_in_order_of_the_first_methods_median(self, rng, methods, render, assert_labelled, errors_of, names):
         errors = errors_of(methods, rng)
         errors[methods[-1]][0, 0] = 0  # has no place on a logarithmic axis
         figure = render(plots.error_by_attribute(errors, names))
         assert_labelled(figure)
         (axis,) = figure.axes
-        names = [text.get_text() for text in axis.get_xticklabels()]
+        shown = [text.get_text() for text in axis.get_xticklabels()]
         order = np.argsort(-np.median(errors[methods[0]], axis=0))
-        assert names == [pretty(names[index]) for index in order]
+        assert shown == [pretty(names[index]) for index in order]
         boxes = [patch for patch in axis.patches if isinstance(patch, PathPatch)]  # the legend's are rectangles
         colors = [to_hex(patch.get_facecolor()) for patch in boxes]
         assert {color: colors.count(color) for color in colors} == {

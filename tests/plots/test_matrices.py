@@ -18,7 +18,7 @@ class TestErrorHeatmaps:
         figure = render(plots.error_heatmaps(errors, rows="class", columns="attribute"))
         assert_labelled(figure)
         panels = [axis for axis in figure.axes if axis.images]
-        assert [axis.get_title() for axis in panels] == methods
+        assert [" ".join(axis.get_title().split()) for axis in panels] == methods
         everything = np.concatenate([matrix[matrix > 0] for matrix in errors.values()])
         for axis in panels:
             assert axis.images[0].get_clim() == (np.quantile(everything, 0.01, method="lower"), everything.max())

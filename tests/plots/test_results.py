@@ -79,8 +79,9 @@ class TestExponentSurface:
         cells = [frame[(frame["p"] == p) & (frame["p2"] == p2)]["H"] for p in exponents for p2 in exponents]
         assert self.shown(mean) == [round(np.mean(cell), 1) for cell in cells]
         assert self.shown(spread) == [round(np.std(cell, ddof=1), 1) for cell in cells]
-        assert mean.get_title() == "H (%)\nmean over 3 seeds"
-        assert spread.get_title() == "H (%)\nstandard deviation over 3 seeds"
+        assert mean.get_title() == "mean over 3 seeds"
+        assert spread.get_title() == "standard deviation over 3 seeds"
+        assert [bar.get_ylabel() for bar in figure.axes[2:]] == ["H (%)"] * 2
         assert mean.get_ylim()[0] < mean.get_ylim()[1]  # p grows upwards
         assert [tick.get_text() for tick in mean.get_xticklabels()] == [f"{exponent}" for exponent in exponents]
 

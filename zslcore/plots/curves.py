@@ -69,7 +69,7 @@ def noise_floor(
     for color, marker, (shots, values) in zip(colors, "osD^vP*X" * len(expected), expected.items(), strict=False):
         axis.plot(counts, values, color=color, label=f"{shots} shot" + ("s" if shots > 1 else ""))
         axis.plot(counts, simulated[shots], marker, color=color, markersize=4)
-    axis.set(xscale="log", xlabel="cells that the minimum is taken over", ylabel="mean weight, nothing to rebalance")
+    axis.set(xscale="log", xlabel="cells that the minimum is taken over", ylabel="mean weight,\nnothing to rebalance")
     axis.set_xticks(counts, [str(count) for count in counts])
     axis.minorticks_off()
     axis.legend(frameon=False)

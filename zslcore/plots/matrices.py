@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
 from zslcore.errors import InputError
 from zslcore.plots.groups import group_columns, mark_groups
@@ -79,6 +79,8 @@ def weight_matrix(
     across = shown.mean(1).filled(np.nan)
     beside.stairs(across, np.arange(len(shown) + 1) - 0.5, color="black", baseline=None, orientation="horizontal")
     beside.tick_params(labelleft=False)
+    above.yaxis.set_major_locator(MaxNLocator(2))
+    beside.xaxis.set_major_locator(MaxNLocator(2))
     above.set_ylabel("mean\nweight")
     beside.set_xlabel("mean weight")
     axis.set_ylabel(rows)

@@ -54,11 +54,18 @@ def exponent_surface(frame: pd.DataFrame, value: str, *, label: str) -> Figure:
     seeds = f"{few} to {many} seeds" if few < many else f"{many} seeds" if many > 1 else "one seed"
     size = (WIDTH * len(tables) / 2, max(2.2, 1 + 0.34 * len(tables["mean"])))
     figure, axes = plt.subplots(1, len(tables), figsize=size, squeeze=False)
-    style = {"annot": True, "fmt": ".1f", "cmap": "viridis", "annot_kws": {"fontsize": 7}, "linewidths": 0.5}
+    style = {
+        "annot": True,
+        "fmt": ".1f",
+        "cmap": "viridis",
+        "annot_kws": {"fontsize": 7},
+        "linewidths": 0.5,
+        "cbar_kws": {"label": label},
+    }
     for axis, (name, table) in zip(axes[0], tables.items(), strict=True):
         sns.heatmap(table, mask=table.isna(), ax=axis, **style)
-        axis.set(title=f"{label}\n{name} over {seeds}", xlabel="p2 (attributes within a class)")
-        axis.set_ylabel("p (classes within an attribute)")
+        axis.set(title=f"{name} over {seeds}", xlabel="p2 (attributes within a class)")
+        axis.set_ylabel("p (classes within\nan attribute)")
         axis.tick_params(axis="both", length=0, rotation=0)
         axis.invert_yaxis()
     return figure

@@ -93,7 +93,7 @@ class TestMeasuredAttention:
             np.testing.assert_allclose(places, frame["chance"][:2])
             if method in plots.METHOD_COLORS:
                 assert to_hex(bars[0].get_facecolor()) == to_hex(plots.METHOD_COLORS[method])
-        assert [text.get_text() for text in axis.texts] == ["nothing to measure: no part of its own"]
+        assert [text.get_text() for text in axis.texts] == ["nothing to measure"]
         assert axis.texts[0].get_position()[1] == 2  # at the background
         assert [text.get_text() for text in axis.get_legend().get_texts()] == ["chance", *(methods or [])]
         assert axis.get_xlim() == (0, 1)

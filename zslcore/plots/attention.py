@@ -98,7 +98,7 @@ def measured_attention(measured: pd.DataFrame | Mapping[str, pd.DataFrame], *, l
         axis.vlines(frame["chance"], place - 0.45 * height, place + 0.45 * height, **tick, **line)
     nothing = np.all([frame["value"].isna() for frame in frames.values()], axis=0)
     for position in np.flatnonzero(nothing):
-        axis.text(0.005, position, "nothing to measure: no part of its own", fontsize=7, va="center", color="0.3")
+        axis.text(0.005, position, "nothing to measure", fontsize=7, va="center", color="0.3")
     axis.set_yticks(range(len(groups)), [str(group).replace("_", " ") for group in groups])
     axis.set(xlim=(0, 1), ylim=(len(groups) - 0.4, -0.6), xlabel=label)
     axis.legend(frameon=False, ncols=4, loc="lower left", bbox_to_anchor=(0, 1))

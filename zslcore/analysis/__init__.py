@@ -4,6 +4,7 @@ Pure functions of arrays. Symbols: ``C`` classes, ``A`` attributes; an error mat
 class and attribute, as :func:`zslcore.remse.class_error` gives it.
 """
 
+from zslcore.analysis.attention import energy_inside, group_index, pointing_accuracy
 from zslcore.analysis.correlation import bootstrap_mean, partial_correlation, row_correlation, sample_correlation
 from zslcore.analysis.inequality import coefficient_of_variation, gini_index, inequality, theil_index
 from zslcore.analysis.label_value import (
@@ -23,8 +24,10 @@ __all__ = [
     "closest_class_share",
     "coefficient_of_variation",
     "effective_lambda",
+    "energy_inside",
     "error_by_label",
     "gini_index",
+    "group_index",
     "inequality",
     "label_correlation",
     "label_partial_correlation",
@@ -34,6 +37,7 @@ __all__ = [
     "null_errors",
     "partial_correlation",
     "permuted_labels",
+    "pointing_accuracy",
     "reduction_correlation",
     "row_correlation",
     "sample_correlation",

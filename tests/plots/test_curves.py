@@ -1,0 +1,99 @@
+"""Curves: the numbers in percent, both calibrations marked on each curve."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_hex
+
+from zslcore import plots
+from zslcore.errors import InputError
+from zslcore.metrics import seen_unseen_curve
+from zslcore.results import METHOD_NAMES
+
+METHODS = list(METHOD_NAMES.values())
+
+
+@pytest.fixture
+def some_curve(rng):
+    """Curves with mistakes of all kinds: 3 seen and 2 unseen classes."""
+
+    def make(*, shift=0.0):
+        score_seen, score_unseen = rng.normal(size=(30, 5)), rng.normal(size=(20, 5))
+        labels_seen, labels_unseen = np.arange(30) % 3, 3 + np.arange(20) % 2
+        score_seen[np.arange(30), labels_seen] += 1 + shift
+        score_unseen[np.arange(20), labels_unseen] += 1 + shift
+        return seen_unseen_curve(score_seen, labels_seen, score_unseen, labels_unseen, num_seen=3)
+
+    return make
+
+
+class TestSeenUnseenCurves:
+    def test_shows_curves_in_percent_with_their_best_points(self, some_curve, render, assert_labelled):
+        curves = {method: some_curve(shift=index) for index, method in enumerate([*METHODS, "mine"])}
+        figure = render(plots.seen_unseen_curves(curves, {"uncalibrated": (0.4, 0.6)}))
+        assert_labelled(figure)
+        *lines, point = figure.axes[0].lines
+        for (method, curve), line in zip(curves.items(), lines, strict=True):
+            np.testing.assert_allclose(line.get_xdata(), 100 * curve.unseen)
+            np.testing.assert_allclose(line.get_ydata(), 100 * curve.seen)
+            seen, unseen, harmonic, _ = curve.best()
+            (best,) = line.get_markevery()
+            assert (line.get_xdata()[best], line.get_ydata()[best]) == pytest.approx((100 * unseen, 100 * seen))
+            assert line.get_label() == f"{method}: AUSUC {100 * curve.ausuc:.1f}, best H {100 * harmonic:.1f}"
+            style = plots.method_styles(curves)[method]
+            assert (line.get_color(), line.get_marker()) == (style["color"], style["marker"])
+        assert (point.get_xdata(), point.get_ydata(), point.get_label()) == ([40], [60], "uncalibrated")
+        texts = [text.get_text() for text in figure.legends[0].get_texts()]
+        assert texts[-1] == "best H on the test images (oracle)"
+        assert figure.axes[0].get_xlim()[0] == figure.axes[0].get_ylim()[0] == 0
+
+    def test_the_calibration_of_the_clean_protocol_is_an_open_mark_on_its_curve(self, some_curve, render):
+        curves = {method: some_curve(shift=index) for index, method in enumerate(METHODS[:2])}
+        gamma = curves[METHODS[1]].best()[3] + 0.5
+        figure = render(plots.seen_unseen_curves(curves, clean={METHODS[1]: gamma}))
+        (mark,) = [line for line in figure.axes[0].lines if line.get_markerfacecolor() == "white"]
+        seen, unseen, harmonic, _ = curves[METHODS[1]].at(gamma)
+        assert (mark.get_xdata(), mark.get_ydata()) == ([pytest.approx(100 * unseen)], [pytest.approx(100 * seen)])
+        assert to_hex(mark.get_color()) == to_hex(plots.METHOD_COLORS[METHODS[1]])
+        texts = [text.get_text() for text in figure.legends[0].get_texts()]
+        assert texts[1].endswith(f"clean H {100 * harmonic:.1f}")
+        assert "clean" not in texts[0]
+        assert texts[2:] == ["best H on the test images (oracle)", "γ chosen on the validation split (clean)"]
+
+    def test_one_curve_of_any_name_without_points(self, some_curve, render, assert_labelled):
+        assert_labelled(render(plots.seen_unseen_curves({"mine": some_curve()})))
+
+    def test_a_gamma_without_a_curve(self, some_curve):
+        with pytest.raises(InputError, match="clean must be for curves among mine, got yours"):
+            plots.seen_unseen_curves({"mine": some_curve()}, clean={"yours": 0.0})
+
+
+class TestNoiseFloor:
+    def test_lines_are_theory_and_dots_are_simulated(self, render, assert_labelled):
+        expected, simulated = {1: [1.5, 2.0, 3.0], 2: [1.2, 1.6, 2.1]}, {1: [1.6, 2.1, 2.9], 2: [1.1, 1.7, 2.0]}
+        figure = render(plots.noise_floor([2, 16, 312], expected, simulated))
+        assert_labelled(figure)
+        lines = figure.axes[0].lines
+        assert [list(line.get_ydata()) for line in lines] == [expected[1], simulated[1], expected[2], simulated[2]]
+        assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["1 shot", "2 shots"]
+        assert lines[0].get_color() == lines[1].get_color() != lines[2].get_color()
+
+
+class TestTrainingHistory:
+    @pytest.mark.parametrize("epochs", [2, 30])
+    def test_shows_both_trainings_in_percent(self, epochs, render, assert_labelled):
+        steps = np.arange(epochs)
+        parts = [
+            pd.DataFrame(
+                {"epoch": steps, "classification_loss": np.exp(-steps / 9), "T1": value, "H": 0.5, "task": task}
+            )
+            for task, value in (("validation", 0.7), ("test", 0.6))
+        ]
+        figure = render(plots.training_history(pd.concat(parts)))
+        assert_labelled(figure)
+        left, right = figure.axes
+        shown = {line.get_label(): list(line.get_ydata()) for line in (*left.lines, *right.lines)}
+        assert shown["T1, validation"] == [70] * epochs
+        assert shown["T1, test"] == [60] * epochs
+        assert shown["H, test"] == [50] * epochs
+        np.testing.assert_allclose(shown["cross entropy, test"], np.exp(-steps / 9))

@@ -1,0 +1,118 @@
+"""Matrices as colour: one scale for all methods, groups in order, marginal means."""
+
+import numpy as np
+import pytest
+
+from zslcore import plots
+from zslcore.errors import InputError
+from zslcore.results import METHOD_NAMES
+
+METHODS = list(METHOD_NAMES.values())
+
+
+class TestErrorHeatmaps:
+    @pytest.mark.parametrize("methods", [METHODS[:1], METHODS[:3]], ids=["one", "three"])
+    def test_share_one_scale_and_leave_zeros_white(self, rng, methods, render, assert_labelled, errors_of):
+        errors = errors_of(methods, rng)
+        errors[methods[0]][2, 3] = 0
+        figure = render(plots.error_heatmaps(errors, rows="class", columns="attribute"))
+        assert_labelled(figure)
+        panels = [axis for axis in figure.axes if axis.images]
+        assert [" ".join(axis.get_title().split()) for axis in panels] == methods
+        everything = np.concatenate([matrix[matrix > 0] for matrix in errors.values()])
+        for axis in panels:
+            assert axis.images[0].get_clim() == (np.quantile(everything, 0.01, method="lower"), everything.max())
+        np.testing.assert_array_equal(np.argwhere(panels[0].images[0].get_array().mask), [[2, 3]])
+
+    def test_a_few_errors_near_zero_do_not_stretch_the_scale(self, rng, errors_of):
+        errors = errors_of(METHODS[:2], rng, (20, 30))
+        errors[METHODS[0]][0, 0] = 1e-30
+        norm = plots.error_heatmaps(errors, rows="class", columns="attribute").axes[0].images[0].norm
+        assert norm.vmin > 1e-10
+        assert norm.vmax == max(matrix.max() for matrix in errors.values())
+
+    @pytest.mark.parametrize("shape", [(50, 56), (100, 312)], ids=["SynthBirds", "CUB100"])
+    @pytest.mark.parametrize("methods", [METHODS[:1], METHODS], ids=["one", "all"])
+    def test_groups_are_parted_and_named_below_the_last(self, rng, errors_of, render, assert_labelled, shape, methods):
+        names, groups = group_names(shape[1])
+        errors = errors_of(methods, rng, shape)
+        errors[methods[0]][4] = np.nan  # an absent class
+        figure = render(plots.error_heatmaps(errors, rows="class", columns="attribute", attribute_names=names))
+        assert_labelled(figure)
+        panels = [axis for axis in figure.axes if axis.images]
+        assert [axis.get_title() for axis in panels] == methods
+        starts = [sum(groups[:index]) - 0.5 for index in range(1, len(groups))]
+        for axis in panels:
+            walls = [line.get_xdata()[0] for line in axis.lines if line.get_color() == "white"]
+            assert walls == starts
+        assert [tick.get_text() for tick in panels[-1].get_xticklabels()] == [f"part{i} x" for i in range(len(groups))]
+        assert panels[0].images[0].get_array().mask[4].all()
+        ends = [panels[-1].transData.transform((0, 0))[0]] + [axis.get_position().x0 for axis in panels]
+        assert np.ptp(ends[1:]) == 0  # one column of panels
+
+    def test_scattered_groups_are_brought_together(self, rng):
+        names = ["has_a::1", "has_b::1", "has_a::2"]
+        matrix = rng.random((4, 3)) + 0.1
+        figure = plots.error_heatmaps({"+ MSE": matrix}, rows="class", columns="attribute", attribute_names=names)
+        np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), matrix[:, [0, 2, 1]])
+
+    def test_sorted_by_mean_error_within_groups(self, render):
+        names = ["has_a::1", "has_a::2", "has_b::1", "has_b::2"]
+        one = np.array([[1.0, 2.0, 9.0, 8.0], [5.0, 6.0, 9.0, 8.0], [np.nan] * 4])
+        errors = {"+ MSE": one, "+ ReMSE": one / 2}
+        settings = {"rows": "class", "columns": "attribute", "attribute_names": names, "sort": True}
+        panels = render(plots.error_heatmaps(errors, **settings)).axes
+        expected = [[6, 5, 9, 8], [2, 1, 9, 8]]
+        np.testing.assert_array_equal(panels[0].images[0].get_array()[:2], expected)
+        np.testing.assert_array_equal(panels[1].images[0].get_array()[:2], np.array(expected) / 2)
+        assert panels[0].images[0].get_array().mask[2].all()  # the absent class comes last
+
+    def test_five_methods_side_by_side(self, rng, errors_of, render):
+        render(plots.error_heatmaps(errors_of(METHODS, rng), rows="class", columns="attribute"))
+
+    def test_equal_errors_have_a_scale(self, render):
+        render(plots.error_heatmaps({"+ MSE": np.full((3, 4), 0.5)}, rows="class", columns="attribute"))
+
+    def test_bad_input(self, rng):
+        with pytest.raises(InputError, match="errors must hold a value above 0"):
+            plots.error_heatmaps({"+ MSE": np.zeros((3, 4))}, rows="class", columns="attribute")
+        matrix = {"+ MSE": rng.random((3, 4))}
+        with pytest.raises(InputError, match="one for each of 4 attributes, got 2"):
+            plots.error_heatmaps(matrix, rows="class", columns="attribute", attribute_names=["a", "b"])
+
+
+def group_names(count):
+    """As many attributes in groups of 4 to 15, as CUB has them, some of the small ones in a row."""
+    sizes, cycle = [], [9, 15, 15, 4, 6, 4, 4, 4, 15]
+    while sum(sizes) < count:
+        sizes.append(min(cycle[len(sizes) % len(cycle)], count - sum(sizes)))
+    return [f"has_part{i}_x::{value}" for i, size in enumerate(sizes) for value in range(size)], sizes
+
+
+class TestWeightMatrix:
+    @pytest.mark.parametrize("shape", [(50, 56), (100, 312)], ids=["SynthBirds", "CUB100"])
+    def test_shows_the_weights_and_their_means(self, rng, render, assert_labelled, shape):
+        weights = 1 + rng.gamma(1, 0.6, size=shape)
+        weights[3] = np.nan
+        figure = render(plots.weight_matrix(weights, attribute_names=group_names(shape[1])[0]))
+        assert_labelled(figure)
+        axis, above, beside, bar = figure.axes
+        np.testing.assert_array_equal(axis.images[0].get_array().filled(np.nan), weights)
+        (over_classes,), (over_attributes,) = above.patches, beside.patches
+        np.testing.assert_allclose(over_classes.get_data().values, np.nanmean(weights, axis=0))
+        present = np.arange(shape[0]) != 3
+        np.testing.assert_allclose(over_attributes.get_data().values[present], weights[present].mean(1))
+        assert np.isnan(over_attributes.get_data().values[3])
+        assert bar.get_ylabel() == "weight"
+        assert above.get_xlim() == axis.get_xlim()
+        assert beside.get_ylim() == axis.get_ylim()
+
+    def test_without_names(self, rng, render):
+        figure = render(plots.weight_matrix(1 + rng.random((16, 20)), rows="class of the batch"))
+        assert figure.axes[0].get_xlabel() == "attribute"
+        assert figure.axes[0].get_ylabel() == "class of the batch"
+        assert not figure.axes[0].lines
+
+    def test_no_weight(self):
+        with pytest.raises(InputError, match="weights must hold a number"):
+            plots.weight_matrix(np.full((2, 3), np.nan))

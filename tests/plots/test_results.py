@@ -1,0 +1,144 @@
+"""Figures of results: every run, mean and interval; surfaces and estimates as in their frames."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_hex
+from scipy import stats
+
+from zslcore import plots
+from zslcore.errors import InputError
+from zslcore.results import METHOD_NAMES
+
+METHODS = list(METHOD_NAMES.values())
+
+
+class TestForest:
+    def frame(self, rng, methods, seeds):
+        rows = itertools.product(("clean", "paper"), methods, range(seeds))
+        frame = pd.DataFrame(rows, columns=["protocol", "method", "seed"])
+        frame["lam"] = np.where(frame["method"].str.startswith("cross"), 0.0, 10.0)
+        return frame.assign(H=rng.normal(60, 2, size=len(frame)))
+
+    @pytest.mark.parametrize(("methods", "seeds"), [(METHODS[:1], 1), (METHODS, 1), (METHODS, 5)])
+    def test_shows_every_run_and_the_interval_of_the_mean(self, rng, methods, seeds, render, assert_labelled):
+        frame = self.frame(rng, methods, seeds)
+        figure = render(plots.forest(frame, "H", label="H (%)"))
+        assert_labelled(figure)
+        (axis,) = figure.axes
+        assert len(axis.containers) == 2 * len(methods)
+        names = [text.get_text() for text in axis.get_yticklabels()]
+        for position, container in enumerate(axis.containers):
+            protocol, method = ["clean", "paper"][position // len(methods)], methods[position % len(methods)]
+            numbers = frame[(frame["protocol"] == protocol) & (frame["method"] == method)]["H"]
+            assert names[position].startswith(f"{protocol}: {method}")
+            mark, _, (bar,) = container
+            assert mark.get_xdata() == [pytest.approx(numbers.mean())]
+            assert mark.get_color() == plots.METHOD_COLORS[method]
+            low, high = bar.get_segments()[0][:, 0]
+            if seeds > 1:
+                expected = stats.t.interval(0.95, seeds - 1, loc=numbers.mean(), scale=stats.sem(numbers))
+                assert (low, high) == pytest.approx(expected)
+            else:
+                assert low == high == pytest.approx(numbers.mean())
+        dots = [line for line in axis.lines if line.get_marker() == "."]
+        np.testing.assert_allclose(np.concatenate([line.get_xdata() for line in dots]), frame["H"])
+        assert axis.yaxis_inverted()  # the first group on top
+
+    def test_lambda_is_named_where_there_is_one(self, rng):
+        figure = plots.forest(self.frame(rng, ["cross entropy", "+ MSE"], 2), "H", label="H (%)")
+        names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+        assert names[:2] == ["clean: cross entropy", "clean: + MSE, λ = 10"]
+
+    def test_more_methods_than_have_a_colour(self, rng, render):
+        methods = [*METHODS, "+ BMC", "+ focal MSE", "+ MAE"]
+        (axis,) = render(plots.forest(self.frame(rng, methods, 3), "H", label="H (%)")).axes
+        marks = [(to_hex(c[0].get_color()), c[0].get_marker()) for c in axis.containers]
+        assert marks[: len(methods)] == marks[len(methods) :]  # the same under both protocols
+        assert len(set(marks)) == len(methods)
+
+
+class TestExponentSurface:
+    def frame(self, rng, exponents, seeds):
+        rows = itertools.product(exponents, exponents, range(seeds))
+        return pd.DataFrame(rows, columns=["p", "p2", "seed"]).assign(H=lambda rows: rng.normal(60, 2, len(rows)))
+
+    def shown(self, axis):
+        """The numbers on the cells, p upwards and p2 to the right."""
+        places = {(text.get_position()[1], text.get_position()[0]): float(text.get_text()) for text in axis.texts}
+        return [places[place] for place in sorted(places)]
+
+    @pytest.mark.parametrize("exponents", [[0.0, 1.0], [0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 2.0]])
+    def test_mean_and_spread_of_each_pair(self, rng, render, assert_labelled, exponents):
+        frame = self.frame(rng, exponents, 3)
+        figure = render(plots.exponent_surface(frame, "H", label="H (%)"))
+        assert_labelled(figure)
+        mean, spread = figure.axes[:2]
+        cells = [frame[(frame["p"] == p) & (frame["p2"] == p2)]["H"] for p in exponents for p2 in exponents]
+        assert self.shown(mean) == [round(np.mean(cell), 1) for cell in cells]
+        assert self.shown(spread) == [round(np.std(cell, ddof=1), 1) for cell in cells]
+        assert mean.get_title() == "mean over 3 seeds"
+        assert spread.get_title() == "standard deviation over 3 seeds"
+        assert [bar.get_ylabel() for bar in figure.axes[2:]] == ["H (%)"] * 2
+        assert mean.get_ylim()[0] < mean.get_ylim()[1]  # p grows upwards
+        assert [tick.get_text() for tick in mean.get_xticklabels()] == [f"{exponent}" for exponent in exponents]
+
+    def test_pairs_that_were_not_run_stay_empty(self, rng, render):
+        frame = self.frame(rng, [0.0, 0.5, 1.0], 2).drop(index=[0, 1, 2])  # one pair, and a seed of the next
+        figure = render(plots.exponent_surface(frame, "H", label="H (%)"))
+        assert len(self.shown(figure.axes[0])) == 8
+        assert len(self.shown(figure.axes[1])) == 7
+        assert figure.axes[0].get_title().endswith("1 to 2 seeds")
+
+    def test_one_seed_has_no_spread(self, rng, render):
+        figure = render(plots.exponent_surface(self.frame(rng, [0.0, 1.0], 1), "H", label="H (%)"))
+        assert len(figure.axes) == 2  # the surface and its colour bar
+        assert figure.axes[0].get_title().endswith("mean over one seed")
+
+    def test_bad_frames(self, rng):
+        frame = self.frame(rng, [0.0, 1.0], 2)
+        for bad in (frame.iloc[:0], pd.concat([frame, frame.iloc[:1]])):
+            with pytest.raises(InputError, match="one row for each p, p2 and seed"):
+                plots.exponent_surface(bad, "H", label="H (%)")
+
+
+class TestIntervals:
+    @pytest.fixture
+    def frame(self, rng):
+        rows = itertools.product(["seen classes", "unseen classes"], [*METHODS, "mine", "constant noise"])
+        frame = pd.DataFrame(rows, columns=["group", "name"]).assign(estimate=lambda rows: rng.normal(size=len(rows)))
+        return frame.assign(low=frame["estimate"] - 0.2, high=frame["estimate"] + 0.3)
+
+    def test_every_row_under_its_group(self, frame, render, assert_labelled):
+        figure = render(plots.intervals(frame, label="correlation", reference=0.1, nulls=["constant noise"]))
+        assert_labelled(figure)
+        (axis,) = figure.axes
+        names = [*METHODS, "mine", "constant noise"]
+        ticks = axis.get_yticklabels()
+        assert [tick.get_text() for tick in ticks] == ["seen classes", *names, "unseen classes", *names]
+        assert [tick.get_text() for tick in ticks if tick.get_fontweight() == "bold"] == frame[
+            "group"
+        ].unique().tolist()
+        reference, *lines = axis.lines
+        assert reference.get_xdata() == [0.1, 0.1]
+        for row, bar, mark in zip(frame.itertuples(), lines[::2], lines[1::2], strict=True):
+            assert list(bar.get_xdata()) == [row.low, row.high]
+            assert mark.get_xdata() == [row.estimate]
+            assert ticks[int(mark.get_ydata()[0])].get_text() == row.name
+            hollow = mark.get_markerfacecolor() == "white"
+            assert hollow == (row.name == "constant noise")
+            if row.name in METHODS:
+                assert to_hex(mark.get_color()) == to_hex(plots.METHOD_COLORS[row.name])
+        assert axis.yaxis_inverted()
+
+    def test_no_interval_and_no_method(self, render):
+        nan = float("nan")
+        rows = [("g", "a", 1.0, nan, nan), ("g", "b", 2.0, 1.5, 2.5)]
+        frame = pd.DataFrame(rows, columns=["group", "name", "estimate", "low", "high"])
+        assert plots.intervals(frame, label="x").axes[0].lines[2].get_xdata() == [1.0]
+
+    def test_no_row(self, frame):
+        with pytest.raises(InputError, match="at least one estimate"):
+            plots.intervals(frame.iloc[:0], label="x")

@@ -1,0 +1,107 @@
+"""Figures of errors: against the label value, by attribute, and how much they fell."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from jaxtyping import Float
+from matplotlib.figure import Figure
+
+from zslcore.analysis import error_by_label
+from zslcore.data.semantics import pretty
+from zslcore.errors import InputError
+from zslcore.plots.style import GREY, WIDTH, method_styles, panel_title
+
+_LABEL = "label value (class vectors of length 1)"
+
+
+def error_against_label(
+    values: Mapping[str, Float[np.ndarray, "C A"]],
+    errors: Mapping[str, Mapping[str, Float[np.ndarray, "C A"]]],
+    *,
+    bins: int = 12,
+    nulls: Mapping[str, Mapping[str, Float[np.ndarray, "C A"]]] | None = None,
+) -> Figure:
+    """Mean squared error in bins of equal count of the label value, with its standard error; a panel per split.
+
+    ``values[split]`` holds label values, ``errors[method][split]`` the error matrices on the same classes, and
+    ``nulls[model][split]`` those of null models (:func:`zslcore.analysis.null_errors`), drawn as grey lines.
+    """
+    figure, axes = plt.subplots(1, len(values), figsize=(WIDTH, 3.2), sharey=True, squeeze=False)
+    styles, lines = method_styles(errors), ("--", ":", "-.", (0, (8, 2)))
+    for axis, (split, labels) in zip(axes[0], values.items(), strict=True):
+        for method, matrices in errors.items():
+            binned = error_by_label(labels, matrices[split], bins=bins).fillna(0)  # a single cell has no error bar
+            bars = {"yerr": binned["sem"], "capsize": 2, "markersize": 4, "lw": 1, **styles[method]}
+            axis.errorbar(binned["value"], binned["mean"], label=method, **bars)
+        for index, (model, matrices) in enumerate((nulls or {}).items()):
+            binned = error_by_label(labels, matrices[split], bins=bins)
+            dash = lines[index % len(lines)]
+            axis.plot(binned["value"], binned["mean"], color=GREY, linestyle=dash, lw=1.2, label=model, zorder=1)
+        axis.set(title=split, xlabel=_LABEL)
+    axes[0, 0].set_ylabel("squared error of the\nnormalised prediction")
+    handles = dict(zip(*axes[0, 0].get_legend_handles_labels()[::-1]))  # lines come before error bars there
+    names = [*errors, *(nulls or {})]
+    order = {"handles": [handles[name] for name in names], "labels": names}
+    figure.legend(**order, loc="outside lower center", ncols=min(len(names), 4), frameon=False)
+    return figure
+
+
+def error_by_attribute(
+    errors: Mapping[str, Float[np.ndarray, "C A"]], attribute_names: Sequence[str], *, shown: int = 24
+) -> Figure:
+    """Distribution over classes of the error of each attribute, one box per method.
+
+    Attributes are sorted by their median error under the first method; with more than ``shown`` of them, every k-th.
+    """
+    first = next(iter(errors.values()))
+    order = np.argsort(-np.median(first, axis=0))
+    order = order[np.linspace(0, len(order) - 1, min(shown, len(order))).round().astype(int)]
+    parts = []
+    for method, matrix in errors.items():
+        frame = pd.DataFrame(matrix[:, order], columns=[pretty(attribute_names[index]) for index in order])
+        parts.append(frame.melt(var_name="attribute", value_name="error").assign(method=method))
+    frame = pd.concat(parts)
+    frame["error"] = frame["error"].clip(lower=1e-8)  # a log axis has no zero
+    figure, axis = plt.subplots(figsize=(WIDTH, 4))
+    palette = {method: style["color"] for method, style in method_styles(errors).items()}
+    style = {"palette": palette, "saturation": 1, "fliersize": 1, "linewidth": 0.6}
+    sns.boxplot(frame, x="attribute", y="error", hue="method", ax=axis, **style)
+    axis.set(yscale="log", xlabel="", ylabel="squared error of a class (log scale)")
+    axis.tick_params(axis="x", rotation=90, labelsize=7)
+    axis.legend(frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
+    return figure
+
+
+def reduction_against_label(
+    values: Float[np.ndarray, "C A"],
+    before: Float[np.ndarray, "C A"],
+    after: Mapping[str, Float[np.ndarray, "C A"]],
+    *,
+    bins: int = 12,
+) -> Figure:
+    """How much the error of each cell fell, ``before - after``, against its label value; a panel per method.
+
+    A grey dot is a class and attribute, the line the mean of bins of equal count with its standard error. The scale
+    is shared: linear near 0, logarithmic over the two to three decades up to the largest change. What
+    :func:`zslcore.analysis.reduction_correlation` puts into a number. Raises InputError if no error changed.
+    """
+    falls = {method: before.astype(np.float64) - matrix for method, matrix in after.items()}
+    largest = max(np.nanmax(np.abs(fall)) for fall in falls.values())
+    if not largest > 0:
+        raise InputError("after must differ from before in some cell, got the same errors")
+    figure, axes = plt.subplots(1, len(after), figsize=(WIDTH, 2.9), sharey=True, sharex=True, squeeze=False)
+    styles = method_styles(after)
+    for axis, (method, fall) in zip(axes[0], falls.items(), strict=True):
+        axis.scatter(values, fall, s=2, color="0.75", linewidth=0, rasterized=True)
+        binned = error_by_label(values, fall, bins=bins).fillna(0)
+        bars = {"yerr": binned["sem"], "capsize": 2, "markersize": 4, "lw": 1, **styles[method]}
+        axis.errorbar(binned["value"], binned["mean"], **bars)
+        axis.axhline(0, color="black", lw=0.6)
+        axis.set_yscale("symlog", linthresh=10 ** np.floor(np.log10(largest) - 2))
+        axis.set_title(panel_title(method, len(after)))
+    axes[0, 0].set_ylabel("reduction of the squared error")
+    figure.supxlabel(_LABEL, fontsize="medium")
+    return figure

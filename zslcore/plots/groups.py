@@ -1,0 +1,67 @@
+"""Attribute groups along the columns of a matrix: their order, lines between them, names that do not overlap."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float, Int
+from matplotlib.axes import Axes
+from scipy.optimize import isotonic_regression
+
+from zslcore.data.semantics import attribute_groups
+
+MOST_GROUPS = 40  # beyond that they are attributes without groups, as in AWA2 and SUN
+
+
+def group_columns(names: Sequence[str]) -> tuple[Int[np.ndarray, " A"], dict[str, tuple[int, int]]]:
+    """Order that brings the attributes of a group side by side, and the first and last column of each group.
+
+    >>> order, spans = group_columns(["has_wing::a", "has_leg::a", "has_wing::b"])
+    >>> order.tolist(), spans
+    ([0, 2, 1], {'wing': (0, 1), 'leg': (2, 2)})
+    """
+    groups = attribute_groups(names)
+    ends = np.cumsum([len(members) for members in groups.values()])
+    spans = {name: (int(end) - len(members), int(end) - 1) for (name, members), end in zip(groups.items(), ends)}
+    return np.concatenate([np.array(members) for members in groups.values()]), spans
+
+
+def mark_groups(axis: Axes, spans: dict[str, tuple[int, int]], *, named: bool = True) -> None:
+    """Part the groups by white lines, and name them below; a single group, or too many to name, is left alone."""
+    axis.set_xlabel("attribute" if named else "")
+    if not 1 < len(spans) <= MOST_GROUPS:
+        return
+    for start, _ in list(spans.values())[1:]:
+        axis.axvline(start - 0.5, color="white", linewidth=0.6)
+    if not named:
+        axis.tick_params(axis="x", bottom=False, labelbottom=False)
+        return
+    dense, columns = len(spans) > 15, max(end for _, end in spans.values()) + 1
+    size, angle = (6, 90) if dense else (7, 40)
+    inches = 0.8 * axis.get_figure().get_figwidth()  # what colour bar and labels leave to the matrix, about
+    distance = 1.2 * size / np.sin(np.radians(angle)) / 72 / inches * columns
+    centres = np.array([(start + end) / 2 for start, end in spans.values()])
+    shown = spread(centres, distance, low=-0.5, high=columns - 0.5)
+    across = axis.get_xaxis_transform()  # x in columns, y in heights of the panel
+    depth = 0.12 / (axis.get_position().height * axis.get_figure().get_figheight())  # 0.12 inches
+    for (start, end), centre, place in zip(spans.values(), centres, shown, strict=True):
+        line = {"color": "black", "linewidth": 0.5, "transform": across, "clip_on": False}
+        axis.plot([start - 0.2, end + 0.2], [-depth / 4] * 2, **line)
+        axis.plot([centre, place], [-depth / 4, -depth], **line)
+    axis.set_xticks(shown, list(spans), rotation=angle, fontsize=size)
+    axis.tick_params(axis="x", length=0, pad=0.12 * 72 + 1)
+    for label in axis.get_xticklabels():
+        label.set(ha="center" if dense else "right", va="top", rotation_mode="default" if dense else "anchor")
+    axis.set_xlabel("attribute group")
+
+
+def spread(positions: Float[np.ndarray, " n"], distance: float, *, low: float, high: float) -> Float[np.ndarray, " n"]:
+    """The places nearest to increasing ``positions`` (least squares) that are ``distance`` apart, in [low, high].
+
+    Less than ``distance`` apart where there is not room for all of them.
+
+    >>> spread(np.array([1.0, 1.5, 9.0]), 1.0, low=0.0, high=10.0).tolist()
+    [0.75, 1.75, 9.0]
+    """
+    steps = max(len(positions) - 1, 1)
+    apart = np.arange(len(positions)) * min(distance, (high - low) / steps)
+    return np.clip(isotonic_regression(positions - apart).x, low, max(low, high - apart[-1])) + apart

@@ -1,0 +1,109 @@
+"""Classes x attributes as colour: error matrices of several methods, and the weights of ReMSE."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from jaxtyping import Float
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
+
+from zslcore.errors import InputError
+from zslcore.plots.groups import group_columns, mark_groups
+from zslcore.plots.style import WIDTH, panel_title
+
+
+def error_heatmaps(
+    errors: Mapping[str, Float[np.ndarray, "C A"]],
+    *,
+    rows: str,
+    columns: str,
+    attribute_names: Sequence[str] | None = None,
+    sort: bool = False,
+) -> Figure:
+    """Error matrices of several methods on one logarithmic colour scale; zeros and absent classes (NaN) stay white.
+
+    The scale ends at the largest error and begins at the smallest but for 1 % of the cells, which take its lowest
+    colour: single errors near 0 would stretch a logarithm over all else. With ``attribute_names`` the attributes come
+    in their groups, which are parted and named, and the methods one below the other; without, side by side. ``sort``
+    puts classes, and attributes within their group, in the order of their mean error over all methods, largest
+    first. Raises InputError if no error is above 0.
+    """
+    positive = np.concatenate([matrix[matrix > 0] for matrix in errors.values()])
+    if not positive.size:
+        raise InputError("errors must hold a value above 0 for a logarithmic scale, got none")
+    low, high = np.quantile(positive, 0.01, method="lower"), positive.max()
+    norm = LogNorm(low, high) if low < high else LogNorm(low / 2, 2 * high)
+    order, spans = _columns_in_groups(attribute_names, next(iter(errors.values())).shape[1])
+    classes, order = _sorted(errors, order, spans) if sort else (slice(None), order)
+    named = attribute_names is not None
+    shape, size = ((len(errors), 1), 0.9 + 1.25 * len(errors)) if named else ((1, len(errors)), 2.8)
+    figure, axes = plt.subplots(*shape, figsize=(WIDTH, size), sharex=named, sharey=True, squeeze=False)
+    for axis, (name, matrix) in zip(axes.flat, errors.items(), strict=True):
+        shown = np.ma.masked_where(~(matrix > 0), matrix)[classes][:, order]
+        image = axis.imshow(shown, aspect="auto", cmap="viridis", norm=norm, interpolation="nearest")
+        axis.set(title=panel_title(name, len(errors)), xlabel=columns)
+        if named:
+            axis.set_ylabel(rows)
+            axis.set_title(name, fontsize=8, pad=3)
+            mark_groups(axis, spans, named=axis is axes.flat[-1])
+    axes[0, 0].set_ylabel(rows)
+    bar = figure.colorbar(
+        image, ax=axes, label="mean squared error", pad=0.01, ticks=LogLocator(subs=(1, 3)), extend="min"
+    )
+    bar.minorticks_off()
+    bar.formatter = FuncFormatter(lambda value, _: f"{value:.0e}".replace("e-0", "e-"))
+    return figure
+
+
+def weight_matrix(
+    weights: Float[np.ndarray, "C A"], *, rows: str = "class", attribute_names: Sequence[str] | None = None
+) -> Figure:
+    """ReMSE's weights of a batch or a mean over training, with the mean over classes above and over attributes beside.
+
+    A row of NaN is a class that was absent: it stays white and out of the means. With ``attribute_names`` the
+    attributes come in their groups, which are parted and named. Raises InputError if all weights are NaN.
+    """
+    if np.isnan(weights).all():
+        raise InputError("weights must hold a number, got NaN throughout")
+    order, spans = _columns_in_groups(attribute_names, weights.shape[1])
+    shown = np.ma.masked_invalid(weights[:, order])
+    figure = plt.figure(figsize=(WIDTH, 3.6))
+    grid = figure.add_gridspec(2, 2, width_ratios=(7, 1), height_ratios=(1, 4))
+    axis = figure.add_subplot(grid[1, 0])
+    above = figure.add_subplot(grid[0, 0], sharex=axis)
+    beside = figure.add_subplot(grid[1, 1], sharey=axis)
+    image = axis.imshow(shown, aspect="auto", cmap="viridis", interpolation="nearest")
+    above.stairs(shown.mean(0), np.arange(shown.shape[1] + 1) - 0.5, color="black", baseline=None)
+    across = shown.mean(1).filled(np.nan)
+    beside.stairs(across, np.arange(len(shown) + 1) - 0.5, color="black", baseline=None, orientation="horizontal")
+    beside.tick_params(labelleft=False)
+    above.yaxis.set_major_locator(MaxNLocator(2))
+    beside.xaxis.set_major_locator(MaxNLocator(2))
+    above.set_ylabel("mean\nweight")
+    beside.set_xlabel("mean weight")
+    axis.set_ylabel(rows)
+    mark_groups(axis, spans)
+    above.tick_params(axis="x", bottom=False, labelbottom=False)
+    figure.colorbar(image, ax=beside, label="weight")
+    return figure
+
+
+def _columns_in_groups(names: Sequence[str] | None, count: int) -> tuple[np.ndarray, dict[str, tuple[int, int]]]:
+    """Order of the columns and their groups; as they are, in one group, without names."""
+    if names is None:
+        return np.arange(count), {"": (0, count - 1)}
+    if len(names) != count:
+        raise InputError(f"attribute_names must be one for each of {count} attributes, got {len(names)}")
+    return group_columns(names)
+
+
+def _sorted(
+    errors: Mapping[str, np.ndarray], order: np.ndarray, spans: dict[str, tuple[int, int]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Classes by mean error, absent ones last, and the attributes of each group by mean error; largest first."""
+    mean = np.ma.masked_invalid(np.stack(list(errors.values()))).mean(0)
+    of_class, of_attribute = mean.mean(1).filled(-1), mean.mean(0).filled(-1)
+    parts = (order[start : end + 1] for start, end in spans.values())
+    return np.argsort(-of_class), np.concatenate([part[np.argsort(-of_attribute[part])] for part in parts])

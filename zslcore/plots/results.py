@@ -1,0 +1,105 @@
+"""Figures of results: runs of each method, the surface of the exponents, estimates with their intervals."""
+
+from collections.abc import Collection
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from zslcore.errors import InputError
+from zslcore.plots.style import GREY, METHOD_COLORS, WIDTH, method_styles
+from zslcore.results import t_interval
+
+
+def forest(frame: pd.DataFrame, value: str, *, label: str) -> Figure:
+    """Every run as a dot and the mean with its 95 % t-interval, one line per method and protocol.
+
+    ``frame`` has the columns of :func:`zslcore.results.collect`.
+    """
+    groups = list(frame.groupby(["protocol", "method", "lam"], sort=False))
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.9 + 0.32 * len(groups)))
+    styles = method_styles(frame["method"])
+    for position, ((_, method, _), rows) in enumerate(groups):
+        color, numbers = styles[method]["color"], rows[value].to_numpy()
+        axis.plot(numbers, np.full(len(numbers), position), ".", color=color, alpha=0.5, markersize=5)
+        low, high = t_interval(rows[value])
+        half = 0.0 if np.isnan(low) else (high - low) / 2
+        axis.errorbar(numbers.mean(), position, xerr=half, fmt=styles[method]["marker"], color=color, capsize=3)
+    names = [f"{protocol}: {method}" + (f", λ = {lam:g}" if lam else "") for (protocol, method, lam), _ in groups]
+    axis.set_yticks(range(len(groups)), names)
+    axis.invert_yaxis()
+    axis.set_xlabel(label)
+    axis.grid(axis="x", linewidth=0.4)
+    return figure
+
+
+def exponent_surface(frame: pd.DataFrame, value: str, *, label: str) -> Figure:
+    """Mean over seeds of ``value`` for each p and p2, and the standard deviation beside it, as numbers on colour.
+
+    ``frame`` has the columns ``p``, ``p2``, ``seed`` and ``value``, a row for each run, with numbers that read well
+    with one decimal, such as percent. A pair that was not run stays empty, and so does the deviation (n - 1) of a
+    single seed; without a second seed there is no such panel. Raises InputError for two rows with the same p, p2 and
+    seed, and for no row.
+    """
+    if frame.empty or frame.duplicated(["p", "p2", "seed"]).any():
+        raise InputError(f"frame must hold one row for each p, p2 and seed, got {len(frame)} rows, none or some twice")
+    groups = frame.groupby(["p", "p2"])[value]
+    tables = {"mean": groups.mean().unstack()}
+    if groups.size().max() > 1:
+        tables["standard deviation"] = groups.std().unstack()
+    counts = groups.size()
+    few, many = counts.min(), counts.max()
+    seeds = f"{few} to {many} seeds" if few < many else f"{many} seeds" if many > 1 else "one seed"
+    size = (WIDTH * len(tables) / 2, max(2.2, 1 + 0.34 * len(tables["mean"])))
+    figure, axes = plt.subplots(1, len(tables), figsize=size, squeeze=False)
+    style = {
+        "annot": True,
+        "fmt": ".1f",
+        "cmap": "viridis",
+        "annot_kws": {"fontsize": 7},
+        "linewidths": 0.5,
+        "cbar_kws": {"label": label},
+    }
+    for axis, (name, table) in zip(axes[0], tables.items(), strict=True):
+        sns.heatmap(table, mask=table.isna(), ax=axis, **style)
+        axis.set(title=f"{name} over {seeds}", xlabel="p2 (attributes within a class)")
+        axis.set_ylabel("p (classes within\nan attribute)")
+        axis.tick_params(axis="both", length=0, rotation=0)
+        axis.invert_yaxis()
+    return figure
+
+
+def intervals(frame: pd.DataFrame, *, label: str, reference: float = 0.0, nulls: Collection[str] = ()) -> Figure:
+    """Estimates with their intervals, a line each, under the heading of their group.
+
+    ``frame`` has the columns ``group``, ``name``, ``estimate``, ``low`` and ``high``, in the order to be drawn; a
+    row without an interval (NaN) is a mark alone. Methods have their colour and marker; names in ``nulls``, such as
+    null models, are grey and hollow. The vertical line is at ``reference``. Raises InputError for no row.
+    """
+    if frame.empty:
+        raise InputError("frame must hold at least one estimate, got none")
+    methods = [name for name in frame["name"] if name not in nulls]
+    styles = method_styles(methods) if set(methods) & set(METHOD_COLORS) else {}
+    places, ticks = [], []
+    for group, rows in frame.groupby("group", sort=False):
+        ticks += [str(group), *rows["name"]]
+        places += [None, *rows.itertuples()]
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.7 + 0.2 * len(ticks)))
+    axis.axvline(reference, color="black", linewidth=0.6)
+    for position, row in enumerate(places):
+        if row is None:
+            continue
+        style = {"color": "0.15", "marker": "o"} | styles.get(row.name, {})
+        if row.name in nulls:
+            style = {"color": GREY, "marker": "o", "markerfacecolor": "white"}
+        axis.plot([row.low, row.high], [position, position], color=style["color"], linewidth=1.4)
+        axis.plot(row.estimate, position, markersize=5, linestyle="", **style)
+    axis.set_yticks(range(len(ticks)), ticks)
+    for tick, row in zip(axis.get_yticklabels(), places, strict=True):
+        tick.set(fontweight="bold" if row is None else "normal", fontsize=8)
+    axis.set(xlabel=label, ylim=(len(ticks) - 0.4, -0.6))
+    axis.tick_params(axis="y", length=0)
+    axis.grid(axis="x", linewidth=0.4)
+    return figure

@@ -51,9 +51,11 @@ class Run:
             pd.read_csv(folder / "history.csv"),
         )
 
-    def errors(self, benchmark: Benchmark) -> tuple[Float[np.ndarray, "S A"], Float[np.ndarray, "U A"]]:
-        """Error matrices of the checkpoint on the seen and unseen test images (see :func:`prediction_errors`)."""
-        model = self.model(benchmark)
+    def errors(
+        self, benchmark: Benchmark, *, weights: str = "model"
+    ) -> tuple[Float[np.ndarray, "S A"], Float[np.ndarray, "U A"]]:
+        """Error matrices on the seen and unseen test images (see :func:`prediction_errors`); weights: :meth:`model`."""
+        model = self.model(benchmark, weights=weights)
         return prediction_errors(model, self.config, benchmark, self.inputs(benchmark))
 
     def model(self, benchmark: Benchmark, *, weights: str = "model") -> nn.Module:

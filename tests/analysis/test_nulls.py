@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from zslcore import InputError
-from zslcore.analysis import label_correlation, null_errors, permuted_labels
+from zslcore.analysis import label_correlation, matched_nulls, null_errors, permuted_labels
 from zslcore.analysis.nulls import NULLS
 
 
@@ -141,3 +141,47 @@ class TestPermutedLabels:
     def test_unknown_axis_is_named(self, labels, rng):
         with pytest.raises(InputError, match="axis must be one of class, attribute, got 'row'"):
             permuted_labels(labels, rng, axis="row")
+
+
+class TestMatched:
+    @pytest.fixture
+    def labels(self):
+        return np.random.default_rng(0).gamma(0.5, 0.1, size=(30, 40))
+
+    @pytest.mark.parametrize("pull_share", [0.0, 0.5, 1.0])
+    def test_all_have_the_mean_error_asked_for(self, labels, pull_share):
+        errors = np.random.default_rng(1).exponential(0.002, size=labels.shape)
+        nulls = matched_nulls(labels, errors, images=400, pull_share=pull_share)
+        assert list(nulls) == ["constant", "multiplicative", "shrinkage"]
+        for matrix in nulls.values():
+            assert matrix.mean() == pytest.approx(errors.mean(), rel=0.02)
+
+    def test_they_are_what_their_names_say(self, labels):
+        nulls = matched_nulls(labels, np.full(labels.shape, 0.002), images=4000)
+        assert np.corrcoef(nulls["multiplicative"].ravel(), labels.ravel() ** 2)[0, 1] > 0.99
+        assert nulls["constant"].std() < 0.05 * nulls["constant"].mean()
+        distance = (labels - labels.mean(0)) ** 2
+        assert np.corrcoef(nulls["shrinkage"].ravel(), distance.ravel())[0, 1] > 0.95
+
+    def test_a_pull_is_never_more_than_to_the_mean(self, labels):
+        errors = np.full(labels.shape, 10 * labels.var())
+        shrunk = matched_nulls(labels, errors, images=4000, pull_share=1.0)["shrinkage"]
+        assert shrunk.mean() == pytest.approx(errors.mean(), rel=0.02)
+
+    def test_absent_classes_stay_absent(self, labels):
+        errors = np.full(labels.shape, 0.002)
+        errors[3] = np.nan
+        for matrix in matched_nulls(labels, errors, images=10).values():
+            assert np.isnan(matrix[3]).all()
+            assert np.isfinite(np.delete(matrix, 3, axis=0)).all()
+
+    def test_constant_and_zero_labels(self):
+        errors = np.full((3, 2), 0.5)
+        for labels in (np.ones((3, 2)), np.zeros((3, 2))):
+            nulls = matched_nulls(labels, errors, images=1000)
+            assert all(np.isfinite(matrix).all() for matrix in nulls.values())
+            assert nulls["shrinkage"].mean() == pytest.approx(0.5, rel=0.1)
+
+    def test_share_out_of_range(self, labels):
+        with pytest.raises(InputError, match=r"^pull_share must lie in \[0, 1\], got 2\.0$"):
+            matched_nulls(labels, labels, images=1, pull_share=2.0)

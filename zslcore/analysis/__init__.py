@@ -15,7 +15,7 @@ from zslcore.analysis.label_value import (
     reduction_correlation,
 )
 from zslcore.analysis.misclassification import closest_class_share, misclassifications
-from zslcore.analysis.nulls import null_errors, permuted_labels
+from zslcore.analysis.nulls import matched_nulls, null_errors, permuted_labels
 from zslcore.analysis.weighting import effective_lambda, matched_lambda, noise_weight
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "label_correlation",
     "label_partial_correlation",
     "matched_lambda",
+    "matched_nulls",
     "misclassifications",
     "noise_weight",
     "null_errors",

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float, Int
 
-from zslcore.analysis._checks import check_choice
+from zslcore.analysis._checks import check_choice, check_shapes, present_classes
 from zslcore.errors import InputError
 
 NULLS = ("constant", "multiplicative", "shrinkage")
@@ -51,6 +51,41 @@ def null_errors(
     freedom = np.broadcast_to(np.maximum(count, 1)[:, None], labels.shape)
     drawn = scale**2 / freedom * rng.noncentral_chisquare(freedom, freedom * ratio**2)
     return np.where(count[:, None] > 0, np.where(noisy, drawn, bias**2), np.nan)
+
+
+def matched_nulls(
+    labels: Float[np.ndarray, "C A"],
+    errors: Float[np.ndarray, "C A"],
+    *,
+    images: int | Int[np.ndarray, " C"],
+    seed: int = 0,
+    pull_share: float = 0.5,
+) -> dict[str, Float[np.ndarray, "C A"]]:
+    """One error matrix of each null model, all with the expected mean error of ``errors``, by kind.
+
+    The noise of each is what gives this mean; ``pull_share`` in [0, 1] of the shrinkage model's comes from the pull to
+    the mean, as far as a full pull can make it (its ``pull`` is at most 1). Absent classes (rows of NaN) count neither
+    here nor there. Raises InputError as :func:`null_errors`.
+
+    >>> nulls = matched_nulls(np.eye(50), np.full((50, 50), 0.01), images=100)
+    >>> {kind: round(float(matrix.mean()), 3) for kind, matrix in nulls.items()}
+    {'constant': 0.01, 'multiplicative': 0.01, 'shrinkage': 0.01}
+    """
+    if not 0 <= pull_share <= 1:
+        raise InputError(f"pull_share must lie in [0, 1], got {pull_share!r}")
+    check_shapes(labels, errors, "labels and errors")
+    present = present_classes(errors)
+    mean = float(errors[present].mean(dtype=np.float64)) if present.any() else 0.0
+    known = labels[present].astype(np.float64)
+    size, spread = (float(part.mean()) if present.any() else 0.0 for part in (known**2, (known.mean(0) - known) ** 2))
+    pull = min(1.0, float(np.sqrt(pull_share * mean / spread))) if spread > 0 else 0.0
+    settings = {
+        "constant": {"noise": float(np.sqrt(mean))},
+        "multiplicative": {"noise": float(np.sqrt(mean / size)) if size > 0 else 0.0},
+        "shrinkage": {"noise": float(np.sqrt(max(mean - pull**2 * spread, 0.0))), "pull": pull},
+    }
+    count, rng = np.where(present, _counts(images, len(labels)), 0), np.random.default_rng(seed)
+    return {kind: null_errors(labels, kind, images=count, rng=rng, **settings[kind]) for kind in NULLS}
 
 
 def permuted_labels(

@@ -136,9 +136,8 @@ class TestCleanProtocol:
         """Whichever epoch the validation split chooses, weights, gamma and accuracies are those of that epoch."""
         original = training.train
 
-        def kept(config, benchmark, inputs, task, *, keep=None, checkpoints=None):
-            keep = epoch if task.name == "validation" else keep
-            return original(config, benchmark, inputs, task, keep=keep, checkpoints=checkpoints)
+        def kept(*, task, keep=None, **settings):
+            return original(task=task, keep=epoch if task.name == "validation" else keep, **settings)
 
         monkeypatch.setattr(training, "train", kept)
         chosen = Run.load(fit(CONFIG, tmp_path / "chosen"))
@@ -297,6 +296,16 @@ class TestAgain:
         fit(CONFIG.replace(epochs=1), tmp_path / "run")
         run.model(small_synth)
         assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_many_runs_under_one_bar(tmp_path, capfd):
+    configs = [CONFIG.replace(epochs=1, seed=seed) for seed in (0, 1)]
+    folders = training.fit_all(config for config in configs)
+    assert folders == [default_folder(config) for config in configs]
+    assert [Run.load(folder).config for folder in folders] == configs
+    bars = capfd.readouterr().err
+    assert "runs: 100%" in bars
+    assert "validation:" not in bars
 
 
 class TestRun:

@@ -22,6 +22,25 @@ METHOD_NAMES = {
     "mse_matched": "+ MSE, matched λ",
     "remse": "+ ReMSE",
 }
+# Losses beyond the study's methods, which 06_ablations compares at lambdas chosen on the validation split.
+LOSS_NAMES = {
+    "mae": "+ MAE",
+    "charbonnier": "+ Charbonnier",
+    "rmse": "+ RMSE",
+    "huber": "+ Huber",
+    "focal": "+ focal-R",
+    "inverse": "+ inverse frequency",
+    "sqrt_inverse": "+ root-inverse frequency",
+    "lds": "+ LDS",
+    "bmc": "+ BMC",
+    "bmc_per_attribute": "+ BMC per attribute",
+    "gai": "+ GAI",
+    "uncertainty": "+ uncertainty",
+    "group_dro": "+ group DRO",
+    "cvar": "+ CVaR",
+    "remse_permuted": "+ ReMSE, permuted",
+    "remse_random": "+ ReMSE, random",
+}
 
 # Ye et al., "Rebalanced Zero-shot Learning", IEEE TIP 2023: ResNet-101 fine-tuned at 448 px, AttentionNet + ReMSE
 PUBLISHED = pd.DataFrame(
@@ -52,7 +71,7 @@ def collect(folders: Iterable[Path]) -> pd.DataFrame:
     if not rows:
         raise InputError("no finished run was found; 'make study' or 'zslcore run 04_train' makes some")
     frame = pd.DataFrame(rows)
-    order = {name: position for position, name in enumerate(METHOD_NAMES.values())}
+    order = {name: position for position, name in enumerate([*METHOD_NAMES.values(), *LOSS_NAMES.values()])}
     keys = ["dataset", "backbone", "network", "protocol", "method", "lam", "seed"]
     return frame.sort_values(
         keys, key=lambda column: column.map(order) if column.name == "method" else column
@@ -60,7 +79,7 @@ def collect(folders: Iterable[Path]) -> pd.DataFrame:
 
 
 def _row(run: Run, protocol: str, values: dict) -> dict:
-    config, errors = run.config, run.metrics["errors"]
+    config, errors, effective = run.config, run.metrics["errors"], run.metrics["effective_lambda"]
     row = {
         "dataset": config.dataset,
         "backbone": config.backbone,
@@ -68,14 +87,15 @@ def _row(run: Run, protocol: str, values: dict) -> dict:
         "method": method_name(config),
         "scale": config.scale,
         "lam": 0.0 if config.loss == "none" else config.lam,
-        "p": config.p if config.loss == "remse" else 0.0,
-        "p2": config.p2 if config.loss == "remse" else 0.0,
-        "effective_lambda": round(run.metrics["effective_lambda"], 4),
+        "p": config.p if config.loss.startswith("remse") else 0.0,
+        "p2": config.p2 if config.loss.startswith("remse") else 0.0,
+        "effective_lambda": float("nan") if effective is None else round(effective, 4),
         "seed": config.seed,
         "protocol": protocol,
     }
     row |= {name: round(100 * values[name], 2) for name in ACCURACIES}
     row |= {"gamma": round(values["gamma"], 4), "epoch": values["epoch"]}
+    row["validation_H"] = round(100 * run.metrics["validation"]["H"], 2)
     for split, statistics in errors.items():
         row |= {f"{split}_{name}": round(value, 6) for name, value in statistics.items()}
     environment = run.metrics["environment"]
@@ -94,7 +114,21 @@ def method_name(config: RunConfig) -> str:
     '+ MSE, matched λ'
     """
     method = run_name(config).rsplit("-seed", 1)[0]
-    return METHOD_NAMES["cross_entropy" if method == "none" else method]
+    return (METHOD_NAMES | LOSS_NAMES)["cross_entropy" if method == "none" else method]
+
+
+def choose_lambda(frame: pd.DataFrame) -> pd.DataFrame:
+    """Of each method, the rows of the lambda with the highest mean ``validation_H``, the smallest of equals.
+
+    ``frame`` holds one data set; no test accuracy is looked at.
+
+    >>> rows = [("a", 1.0, 60.0), ("a", 10.0, 62.0), ("b", 1.0, 61.0)]
+    >>> choose_lambda(pd.DataFrame(rows, columns=["method", "lam", "validation_H"]))["lam"].tolist()
+    [10.0, 1.0]
+    """
+    means = frame.groupby(["method", "lam"])["validation_H"].mean()
+    best = means.groupby("method").idxmax()
+    return frame[[pair in set(best) for pair in zip(frame["method"], frame["lam"])]]
 
 
 def summarise(frame: pd.DataFrame, values: Iterable[str] = ACCURACIES) -> pd.DataFrame:

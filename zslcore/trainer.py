@@ -47,11 +47,13 @@ def train(
     *,
     keep: int | None = None,
     checkpoints: Path | None = None,
+    progress: bool = True,
 ) -> Trained:
     """Train the config's model on a task, evaluating it on the task's test images after every epoch.
 
     Keeps the weights of epoch ``keep``, by default of the epoch with the best harmonic mean (the first of equals).
     ``checkpoints``: a folder for the state after each epoch; a training cut off there goes on as if it never had been.
+    ``progress`` shows a bar over the epochs.
     """
     accelerator = make_accelerator(config)
     with reproducible(config.seed):
@@ -63,15 +65,17 @@ def train(
             store = Checkpoints(checkpoints, key | {"processes": accelerator.num_processes})
             history.resume(trainer, store)
         with logbook(checkpoints, len(history.rows), enabled=accelerator.is_main_process) as log:
-            _train_epochs(trainer, history, store, log)
+            _train_epochs(trainer, history, store, log, progress=progress and accelerator.is_main_process)
         return Trained(history.rows, history.kept, history.state, trainer.weights(), history.seconds)
 
 
-def _train_epochs(trainer: "Trainer", history: "History", store: Checkpoints | None, log: Any) -> None:
+def _train_epochs(
+    trainer: "Trainer", history: "History", store: Checkpoints | None, log: Any, *, progress: bool
+) -> None:
     config, done = trainer.config, len(history.rows)
     title = f"{trainer.task.name}: {config.loss}, seed {config.seed}"
     settings = {"desc": title, "unit": "epoch", "initial": done, "total": config.epochs}
-    epochs = tqdm(range(done, config.epochs), disable=not trainer.accelerator.is_main_process, **settings)
+    epochs = tqdm(range(done, config.epochs), disable=not progress, **settings)
     for epoch in epochs:
         start = time.perf_counter()
         losses = trainer.epoch(epoch)

@@ -17,12 +17,14 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from safetensors.torch import save_file
+from tqdm.auto import tqdm
 
 from zslcore.analysis import coefficient_of_variation, row_correlation, theil_index
 from zslcore.config import RunConfig, run_name
@@ -41,11 +43,12 @@ VALIDATED = ("T1", "U", "S", "H", "gamma", "AUSUC")
 VALIDATION_SEED = 0  # one validation split for all runs, so that seeds differ in training alone
 
 
-def fit(config: RunConfig, folder: Path | None = None, *, num_workers: int = 0) -> Path:
+def fit(config: RunConfig, folder: Path | None = None, *, num_workers: int = 0, progress: bool = True) -> Path:
     """Run a config and return its run folder; a folder that already holds this run is returned as it is.
 
     ``folder`` defaults to :func:`default_folder`; a run that was cut off there goes on after its last finished epoch,
-    to the same numbers. ``num_workers`` processes decode pictures ahead when the backbone is trained too. Under
+    to the same numbers. ``num_workers`` processes decode pictures ahead when the backbone is trained too;
+    ``progress`` shows a bar over the epochs. Under
     ``torchrun`` or ``accelerate launch`` all processes call it, and the first one writes. Raises InputError when the
     folder holds a run of other settings, and for data, weights or settings that cannot be used.
     """
@@ -63,8 +66,9 @@ def fit(config: RunConfig, folder: Path | None = None, *, num_workers: int = 0) 
         return folder
     states = folder / "checkpoint"
     tasks = validation_task(benchmark, seed=VALIDATION_SEED), test_task(benchmark)
-    validation = train(config, benchmark, inputs, tasks[0], checkpoints=states / "validation")
-    final = train(config, benchmark, inputs, tasks[1], keep=validation.kept, checkpoints=states / "test")
+    world = {"config": config, "benchmark": benchmark, "inputs": inputs, "progress": progress}
+    validation = train(**world, task=tasks[0], checkpoints=states / "validation")
+    final = train(**world, task=tasks[1], keep=validation.kept, checkpoints=states / "test")
     model = restore_model(config, benchmark, final.state)
     evaluation, errors = (
         evaluate_on_test(config, model, inputs, benchmark),
@@ -86,6 +90,12 @@ def fit(config: RunConfig, folder: Path | None = None, *, num_workers: int = 0) 
         _write_run(folder, config, metrics, validation, final)
     accelerator.wait_for_everyone()
     return folder
+
+
+def fit_all(configs: Iterable[RunConfig]) -> list[Path]:
+    """Run many configs one after the other, in their default folders and under one bar: their run folders."""
+    configs = list(configs)
+    return [fit(config, progress=False) for config in tqdm(configs, desc="runs", unit="run")]
 
 
 def default_folder(config: RunConfig) -> Path:

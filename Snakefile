@@ -16,8 +16,9 @@ SEEDS = range(int(config.get("seeds", 3)))
 METHODS = ["cross_entropy", "cross_entropy_tuned", "mse", "mse_matched", "remse"]  # zslcore.config.METHODS, by test
 RUNS = Path(config.get("runs", os.environ.get("ZSLCORE_RUNS", "runs")))
 REPORT = Path(config.get("report", "report"))
-PAGES = ["00_quickstart", "01_data", "02_imbalance", "03_theory"]
-ABOUT_DATA = ["01_data", "02_imbalance"]  # the pages that have the parameter "dataset"
+PAGES = ["00_quickstart", "01_data", "02_imbalance", "03_theory", "06_ablations", "07_figures"]
+ABOUT_DATA = ["01_data", "02_imbalance", "06_ablations", "07_figures"]  # the pages with the parameter "dataset"
+DRAWING = ["02_imbalance", "07_figures"]  # the pages whose figures are kept beside the tables
 
 os.environ["ZSLCORE_RUNS"] = str(RUNS.resolve())  # where the notebooks look for and leave their runs
 
@@ -69,7 +70,7 @@ def finished_runs(wildcards):
 def page_parameters(wildcards):
     """-p options of a page; a notebook runs in its own folder, so a folder given to it must be absolute."""
     options = f"-p dataset {wildcards.dataset}" if wildcards.page in ABOUT_DATA else ""
-    if wildcards.page == "02_imbalance":
+    if wildcards.page in DRAWING:
         options += f" -p output {(REPORT / wildcards.dataset).resolve()}"
     return options
 
@@ -113,9 +114,15 @@ rule html:
         "jupyter nbconvert --log-level WARN --to html {input}"
 
 
+def report_pages(wildcards):
+    """All pages; 06_ablations on SYNTH alone, since its 70 trainings take minutes there and hours elsewhere."""
+    pages = [page for page in PAGES if page != "06_ablations" or wildcards.dataset == "SYNTH"]
+    return expand(REPORT / wildcards.dataset / "{page}.html", page=[*pages, "05_results"])
+
+
 rule report:
     input:
-        expand(REPORT / "{{dataset}}" / "{page}.html", page=[*PAGES, "05_results"]),
+        report_pages,
     output:
         REPORT / "{dataset}" / "index.html",
     params:

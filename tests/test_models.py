@@ -73,14 +73,14 @@ class TestAttentionAtTheSizeOfCub:
             for requires_grad in (False, True):  # frozen features, and a backbone that learns
                 feature_map = torch.randn(16, 2048, 14, 14, requires_grad=requires_grad)
                 times = []
-                for _ in range(2 if name == "plain" else 3):
+                for _ in range(2 if name == "plain" else 6):  # the best of a few: a busy neighbour slows caches
                     start = time.process_time()  # on one thread (conftest.py); other processes do not count
                     self.step(forward, feature_map)
                     times.append(time.process_time() - start)
                 seconds[name, requires_grad] = min(times)
         for requires_grad in (False, True):
-            # 6.3 to 6.6 times when alone on a core of an AMD EPYC; the bound leaves room for a busy machine
-            assert seconds["plain", requires_grad] > 4 * seconds["folded", requires_grad], seconds
+            # 6.3 to 6.8 times was measured on a core of an AMD EPYC
+            assert seconds["plain", requires_grad] > 5 * seconds["folded", requires_grad], seconds
 
     @pytest.mark.parametrize("device", ["cpu", "meta"])  # any device but the CPU takes another product
     def test_no_tensor_of_images_by_attributes_by_channels_or_keys(self, net, device):

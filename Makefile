@@ -46,7 +46,8 @@ format: $(INSTALLED) ## Apply the style
 	$(BIN)/ruff format .
 
 notebooks: $(INSTALLED) ## Execute all notebooks again, in place (their outputs are what `make test` compares)
-	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False --ExecutePreprocessor.store_widget_state=False notebooks/*.ipynb
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
+	$(BIN)/nbstripout --keep-output --keep-count --keep-id --extra-keys 'metadata.widgets' notebooks/*.ipynb
 
 # Linux wheels of torch need the CUDA libraries; elsewhere they neither exist nor are needed.
 LINUX_ONLY := sys_platform == "linux" and platform_machine == "x86_64"

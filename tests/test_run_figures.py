@@ -1,12 +1,10 @@
-"""Null models at an observed mean error, ReMSE's weights of a run, and attention beside the true parts."""
+"""ReMSE's weights of a run, and attention beside the true parts."""
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from zslcore import InputError
 from zslcore.analysis import energy_inside
@@ -17,7 +15,6 @@ from zslcore.remse import class_error, remse_weights
 from zslcore.run_figures import (
     attention_over_picture,
     final_weights,
-    matched_nulls,
     measure_attention,
     typical_attributes,
     untrained,
@@ -40,39 +37,6 @@ def _no_window():
 def still(small_world, tmp_path):
     """A run with attention whose steps are too small to move a weight."""
     return Run.load(fit(ATTENTION.replace(lr=1e-30), tmp_path / "still"))
-
-
-class TestNulls:
-    @given(st.integers(0, 99), st.floats(0, 2))
-    def test_have_the_mean_that_was_asked_for(self, seed, mean):
-        rng = np.random.default_rng(seed)
-        nulls = matched_nulls(rng.gamma(1, 0.2, size=(8, 30)), mean, images=5000, rng=rng)
-        assert list(nulls) == ["constant", "multiplicative", "shrinkage"]
-        for matrix in nulls.values():
-            assert matrix.mean() == pytest.approx(mean, rel=0.05)
-
-    def test_go_with_the_label_as_their_names_say(self):
-        rng = np.random.default_rng(0)
-        labels = rng.gamma(1, 0.2, size=(8, 30))
-        nulls = matched_nulls(labels, 0.04, images=20_000, rng=rng)
-        assert np.corrcoef(labels.ravel(), nulls["multiplicative"].ravel() ** 0.5)[0, 1] > 0.999
-        assert np.ptp(nulls["constant"]) < 0.1 * 0.04
-        distance = np.abs(labels - labels.mean(0)).ravel()
-        excess = np.sqrt(np.clip(nulls["shrinkage"] - nulls["shrinkage"].min(), 0, None))
-        assert np.corrcoef(distance, excess.ravel())[0, 1] > 0.97
-
-    def test_a_constant_label_cannot_be_pulled(self):
-        nulls = matched_nulls(np.full((3, 2), 0.5), 0.1, images=50_000, rng=np.random.default_rng(0))
-        assert nulls["shrinkage"] == pytest.approx(0.1, rel=0.05)
-
-    @pytest.mark.parametrize("mean", [-1.0, np.inf, np.nan])
-    def test_refuse_a_mean_that_is_none(self, mean):
-        with pytest.raises(InputError, match="mean_error must be finite"):
-            matched_nulls(np.ones((2, 2)), mean, images=1, rng=np.random.default_rng(0))
-
-    def test_refuse_labels_without_a_value(self):
-        with pytest.raises(InputError, match="other than 0"):
-            matched_nulls(np.zeros((2, 2)), 1.0, images=1, rng=np.random.default_rng(0))
 
 
 class TestWeights:

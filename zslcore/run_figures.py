@@ -1,4 +1,4 @@
-"""What the figures of runs show beyond their numbers: null models, ReMSE's weights, attention beside the true parts."""
+"""What the figures of runs show beyond their numbers: ReMSE's weights, attention beside the true parts."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 from torch import nn
 
-from zslcore.analysis import energy_inside, group_index, null_errors, pointing_accuracy
+from zslcore.analysis import energy_inside, group_index, pointing_accuracy
 from zslcore.backbone import backbone_spec
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.images import eval_transform, read_image
@@ -26,39 +26,6 @@ from zslcore.plots import attention_maps
 from zslcore.remse import ReMSE
 from zslcore.results import method_name
 from zslcore.runs import Run
-
-PULLED = 0.5  # share of the mean error that the null model "shrinkage" makes by its pull, the rest by its noise
-
-
-def matched_nulls(
-    labels: Float[np.ndarray, "C A"],
-    mean_error: float,
-    *,
-    images: int | Int[np.ndarray, " C"],
-    rng: np.random.Generator,
-) -> dict[str, Float[np.ndarray, "C A"]]:
-    """Error matrices of the null models whose expected error, over all cells, is ``mean_error`` >= 0.
-
-    So they differ from an observed matrix of that mean only in where the errors lie. Half of the error of
-    ``"shrinkage"`` is its pull towards the attribute's mean, or as much as a full pull makes. ``images`` as in
-    :func:`zslcore.analysis.null_errors`, which draws them. Raises InputError for a mean error that is negative or not
-    finite, and for labels that are all 0.
-
-    >>> nulls = matched_nulls(np.eye(4), 0.25, images=10_000, rng=np.random.default_rng(0))
-    >>> {name: round(float(matrix.mean()), 2) for name, matrix in nulls.items()}
-    {'constant': 0.25, 'multiplicative': 0.25, 'shrinkage': 0.25}
-    """
-    if not 0 <= mean_error < np.inf:
-        raise InputError(f"mean_error must be finite and at least 0, got {mean_error}")
-    labels = labels.astype(np.float64)
-    square, variance = np.mean(labels**2), labels.var(0).mean()
-    if not square > 0:
-        raise InputError("labels must hold a value other than 0 for an error that goes with them")
-    pulled = min(PULLED * mean_error, variance)
-    noise = {"constant": mean_error, "multiplicative": mean_error / square, "shrinkage": mean_error - pulled}
-    pull = float(np.sqrt(pulled / variance)) if variance > 0 else 0.0
-    settings = {"images": images, "pull": pull, "rng": rng}
-    return {kind: null_errors(labels, kind, noise=float(np.sqrt(size)), **settings) for kind, size in noise.items()}
 
 
 def final_weights(run: Run, benchmark: Benchmark) -> Float[np.ndarray, "S A"]:

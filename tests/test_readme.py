@@ -1,10 +1,14 @@
 """The README says what the results say: its tables and intervals are those of the committed files."""
 
+import dataclasses
+import re
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from zslcore.config import RunConfig
+from zslcore.criteria import CRITERIA
 from zslcore.results import ACCURACIES, PUBLISHED, as_table
 
 ROOT = Path(__file__).parents[1]
@@ -38,3 +42,21 @@ def test_published_numbers_are_labelled_and_right():
         named = f"{row.dataset}: T1 {row.T1}, U {row.U}, S {row.S}, H {row.H}"
         assert named in paragraph or f"{row.dataset}: {', '.join(map(str, values))}" in paragraph
     assert "published" in paragraph
+
+
+def test_files_that_are_named_exist():
+    named = set(re.findall(r"`((?:tests|profiles|notebooks)/[\w/.]+)`", README)) | set(
+        re.findall(r"\]\(([\w./]+)\)", README)
+    )
+    assert len(named) > 20
+    assert not [name for name in named if not (ROOT / name).exists()]
+
+
+def test_settings_and_losses_that_are_named_exist():
+    """In the table of options, words set in code are settings, losses or their values."""
+    section = README.split("## Every option of the release")[1].split("\n## ")[0]
+    words = {word for line in section.splitlines() for word in re.findall(r"`(\w+)`", "|".join(line.split("|")[2:3]))}
+    values = {"batch", "running", "ema", "released", "stated"}
+    known = {field.name for field in dataclasses.fields(RunConfig)} | set(CRITERIA) | values
+    assert words <= known, words - known
+    assert set(CRITERIA) <= words | {"remse"}

@@ -28,8 +28,7 @@ study: $(INSTALLED) ## Run the whole study: runs, tables, executed notebooks and
 
 results: ## Keep the tables and figures of a finished study in results/DATASET, which is committed
 	mkdir -p results/$(DATASET)
-	cd report/$(DATASET) && cp results.csv differences.csv error_against_label.png label_correlation.png forest_*.png \
-	  $(CURDIR)/results/$(DATASET)/
+	cd report/$(DATASET) && cp results.csv differences.csv error_against_label.png forest_*.png $(CURDIR)/results/$(DATASET)/
 
 test: $(INSTALLED) lint ## Lint, then unit tests and doctests, then every notebook against its stored outputs
 	$(BIN)/pytest -n $(CORES)

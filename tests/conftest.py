@@ -8,10 +8,15 @@ import jaxtyping
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 
 from zslcore import training
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.synthbirds import generate
+
+# the same examples every time, and as long as a busy machine takes
+settings.register_profile("zslcore", deadline=None, max_examples=50, derandomize=True)
+settings.load_profile("zslcore")
 
 GOLDEN = Path(__file__).parent / "golden" / "released_code.npz"
 

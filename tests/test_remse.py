@@ -5,16 +5,13 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from zslcore import InputError, ReMSE, class_error, remse_weights
 from zslcore.losses import mse_loss
 from zslcore.remse import control_weights
-
-settings.register_profile("zslcore", deadline=None, max_examples=50, derandomize=True)
-settings.load_profile("zslcore")
 
 positive = arrays(np.float64, (4, 5), elements=st.floats(1e-6, 1e3))
 exponent = st.floats(0, 3)

@@ -11,11 +11,14 @@ from scipy import stats
 
 from zslcore import InputError
 from zslcore.config import METHODS, RunConfig
+from zslcore.criteria import CRITERIA
 from zslcore.results import (
     ACCURACIES,
+    LOSS_NAMES,
     METHOD_NAMES,
     PUBLISHED,
     as_table,
+    choose_lambda,
     collect,
     compare,
     find_runs,
@@ -39,8 +42,9 @@ def write_run(folder, config, *, seconds=1.0):
     metrics = {
         "dataset": {"name": config.dataset, "fingerprint": "0123456789abcdef"},
         "protocols": protocols,
+        "validation": {"H": 0.6543219},
         "errors": errors,
-        "effective_lambda": 1.23456789,
+        "effective_lambda": None if config.loss == "mae" else 1.23456789,
         "cost": {"seconds": seconds},
         "environment": {"device": "cpu", "torch": "2.11.0"},
     }
@@ -116,6 +120,15 @@ class TestCollect:
                     assert row[f"{split}_{name}"] == pytest.approx(metrics["errors"][split][name], abs=5e-7)
                 assert (row["epoch"], row["effective_lambda"], row["seconds"]) == (3, 1.2346, 1.0)
                 assert (row["device"], row["torch"], row["fingerprint"]) == ("cpu", "2.11.0", "0123456789abcdef")
+
+    def test_other_losses_have_names_and_no_effective_lambda(self, tmp_path):
+        config = RunConfig(dataset="SYNTH", loss="mae")
+        write_run(tmp_path / "mae", config)
+        row = collect([tmp_path / "mae"]).iloc[0]
+        assert (row["method"], row["validation_H"]) == ("+ MAE", 65.43)
+        assert np.isnan(row["effective_lambda"])
+        assert set(LOSS_NAMES) | {"mse", "remse"} == set(CRITERIA)
+        assert len(set(METHOD_NAMES.values()) | set(LOSS_NAMES.values())) == len(METHOD_NAMES) + len(LOSS_NAMES)
 
     def test_settings_without_effect_are_shown_as_none(self, tmp_path):
         for method in ("cross_entropy", "mse", "remse"):
@@ -275,3 +288,23 @@ def test_published_numbers_are_the_papers():
     assert published == expected
     harmonic = 2 * PUBLISHED["U"] * PUBLISHED["S"] / (PUBLISHED["U"] + PUBLISHED["S"])
     np.testing.assert_allclose(PUBLISHED["H"], harmonic, atol=0.1)
+
+
+class TestChooseLambda:
+    def frame(self):
+        rows = [(m, lam, seed) for m in ("a", "b") for lam in (1.0, 10.0) for seed in (0, 1)]
+        frame = pd.DataFrame(rows, columns=["method", "lam", "seed"])
+        frame["validation_H"] = [60.0, 62.0, 70.0, 40.0, 50.0, 52.0, 51.0, 51.0]
+        return frame.assign(H=range(8))
+
+    def test_the_mean_over_seeds_on_the_validation_split_chooses(self):
+        chosen = choose_lambda(self.frame())
+        assert chosen.groupby("method")["lam"].unique().str[0].to_dict() == {
+            "a": 1.0,
+            "b": 1.0,
+        }  # 51 twice: the smaller
+        assert len(chosen) == 4
+
+    def test_the_test_split_chooses_nothing(self):
+        frame = self.frame()
+        assert choose_lambda(frame.assign(H=-frame["H"]))["lam"].tolist() == choose_lambda(frame)["lam"].tolist()

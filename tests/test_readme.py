@@ -35,6 +35,49 @@ def test_intervals_against_the_matched_mse_are_the_committed_ones(dataset, measu
     assert text in README.replace(" points (", " (")
 
 
+def ablation(dataset, name):
+    return pd.read_csv(ROOT / "results" / dataset / f"{name}.csv")
+
+
+def spoken(difference, low, high, digits):
+    """A difference and its interval as the README writes them."""
+    return f"{difference:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})".replace("-", "−")
+
+
+def test_controls_are_the_committed_ones():
+    section = README.split("**Is it the rebalancing?**")[1].split("\n\n**")[0]
+    rows = ablation("SYNTH", "controls").set_index(["measure", "against"])
+    for measure, digits in (("T1", 2), ("H", 2)):
+        assert spoken(*rows.loc[(measure, "+ ReMSE, permuted"), ["difference", "low", "high"]], digits) in section
+    row = rows.loc[("test_seen_theil", "+ ReMSE, permuted")]
+    assert spoken(-row["difference"], -row["high"], -row["low"], 3) in section
+    cub = ablation("CUB100", "losses_differences").set_index(["measure", "against"])
+    row = cub.loc[("T1", "+ ReMSE, permuted")]
+    assert spoken(-row["difference"], -row["high"], -row["low"], 2).replace(" (", " points *below* that (") in (
+        section.replace(" with permuted weights", "")
+    )
+    assert f"one of {len(cub)} comparisons" in section
+    assert (cub["verdict"] != "not shown").sum() == 1
+
+
+def test_losses_are_judged_as_committed():
+    section = README.split("**Is it the rebalancing?**")[1].split("\n\n**")[0]
+    rows = ablation("SYNTH", "losses_differences").set_index(["measure", "against"])
+    assert set(rows.loc["H"][rows.loc["H"]["verdict"] == "higher"].index) == {
+        *("+ inverse frequency", "+ root-inverse frequency", "+ LDS", "+ BMC per attribute"),
+    }
+    assert not (rows.loc["H"]["verdict"] == "lower").any()
+    theil = ablation("SYNTH", "losses").groupby("method")["test_seen_theil"].mean()
+    assert f"{theil['+ CVaR']:.3f} against {theil['+ ReMSE']:.3f}" in section
+    assert theil.idxmin() == "+ CVaR"
+    assert spoken(*rows.loc[("T1", "+ CVaR"), ["difference", "low", "high"]], 2).replace(" (", " lower (") in section
+    surface = ablation("SYNTH", "exponents").groupby(["p", "p2"])[["validation_H", "effective_lambda", "T1"]].mean()
+    assert round(surface.loc[(2.0, 2.0), "effective_lambda"], -3) == 13_000
+    assert round(surface.loc[(2.0, 2.0), "T1"]) == 64
+    small = surface[(surface.index.get_level_values("p") <= 0.5) & (surface.index.get_level_values("p2") <= 0.5)]
+    assert small["validation_H"].max() - small["validation_H"].min() <= 1
+
+
 def test_published_numbers_are_labelled_and_right():
     paragraph = next(line for line in README.splitlines() if line.startswith("**Not reproduced"))
     for row in PUBLISHED.itertuples():

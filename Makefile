@@ -31,7 +31,7 @@ results: ## Keep the tables and figures of a finished study in results/DATASET, 
 	cd report/$(DATASET) && cp results.csv differences.csv error_against_label.png forest_*.png $(CURDIR)/results/$(DATASET)/
 
 test: $(INSTALLED) lint ## Lint, then unit tests and doctests, then every notebook against its stored outputs
-	$(BIN)/pytest -n $(CORES)
+	$(BIN)/pytest -n $(CORES) --dist worksteal
 	$(BIN)/pytest -o addopts= -q --nbval --nbval-current-env --nbval-sanitize-with notebooks/nbval.cfg notebooks
 
 lab: $(INSTALLED) ## Open JupyterLab on the notebooks

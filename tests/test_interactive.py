@@ -41,7 +41,7 @@ def test_the_balanced_field_weighs_what_noise_alone_makes():
     assert np.mean(weights) == pytest.approx(noise_weight(interactive.CLASSES, 2), rel=0.02)
 
 
-def test_more_shots_weigh_noise_less_and_imbalance_as_before():
+def test_more_shots_weigh_noise_less_and_sharpen_the_pattern():
     numbers = {shots: explore(1.0, 0.0, shots)[1] for shots in (1, 4, 64)}
     noise = [frame.loc["balanced", "mean weight"] for frame in numbers.values()]
     assert noise[0] > noise[1] > noise[2] > 1

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode
 
 from zslcore import InputError
 from zslcore.models import AttentionNet, BasicNet, Standardize
@@ -67,20 +68,31 @@ class TestAttentionAtTheSizeOfCub:
     def step(forward, feature_map):
         forward(feature_map).square().sum().backward()
 
-    def test_folded_form_is_several_times_faster(self, net):
+    @pytest.mark.parametrize("learns", [False, True])  # frozen features, and a backbone that learns
+    def test_folded_form_needs_a_quarter_of_the_arithmetic(self, net, learns):
+        feature_map = torch.randn(16, 2048, 14, 14, requires_grad=learns)
+        operations = {}
+        for name, forward in (("folded", net), ("plain", lambda maps: plain_attention(net, maps))):
+            with FlopCounterMode(display=False) as counter:
+                self.step(forward, feature_map)
+            operations[name] = counter.get_total_flops()
+        assert operations["plain"] > 4 * operations["folded"], operations
+
+    @pytest.mark.parametrize("learns", [False, True])
+    def test_folded_form_is_several_times_faster(self, net, learns):
+        feature_map = torch.randn(16, 2048, 14, 14, requires_grad=learns)
         seconds = {}
         for name, forward in (("folded", net), ("plain", lambda maps: plain_attention(net, maps))):
-            for requires_grad in (False, True):  # frozen features, and a backbone that learns
-                feature_map = torch.randn(16, 2048, 14, 14, requires_grad=requires_grad)
-                times = []
-                for _ in range(2 if name == "plain" else 6):  # the best of a few: a busy neighbour slows caches
-                    start = time.process_time()  # on one thread (conftest.py); other processes do not count
-                    self.step(forward, feature_map)
-                    times.append(time.process_time() - start)
-                seconds[name, requires_grad] = min(times)
-        for requires_grad in (False, True):
-            # 6.3 to 6.8 times was measured on a core of an AMD EPYC
-            assert seconds["plain", requires_grad] > 5 * seconds["folded", requires_grad], seconds
+            times = []
+            for _ in range(2 if name == "plain" else 6):  # the best of a few: a busy neighbour slows caches
+                start = time.process_time()  # on one thread (conftest.py); other processes do not count
+                self.step(forward, feature_map)
+                times.append(time.process_time() - start)
+            seconds[name] = min(times)
+        # AVX-512 makes the arithmetic cheap against the memory that only the plain form moves: 6.3 to 6.8 times was
+        # measured on a core of an AMD EPYC with it, and 4.5 to 5.6 times on one that has AVX2 alone
+        at_least = 5 if torch.backends.cpu.get_cpu_capability() == "AVX512" else 3.5
+        assert seconds["plain"] > at_least * seconds["folded"], seconds
 
     @pytest.mark.parametrize("device", ["cpu", "meta"])  # any device but the CPU takes another product
     def test_no_tensor_of_images_by_attributes_by_channels_or_keys(self, net, device):

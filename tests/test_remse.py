@@ -161,19 +161,33 @@ class TestControls:
             remse(prediction, target, labels)
         return remse, labels.unique()
 
-    def test_permuted_weights_are_the_same_weights_elsewhere(self):
+    def test_permuted_weights_are_the_same_weights_elsewhere_times_one_number(self):
         plain, present = self.weights("none")
         permuted, _ = self.weights("permuted")
         assert not torch.equal(permuted.weights, plain.weights)
-        assert torch.equal(
-            permuted.weights[present].flatten().sort().values, plain.weights[present].flatten().sort().values
-        )
+        ratio = permuted.weights[present].flatten().sort().values / plain.weights[present].flatten().sort().values
+        torch.testing.assert_close(ratio, ratio[:1].expand_as(ratio))
         assert torch.equal(permuted.error, plain.error)
 
     def test_random_weights_are_drawn_from_the_same_weights(self):
-        plain, present = self.weights("none")
-        drawn, _ = self.weights("random")
-        assert set(drawn.weights[present].flatten().tolist()) < set(plain.weights[present].flatten().tolist())
+        remse = ReMSE(5, 7, p=1, p2=1, control="random")
+        weights, present = torch.rand(5, 7), torch.tensor([True, True, False, True, True])
+        drawn = remse._elsewhere(weights, present)
+        assert set(drawn[present].flatten().tolist()) < set(weights[present].flatten().tolist())
+        assert torch.equal(drawn[2], weights[2])
+
+    @pytest.mark.parametrize("unit_mean", [False, True])
+    @pytest.mark.parametrize("memory", ["batch", "running", "ema"])
+    @pytest.mark.parametrize("control", ["permuted", "random"])
+    def test_the_effective_lambda_is_that_of_remse_at_every_step(self, control, memory, unit_mean):
+        """Weights go with the errors they are made of: on other cells their loss was smaller by a sixth and more."""
+        settings = {"p": 1, "p2": 1, "memory": memory, "unit_mean": unit_mean}
+        plain, other = (ReMSE(5, 7, control=name, **settings).double() for name in ("none", control))
+        for _ in range(4):
+            prediction, target, labels = batch()
+            torch.testing.assert_close(other(prediction, target, labels), plain(prediction, target, labels))
+            torch.testing.assert_close(other.amplification, plain.amplification)
+            assert not torch.allclose(other.weights, plain.weights)
 
     @pytest.mark.parametrize("control", ["permuted", "random"])
     def test_draws_depend_on_seed_and_step_alone(self, control):
@@ -202,9 +216,18 @@ class TestControls:
         correlation = torch.corrcoef(torch.stack([weights.flatten(), draws.mean(0).flatten()]))[0, 1]
         assert abs(correlation) < 0.6
 
-    def test_unit_mean_holds_for_them_too(self):
-        remse, _ = self.weights("random", unit_mean=True, absent=False)
-        assert remse.weights[torch.arange(12) % 5].mean().item() == pytest.approx(1)
+    @pytest.mark.usefixtures("unchecked")
+    def test_they_compile_once(self):
+        """A generator in the graph was compiled anew in each step, until compilation was given up: no exact resume."""
+        remse = ReMSE(5, 7, p=1, p2=1, control="permuted")
+        torch._dynamo.reset()
+        compiled = torch.compile(remse, backend="eager")
+        counts = []
+        for _ in range(12):
+            compiled(*batch(dtype=torch.float32))
+            counts.append(torch._dynamo.utils.counters["stats"]["unique_graphs"])
+        assert counts[0] > 0
+        assert counts[2] == counts[-1]
 
 
 def test_buffers_are_updated_in_place():
@@ -232,14 +255,27 @@ def test_evaluation_leaves_the_state_alone():
     assert not remse.error.any()
 
 
-def test_statistics_are_float32_under_autocast():
-    prediction, target, labels = batch(dtype=torch.float32)
-    expected = ReMSE(5, 7, p=1, p2=1)(prediction.bfloat16(), target, labels)
+@pytest.mark.parametrize("change", [{}, {"unit_mean": True}, {"control": "permuted"}, {"memory": "ema"}], ids=str)
+def test_statistics_are_float32_under_autocast(change):
+    prediction, target, labels = batch(32, 33, 312, dtype=torch.float32)
+    plain, remse = (ReMSE(33, 312, p=1, p2=1, **change) for _ in range(2))
+    expected = plain(prediction.bfloat16(), target, labels)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        remse = ReMSE(5, 7, p=1, p2=1)
         loss = remse(prediction.bfloat16(), target, labels)
     assert loss.dtype == remse.error.dtype == torch.float32
     assert torch.equal(loss, expected)
+    assert torch.equal(remse.weights, plain.weights)
+
+
+def test_the_largest_exponents_stay_finite():
+    error = torch.tensor([[1e-45, 3e38], [3e38, 3e38]])
+    for p, p2 in ((16, 0), (0, 16), (8, 8)):
+        assert remse_weights(error, p=p, p2=p2).isfinite().all()
+
+
+def test_an_empty_batch_is_refused():
+    with pytest.raises(InputError, match=r"^prediction must hold at least one image"):
+        ReMSE(3, 2, p=1, p2=1)(torch.zeros(0, 2), torch.zeros(0, 2), torch.zeros(0, dtype=torch.long))
 
 
 @pytest.mark.parametrize(
@@ -247,6 +283,7 @@ def test_statistics_are_float32_under_autocast():
     [
         ({"p": -1}, r"p must be a finite number >= 0, got -1"),
         ({"p2": float("nan")}, r"p2 must be a finite number >= 0, got nan"),
+        ({"p": 60, "p2": 60}, r"p \+ p2 must be at most 16, beyond which weights overflow, got 120"),
         ({"kind": "l3"}, r"kind must be one of mse, mae, charbonnier, got 'l3'"),
         ({"memory": "cross"}, r"memory must be one of batch, running, ema, got 'cross'"),
         ({"reference": "max"}, r"reference must be one of min, mean, median or a quantile in \(0, 1\)"),

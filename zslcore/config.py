@@ -34,6 +34,9 @@ METHODS = {
     "mse_matched": {"loss": "mse"},
     "remse": {"loss": "remse"},
 }
+# The controls, each another method but for one setting, whose value is chosen per data set: without one they would be
+# that other method again, under a second name.
+CONTROLS = {"cross_entropy_tuned": ("cross_entropy", "scale"), "mse_matched": ("mse", "lam")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,11 +122,7 @@ class RunConfig:
                 raise InputError(f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
         _check_ranges(self)
         reference_value(self.reference)
-        known = criterion_options(self.loss) if self.loss != "none" else {}
-        for name in self.loss_options:
-            if name not in known or name in OPTION_FIELDS:
-                allowed = ", ".join(sorted(set(known) - set(OPTION_FIELDS))) or "none"
-                raise InputError(f"loss_options of {self.loss} must be among: {allowed}; got {name!r}")
+        _check_options(self, criterion_options(self.loss) if self.loss != "none" else {})
         if self.fine_tune and self.standardize:
             raise InputError("standardize must be False with fine_tune: the features change from step to step")
 
@@ -155,13 +154,21 @@ class RunConfig:
         """Settings of this study for a data set, as chosen on its validation split (``zslcore/settings/*.yml``).
 
         ``method`` is one of ``METHODS``; ``changes`` override single settings. A data set without a file of its own
-        takes the defaults of this class.
+        takes the defaults of this class, and lacks the controls, for which nothing was chosen there: InputError for a
+        method that is not among :func:`study_methods`.
 
         >>> RunConfig.study("SYNTH", method="mse", seed=3).loss
         'mse'
         """
         if method is not None and method not in METHODS:
             raise InputError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+        if method is not None and method not in study_methods(dataset):
+            plain, setting = CONTROLS[method]
+            raise InputError(
+                f"method must be one of {', '.join(study_methods(dataset))} for {dataset}, got {method!r}: it needs a "
+                f"{setting} chosen for the data set; for one of your own, run {plain} with another {setting} "
+                f"(zslcore train --dataset {dataset} --method {plain} -s {setting} VALUE)"
+            )
         settings = study_settings().get(dataset, {})
         special = settings.get("methods", {}).get(method, {})
         return cls.from_dict(
@@ -233,6 +240,18 @@ class RunConfig:
         return self.from_dict(self.to_dict() | changes)
 
 
+def study_methods(dataset: str) -> list[str]:
+    """The ``METHODS`` that the study has for a data set: without the controls where no file chose their setting.
+
+    >>> study_methods("CUB100")
+    ['cross_entropy', 'cross_entropy_tuned', 'mse', 'mse_matched', 'remse']
+    >>> study_methods("CUB")
+    ['cross_entropy', 'mse', 'remse']
+    """
+    chosen = study_settings().get(dataset, {}).get("methods", {})
+    return [name for name in METHODS if name not in CONTROLS or CONTROLS[name][1] in chosen.get(name, {})]
+
+
 def _check_ranges(config: RunConfig) -> None:
     for name in ("epochs", "episodes", "ways", "shots", "image_size", "lr_step", "key_dim"):
         if getattr(config, name) < 1:
@@ -276,6 +295,17 @@ def _check_types(config: RunConfig) -> None:
             raise InputError(f"{name} must be {kind.__name__}, got {value!r}")
 
 
+def _check_options(config: RunConfig, known: dict[str, Any]) -> None:
+    """InputError for a loss option that is unknown, or of another type than the default that ``known`` has for it."""
+    for name, value in config.loss_options.items():
+        if name not in known or name in OPTION_FIELDS:
+            allowed = ", ".join(sorted(set(known) - set(OPTION_FIELDS))) or "none"
+            raise InputError(f"loss_options of {config.loss} must be among: {allowed}; got {name!r}")
+        kind = type(known[name])
+        if type(value) is not kind and not (kind is float and type(value) is int):
+            raise InputError(f"{name} in loss_options must be {kind.__name__}, got {value!r}")
+
+
 def run_name(config: RunConfig) -> str:
     """Name of a run: ``METHOD-seedN`` for a run of the study, else ``LOSS-seedN-`` and a hash of what is not default.
 
@@ -284,7 +314,7 @@ def run_name(config: RunConfig) -> str:
     >>> run_name(RunConfig.study("SYNTH", method="remse", p=3.0))[:12]
     'remse-seed0-'
     """
-    for method in METHODS:
+    for method in study_methods(config.dataset):
         if config == RunConfig.study(config.dataset, method=method, seed=config.seed):
             return f"{method}-seed{config.seed}"
     # only what differs from the defaults, so that a setting added later leaves the names of old runs as they are

@@ -1,12 +1,14 @@
 """Where a training runs and how it survives: accelerate's set-up, the processes, and checkpoints that resume exactly.
 
 One process on a CPU or GPU, or several under ``torchrun`` or ``accelerate launch``; bfloat16 and ``torch.compile`` as
-the config says.
+the config says. Several processes train as one does, but for a fine-tuned backbone with batch norm: it normalises by
+the part of the batch that a process has, and keeps the running statistics of the first process.
 """
 
 import json
 import os
 import shutil
+import warnings
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -16,10 +18,12 @@ import torch.distributed as dist
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.state import AcceleratorState
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from zslcore.config import RunConfig
 from zslcore.errors import InputError
+
+SLOW_BF16 = "this CPU has no AVX-512, so bf16 is emulated and far slower than float32; set precision to 'float32'"
 
 
 def resolve_device(name: str) -> torch.device:
@@ -44,12 +48,31 @@ def share_of_batch() -> tuple[int, int]:
     return 0, 1
 
 
+def share_buffers(model: nn.Module) -> None:
+    """Give all processes the buffers of the first one, such as the running statistics of a batch norm.
+
+    Each process counts its own part of a batch. DDP shares the buffers when a training step begins, so what the last
+    step of an epoch changed would stay apart. Called by all processes; does nothing in a single one.
+
+    >>> share_buffers(nn.BatchNorm2d(3))
+    """
+    if share_of_batch()[1] > 1:
+        for buffer in model.buffers():
+            dist.broadcast(buffer, src=0)
+
+
 def make_accelerator(config: RunConfig) -> Accelerator:
-    """accelerate, set up for a config. Raises InputError for a missing GPU, and for batches that cannot be shared."""
+    """accelerate, set up for a config; warns of a precision that this machine has to emulate.
+
+    Raises InputError for a missing GPU, and for batches that cannot be shared.
+    """
+    device = resolve_device(config.device).type
+    if config.precision == "bf16" and device == "cpu" and torch.backends.cpu.get_cpu_capability() == "AVX2":
+        warnings.warn(SLOW_BF16, stacklevel=2)  # AVX-512 is what oneDNN's bf16 convolutions are written for
     # accelerate keeps one set-up a process and refuses another; runs of one notebook may differ in theirs
     AcceleratorState._reset_state(reset_partial_state=not dist.is_initialized())
     accelerator = Accelerator(
-        cpu=resolve_device(config.device).type == "cpu",
+        cpu=device == "cpu",
         mixed_precision="bf16" if config.precision == "bf16" else "no",
         dynamo_backend="inductor" if config.compile else "no",
         # a ResNet's own classifier and GEMNet's queries without their losses stand idle, which DDP wants to know
@@ -70,18 +93,30 @@ class Checkpoints:
     """The state of a training after its last finished epoch, in ``FOLDER/epoch-NNNN/``; whole or not there.
 
     Each holds accelerate's state (weights, ReMSE's errors, optimiser, random states of every process), the kept
-    weights, and ``progress.json``. ``key`` says which training it is; a state of another one is never resumed.
+    weights, and ``progress.json``. ``key`` says which training it is: the settings as ``"config"`` and what else
+    decides its numbers. The state of another training is neither resumed nor replaced, unless only ``"keep"`` differs.
     """
 
     def __init__(self, folder: Path, key: dict[str, Any]) -> None:
         self.folder, self.key = folder, json.loads(json.dumps(key))  # as it reads back
 
     def latest(self) -> Path | None:
-        """Folder of the last finished epoch of this very training, if there is one."""
+        """Folder of the last finished epoch of this very training, if there is one; see :meth:`check`."""
+        self.check()
         for folder in sorted(self.folder.glob("epoch-*"), reverse=True):
             if json.loads((folder / "progress.json").read_text())["key"] == self.key:
                 return folder
         return None
+
+    def check(self) -> None:
+        """Raise InputError when the folder holds the state of a training that differs in what the key names."""
+        for folder in self.folder.glob("epoch-*"):
+            stored, own = (_flat(key) for key in (json.loads((folder / "progress.json").read_text())["key"], self.key))
+            if changed := sorted(name for name in own if name != "keep" and stored.get(name) != own[name]):
+                raise InputError(
+                    f"{self.folder} holds an unfinished training with other settings ({', '.join(changed)}); "
+                    "give another folder or remove this one"
+                )
 
     def save(self, accelerator: Accelerator, progress: dict[str, Any], kept: dict[str, Tensor]) -> None:
         """Write the state after an epoch, then remove the one before; called by all processes."""
@@ -96,7 +131,7 @@ class Checkpoints:
         if accelerator.is_main_process:
             save_file(kept, partial / "kept.safetensors")
             (partial / "progress.json").write_text(json.dumps({"key": self.key} | progress))
-            shutil.rmtree(final, ignore_errors=True)  # of another training
+            shutil.rmtree(final, ignore_errors=True)  # of this training with another epoch to keep
             os.replace(partial, final)
             for folder in self.folder.glob("epoch-*"):
                 if folder != final:
@@ -110,3 +145,8 @@ class Checkpoints:
             return None
         accelerator.load_state(str(folder))
         return json.loads((folder / "progress.json").read_text()), load_file(folder / "kept.safetensors")
+
+
+def _flat(key: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a key and what else it holds, side by side."""
+    return key["config"] | {name: value for name, value in key.items() if name != "config"}

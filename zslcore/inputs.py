@@ -11,9 +11,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from zslcore.backbone import build_backbone, check_size
 from zslcore.config import RunConfig
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.features import FrozenFeatures, frozen_features
+from zslcore.data.images import resized_side
 from zslcore.data.pictures import Pictures, decoded_pictures
 
 PREDICT_BATCH = 512  # maps per forward pass when predicting; bounds memory, does not change the numbers
@@ -93,6 +95,22 @@ def load_features(config: RunConfig, benchmark: Benchmark) -> FrozenFeatures:
         resize_ratio=config.resize_ratio,
         pooling="mean" if config.network == "basic" else "map",
     )
+
+
+def check_backbone(config: RunConfig) -> None:
+    """Raise InputError for a backbone to be trained whose image size, ratio or weights cannot be used.
+
+    Fetches the weights where they are not at hand. For :func:`load_inputs`, which may decode pictures for hours first;
+    frozen features need no such check, since the backbone makes them.
+
+    >>> check_backbone(RunConfig(dataset="CUB", backbone="vit_b_16", image_size=448, fine_tune=True, standardize=False))
+    Traceback (most recent call last):
+    zslcore.errors.InputError: vit_b_16 takes images of 224 x 224 pixels, got 448 x 448
+    """
+    if config.fine_tune:
+        check_size(config.backbone, config.image_size, config.image_size)
+        resized_side(config.image_size, config.resize_ratio)
+        build_backbone(config.backbone, weights=config.weights)
 
 
 def load_inputs(config: RunConfig, benchmark: Benchmark, device: torch.device, *, num_workers: int = 0) -> Inputs:

@@ -70,7 +70,8 @@ def regression_loss(config: RunConfig, benchmark: Benchmark, task: ZeroShotTask)
     vectors = torch.from_numpy(benchmark.vectors(config.attribute_vectors)[task.seen_classes])
     counts = np.bincount(task.relabel(benchmark.labels[task.train]), minlength=task.num_seen)
     settings = {field: getattr(config, field) for field in OPTION_FIELDS} | {
-        "reference": reference_value(config.reference)
+        "reference": reference_value(config.reference),
+        "seed": config.seed,  # of a control's draws; loss_options may name another
     }
     known = criterion_options(name)
     options = {field: value for field, value in settings.items() if field in known} | config.loss_options

@@ -23,6 +23,7 @@ from zslcore.losses.cells import all_sum, mean_by_class, num_processes
 
 MEMORIES = ("batch", "running", "ema")
 REFERENCES = ("min", "mean", "median")
+LARGEST_EXPONENT = 16  # ratios of float32 numbers have a logarithm below 192, and 192^16 is below the largest of them
 CONTROLS = ("none", "permuted", "random")
 
 
@@ -95,6 +96,7 @@ def control_weights(
 ) -> Float[Tensor, "C A"]:
     """Weights as large as those given, but on other cells: what ReMSE does by chance, a control for its rebalancing.
 
+    :class:`ReMSE` then multiplies them by one number, so that the control also has the effective lambda of ReMSE.
     ``"permuted"``: the weights of the present classes, permuted over their cells; ``"random"``: as many drawn from
     them, with replacement. Absent classes keep theirs.
 
@@ -111,10 +113,27 @@ def control_weights(
     return result
 
 
+def _at_equal_lambda(
+    control: Float[Tensor, "C A"],
+    weights: Float[Tensor, "C A"],
+    error: Float[Tensor, "C A"],
+    count: Float[Tensor, " C"],
+) -> Float[Tensor, "C A"]:
+    """The control's weights times the one factor that makes their weighted loss that of ``weights``, on this batch.
+
+    Weights go with the errors that they are made of, and on other cells they no longer do: without the factor, a
+    control would also have a smaller effective lambda than what it is a control of.
+    """
+    wanted, found = ((count[:, None] * error * values).sum() for values in (weights, control))
+    return control * torch.where(found > 0, wanted / torch.where(found > 0, found, 1.0), 1.0)
+
+
 def _check_exponents(p: float, p2: float) -> None:
     for name, value in (("p", p), ("p2", p2)):
         if not 0 <= value < float("inf"):
             raise InputError(f"{name} must be a finite number >= 0, got {value!r}")
+    if p + p2 > LARGEST_EXPONENT:
+        raise InputError(f"p + p2 must be at most {LARGEST_EXPONENT}, beyond which weights overflow, got {p + p2!r}")
 
 
 def _check_reference(reference: str | float) -> None:
@@ -143,7 +162,9 @@ class ReMSE(nn.Module):
         unit_mean: divide the weights by their mean over the cells of the batch, so that only their
             differences act and not the larger effective lambda that weights above 1 bring.
         decay: share of the old value in ``memory="ema"``, in [0, 1).
-        control: ``"permuted"`` or ``"random"`` puts the weights on other cells, see :func:`control_weights`.
+        control: ``"permuted"`` or ``"random"`` puts the weights on other cells, see :func:`control_weights`, times one
+            number a step: on every batch the loss has the value, so the effective lambda, of ReMSE with these settings.
+            Their mean is then another than that of ReMSE's (also with ``unit_mean``), and some may be below 1.
         seed: of the control's draws; they depend on it and on the number of the step alone.
 
     ``forward(prediction (B, A), target (B, A), labels (B,))`` returns a scalar. Afterwards ``weights`` (C, A)
@@ -208,17 +229,20 @@ class ReMSE(nn.Module):
             current, count = mean_by_class(error.detach(), labels, self.num_classes, shared=self.training)
             matrix = self._remembered(current, count > 0)
             weights = remse_weights(matrix, p=self.p, p2=self.p2, reference=self.reference)
+            if self.unit_mean:  # a sum, not a matrix product, which autocast would take in bfloat16
+                weights = weights / ((count[:, None] * weights).sum() / (count.sum() * self.num_attributes))
             if self.control != "none":
-                generator = torch.Generator().manual_seed(
-                    (1_000_003 * self.seed + int(self.step)) % 2**32
-                )  # 32 bits count
-                weights = control_weights(weights, count > 0, self.control, generator)
-            if self.unit_mean:
-                weights = weights / ((count @ weights).sum() / (count.sum() * self.num_attributes))
+                weights = _at_equal_lambda(self._elsewhere(weights, count > 0), weights, current, count)
         loss = (weights[labels] * error).mean()
         if self.training:
             self._note(matrix, weights, loss.detach(), error.detach().mean(), len(labels))
         return loss
+
+    @torch.compiler.disable  # a generator and the number of the step would be compiled anew in each step
+    def _elsewhere(self, weights: Tensor, present: Tensor) -> Tensor:
+        """The weights on the cells that the control draws in this step."""
+        seed = (1_000_003 * self.seed + int(self.step)) % 2**32  # a generator takes 32 bits
+        return control_weights(weights, present, self.control, torch.Generator().manual_seed(seed))
 
     def _remembered(self, current: Tensor, present: Tensor) -> Tensor:
         """The error matrix after a batch: (C, A), under the rule that ``memory`` names."""

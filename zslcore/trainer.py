@@ -21,10 +21,12 @@ from zslcore.data.benchmark import Benchmark
 from zslcore.data.episodes import draw_batches, draw_episodes
 from zslcore.data.tasks import ZeroShotTask
 from zslcore.determinism import reproducible
-from zslcore.engine import Checkpoints, autocast, make_accelerator, share_of_batch
+from zslcore.engine import Checkpoints, autocast, make_accelerator, share_buffers, share_of_batch
+from zslcore.errors import InputError
 from zslcore.evaluation import Evaluation, evaluate
 from zslcore.inputs import Inputs, weight_dtype
 from zslcore.logbook import logbook
+from zslcore.losses.modules import LearntNoise
 from zslcore.objective import LOGGED, Objective, build_model
 
 
@@ -79,13 +81,28 @@ def _train_epochs(
     for epoch in epochs:
         start = time.perf_counter()
         losses = trainer.epoch(epoch)
-        row = {"epoch": epoch, **losses, **trainer.evaluate().best()}
+        row = {"epoch": epoch, **losses, **_accuracies(trainer, epoch)}
         history.add(row, trainer.weights, time.perf_counter() - start)
         log(epoch, row)
         if store is not None:
             progress = {"rows": history.rows, "kept": history.kept, "seconds": history.seconds}
             store.save(trainer.accelerator, progress | {"sampler": trainer.rng.bit_generator.state}, history.state)
         epochs.set_postfix(loss=f"{losses['loss']:.3f}", T1=f"{100 * row['T1']:.1f}")
+
+
+def _accuracies(trainer: "Trainer", epoch: int) -> dict[str, float]:
+    """T1, AUSUC, U, S and H after an epoch; finite weights can be so large that they give no finite scores."""
+    try:
+        return trainer.evaluate().best()
+    except InputError as error:
+        raise _diverged("scores", epoch, trainer.config.episodes - 1) from error
+
+
+def _diverged(what: str, epoch: int, step: int) -> InputError:
+    return InputError(
+        f"training diverged: the {what} stopped being finite in epoch {epoch}, step {step} (both counted from 0); "
+        "a smaller lr, lam, p or p2, or a clip above 0, may help"
+    )
 
 
 @dataclass
@@ -126,8 +143,15 @@ def step_size(config: RunConfig, epoch: int) -> float:
     return config.lr * config.lr_decay ** (begun // config.lr_step)
 
 
+# Adam for the noise that a loss learns (LearntNoise), whose gradient's scale says nothing: 5 % a step, falling as the
+# network's step size does; a memory of 100 steps, since errors fall; Adam's own eps, 1e-8, is their size.
+NOISE_LR = 0.05
+NOISE_BETAS = (0.9, 0.99)
+NOISE_EPS = 1e-15
+
+
 class Trainer:
-    """Objective, sampler and optimiser of one training, and what they keep between epochs."""
+    """Objective, sampler and optimisers of one training, and what they keep between epochs."""
 
     def __init__(
         self, config: RunConfig, benchmark: Benchmark, inputs: Inputs, task: ZeroShotTask, accelerator: Accelerator
@@ -141,25 +165,47 @@ class Trainer:
         if config.standardize:
             self.model[0].fit(inputs.batches(task.train))
         objective = Objective(config, self.model, benchmark, task).to(inputs.device, weight_dtype(config))
-        model, loss = ([*module.parameters()] for module in (self.model, objective.criterion))
-        groups = [{"params": model}] + ([{"params": loss, "weight_decay": 0.0}] if loss else [])
+        self.criterion = objective.criterion
+        self._learns_noise = isinstance(self.criterion, LearntNoise)
         settings = {"lr": config.lr, "momentum": config.momentum, "weight_decay": config.weight_decay}
-        optimizer = torch.optim.SGD(groups, **settings)
-        self.objective, self.optimizer = accelerator.prepare(objective, optimizer)
+        optimizers = [torch.optim.SGD(self.model.parameters(), **settings)]
+        if self._learns_noise:
+            settings = {"lr": NOISE_LR, "betas": NOISE_BETAS, "eps": NOISE_EPS}
+            optimizers.append(torch.optim.Adam(self.criterion.parameters(), **settings))
+        self.objective, *self.optimizers = accelerator.prepare(objective, *optimizers)
 
     def epoch(self, index: int) -> dict[str, float]:
-        """Train for one epoch (counted from 0): mean losses, mean amplification of lambda, step size."""
+        """Train for one epoch (counted from 0): mean losses, mean amplification of lambda, step size.
+
+        And ``sigma``, for losses that learn one: the geometric mean over the attributes at the end of the epoch.
+        Raises InputError when the loss or a weight is no longer finite.
+        """
         lr = step_size(self.config, index)
-        for group in self.optimizer.param_groups:
-            group["lr"] = lr
+        for optimizer, size in zip(self.optimizers, (lr, NOISE_LR * lr / self.config.lr), strict=False):
+            for group in optimizer.param_groups:
+                group["lr"] = size
         self.objective.train()
         batches = self._draw()
         share = share_of_batch()
         read = self.inputs.training(self.task.train[batches], seed=self.config.seed, epoch=index, share=share)
         labels = torch.from_numpy(self.labels[batches][:, share[0] :: share[1]]).to(self.inputs.device)
-        totals = sum(self._step(batch, of_batch) for batch, of_batch in zip(read, labels, strict=True))
-        means = self.accelerator.reduce(totals / len(batches), "mean")
-        return dict(zip(LOGGED, means.tolist(), strict=True)) | {"lr": lr}
+        logged = [self._step(batch, of_batch) for batch, of_batch in zip(read, labels, strict=True)]
+        share_buffers(self.model)  # one model in all processes: each predicts a part, and the first one's is kept
+        means = self.accelerator.reduce(sum(logged) / len(batches), "mean")
+        self._check_finite(torch.stack(logged)[:, 0], means[0], index)
+        noise = {"sigma": self.criterion.log_sigma.mean().exp().item()} if self._learns_noise else {}
+        return dict(zip(LOGGED, means.tolist(), strict=True)) | noise | {"lr": lr}
+
+    def _check_finite(self, losses: Float[Tensor, " steps"], mean: Float[Tensor, ""], epoch: int) -> None:
+        """InputError that names the epoch and the step, counted from 0, in which a training diverged.
+
+        Once an epoch, since a GPU would wait for every look at a loss; all processes come to the same end.
+        """
+        finite = mean.isfinite() & torch.stack([part.isfinite().all() for part in self.objective.parameters()]).all()
+        if finite:
+            return
+        lost = (~self.accelerator.reduce(losses, "mean").isfinite()).nonzero()
+        raise _diverged("loss", epoch, lost[0].item()) if len(lost) else _diverged("weights", epoch, len(losses) - 1)
 
     def evaluate(self) -> Evaluation:
         """Accuracies on the task's test images."""
@@ -180,11 +226,13 @@ class Trainer:
         return draw_episodes(self.labels, **sizes, rng=self.rng)
 
     def _step(self, inputs: Tensor, labels: Int[Tensor, " b"]) -> Float[Tensor, " 4"]:
-        """One step of the optimiser: the numbers that are logged."""
+        """One step of the optimisers: the numbers that are logged."""
         logged = self.objective(inputs, labels)
-        self.optimizer.zero_grad(set_to_none=True)
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
         self.accelerator.backward(logged[0])
         if self.config.clip:
-            self.accelerator.clip_grad_norm_(self.objective.parameters(), self.config.clip)
-        self.optimizer.step()
+            self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.clip)
+        for optimizer in self.optimizers:
+            optimizer.step()
         return logged.detach().double()

@@ -32,10 +32,10 @@ from zslcore.data import load_benchmark
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.locations import runs_root
 from zslcore.data.tasks import test_task, validation_task
-from zslcore.engine import make_accelerator
+from zslcore.engine import Checkpoints, make_accelerator
 from zslcore.errors import InputError
 from zslcore.evaluation import Evaluation
-from zslcore.inputs import load_inputs
+from zslcore.inputs import check_backbone, load_inputs
 from zslcore.runs import WEIGHTS, Run, environment, evaluate_on_test, prediction_errors, restore_model
 from zslcore.trainer import Trained, train
 
@@ -50,7 +50,7 @@ def fit(config: RunConfig, folder: Path | None = None, *, num_workers: int = 0, 
     to the same numbers. ``num_workers`` processes decode pictures ahead when the backbone is trained too;
     ``progress`` shows a bar over the epochs. Under
     ``torchrun`` or ``accelerate launch`` all processes call it, and the first one writes. Raises InputError when the
-    folder holds a run of other settings, and for data, weights or settings that cannot be used.
+    folder holds a run of other settings, finished or not, and for data, weights or settings that cannot be used.
     """
     folder = Path(folder or default_folder(config))
     accelerator = make_accelerator(config)
@@ -60,6 +60,8 @@ def fit(config: RunConfig, folder: Path | None = None, *, num_workers: int = 0, 
         if finished:
             _check_same_run(folder, config, benchmark)
         else:
+            _check_unfinished(folder, config, benchmark, accelerator.num_processes)
+            check_backbone(config)
             inputs = load_inputs(config, benchmark, accelerator.device, num_workers=num_workers)
     accelerator.wait_for_everyone()
     if finished:
@@ -156,6 +158,12 @@ def _check_same_run(folder: Path, config: RunConfig, benchmark: Benchmark) -> No
         raise InputError(
             f"{folder} holds a run of other settings ({', '.join(changed)}); give another folder or remove this one"
         )
+
+
+def _check_unfinished(folder: Path, config: RunConfig, benchmark: Benchmark, processes: int) -> None:
+    key = {"config": config.to_dict(), "fingerprint": benchmark.fingerprint, "processes": processes}
+    for task in ("validation", "test"):
+        Checkpoints(folder / "checkpoint" / task, key).check()
 
 
 def _write_run(folder: Path, config: RunConfig, metrics: dict, validation: Trained, final: Trained) -> None:

@@ -52,6 +52,14 @@ class TestRowCorrelation:
         np.testing.assert_array_equal(errors, before)
         np.testing.assert_array_equal(values, before * 2)
 
+    @pytest.mark.parametrize("columns", [0, 1, 2])
+    def test_fewer_than_three_columns_have_no_correlation(self, columns):
+        """Two points always lie on a line: 1 or -1, whatever the values."""
+        rng = np.random.default_rng(3)
+        values, errors = rng.normal(size=(2, 4, columns))
+        np.testing.assert_array_equal(row_correlation(values, errors), np.full(4, np.nan))
+        assert row_correlation(values[:0], errors[:0]).shape == (0,)
+
     @pytest.mark.usefixtures("unchecked")
     def test_shapes_that_differ_are_named(self):
         with pytest.raises(InputError, match=r"must have one shape, got \(2, 3\) and \(3, 2\)"):
@@ -77,6 +85,33 @@ class TestBootstrapMean:
 
     def test_equal_values_give_an_interval_without_width(self):
         assert bootstrap_mean(np.full(5, 0.1)) == (0.1, 0.1)
+
+    @pytest.mark.parametrize("scale", [0.1, -0.1, 1e-30, 1e30])
+    @pytest.mark.parametrize("dtype", [np.float64, np.float32])
+    def test_values_equal_up_to_rounding_give_an_interval_without_width(self, scale, dtype):
+        values = np.full(7, scale, dtype)
+        values[0] = np.nextafter(values[0], dtype(0))
+        low, high = bootstrap_mean(values)
+        assert low == high == pytest.approx(scale, rel=1e-6)
+
+    def test_a_spread_above_rounding_has_a_width(self):
+        values = 0.1 + 1e-9 * np.random.default_rng(6).normal(size=20)
+        low, high = bootstrap_mean(values)
+        assert values.min() < low < values.mean() < high < values.max()
+        around_zero = (values - values.mean()) * 1e-9
+        low, high = bootstrap_mean(around_zero)
+        assert around_zero.min() < low < high < around_zero.max()
+
+    @pytest.mark.parametrize("infinite", [np.inf, -np.inf])
+    def test_infinite_values_are_named(self, infinite):
+        with pytest.raises(InputError, match="values must be finite or NaN, got infinity"):
+            bootstrap_mean(np.array([1.0, 2.0, infinite]))
+
+    @pytest.mark.parametrize("confidence", [95.0, 1.0, 0.0, -0.5, np.nan])
+    def test_a_confidence_that_is_no_share_is_named(self, confidence):
+        for values in (np.arange(5.0), np.ones(5), np.ones(1)):
+            with pytest.raises(InputError, match="confidence must lie between 0 and 1, such as"):
+                bootstrap_mean(values, confidence=confidence)
 
 
 def test_bootstrap_interval_covers_and_degenerates():
@@ -193,6 +228,12 @@ class TestSampleCorrelation:
         assert np.isnan(sample_correlation(errors, np.full(6, 30))).all()
         assert np.isnan(sample_correlation(np.ones((6, 2)), np.arange(6))).all()
         assert np.isnan(sample_correlation(errors[:2], np.arange(2))).all()
+
+    @pytest.mark.parametrize("confidence", [95.0, 1.0, 0.0, np.nan])
+    def test_a_confidence_that_is_no_share_is_named(self, errors, confidence):
+        for counts in (np.arange(6), np.ones(6, int)):
+            with pytest.raises(InputError, match="confidence must lie between 0 and 1, such as"):
+                sample_correlation(errors, counts, confidence=confidence)
 
     @pytest.mark.usefixtures("unchecked")
     def test_bad_counts_are_named(self, errors):

@@ -16,6 +16,28 @@ from zslcore.analysis import coefficient_of_variation, gini_index, inequality, t
 ERRORS = arrays(np.float64, st.tuples(st.integers(1, 6), st.integers(1, 6)), elements=st.floats(1e-6, 1e6))
 
 
+@pytest.mark.parametrize("index", [coefficient_of_variation, theil_index, gini_index])
+class TestEveryIndex:
+    """What the three measures have in common; warnings are errors here."""
+
+    @pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0)])
+    def test_without_any_cell_is_nan(self, index, shape):
+        assert math.isnan(index(np.zeros(shape)))
+
+    def test_with_a_nan_is_nan(self, index):
+        assert math.isnan(index(np.array([1.0, np.nan, 2.0])))
+
+    @pytest.mark.parametrize("errors", [[1.0, np.inf], [np.inf, np.inf], [np.nan, np.inf]])
+    def test_infinite_error_is_named(self, index, errors):
+        with pytest.raises(InputError, match="errors must be finite, got infinity"):
+            index(np.array(errors))
+
+    @pytest.mark.parametrize("errors", [[-1.0, 3.0], [-1.0, -3.0, 5.0], [-1.0, np.nan]])
+    def test_negative_error_is_named(self, index, errors):
+        with pytest.raises(InputError, match=rf"errors must be at least 0, got {np.nanmin(errors)}"):
+            index(np.array(errors))
+
+
 class TestCoefficientOfVariation:
     def test_equals_scipy(self, errors):
         assert coefficient_of_variation(errors) == pytest.approx(stats.variation(errors, axis=None), rel=1e-12)

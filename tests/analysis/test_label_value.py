@@ -11,7 +11,6 @@ from scipy import stats
 
 from zslcore import InputError
 from zslcore.analysis import (
-    bootstrap_mean,
     error_by_label,
     label_correlation,
     label_partial_correlation,
@@ -36,7 +35,7 @@ class TestLabelCorrelation:
         expected = [SCIPY[method](*pair).statistic for pair in rows]
         np.testing.assert_allclose(result.each, expected, atol=1e-12)
         assert result.mean == pytest.approx(np.mean(expected))
-        assert (result.low, result.high) == bootstrap_mean(result.each)
+        assert result.low < result.mean < result.high
         assert np.isnan(result.p_value)
         assert len(result.null) == 0
 
@@ -57,8 +56,43 @@ class TestLabelCorrelation:
         np.testing.assert_allclose(result.p_values, [1 / 20])
 
     def test_the_same_order_again_is_at_least_as_extreme(self):
-        """Two values have two orders, both of correlation 1 or -1: every permutation counts."""
-        assert label_correlation(np.array([[0.1, 0.7]]), np.array([[0.3, 0.2]]), permutations=50).p_value == 1
+        """Of the six orders of three labels, the observed one and its reverse are the most extreme."""
+        pair = np.array([[0.1, 0.7, 0.9]]), np.array([[0.3, 0.2, 0.1]])
+        assert label_correlation(*pair, method="spearman", permutations=2000).p_value == pytest.approx(1 / 3, abs=0.04)
+
+    def test_interval_is_that_of_rows_and_columns_drawn_together(self, labels, errors):
+        """The pigeonhole bootstrap written out with scipy's correlations."""
+        rng, means = np.random.default_rng(5), []
+        for _ in range(3):
+            rows, columns = rng.integers(6, size=6), rng.integers(15, size=15)
+            pairs = [(labels[r, columns], errors[r, columns]) for r in rows]
+            means.append(np.mean([stats.pearsonr(*pair).statistic for pair in pairs]))
+        result = label_correlation(labels, errors, resamples=3, seed=5)
+        np.testing.assert_allclose(result.draws, means)
+        assert (result.low, result.high) == pytest.approx(np.quantile(means, [0.025, 0.975]))
+
+    @pytest.mark.parametrize("axis", ["class", "attribute"])
+    def test_hard_attributes_that_all_classes_share_are_no_evidence(self, axis):
+        """Labels drawn apart from errors, but some attributes and classes are hard for all: shuffling every row for
+        itself, and an interval over rows alone, called more than half of such data sets significant."""
+        rng, rejected, missed = np.random.default_rng(8), 0, 0
+        for _ in range(60):
+            labels = rng.exponential(size=(12, 30)) + rng.exponential(size=30) + rng.exponential(size=(12, 1))
+            errors = np.exp(rng.normal(size=(12, 30)) + 2 * rng.normal(size=30) + rng.normal(size=(12, 1)))
+            result = label_correlation(labels, errors, axis=axis, permutations=39, resamples=100)
+            rejected += result.p_value <= 0.05
+            missed += not result.low <= 0 <= result.high
+        assert rejected <= 9
+        assert missed <= 9
+
+    def test_difference_of_two_error_matrices_is_paired(self, labels, errors):
+        other = errors * np.random.default_rng(9).uniform(0.9, 1.1, size=errors.shape)
+        first, second = label_correlation(labels, errors), label_correlation(labels, other)
+        low, high = first.minus(second)
+        assert low <= first.mean - second.mean <= high
+        assert high - low < 0.5 * (first.high - first.low)
+        with pytest.raises(InputError, match="both must have as many resamples, got 500 and 3"):
+            first.minus(label_correlation(labels, other, resamples=3))
 
     def test_p_values_are_uniform_where_nothing_depends(self):
         rng = np.random.default_rng(2)
@@ -69,10 +103,11 @@ class TestLabelCorrelation:
     def test_does_not_change_with_units_and_order(self, scale, seed):
         rng = np.random.default_rng(seed)
         labels, errors = rng.normal(size=(4, 6)), rng.random((4, 6))
-        expected = label_correlation(labels, errors).each
-        np.testing.assert_allclose(label_correlation(scale * labels + 1, scale * errors).each, expected, atol=1e-8)
+        expected = label_correlation(labels, errors, resamples=0).each
+        other = label_correlation(scale * labels + 1, scale * errors, resamples=0)
+        np.testing.assert_allclose(other.each, expected, atol=1e-8)
         rows, columns = rng.permutation(4), rng.permutation(6)
-        shuffled = label_correlation(labels[rows][:, columns], errors[rows][:, columns]).each
+        shuffled = label_correlation(labels[rows][:, columns], errors[rows][:, columns], resamples=0).each
         np.testing.assert_allclose(shuffled, expected[rows], atol=1e-12)
 
     def test_constant_rows_are_nan_and_not_in_the_mean(self, labels, errors):

@@ -3,6 +3,8 @@
 import hashlib
 import re
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -17,13 +19,15 @@ HASH = hashlib.sha256(CONTENT).hexdigest()
 
 @pytest.fixture
 def server():
-    """A server of ``CONTENT``; ``cut``: bytes after which it hangs up, ``ranges``: whether it sends parts."""
+    """A server of ``CONTENT``; ``cut``: bytes after which it hangs up, ``ranges``: whether it sends parts, ``pause``:
+    seconds before it answers."""
 
     class Handler(BaseHTTPRequestHandler):
-        cut, ranges, status, asked = None, True, 200, []
+        cut, ranges, status, pause, asked = None, True, 200, 0.0, []
 
         def do_GET(self):
             Handler.asked.append(self.headers.get("Range"))
+            time.sleep(Handler.pause)
             if Handler.status != 200:
                 self.send_error(Handler.status)
                 return
@@ -96,3 +100,38 @@ def test_nobody_answers(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"^http://127\.0\.0\.1:9/file\.pth could not be fetched: .*may be put at"):
         fetch("http://127.0.0.1:9/file.pth", tmp_path, sha256=HASH)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("content", [b"other weights", CONTENT[:-1], b""], ids=["other", "cut", "empty"])
+def test_a_file_already_there_is_checked(server, tmp_path, content):
+    path = tmp_path / f"weights-{HASH[:8]}.pth"
+    path.write_bytes(content)
+    message = rf"^{path} has the SHA-256 \w{{16}}, where {HASH[:8]} is expected: delete it, and it is fetched anew$"
+    with pytest.raises(InputError, match=message):
+        fetch(server.url, tmp_path, sha256=HASH[:8])
+    assert path.read_bytes() == content
+    assert not server.asked
+
+
+@pytest.mark.parametrize("begun", [0, 700_000])
+def test_of_several_callers_one_downloads(server, tmp_path, begun):
+    """Two that append to one ``.partial`` leave a mixture."""
+    if begun:
+        (tmp_path / f"weights-{HASH[:8]}.pth.partial").write_bytes(CONTENT[:begun])
+    server.pause = 0.2
+    with ThreadPoolExecutor(4) as pool:
+        paths = list(pool.map(lambda _: fetch(server.url, tmp_path, sha256=HASH), range(4)))
+    assert len(server.asked) == 1
+    assert {path.read_bytes() for path in paths} == {CONTENT}
+    assert list(tmp_path.iterdir()) == [paths[0]]
+
+
+def test_the_next_caller_resumes_what_the_one_before_it_left(server, tmp_path):
+    server.cut, server.pause = 700_000, 0.2
+    with ThreadPoolExecutor(2) as pool:
+        attempts = [pool.submit(fetch, server.url, tmp_path, sha256=HASH) for _ in range(2)]
+        errors = [str(attempt.exception()) for attempt in attempts]
+    assert all("700,000 bytes are kept" in error for error in errors)
+    assert server.asked == [None, "bytes=700000-"]
+    server.cut = None
+    assert fetch(server.url, tmp_path, sha256=HASH).read_bytes() == CONTENT

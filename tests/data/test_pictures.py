@@ -128,6 +128,12 @@ class TestCache:
             decoded_pictures(benchmark, **settings)
         assert not list((tmp_path / "cache" / "pictures").iterdir())
 
+    def test_a_ratio_below_one_is_refused_before(self, benchmark, tmp_path):
+        """The pictures would be smaller than the crops."""
+        with pytest.raises(InputError, match=r"^resize_ratio must be at least 1, got 0\.9$"):
+            decoded_pictures(benchmark, size=28, resize_ratio=0.9, cache=tmp_path / "cache")
+        assert not (tmp_path / "cache").exists()
+
     def test_a_full_disk_is_told_before(self, benchmark, tmp_path, monkeypatch):
         usage = namedtuple("usage", "total used free")(10**6, 10**6, 100)
         monkeypatch.setattr(pictures.shutil, "disk_usage", lambda _: usage)

@@ -113,7 +113,15 @@ def test_bmc_is_no_smaller_than_zero_and_zero_where_sure():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: bmc_loss(PREDICTION, TARGET, sigma=0.0), "^sigma must be above 0, got 0.0$"),
+        (lambda: bmc_loss(PREDICTION, TARGET, sigma=0.0), "^sigma must be finite and above 0, got 0.0$"),
+        (lambda: bmc_loss(PREDICTION, TARGET, sigma=torch.tensor(0.0)), "^sigma must be finite and above 0, got 0.0$"),
+        (lambda: bmc_loss(PREDICTION, TARGET, sigma=torch.full((5,), -1.0)), "^sigma must be finite and above 0"),
+        (lambda: bmc_loss(PREDICTION, TARGET, sigma=float("nan")), "^sigma must be finite and above 0, got nan$"),
+        (lambda: bmc_loss(PREDICTION[:0], TARGET[:0], sigma=0.1), "^prediction must hold at least one image"),
+        (
+            lambda: gai_loss(PREDICTION, TARGET, VECTORS, 0 * COUNTS, sigma=1.0),
+            "^counts must hold the training images of each class, at least one in all$",
+        ),
         (
             lambda: bmc_loss(PREDICTION, TARGET, sigma=torch.ones(3)),
             r"^sigma must be one number or one for each",
@@ -122,7 +130,7 @@ def test_bmc_is_no_smaller_than_zero_and_zero_where_sure():
             lambda: gai_loss(PREDICTION, TARGET, VECTORS, COUNTS, sigma=torch.ones(5)),
             "^sigma of GAI must be one number",
         ),
-        (lambda: BMC(sigma=-1.0), "^sigma must be a finite number above 0"),
+        (lambda: BMC(sigma=-1.0), "^sigma must be a number from 1e-06 to 1000000.0, got -1.0$"),
     ],
 )
 @pytest.mark.usefixtures("unchecked")

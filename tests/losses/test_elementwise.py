@@ -68,3 +68,9 @@ def test_directions_are_compared_unless_told_otherwise(loss):
 def test_impossible_options_are_named(loss, settings, message):
     with pytest.raises(InputError, match=message):
         loss(PREDICTION, TARGET, **settings)
+
+
+def test_huber_at_its_default_is_half_the_mse_of_directions():
+    prediction, target = torch.randn(20, 57), torch.rand(20, 57)
+    torch.testing.assert_close(huber_loss(prediction, target), mse_loss(prediction, target) / 2)
+    assert huber_loss(prediction, target, delta=0.05) < 0.9 * mse_loss(prediction, target) / 2

@@ -54,6 +54,8 @@ class TestAttentionMaps:
             assert (*patch.get_xy(), patch.get_width(), patch.get_height()) == (4, 6, 16, 10)
         (line,) = first.lines
         assert (line.get_xdata(), line.get_ydata()) == ([10], [12])
+        colors = {to_hex(patch.get_edgecolor()) for patch in first.patches}
+        assert colors == {"#000000", "#ffffff"}  # one of them is seen on any picture, and no method is white
         assert not second.patches
         assert not second.lines
 
@@ -93,6 +95,7 @@ class TestMeasuredAttention:
             np.testing.assert_allclose(places, frame["chance"][:2])
             if method in plots.METHOD_COLORS:
                 assert to_hex(bars[0].get_facecolor()) == to_hex(plots.METHOD_COLORS[method])
+            assert {bar.get_hatch() or "" for bar in bars} == {plots.method_hatches([method])[method] if method else ""}
         assert [text.get_text() for text in axis.texts] == ["nothing to measure"]
         assert axis.texts[0].get_position()[1] == 2  # at the background
         assert [text.get_text() for text in axis.get_legend().get_texts()] == ["chance", *(methods or [])]

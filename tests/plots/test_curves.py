@@ -96,4 +96,13 @@ class TestTrainingHistory:
         assert shown["T1, validation"] == [70] * epochs
         assert shown["T1, test"] == [60] * epochs
         assert shown["H, test"] == [50] * epochs
-        np.testing.assert_allclose(shown["cross entropy, test"], np.exp(-steps / 9))
+        np.testing.assert_allclose(shown["final training"], np.exp(-steps / 9))
+        assert set(shown) == {
+            *("training for validation", "final training"),  # of the loss, which has no test images
+            *("T1, validation", "T1, test", "H, validation", "H, test"),
+        }
+        assert "training images" in left.get_ylabel()
+        colors = {to_hex(line.get_color()) for line in (*left.lines, *right.lines)}
+        styles = plots.method_styles([*METHODS, *(f"method {index}" for index in range(40))])
+        assert colors.isdisjoint(to_hex(style["color"]) for style in styles.values())
+        assert len({(line.get_marker(), line.get_linestyle()) for line in right.lines}) == 4  # in grey print

@@ -74,7 +74,6 @@ class TestErrorByAttribute:
     @pytest.mark.parametrize("methods", [METHODS[:1], METHODS], ids=["one", "all"])
     def test_boxes_in_order_of_the_first_methods_median(self, rng, methods, render, assert_labelled, errors_of, names):
         errors = errors_of(methods, rng)
-        errors[methods[-1]][0, 0] = 0  # has no place on a logarithmic axis
         figure = render(plots.error_by_attribute(errors, names))
         assert_labelled(figure)
         (axis,) = figure.axes
@@ -87,6 +86,40 @@ class TestErrorByAttribute:
             to_hex(plots.METHOD_COLORS[method]): len(names) for method in methods
         }
         assert [text.get_text() for text in axis.get_legend().get_texts()] == methods
+
+    @pytest.mark.parametrize("methods", [METHODS[:1], METHODS, ["mine", "+ ReMSE"]], ids=["one", "all", "mine"])
+    def test_boxes_and_legend_have_the_hatch_of_their_method(self, rng, methods, errors_of, names):
+        axis = plots.error_by_attribute(errors_of(methods, rng), names).axes[0]
+        styles, hatches = plots.method_styles(methods), plots.method_hatches(methods)
+        expected = {(to_hex(styles[method]["color"]), hatches[method] or None) for method in methods}
+        boxes = [patch for patch in axis.patches if isinstance(patch, PathPatch)]
+        for patches in (boxes, axis.get_legend().get_patches()):
+            assert {(to_hex(patch.get_facecolor()), patch.get_hatch() or None) for patch in patches} == expected
+
+    def test_an_absent_class_does_not_undo_the_order(self, rng, render, errors_of, names):
+        errors = errors_of(METHODS[:2], rng)
+        errors[METHODS[0]][2] = np.nan
+        figure = render(plots.error_by_attribute(errors, names))
+        shown = [text.get_text() for text in figure.axes[0].get_xticklabels()]
+        order = np.argsort(-np.nanmedian(errors[METHODS[0]], axis=0))
+        assert shown == [pretty(names[index]) for index in order]
+        assert order.tolist() != sorted(order)
+
+    def test_zeros_lie_at_the_smallest_error_and_the_axis_says_so(self, rng, render, errors_of, names):
+        errors = errors_of(METHODS[:2], rng)
+        for matrix in errors.values():
+            matrix += 1e-3
+        assert "drawn" not in plots.error_by_attribute(errors, names).axes[0].get_ylabel()
+        errors[METHODS[1]][:, 0] = 0
+        errors[METHODS[0]][0, 1] = 4e-4
+        axis = render(plots.error_by_attribute(errors, names)).axes[0]
+        assert axis.get_ylabel() == "squared error of a class (log scale)\n0 drawn as 4e-04"
+        assert axis.get_ylim()[0] > 1e-4
+        assert min(np.nanmin(line.get_ydata()) for line in axis.lines if line.get_ydata().size) == 4e-4
+
+    def test_a_method_without_an_error(self, rng, errors_of, names):
+        with pytest.raises(InputError, match="above 0 for each method, got none for 'mine'"):
+            plots.error_by_attribute({**errors_of(METHODS[:1], rng), "mine": np.zeros((6, 12))}, names)
 
     def test_not_more_than_shown(self, rng, render, errors_of):
         names = [f"attribute {index}" for index in range(100)]
@@ -116,6 +149,27 @@ class TestReductionAgainstLabel:
             parts = np.split(fall.ravel()[order], 4)
             np.testing.assert_allclose(line.get_ydata(orig=False), [part.mean() for part in parts])
             assert to_hex(line.get_color()) == to_hex(plots.method_styles(methods)[method]["color"])
+
+    def looks(self, rng, after, **options):
+        """Colour and marker of the line in each panel."""
+        values, before = rng.random((6, 12)), rng.gamma(1, 0.02, size=(6, 12))
+        figure = plots.reduction_against_label(values, before, after, **options)
+        return [(to_hex(axis.containers[0][0].get_color()), axis.containers[0][0].get_marker()) for axis in figure.axes]
+
+    def test_stages_of_a_method_look_like_it(self, rng, errors_of):
+        after = errors_of(["after 1 epoch", "chosen epoch"], rng)
+        assert self.looks(rng, after, method="+ ReMSE") == [("#de8f05", "D")] * 2
+
+    def test_stages_of_no_named_method_look_like_no_method(self, rng, errors_of):
+        one, other = self.looks(rng, errors_of(["after 1 epoch", "chosen epoch"], rng))
+        assert one == other
+        styles = plots.method_styles([*METHODS, *(f"method {index}" for index in range(40))])
+        assert one[0] not in {to_hex(style["color"]) for style in styles.values()}
+
+    def test_other_losses_keep_their_own_colours(self, rng, errors_of):
+        names = ["+ BMC", "+ GAI"]
+        expected = [(style["color"], style["marker"]) for style in plots.method_styles(names).values()]
+        assert self.looks(rng, errors_of(names, rng)) == expected
 
     @pytest.mark.parametrize("size", [1e-6, 0.02, 0.1, 3.0])
     def test_ticks_do_not_overlap_at_any_size_of_change(self, rng, render, size):

@@ -66,6 +66,17 @@ class TestErrorHeatmaps:
         np.testing.assert_array_equal(panels[0].images[0].get_array()[:2], expected)
         np.testing.assert_array_equal(panels[1].images[0].get_array()[:2], np.array(expected) / 2)
         assert panels[0].images[0].get_array().mask[2].all()  # the absent class comes last
+        assert [axis.get_ylabel() for axis in panels[:2]] == ["class,\nby mean error"] * 2  # ticks are ranks
+        assert panels[1].get_xlabel() == "attribute group"
+
+    @pytest.mark.parametrize("names", [None, ["has_a::1", "has_a::2", "has_a::3"]], ids=["no names", "one group"])
+    def test_ranks_are_not_labelled_as_numbers(self, rng, render, errors_of, names):
+        errors = errors_of(METHODS, rng, (5, 3))
+        settings = {"rows": "class", "columns": "attribute", "attribute_names": names}
+        for sort, ending in ((True, ",\nby mean error"), (False, "")):
+            panels = [axis for axis in render(plots.error_heatmaps(errors, **settings, sort=sort)).axes if axis.images]
+            assert panels[-1].get_xlabel() == f"attribute{ending}"
+            assert panels[0].get_ylabel() == f"class{ending}"
 
     def test_five_methods_side_by_side(self, rng, errors_of, render):
         render(plots.error_heatmaps(errors_of(METHODS, rng), rows="class", columns="attribute"))

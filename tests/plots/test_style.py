@@ -1,10 +1,12 @@
-"""Colours and markers: one of its own for every method, known or not; names of panels and groups that fit."""
+"""Colours, markers, hatches: one of its own for every method, known or not; names of panels and groups that fit."""
+
+import itertools
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from matplotlib.colors import to_hex
+from matplotlib.colors import to_hex, to_rgb
 from scipy.optimize import minimize
 
 from zslcore import plots
@@ -18,6 +20,46 @@ def test_every_method_has_a_colour_and_a_marker_of_its_own():
     assert list(plots.METHOD_COLORS) == list(plots.METHOD_MARKERS) == METHODS
     assert len({to_hex(color) for color in plots.METHOD_COLORS.values()}) == len(METHODS)
     assert len(set(plots.METHOD_MARKERS.values())) == len(METHODS)
+
+
+def contrast(one, other):
+    """Ratio of the luminances of two colours as WCAG 2.1 defines it, from 1 for equal greys to 21."""
+    levels = np.array([to_rgb(one), to_rgb(other)])
+    linear = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
+    dark, light = sorted(linear @ [0.2126, 0.7152, 0.0722])
+    return (light + 0.05) / (dark + 0.05)
+
+
+class TestGreyPrint:
+    def test_contrast(self):
+        assert contrast("white", "black") == pytest.approx(21)
+        assert contrast(plots.METHOD_COLORS["+ MSE"], plots.METHOD_COLORS["+ ReMSE"]) < 1.3  # why there are hatches
+
+    @pytest.mark.parametrize(("one", "other"), itertools.combinations(METHODS, 2))
+    def test_any_two_methods_of_the_study(self, one, other):
+        hatches, styles = plots.method_hatches(METHODS), plots.method_styles(METHODS)
+        assert to_hex(styles[one]["color"]) != to_hex(styles[other]["color"])
+        assert styles[one]["marker"] != styles[other]["marker"]
+        assert hatches[one] != hatches[other] or contrast(styles[one]["color"], styles[other]["color"]) > 3
+
+    def test_a_hatch_is_seen_on_its_colour(self):
+        """It is drawn in the dark colour of the edge."""
+        hatched = [plots.METHOD_COLORS[method] for method in METHODS if plots.METHOD_HATCHES[method]]
+        assert hatched
+        assert min(contrast(color, "0.2") for color in hatched) > 2
+
+    def test_a_method_beside_others(self):
+        names = [*METHODS, *(f"method {index}" for index in range(8))]
+        hatches = plots.method_hatches(names)
+        assert list(hatches) == names
+        assert len({hatches[name] for name in names[len(METHODS) :]} - {hatches[name] for name in METHODS}) == 8
+        assert plots.method_hatches(["b", "+ MSE", "a"])["b"] == plots.method_hatches(["a", "b"])["b"]
+
+    def test_a_method_that_was_added(self, monkeypatch):
+        monkeypatch.setitem(plots.METHOD_COLORS, "mine", "#123456")
+        assert plots.method_hatches(["mine"]) == {"mine": ""}
+        monkeypatch.setitem(plots.METHOD_HATCHES, "mine", "O")
+        assert plots.method_hatches(["mine"]) == {"mine": "O"}
 
 
 class TestMethodStyles:

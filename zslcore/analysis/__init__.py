@@ -15,7 +15,7 @@ from zslcore.analysis.label_value import (
     reduction_correlation,
 )
 from zslcore.analysis.misclassification import closest_class_share, misclassifications
-from zslcore.analysis.nulls import matched_nulls, null_errors, permuted_labels
+from zslcore.analysis.nulls import matched_nulls, null_errors
 from zslcore.analysis.weighting import effective_lambda, matched_lambda, noise_weight
 
 __all__ = [
@@ -37,7 +37,6 @@ __all__ = [
     "noise_weight",
     "null_errors",
     "partial_correlation",
-    "permuted_labels",
     "pointing_accuracy",
     "reduction_correlation",
     "row_correlation",

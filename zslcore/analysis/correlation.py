@@ -6,23 +6,26 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy import stats
 
-from zslcore.analysis._checks import check_choice, present_classes
+from zslcore.analysis._checks import check_choice, check_confidence, check_shapes, present_classes
 from zslcore.errors import InputError
 
 METHODS = ("pearson", "spearman")
 
 
 def row_correlation(values: Float[np.ndarray, "C A"], errors: Float[np.ndarray, "C A"]) -> Float[np.ndarray, " C"]:
-    """Pearson correlation of each row of ``values`` with the same row of ``errors``; NaN for a constant row.
+    """Pearson correlation of each row of ``values`` with the same row of ``errors``, in [-1, 1].
 
     With label values and an error matrix this is the correlation between label value and error within each class
-    (claim 1 of the paper's abstract); of the transposed matrices, within each attribute.
+    (claim 1 of the paper's abstract); of the transposed matrices, within each attribute. NaN for a constant row,
+    and for all rows of fewer than three columns: any two points correlate by 1 or -1. Raises InputError for shapes
+    that differ.
 
     >>> row_correlation(np.array([[1.0, 2.0, 3.0]]), np.array([[2.0, 4.0, 6.0]])).round(6)
     array([1.])
     """
-    if values.shape != errors.shape:
-        raise InputError(f"values and errors must have one shape, got {values.shape} and {errors.shape}")
+    check_shapes(values, errors, "values and errors")
+    if values.shape[1] < 3:
+        return np.full(len(values), np.nan)
     varies = (np.ptp(values, axis=1) > 0) & (
         np.ptp(errors, axis=1) > 0
     )  # the mean of equal values may be off by one bit
@@ -35,17 +38,22 @@ def row_correlation(values: Float[np.ndarray, "C A"], errors: Float[np.ndarray, 
 def bootstrap_mean(values: Float[np.ndarray, " n"], *, confidence: float = 0.95, seed: int = 0) -> tuple[float, float]:
     """Seeded bootstrap interval (BCa, scipy) of the mean of independent values; (NaN, NaN) for less than two.
 
-    NaNs are left out. All values equal give an interval of no width.
+    NaNs are left out. All values equal, up to rounding, give an interval of no width. Raises InputError for infinite
+    values and a ``confidence`` that does not lie between 0 and 1.
 
     >>> low, high = bootstrap_mean(np.array([1.0, 2.0, 3.0, 4.0]))
     >>> 1 < low < 2.5 < high < 4
     True
     """
-    values = values[~np.isnan(values)]
+    check_confidence(confidence)
+    if np.isinf(values).any():
+        raise InputError("values must be finite or NaN, got infinity")
+    rounding = max(1e-12, 4 * np.finfo(values.dtype).eps)  # a part of the values, far below any meaning
+    values = values[~np.isnan(values)].astype(np.float64)
     if len(values) < 2:
         return float("nan"), float("nan")
-    if np.ptp(values) == 0:
-        return float(values[0]), float(values[0])
+    if np.ptp(values) <= rounding * np.abs(values).max():  # BCa divides by powers of this spread
+        return (float(np.median(values)),) * 2
     result = stats.bootstrap((values,), np.mean, confidence_level=confidence, rng=np.random.default_rng(seed))
     return float(result.confidence_interval.low), float(result.confidence_interval.high)
 
@@ -94,11 +102,13 @@ def sample_correlation(
     Returns (correlation, low, high), the interval by the percentile bootstrap over classes (scipy, seeded);
     resamples in which all counts or all errors are equal have no correlation and are left out. All three are NaN
     for fewer than three classes, equal counts or equal errors. A row of NaN errors is an absent class and is left
-    out. Raises InputError for negative counts, and for errors as :func:`zslcore.analysis.inequality` does.
+    out. Raises InputError for negative counts, a ``confidence`` that does not lie between 0 and 1, and for errors
+    as :func:`zslcore.analysis.inequality` does.
 
     >>> sample_correlation(np.array([[3.0], [2.0], [1.0]]), np.array([10, 20, 30]))[0]
     -1.0
     """
+    check_confidence(confidence)
     if counts.shape != errors.shape[:1]:
         raise InputError(f"counts must have one entry for each of {len(errors)} classes, got shape {counts.shape}")
     if (counts < 0).any():

@@ -12,27 +12,29 @@ STATISTICS = ["mean", "standard deviation", "coefficient of variation", "theil",
 
 
 def coefficient_of_variation(errors: Float[np.ndarray, "..."]) -> float:
-    """Standard deviation over mean of all errors, >= 0; 0 when all are equal, NaN when all are 0.
+    """Standard deviation over mean of all errors, >= 0; 0 when all are equal, NaN when all are 0 or there is none.
+
+    NaN if an error is NaN. Raises InputError for a negative or infinite error.
 
     >>> coefficient_of_variation(np.array([1.0, 3.0]))
     0.5
     """
-    mean = errors.mean(dtype=np.float64)
+    _check_errors(errors)
+    mean = _mean(errors)
     return float(errors.std(dtype=np.float64) / mean) if mean > 0 else float("nan")
 
 
 def theil_index(errors: Float[np.ndarray, "..."]) -> float:
     """Theil's T, the mean of (m / mean) ln(m / mean): 0 when all errors are equal, at most ln n; NaN if all are 0.
 
-    Theil, "Economics and Information Theory", 1967. Errors of 0 add nothing (x ln x -> 0). Raises InputError for a
-    negative error.
+    Theil, "Economics and Information Theory", 1967. Errors of 0 add nothing (x ln x -> 0). NaN too without errors or
+    if one is NaN. Raises InputError for a negative or infinite error.
 
     >>> theil_index(np.array([2.0, 2.0, 2.0]))
     0.0
     """
-    if (errors < 0).any():
-        raise InputError(f"errors must be at least 0, got {errors.min()}")
-    mean = errors.mean(dtype=np.float64)
+    _check_errors(errors)
+    mean = _mean(errors)
     if not mean > 0:
         return float("nan")
     share = errors[errors > 0].astype(np.float64) / mean
@@ -42,13 +44,12 @@ def theil_index(errors: Float[np.ndarray, "..."]) -> float:
 def gini_index(errors: Float[np.ndarray, "..."]) -> float:
     """Gini index: half the mean absolute difference of two errors over their mean; in [0, 1), NaN if all are 0.
 
-    Raises InputError for a negative error.
+    NaN too without errors or if one is NaN. Raises InputError for a negative or infinite error.
 
     >>> gini_index(np.array([0.0, 1.0]))
     0.5
     """
-    if (errors < 0).any():
-        raise InputError(f"errors must be at least 0, got {errors.min()}")
+    _check_errors(errors)
     ordered = np.sort(errors, axis=None).astype(np.float64)
     total, count = ordered.sum(), ordered.size
     if not total > 0:
@@ -78,3 +79,15 @@ def inequality(errors: Float[np.ndarray, "C A"]) -> pd.DataFrame:
     measures = (np.mean, np.std, coefficient_of_variation, theil_index, gini_index)
     rows = [[float(measure(part)) for measure in measures] for part in values]
     return pd.DataFrame(rows, index=pd.Index(OVER, name="over"), columns=STATISTICS)
+
+
+def _check_errors(errors: np.ndarray) -> None:
+    if (errors < 0).any():
+        raise InputError(f"errors must be at least 0, got {np.nanmin(errors)}")
+    if np.isinf(errors).any():
+        raise InputError("errors must be finite, got infinity")
+
+
+def _mean(errors: np.ndarray) -> float:
+    """Mean of all errors, NaN without any."""
+    return float(errors.mean(dtype=np.float64)) if errors.size else float("nan")

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from scipy import stats
 
 from zslcore.analysis._checks import check_choice, check_shapes, present_classes
-from zslcore.analysis.correlation import METHODS, bootstrap_mean, partial_correlation, row_correlation
+from zslcore.analysis.correlation import METHODS, partial_correlation, row_correlation
 from zslcore.errors import InputError
 
 AXES = ("class", "attribute")
@@ -21,7 +21,8 @@ class LabelCorrelation:
     Attributes:
         each: (n,) one correlation per class or attribute; NaN for absent classes and constant rows.
         mean: their mean, NaN if there is none.
-        low, high: 95 % bootstrap interval of the mean, its rows taken as independent; NaN for fewer than two rows.
+        low, high: 95 % bootstrap interval of the mean, classes and attributes drawn anew; NaN for less than two rows.
+        draws: (resamples,) the mean in each of those draws.
         null: (permutations,) the mean after each permutation of the labels.
         p_value: two-sided, of the mean, (1 + permutations at least as far from 0) / (1 + permutations).
         p_values: (n,) the same for each row; both are NaN without permutations.
@@ -31,9 +32,21 @@ class LabelCorrelation:
     mean: float
     low: float
     high: float
+    draws: Float[np.ndarray, " resamples"]
     null: Float[np.ndarray, " permutations"]
     p_value: float
     p_values: Float[np.ndarray, " n"]
+
+    def minus(self, other: "LabelCorrelation") -> tuple[float, float]:
+        """95 % interval of the difference of two means, of other errors of the same labels, with the same draws.
+
+        >>> labels, errors = np.random.default_rng(0).random((2, 8, 9))
+        >>> label_correlation(labels, errors).minus(label_correlation(labels, 2 * errors))
+        (0.0, 0.0)
+        """
+        if self.draws.shape != other.draws.shape:
+            raise InputError(f"both must have as many resamples, got {len(self.draws)} and {len(other.draws)}")
+        return _percentiles((self.draws - other.draws).round(12))  # the same order may differ by a rounding
 
 
 def label_correlation(
@@ -43,16 +56,20 @@ def label_correlation(
     axis: str = "class",
     method: str = "pearson",
     permutations: int = 0,
+    resamples: int = 500,
     seed: int = 0,
 ) -> LabelCorrelation:
     """Correlation of label value and error within each class over its attributes, or within each attribute.
 
-    ``axis`` is ``"class"`` or ``"attribute"``, ``method`` ``"pearson"`` or ``"spearman"``. The null hypothesis of
-    the permutations (labels shuffled within each row, Fisher's test) is that a row's errors do not depend on
-    which label they belong to; p-values count the observed order in (Phipson and Smyth, "Permutation p-values
-    should never be zero", 2010), so they are at least 1 / (1 + permutations).
+    ``axis`` is ``"class"`` or ``"attribute"``, ``method`` ``"pearson"`` or ``"spearman"``. Rows are not independent:
+    classes share hard attributes, attributes share hard classes. So the permutations shuffle the labels of all rows
+    alike (whole columns, as Mantel's test does), under the null hypothesis that it does not matter which column of
+    labels an error belongs to; and the interval is from rows and columns drawn anew together (Owen, "The pigeonhole
+    bootstrap", 2007; ranks are those of all cells). p-values count the observed order in (Phipson and Smyth,
+    "Permutation p-values should never be zero", 2010), so they are at least 1 / (1 + permutations).
 
-    A row of NaN errors is an absent class. ``errors`` may be negative, such as a difference of two error matrices.
+    Fewer than three columns (attributes, or classes) correlate by 1 or -1 whatever they are: NaN. A row of NaN errors
+    is an absent class. ``errors`` may be negative, such as a difference of two error matrices.
     Raises InputError for shapes that differ, a matrix without cells, NaN in part of a row, or infinite values.
 
     >>> labels = np.array([[0.0, 1.0, 2.0], [2.0, 1.0, 0.0]])
@@ -73,11 +90,12 @@ def label_correlation(
         found, null = row_correlation(x, y), _null_correlations(x, y, permutations, seed)
     valid = ~np.isnan(found)
     mean, null_mean = _mean(found[valid]), np.array([_mean(row[valid]) for row in null])
-    low, high = bootstrap_mean(found, seed=seed)
+    draws = _bootstrap_means(x, y, resamples if valid.sum() > 1 else 0, seed)
+    low, high = _percentiles(draws)
     p_value, p_values = _p_values(mean, null_mean), _p_values(found, null)
     if axis == "class":  # absent classes take their places again
         found, p_values = (_at(present, values) for values in (found, p_values))
-    return LabelCorrelation(found, mean, low, high, null_mean, float(p_value), p_values)
+    return LabelCorrelation(found, mean, low, high, draws, null_mean, float(p_value), p_values)
 
 
 def reduction_correlation(
@@ -174,10 +192,27 @@ def _check_arguments(labels: np.ndarray, errors: np.ndarray, axis: str, method: 
 
 
 def _null_correlations(x: np.ndarray, y: np.ndarray, permutations: int, seed: int) -> np.ndarray:
-    """Row correlations with the labels shuffled within each row: (permutations, rows)."""
+    """Row correlations with the columns of labels in another order: (permutations, rows)."""
     rng = np.random.default_rng(seed)
-    null = [row_correlation(rng.permuted(x, axis=1), y) for _ in range(permutations)]
+    null = [row_correlation(x[:, rng.permutation(x.shape[1])], y) for _ in range(permutations)]
     return np.array(null).reshape(permutations, len(x))
+
+
+def _bootstrap_means(x: np.ndarray, y: np.ndarray, resamples: int, seed: int) -> np.ndarray:
+    """Mean row correlation of rows and columns drawn with replacement: (resamples,)."""
+    rng, means = np.random.default_rng(seed), np.full(resamples, np.nan)
+    for draw in range(resamples):
+        cells = np.ix_(*(rng.integers(size, size=size) for size in x.shape))
+        found = row_correlation(x[cells], y[cells])
+        means[draw] = _mean(found[~np.isnan(found)])
+    return means
+
+
+def _percentiles(draws: np.ndarray) -> tuple[float, float]:
+    """The middle 95 % of draws; draws of rows or columns that are all alike have no correlation and are left out."""
+    draws = draws[~np.isnan(draws)]
+    low, high = np.quantile(draws, [0.025, 0.975]) if len(draws) else (np.nan, np.nan)
+    return float(low), float(high)
 
 
 def _p_values(found: np.ndarray | float, null: np.ndarray) -> np.ndarray:

@@ -1,7 +1,10 @@
-"""Null models: the errors that simple noise makes, and labels in another order, to put beside the observed ones."""
+"""Null models: the errors that simple noise makes, to put beside the observed ones."""
+
+from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy import optimize
 
 from zslcore.analysis._checks import check_choice, check_shapes, present_classes
 from zslcore.errors import InputError
@@ -17,23 +20,29 @@ def null_errors(
     noise: float,
     rng: np.random.Generator,
     pull: float = 0.3,
+    normalize: bool = True,
 ) -> Float[np.ndarray, "C A"]:
     """Error matrix of a null model: the mean squared error of noisy predictions over the images of each class.
 
     With e normal with mean 0 and standard deviation 1, drawn for every image, the prediction f of a label a is
 
-    - ``"constant"``: f = a + noise e. The expected error is noise^2 in every cell.
-    - ``"multiplicative"``: f = a (1 + noise e). It is (noise a)^2, and goes with the label by construction.
-    - ``"shrinkage"``: f = a + pull (mean - a) + noise e, drawn to the attribute's mean over the classes. It is
-      noise^2 + pull^2 (mean - a)^2, and goes with the label where the labels are skewed.
+    - ``"constant"``: f = a + noise e;
+    - ``"multiplicative"``: f = a (1 + noise e);
+    - ``"shrinkage"``: f = a + pull (mean - a) + noise e, drawn to the attribute's mean over the classes.
+
+    With ``normalize``, as in ReMSE, labels are divided by their Euclidean length before, and predictions after the
+    noise. That matters: dividing a + noise e by its length, about sqrt(1 + A noise^2), leaves c a + c noise e with
+    the cosine c < 1, so even constant noise has the expected error (1 - c)^2 a^2 + c^2 noise^2, which goes with the
+    label. Without it the expected errors are noise^2, (noise a)^2 and noise^2 + pull^2 (mean - a)^2.
 
     ``images`` >= 0 is their number, one for all classes or one for each; a class without any gets a row of NaN.
-    ``noise`` >= 0 is in the unit of the labels, for ``"multiplicative"`` a share; ``pull`` is a share in [0, 1].
-    The mean of n squares is drawn at once, as noise^2 / n times a non-central chi-squared variable of n degrees of
-    freedom. Raises InputError for another kind, for numbers out of range and for labels that are not finite.
+    ``noise`` >= 0 is in the unit of the labels (of the normalised ones), for ``"multiplicative"`` a share; ``pull`` is
+    a share in [0, 1]. Raises InputError for another kind, for numbers out of range, and for labels that are not finite
+    or, to be normalised, all zero in a class.
 
     >>> rng = np.random.default_rng(0)
-    >>> null_errors(np.array([[0.0, 1.0]]), "multiplicative", images=1000, noise=0.1, rng=rng).round(3)
+    >>> how = {"images": 1000, "noise": 0.1, "rng": rng, "normalize": False}
+    >>> null_errors(np.array([[0.0, 1.0]]), "multiplicative", **how).round(3)
     array([[0.  , 0.01]])
     """
     check_choice("kind", kind, NULLS)
@@ -41,16 +50,17 @@ def null_errors(
     for name, value, most in (("noise", noise, np.inf), ("pull", pull, 1)):
         if not 0 <= value <= most or np.isinf(value):
             raise InputError(f"{name} must be {'in [0, 1]' if most == 1 else 'finite and at least 0'}, got {value!r}")
-    if not np.isfinite(labels).all():
-        raise InputError("labels must be finite, got NaN or infinity")
-    labels = labels.astype(np.float64)
+    labels = _target(labels, normalize)
     scale = noise * np.abs(labels) if kind == "multiplicative" else np.full(labels.shape, float(noise))
-    bias = pull * (labels.mean(0) - labels) if kind == "shrinkage" and len(labels) else np.zeros(labels.shape)
-    noisy = scale > 0
-    ratio = np.divide(bias, scale, out=np.zeros(labels.shape), where=noisy)
-    freedom = np.broadcast_to(np.maximum(count, 1)[:, None], labels.shape)
-    drawn = scale**2 / freedom * rng.noncentral_chisquare(freedom, freedom * ratio**2)
-    return np.where(count[:, None] > 0, np.where(noisy, drawn, bias**2), np.nan)
+    centre = labels + pull * (labels.mean(0) - labels) if kind == "shrinkage" and len(labels) else labels
+    errors = np.full(labels.shape, np.nan)
+    for c in np.flatnonzero(count):
+        prediction = centre[c] + scale[c] * rng.standard_normal((count[c], labels.shape[1]))
+        if normalize:
+            length = np.linalg.norm(prediction, axis=1, keepdims=True)
+            prediction /= np.where(length > 0, length, 1)
+        errors[c] = ((prediction - labels[c]) ** 2).mean(0)
+    return errors
 
 
 def matched_nulls(
@@ -59,48 +69,78 @@ def matched_nulls(
     *,
     images: int | Int[np.ndarray, " C"],
     seed: int = 0,
-    pull_share: float = 0.5,
+    normalize: bool = True,
 ) -> dict[str, Float[np.ndarray, "C A"]]:
-    """One error matrix of each null model, all with the expected mean error of ``errors``, by kind.
+    """One error matrix of each null model, all with the mean error of ``errors``, by kind.
 
-    The noise of each is what gives this mean; ``pull_share`` in [0, 1] of the shrinkage model's comes from the pull to
-    the mean, as far as a full pull can make it (its ``pull`` is at most 1). Absent classes (rows of NaN) count neither
-    here nor there. Raises InputError as :func:`null_errors`.
+    The noise of each is what gives this mean; the pull of the shrinkage model is the one whose errors are closest to
+    the observed ones (least squares over the cells), so it explains as much as shrinkage can. ``normalize`` as in
+    :func:`null_errors`, and as the errors were measured. Absent classes (rows of NaN) count neither here nor there.
+    Raises InputError as :func:`null_errors`, for shapes that differ and for a mean error that no noise reaches, such
+    as 3 / A of normalised predictions, or any but 0 of multiplicative noise on labels of 0.
 
     >>> nulls = matched_nulls(np.eye(50), np.full((50, 50), 0.01), images=100)
     >>> {kind: round(float(matrix.mean()), 3) for kind, matrix in nulls.items()}
     {'constant': 0.01, 'multiplicative': 0.01, 'shrinkage': 0.01}
     """
-    if not 0 <= pull_share <= 1:
-        raise InputError(f"pull_share must lie in [0, 1], got {pull_share!r}")
     check_shapes(labels, errors, "labels and errors")
     present = present_classes(errors)
-    mean = float(errors[present].mean(dtype=np.float64)) if present.any() else 0.0
-    known = labels[present].astype(np.float64)
-    size, spread = (float(part.mean()) if present.any() else 0.0 for part in (known**2, (known.mean(0) - known) ** 2))
-    pull = min(1.0, float(np.sqrt(pull_share * mean / spread))) if spread > 0 else 0.0
-    settings = {
-        "constant": {"noise": float(np.sqrt(mean))},
-        "multiplicative": {"noise": float(np.sqrt(mean / size)) if size > 0 else 0.0},
-        "shrinkage": {"noise": float(np.sqrt(max(mean - pull**2 * spread, 0.0))), "pull": pull},
-    }
-    count, rng = np.where(present, _counts(images, len(labels)), 0), np.random.default_rng(seed)
-    return {kind: null_errors(labels, kind, images=count, rng=rng, **settings[kind]) for kind in NULLS}
+    if not present.any():
+        return {kind: np.full(errors.shape, np.nan) for kind in NULLS}
+    count, known, seen = _counts(images, len(labels))[present], labels[present], errors[present].astype(np.float64)
+
+    def draw(kind: str, noise: float, pull: float = 0.0) -> np.ndarray:
+        # the same random numbers for every noise and pull, so that errors grow with the noise
+        how = {"images": np.maximum(count, 1), "rng": np.random.default_rng(seed), "normalize": normalize}
+        return null_errors(known, kind, noise=noise, pull=pull, **how)
+
+    def fitted(kind: str, pull: float = 0.0) -> np.ndarray:
+        noise = _root(lambda noise: float(draw(kind, noise, pull).mean()), float(seen.mean()), kind)
+        return draw(kind, noise, pull)
+
+    nulls = {kind: fitted(kind) for kind in ("constant", "multiplicative")}
+    nulls["shrinkage"] = fitted("shrinkage", _closest_pull(fitted, draw, seen))
+    placed = {kind: np.full(errors.shape, np.nan) for kind in NULLS}
+    for kind, matrix in nulls.items():
+        placed[kind][present] = np.where(count[:, None] > 0, matrix, np.nan)
+    return placed
 
 
-def permuted_labels(
-    labels: Float[np.ndarray, "C A"], rng: np.random.Generator, *, axis: str = "class"
-) -> Float[np.ndarray, "C A"]:
-    """Labels in random order within each class (over its attributes), or within each attribute; a new array.
+def _closest_pull(fitted: Callable[..., np.ndarray], draw: Callable[..., np.ndarray], seen: np.ndarray) -> float:
+    """The pull whose errors, with the noise that gives the observed mean, are closest to the observed."""
+    most, mean = 1.0, float(seen.mean())
+    if mean == 0:
+        return 0.0
+    if draw("shrinkage", 0.0, 1.0).mean() > mean:  # so strong a pull errs by more than is there, without any noise
+        most = float(optimize.brentq(lambda pull: draw("shrinkage", 0.0, pull).mean() - mean, 0, 1, xtol=1e-3))
+        most = max(0.0, most - 1e-3)  # on the side that leaves room for noise
+    distance = lambda pull: float(((fitted("shrinkage", pull) - seen) ** 2).mean())  # noqa: E731
+    return float(optimize.minimize_scalar(distance, bounds=(0, most), method="bounded", options={"xatol": 0.01}).x)
 
-    What remains of a correlation with the errors is chance; :func:`zslcore.analysis.label_correlation` makes a
-    p-value of it. Raises InputError for another ``axis`` than ``"class"`` or ``"attribute"``.
 
-    >>> permuted_labels(np.array([[1.0, 2.0, 3.0]]), np.random.default_rng(0)).tolist()
-    [[3.0, 1.0, 2.0]]
-    """
-    check_choice("axis", axis, ("class", "attribute"))
-    return rng.permuted(labels, axis=1 if axis == "class" else 0)
+def _root(mean_error: Callable[[float], float], target: float, kind: str) -> float:
+    """The noise at which the mean error, which grows with it, is the target."""
+    low, high = 0.0, np.sqrt(target)
+    if mean_error(0.0) >= target:
+        return 0.0
+    while mean_error(high) < target:
+        low, high = high, 2 * high
+        if high > 1e6 * np.sqrt(target):
+            raise InputError(f"errors must have a mean that {kind} noise can make, got {target:.3g}")
+    return float(optimize.brentq(lambda noise: mean_error(noise) - target, low, high, rtol=1e-6))
+
+
+def _target(labels: np.ndarray, normalize: bool) -> np.ndarray:
+    """Labels in float64, of unit length if asked for."""
+    if not np.isfinite(labels).all():
+        raise InputError("labels must be finite, got NaN or infinity")
+    labels = labels.astype(np.float64)
+    if not normalize:
+        return labels
+    length = np.linalg.norm(labels, axis=1, keepdims=True)
+    if (length == 0).any():
+        raise InputError(f"labels to normalise must not be all 0, got class {int(length.argmin())} without any")
+    return labels / length
 
 
 def _counts(images: int | np.ndarray, classes: int) -> np.ndarray:
@@ -108,6 +148,6 @@ def _counts(images: int | np.ndarray, classes: int) -> np.ndarray:
     count = np.asarray(images)
     if count.shape not in ((), (classes,)):
         raise InputError(f"images must be one number or one for each of {classes} classes, got shape {count.shape}")
-    if (count < 0).any():
-        raise InputError(f"images must be at least 0, got {count.min()}")
+    if (count < 0).any() or not np.issubdtype(count.dtype, np.integer):
+        raise InputError(f"images must be whole numbers of at least 0, got {count.min()}")
     return np.broadcast_to(count, classes)

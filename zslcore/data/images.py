@@ -25,16 +25,25 @@ def eval_transform(size: int, *, resize_ratio: float = 1.0) -> v2.Compose:
     >>> eval_transform(64)(torch.zeros(3, 80, 100, dtype=torch.uint8)).shape
     torch.Size([3, 64, 64])
     """
-    if resize_ratio < 1:
-        raise InputError(f"resize_ratio must be at least 1, got {resize_ratio}")
     return v2.Compose(
         [
             v2.ToImage(),
-            resize(round(resize_ratio * size)),
+            resize(resized_side(size, resize_ratio)),
             v2.CenterCrop(size),
             v2.ToDtype(torch.float32, scale=True),
         ]
     )
+
+
+def resized_side(size: int, resize_ratio: float) -> int:
+    """Short side in pixels of a picture before the crop of ``size``; InputError for a ratio below 1.
+
+    >>> resized_side(448, 8 / 7)
+    512
+    """
+    if resize_ratio < 1:
+        raise InputError(f"resize_ratio must be at least 1, got {resize_ratio}")
+    return round(resize_ratio * size)
 
 
 def resize(side: int) -> v2.Resize:

@@ -20,7 +20,7 @@ from torchvision.transforms import v2
 from tqdm.auto import tqdm
 
 from zslcore.data.benchmark import Benchmark
-from zslcore.data.images import ImageDataset, random_crop, readable, resize
+from zslcore.data.images import ImageDataset, random_crop, readable, resize, resized_side
 from zslcore.data.locations import cache_root, complete_folder
 from zslcore.errors import InputError
 
@@ -120,9 +120,9 @@ def decoded_pictures(
     """The pictures of a benchmark with their short side at ``resize_ratio * size`` pixels, decoded first if not cached.
 
     ``num_workers`` processes decode, by default one less than there are cores, at most 4. Raises InputError for missing
-    or unreadable images, and for a disk that has not the room.
+    or unreadable images, for a ratio below 1, and for a disk that has not the room.
     """
-    side = round(resize_ratio * size)
+    side = resized_side(size, resize_ratio)
     name = f"{benchmark.name}-{side}px-{benchmark.fingerprint}-v{VERSION}"
     folder = (cache or cache_root()) / "pictures" / name
     if not folder.is_dir():

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from zslcore.errors import InputError
 from zslcore.losses.basic import at_least_float32, comparable, l2_normalize
+from zslcore.losses.frequency import check_counts
 
 
 def bmc_loss(
@@ -71,6 +72,8 @@ def gai_loss(
     sigma = _checked_sigma(sigma, prediction)
     if sigma.ndim:
         raise InputError(f"sigma of GAI must be one number, got shape {tuple(sigma.shape)}")
+    if counts.device.type == "cpu":
+        check_counts(counts, vectors)
     with torch.autocast(prediction.device.type, enabled=False):
         prediction, target = comparable(prediction, target, normalize=normalize)
         vectors = at_least_float32(vectors)
@@ -93,6 +96,8 @@ def _checked_sigma(sigma: Tensor | float, prediction: Tensor) -> Tensor:
     values = torch.as_tensor(sigma, device=prediction.device)
     if values.shape not in ((), (prediction.shape[1],)):
         raise InputError(f"sigma must be one number or one for each attribute, got shape {tuple(values.shape)}")
-    if not isinstance(sigma, Tensor) and not sigma > 0:
-        raise InputError(f"sigma must be above 0, got {sigma!r}")
+    # on a GPU a look at the values would stop the program until they are there
+    on_cpu = not isinstance(sigma, Tensor) or sigma.device.type == "cpu"
+    if on_cpu and not bool(((values > 0) & values.isfinite()).all()):
+        raise InputError(f"sigma must be finite and above 0, got {torch.as_tensor(sigma).tolist()!r:.100}")
     return at_least_float32(values)

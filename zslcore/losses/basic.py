@@ -63,6 +63,8 @@ def comparable(
             "prediction and target must have one shape (images, attributes), "
             f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
         )
+    if not prediction.numel():
+        raise InputError(f"prediction must hold at least one image and one attribute, got {tuple(prediction.shape)}")
     prediction, target = at_least_float32(prediction), at_least_float32(target)
     return (l2_normalize(prediction), l2_normalize(target)) if normalize else (prediction, target)
 

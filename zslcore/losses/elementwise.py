@@ -52,7 +52,8 @@ def huber_loss(
 ) -> Float[Tensor, ""]:
     """Mean of error^2 / 2 up to ``delta`` > 0 and of delta (\\|error\\| - delta / 2) beyond it (Huber 1964).
 
-    The components of unit vectors are around A^-1/2, so with ``normalize`` a delta of 1 never gets to its linear part.
+    With ``normalize`` the default delta is MSE / 2 exactly: components of unit vectors are around A^-1/2, and no error
+    gets to the linear part. There a Huber loss that differs needs a ``delta`` of the errors' own size, below A^-1/2.
 
     >>> huber_loss(torch.tensor([[0.0, 2.0]]), torch.tensor([[1.0, 0.0]]), normalize=False)
     tensor(1.)

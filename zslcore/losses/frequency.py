@@ -61,9 +61,17 @@ def frequency_weights(
     tensor([0.6667, 2.0000])
     """
     check_positive("power", power, or_zero=True)
-    if counts.shape != vectors.shape[:1] or counts.sum() < 1 or counts.min() < 0:
-        raise InputError("counts must hold the training images of each class, at least one in all")
+    check_counts(counts, vectors)
     frequency = label_frequency(vectors, counts, bins=bins, kernel_width=kernel_width)
     weights = torch.where(frequency > 0, frequency.clamp(min=torch.finfo(vectors.dtype).tiny) ** -power, 0.0)
     mean = (counts.to(vectors)[:, None] * weights).sum(0) / counts.sum()
     return torch.where(frequency > 0, weights / mean, 1.0)
+
+
+def check_counts(counts: Tensor, vectors: Tensor) -> None:
+    """InputError unless ``counts`` has a number of at least 0 for each row of ``vectors``, not all of them 0.
+
+    >>> check_counts(torch.tensor([0, 2]), torch.eye(2))
+    """
+    if counts.shape != vectors.shape[:1] or counts.sum() < 1 or counts.min() < 0:
+        raise InputError("counts must hold the training images of each class, at least one in all")

@@ -12,10 +12,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from zslcore.errors import InputError
 from zslcore.losses.balanced import bmc_loss, gai_loss
 from zslcore.losses.basic import elementwise_error
 from zslcore.losses.cells import all_sum, cvar_weights, group_dro_update, mean_by_class
 from zslcore.losses.elementwise import check_positive
+
+SIGMA_RANGE = (1e-6, 1e6)  # its square and the reciprocal of that stay far from float32's ends
 
 
 class Criterion(nn.Module):
@@ -110,60 +113,77 @@ class CVaR(_OverCells):
         return cvar_weights(matrix, present, alpha=self.alpha)
 
 
-class BMC(nn.Module):
-    """Batch-based Balanced MSE with a sigma that trains, as its logarithm: one, or one for each attribute."""
+class LearntNoise(nn.Module):
+    """Base of losses with a noise sigma that trains, as its logarithm ``log_sigma``: one, or one an attribute.
 
-    def __init__(self, shape: tuple[int, ...] = (), *, sigma: float = 0.1, normalize: bool = True) -> None:
+    The loss is a likelihood of sigma times factors that carry no information on it: 2 sigma^2 of a Balanced MSE, 1 / A
+    of a mean over attributes, lambda of an objective. Under SGD they stop sigma. An optimiser whose steps do not depend
+    on the scale of a gradient (Adam) trains it whatever they are; :class:`zslcore.trainer.Trainer` gives it one of its
+    own. ``SIGMA_RANGE`` bounds sigma, since perfect predictions ask for 0 and useless ones for infinity.
+    """
+
+    def __init__(self, shape: tuple[int, ...], *, sigma: float, normalize: bool) -> None:
         super().__init__()
-        check_positive("sigma", sigma)
+        low, high = SIGMA_RANGE
+        if not low <= sigma <= high:
+            raise InputError(f"sigma must be a number from {low} to {high}, got {sigma!r}")
         self.normalize = normalize
         self.log_sigma = nn.Parameter(torch.full(shape, math.log(sigma)))
         self.register_buffer("amplification", torch.tensor(math.nan))
+
+    @property
+    def sigma(self) -> Float[Tensor, "..."]:
+        """The noise; in training mode first put back into its range."""
+        if self.training:
+            with torch.no_grad():  # rather than a clamp in the graph, which would hold it at the bound for ever
+                self.log_sigma.clamp_(*map(math.log, SIGMA_RANGE))
+        return self.log_sigma.exp()
+
+
+class BMC(LearntNoise):
+    """Batch-based Balanced MSE (:func:`bmc_loss`) with a sigma that trains: one, or one for each attribute."""
+
+    def __init__(self, shape: tuple[int, ...] = (), *, sigma: float = 0.1, normalize: bool = True) -> None:
+        super().__init__(shape, sigma=sigma, normalize=normalize)
 
     def forward(
         self, prediction: Float[Tensor, "B A"], target: Float[Tensor, "B A"], labels: Int[Tensor, " B"]
     ) -> Float[Tensor, ""]:
         """The loss of a batch; labels do not matter."""
-        return bmc_loss(prediction, target, sigma=self.log_sigma.exp(), normalize=self.normalize)
+        return bmc_loss(prediction, target, sigma=self.sigma, normalize=self.normalize)
 
 
-class GAI(nn.Module):
+class GAI(LearntNoise):
     """Balanced MSE with the labels' density in closed form (:func:`gai_loss`) and a sigma that trains."""
 
     def __init__(
         self, vectors: Float[Tensor, "C A"], counts: Int[Tensor, " C"], *, sigma: float = 0.1, normalize: bool = True
     ) -> None:
-        super().__init__()
-        check_positive("sigma", sigma)
-        self.normalize = normalize
+        super().__init__((), sigma=sigma, normalize=normalize)
         self.register_buffer("vectors", vectors.clone())
         self.register_buffer("counts", counts.clone())
-        self.log_sigma = nn.Parameter(torch.tensor(math.log(sigma)))
-        self.register_buffer("amplification", torch.tensor(math.nan))
 
     def forward(
         self, prediction: Float[Tensor, "B A"], target: Float[Tensor, "B A"], labels: Int[Tensor, " B"]
     ) -> Float[Tensor, ""]:
         """The loss of a batch; labels do not matter."""
-        settings = {"sigma": self.log_sigma.exp(), "normalize": self.normalize}
+        settings = {"sigma": self.sigma, "normalize": self.normalize}
         return gai_loss(prediction, target, self.vectors, self.counts, **settings)
 
 
-class Uncertainty(nn.Module):
-    """Homoscedastic uncertainty weighting (Kendall, Gal and Cipolla, CVPR 2018): mean of exp(-s_a) error^2 + s_a.
+class Uncertainty(LearntNoise):
+    """Homoscedastic uncertainty weighting (Kendall, Gal and Cipolla, CVPR 2018): mean of error^2 / s_a^2 + ln s_a^2.
 
-    The log-variance s_a of each attribute is a parameter; at the optimum exp(s_a) is the mean squared error of a.
+    The sigma s_a of each attribute a is a parameter, 1 at first; at the optimum its square is the mean squared error.
     """
 
     def __init__(self, num_attributes: int, *, normalize: bool = True) -> None:
-        super().__init__()
-        self.normalize = normalize
-        self.log_variance = nn.Parameter(torch.zeros(num_attributes))
-        self.register_buffer("amplification", torch.tensor(math.nan))
+        super().__init__((num_attributes,), sigma=1.0, normalize=normalize)
 
     def forward(
         self, prediction: Float[Tensor, "B A"], target: Float[Tensor, "B A"], labels: Int[Tensor, " B"]
     ) -> Float[Tensor, ""]:
         """The loss of a batch, which may be negative; labels do not matter."""
         error = elementwise_error(prediction, target, normalize=self.normalize)
-        return ((-self.log_variance).exp() * error + self.log_variance).mean()
+        variance = self.sigma.square()
+        return (error / variance + variance.log()).mean()

@@ -1,7 +1,7 @@
 """Figures of the study, one function each: arrays or tidy frames in, a matplotlib Figure out.
 
-Methods keep their colour and their marker in every figure; the palette is readable by the colour-blind and in grey
-print. Call :func:`use_style` once before the first figure.
+Methods keep their colour, and their marker or their hatch, in every figure: the palette is readable by the
+colour-blind, markers and hatches tell methods apart in grey print. Call :func:`use_style` once before the first figure.
 """
 
 from zslcore.plots.attention import attention_maps, measured_attention
@@ -10,10 +10,19 @@ from zslcore.plots.data import attribute_heatmap, image_grid, label_distribution
 from zslcore.plots.errors import error_against_label, error_by_attribute, reduction_against_label
 from zslcore.plots.matrices import error_heatmaps, weight_matrix
 from zslcore.plots.results import exponent_surface, forest, intervals
-from zslcore.plots.style import METHOD_COLORS, METHOD_MARKERS, WIDTH, method_styles, use_style
+from zslcore.plots.style import (
+    METHOD_COLORS,
+    METHOD_HATCHES,
+    METHOD_MARKERS,
+    WIDTH,
+    method_hatches,
+    method_styles,
+    use_style,
+)
 
 __all__ = [
     "METHOD_COLORS",
+    "METHOD_HATCHES",
     "METHOD_MARKERS",
     "WIDTH",
     "attention_maps",
@@ -27,6 +36,7 @@ __all__ = [
     "intervals",
     "label_distribution",
     "measured_attention",
+    "method_hatches",
     "method_styles",
     "noise_floor",
     "reduction_against_label",

@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
 from zslcore.errors import InputError
-from zslcore.plots.style import ORANGE, WIDTH, method_styles
+from zslcore.plots.style import WIDTH, method_hatches, method_styles
 
 VEIL = 0.75  # how white the picture becomes where attention is 0
 
@@ -31,9 +31,9 @@ def attention_maps(
 
     Attention is brought to the size of the image (bilinear, a value at the centre of its cell) and scaled to its
     own peak; below each map stands how many times even attention the peak is, without which a map of nothing in
-    particular looks like any other. ``boxes`` (left, top, right, bottom) and ``positions`` (x, y) of the true
-    parts, in pixels of the image, are drawn where they are given and not NaN. Raises InputError for numbers of
-    names, boxes or positions other than K, and for a map without attention.
+    particular looks like any other. ``boxes`` (left, top, right, bottom) of the true parts, white with a black edge,
+    and ``positions`` (x, y), in pixels of the image, are drawn where they are given and not NaN. Raises InputError
+    for numbers of names, boxes or positions other than K, and for a map without attention.
     """
     for name, given in (("names", names), ("boxes", boxes), ("positions", positions)):
         if given is not None and len(given) != len(attention):
@@ -53,7 +53,7 @@ def attention_maps(
         axis.set_xlabel(f"peak {cells.size / cells.sum():.1f} × even", fontsize=6, labelpad=2)
         if boxes is not None and np.isfinite(boxes[index]).all():
             left, top, right, bottom = boxes[index]
-            for color, width in (("white", 2.2), (ORANGE, 1)):  # seen on any background
+            for color, width in (("black", 2.2), ("white", 1)):  # seen on any background
                 axis.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False, ec=color, lw=width))
         if positions is not None and np.isfinite(positions[index]).all():
             axis.plot(*positions[index], "+", color="black", markersize=6, markeredgewidth=1.2)
@@ -85,12 +85,12 @@ def measured_attention(measured: pd.DataFrame | Mapping[str, pd.DataFrame], *, l
     groups = next(iter(frames.values()))["group"].tolist()
     if any(frame["group"].tolist() != groups for frame in frames.values()):
         raise InputError("measured must hold the same groups in the same order for every method")
-    height, styles = 0.8 / len(frames), method_styles(frames)
+    height, styles, hatches = 0.8 / len(frames), method_styles(frames), method_hatches(frames)
     figure, axis = plt.subplots(figsize=(WIDTH, 0.9 + len(groups) * (0.12 + 0.16 * len(frames))))
     for index, (method, frame) in enumerate(frames.items()):
         place = np.arange(len(groups)) + (index - (len(frames) - 1) / 2) * height
-        color = styles[method]["color"] if method else "0.7"
-        bars = {"height": 0.9 * height, "color": color, "label": method or None}
+        look = {"color": styles[method]["color"], "hatch": hatches[method]} if method else {"color": "0.7"}
+        bars = {"height": 0.9 * height, "edgecolor": "0.2", "linewidth": 0.4, "label": method or None, **look}
         axis.barh(place, frame["value"], **bars)
         line = {"color": "black", "path_effects": [withStroke(linewidth=3, foreground="white")]}  # on dark bars too
         axis.hlines(place, frame["low"], frame["high"], linewidth=1, **line)

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from zslcore.errors import InputError
 from zslcore.metrics import SeenUnseenCurve
-from zslcore.plots.style import BLUE, GREY, ORANGE, WIDTH, method_styles
+from zslcore.plots.style import GREY, NAVY, OLIVE, WIDTH, WINE, method_styles
 
 
 def seen_unseen_curves(
@@ -77,14 +77,19 @@ def noise_floor(
 
 
 def training_history(history: pd.DataFrame) -> Figure:
-    """Losses and accuracies over the epochs of a run, for its validation and its final training."""
+    """Losses and accuracies over the epochs of a run: dashed of its training for validation, solid of the final one.
+
+    Left the cross entropy on the training images of each, right T1 and H on the validation and on the test split.
+    The colours are those of no method.
+    """
     figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 2.6))
-    for task, style in (("validation", "--"), ("test", "-")):
+    for task, training, style in (("validation", "training for validation", "--"), ("test", "final training", "-")):
         part = history[history["task"] == task]
-        left.plot(part["epoch"], part["classification_loss"], f".{style}", color=GREY, label=f"cross entropy, {task}")
-        for name, color in (("T1", BLUE), ("H", ORANGE)):
-            right.plot(part["epoch"], 100 * part[name], f".{style}", color=color, label=f"{name}, {task}")
-    left.set(xlabel="epoch", ylabel="training loss (nats)", yscale="log")
+        left.plot(part["epoch"], part["classification_loss"], f".{style}", color=NAVY, label=training)
+        for name, color, marker in (("T1", OLIVE, "."), ("H", WINE, "x")):
+            look = {"color": color, "marker": marker, "markersize": 5, "linestyle": style, "label": f"{name}, {task}"}
+            right.plot(part["epoch"], 100 * part[name], **look)
+    left.set(xlabel="epoch", ylabel="cross entropy on its\ntraining images (nats)", yscale="log")
     right.set(xlabel="epoch", ylabel="accuracy (%)")
     for axis in (left, right):
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -28,7 +28,7 @@ def error_heatmaps(
     colour: single errors near 0 would stretch a logarithm over all else. With ``attribute_names`` the attributes come
     in their groups, which are parted and named, and the methods one below the other; without, side by side. ``sort``
     puts classes, and attributes within their group, in the order of their mean error over all methods, largest
-    first. Raises InputError if no error is above 0.
+    first; what is numbered by its rank is labelled so. Raises InputError if no error is above 0.
     """
     positive = np.concatenate([matrix[matrix > 0] for matrix in errors.values()])
     if not positive.size:
@@ -38,6 +38,8 @@ def error_heatmaps(
     order, spans = _columns_in_groups(attribute_names, next(iter(errors.values())).shape[1])
     classes, order = _sorted(errors, order, spans) if sort else (slice(None), order)
     named = attribute_names is not None
+    if sort:
+        rows, columns = f"{rows},\nby mean error", f"{columns},\nby mean error"
     shape, size = ((len(errors), 1), 0.9 + 1.25 * len(errors)) if named else ((1, len(errors)), 2.8)
     figure, axes = plt.subplots(*shape, figsize=(WIDTH, size), sharex=named, sharey=True, squeeze=False)
     for axis, (name, matrix) in zip(axes.flat, errors.items(), strict=True):
@@ -48,6 +50,8 @@ def error_heatmaps(
             axis.set_ylabel(rows)
             axis.set_title(name, fontsize=8, pad=3)
             mark_groups(axis, spans, named=axis is axes.flat[-1])
+    if named and sort and len(spans) == 1:
+        axes.flat[-1].set_xlabel(columns)  # ranks among all attributes
     axes[0, 0].set_ylabel(rows)
     bar = figure.colorbar(
         image, ax=axes, label="mean squared error", pad=0.01, ticks=LogLocator(subs=(1, 3)), extend="min"

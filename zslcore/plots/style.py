@@ -1,4 +1,4 @@
-"""What all figures share: fonts, width, and a colour and a marker for every method."""
+"""What all figures share: fonts, width, and a colour, a marker and a hatch for every method."""
 
 import textwrap
 from collections.abc import Iterable
@@ -16,9 +16,13 @@ METHOD_COLORS = {
     "+ ReMSE": ORANGE,
 }
 METHOD_MARKERS = dict(zip(METHOD_COLORS, "sPo^D", strict=True))
+# of bars and boxes, which have no marker: sky and orange, and grey and blue, are one grey in print
+METHOD_HATCHES = dict(zip(METHOD_COLORS, ("", "", "////", "\\\\\\\\", "xxxx"), strict=True))
 # for methods without a colour of their own: the rest of the palette, but for its yellow and grey, which print too pale
 OTHER_COLORS = ("#029e73", "#d55e00", "#cc78bc", "#ca9161", "#5e3c99")
-OTHER_MARKERS = "v<>pXh*d"  # 5 colours and 8 markers: 40 pairs before one comes again
+OTHER_MARKERS = "v<>pXh*d"  # 5 colours and 8 markers or hatches: 40 pairs before one comes again
+OTHER_HATCHES = ("....", "||||", "----", "++++", "oooo", "****", "//..", "--..")
+WINE, OLIVE, NAVY = "#882255", "#808000", "#003f5c"  # no method's: of quantities, and of what has no method
 
 
 def use_style() -> None:
@@ -26,6 +30,7 @@ def use_style() -> None:
     sns.set_theme(context="paper", style="ticks", palette="colorblind")
     plt.rcParams.update({"figure.dpi": 110, "savefig.dpi": 200, "figure.constrained_layout.use": True})
     plt.rcParams.update({"axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": 10})
+    plt.rcParams["hatch.linewidth"] = 0.6  # in a narrow box the colour is to stay the larger part
 
 
 def method_styles(methods: Iterable[str]) -> dict[str, dict[str, str]]:
@@ -47,6 +52,21 @@ def method_styles(methods: Iterable[str]) -> dict[str, dict[str, str]]:
     for name in METHOD_COLORS:
         styles[name] = {"color": METHOD_COLORS[name], "marker": METHOD_MARKERS.get(name, "o")}
     return {name: styles[name] for name in methods}
+
+
+def method_hatches(methods: Iterable[str]) -> dict[str, str]:
+    """Hatch of each method, for bars and boxes: by it and by luminance no two methods of the study look alike in grey.
+
+    Those of :data:`METHOD_HATCHES` where a method has one; the others share out some more in the order of the
+    alphabet, as :func:`method_styles` does with colours.
+
+    >>> method_hatches(["+ ReMSE", "mine"])
+    {'+ ReMSE': 'xxxx', 'mine': '....'}
+    """
+    methods = list(dict.fromkeys(methods))
+    others = sorted(name for name in methods if name not in METHOD_COLORS)
+    hatches = {name: OTHER_HATCHES[i % len(OTHER_HATCHES)] for i, name in enumerate(others)}
+    return {name: hatches[name] if name in hatches else METHOD_HATCHES.get(name, "") for name in methods}
 
 
 def panel_title(name: str, panels: int) -> str:

@@ -30,9 +30,10 @@ results: ## Keep the tables and figures of a finished study in results/DATASET, 
 	mkdir -p results/$(DATASET)
 	cd report/$(DATASET) && cp results.csv differences.csv error_against_label.png forest_*.png $(CURDIR)/results/$(DATASET)/
 
+# One update of a bar a second: a kernel drops messages over a thousand, and nbval then waits for the lost ones in vain.
 test: $(INSTALLED) lint ## Lint, then unit tests and doctests, then every notebook against its stored outputs
 	$(BIN)/pytest -n $(CORES) --dist worksteal
-	$(BIN)/pytest -o addopts= -q --nbval --nbval-current-env --nbval-sanitize-with notebooks/nbval.cfg notebooks
+	TQDM_MININTERVAL=1 $(BIN)/pytest -o addopts= -q --nbval --nbval-current-env --nbval-sanitize-with notebooks/nbval.cfg notebooks
 
 lab: $(INSTALLED) ## Open JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks

@@ -66,6 +66,16 @@ def test_library_does_the_work(notebook):
         assert not cell.source.rstrip().endswith(";"), cell.source
 
 
+def test_many_trainings_share_one_bar(notebook):
+    """Each bar sends some forty messages, and a kernel drops what is over a thousand while nbval waits for a cell."""
+    loops = (ast.For, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+    for cell in _code_cells(notebook):
+        for loop in (node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, loops)):
+            calls = [node for node in ast.walk(loop) if isinstance(node, ast.Call)]
+            fits = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "fit"]
+            assert all("progress" in {keyword.arg for keyword in call.keywords} for call in fits), cell.source
+
+
 def test_was_executed_in_order_without_error(notebook):
     cells = [cell for cell in _code_cells(notebook) if cell.source.strip()]
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))

@@ -89,10 +89,10 @@ class TestAttentionAtTheSizeOfCub:
                 self.step(forward, feature_map)
                 times.append(time.process_time() - start)
             seconds[name] = min(times)
-        # AVX-512 makes the arithmetic cheap against the memory that only the plain form moves: 6.3 to 6.8 times was
-        # measured on a core of an AMD EPYC with it, and 4.5 to 5.6 times on one that has AVX2 alone
-        at_least = 5 if torch.backends.cpu.get_cpu_capability() == "AVX512" else 3.5
-        assert seconds["plain"] > at_least * seconds["folded"], seconds
+        # Both forms run at the arithmetic peak of the core, so the ratio is that of their arithmetic (4.3, more for
+        # frozen features), and higher where memory is slow, which only the plain form needs: on cores of three AMD
+        # EPYC machines 6.3 to 6.8, 4.5 to 5.2 and 4.5 to 5.6 were measured. The bound leaves room for a busy neighbour.
+        assert seconds["plain"] > 3.5 * seconds["folded"], seconds
 
     @pytest.mark.parametrize("device", ["cpu", "meta"])  # any device but the CPU takes another product
     def test_no_tensor_of_images_by_attributes_by_channels_or_keys(self, net, device):

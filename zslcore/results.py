@@ -50,7 +50,16 @@ PUBLISHED = pd.DataFrame(
 
 
 def find_runs(root: Path | str) -> list[Path]:
-    """All complete run folders below ``root``, sorted by name; temporary folders of unfinished runs are left out."""
+    """All complete run folders below ``root``, sorted by name; temporary folders of unfinished runs are left out.
+
+    >>> import tempfile
+    >>> root = Path(tempfile.mkdtemp())
+    >>> for name in ("SYNTH/remse-seed0", "SYNTH/.partial-mse-seed0"):
+    ...     (root / name).mkdir(parents=True)
+    ...     (root / name / "metrics.json").touch()
+    >>> [folder.name for folder in find_runs(root)]
+    ['remse-seed0']
+    """
     root = Path(root)
     folders = (file.parent for file in root.rglob("metrics.json"))
     return sorted(
@@ -61,7 +70,20 @@ def find_runs(root: Path | str) -> list[Path]:
 def collect(folders: Iterable[Path]) -> pd.DataFrame:
     """One row per run and protocol: settings that identify it, accuracies in percent, error statistics, cost.
 
-    Raises InputError when there is no run.
+    Rows are sorted by data set, backbone, network, protocol, method (:data:`METHOD_NAMES` first, in their order),
+    lambda and seed. Raises InputError when there is no run, and for a folder that is not one.
+
+    >>> import json, tempfile
+    >>> clean = {"T1": 0.5, "U": 0.25, "S": 0.75, "H": 0.375, "AUSUC": 0.2, "gamma": 1.0, "epoch": 3}
+    >>> metrics = {"protocols": {"clean": clean}, "validation": {"H": 0.4}, "errors": {"test_seen": {"gini": 0.3}}}
+    >>> metrics |= {"dataset": {"fingerprint": "0123456789abcdef"}, "effective_lambda": 2.5, "cost": {"seconds": 60.0}}
+    >>> metrics |= {"environment": {"device": "cpu", "torch": "2.11.0"}}
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = (folder / "metrics.json").write_text(json.dumps(metrics))
+    >>> _ = (folder / "config.json").write_text(json.dumps(RunConfig.study("SYNTH", method="remse").to_dict()))
+    >>> _ = (folder / "history.csv").write_text("epoch,task")
+    >>> collect([folder])[["method", "seed", "protocol", "H", "test_seen_gini"]].values.tolist()
+    [['+ ReMSE', 0, 'clean', 37.5, 0.3]]
     """
     rows = []
     for folder in folders:
@@ -202,8 +224,13 @@ def _check_seeds(frame: pd.DataFrame, keys: list[str]) -> None:
 def compare(frame: pd.DataFrame, method: str, values: Iterable[str], *, confidence: float = 0.95) -> pd.DataFrame:
     """``method`` against every other method of a frame: mean paired difference, its t-interval and a verdict.
 
-    ``frame`` holds one data set and one protocol. The verdict is "higher" or "lower" when the interval leaves out 0,
-    else "not shown"; one seed gives no interval, and so shows nothing. Not corrected for many comparisons.
+    ``frame`` holds one data set and one protocol; differences are in the unit of ``values``. The verdict is "higher" or
+    "lower" when the interval leaves out 0, else "not shown"; one seed gives no interval, and so shows nothing. Not
+    corrected for many comparisons. Raises InputError without another method, and as :func:`paired_differences` does.
+
+    >>> frame = pd.DataFrame({"method": ["a"] * 3 + ["b"] * 3, "seed": [0, 1, 2] * 2, "H": [60, 65, 70, 61, 67, 71.0]})
+    >>> compare(frame, "b", ["H"]).round(2).reset_index().values.tolist()  # the seeds differ by 5, b and a by 1 or 2
+    [['H', 'a', 1.33, -0.1, 2.77, 'not shown']]
     """
     baselines = [name for name in dict.fromkeys(frame["method"]) if name != method]
     if not baselines:

@@ -31,7 +31,8 @@ from zslcore.runs import Run
 def final_weights(run: Run, benchmark: Benchmark) -> Float[np.ndarray, "S A"]:
     """ReMSE's weights of the seen classes after the last epoch of a run, with its settings, over all training images.
 
-    Raises InputError for a run of another loss.
+    Rows are in the order of ``benchmark.seen_classes``; weights are at least 1, but for runs with ``unit_mean`` or a
+    control. Raises InputError for a run of another loss, and for one of another version of the benchmark.
     """
     task = test_task(benchmark)
     criterion = regression_loss(run.config, benchmark, task)
@@ -66,8 +67,9 @@ def attention_over_picture(
 ) -> Figure:
     """Attention of a run over one image of the benchmark, for the ``count`` attributes that are typical of its class.
 
-    The picture is the crop that the network sees. ``truth``, of SynthBirds, adds the boxes of the true parts. Raises
-    InputError for a run without attention and for an image that cannot be read.
+    ``image``: its position in ``benchmark.labels``. The picture is the crop that the network sees. ``truth``, of
+    SynthBirds, adds the boxes of the true parts. Raises InputError for a run without attention and for an image that
+    cannot be read. See :func:`typical_attributes` and :func:`zslcore.plots.attention_maps`.
     """
     config, groups = run.config, attribute_groups(benchmark.attribute_names)
     shown = typical_attributes(benchmark.attributes[benchmark.labels[image]], groups, count=count)
@@ -89,8 +91,9 @@ def measure_attention(
     """How well a run's attention finds the true parts of SynthBirds, beside that of the same network untrained.
 
     ``result["pointing"]`` and ``result["energy"]`` hold the frames of :func:`zslcore.analysis.pointing_accuracy` and
-    :func:`zslcore.analysis.energy_inside` by method: the run's, and ``"untrained"``, see :func:`untrained`. Measured
-    on the whole picture, so for runs whose crop is all of it. Raises InputError for other runs.
+    :func:`zslcore.analysis.energy_inside` by method: the run's, and ``"untrained"``, see :func:`untrained`. ``images``:
+    positions in ``benchmark.labels``. Measured on the whole picture, so for runs whose crop is all of it
+    (``resize_ratio`` 1). Raises InputError for other runs, and for runs without attention.
     """
     if run.config.resize_ratio != 1:
         raise InputError(f"measured attention needs a run with resize_ratio 1, got {run.config.resize_ratio:g}")

@@ -29,6 +29,18 @@ class Benchmark:
         labels: (n,) class index of each image.
         image_paths: (n,) where each image should lie; :meth:`check_images` looks.
         seen_classes, unseen_classes, train_classes, val_classes: sorted class indices; train and val part the seen.
+
+    >>> import tempfile
+    >>> from zslcore.data.synthbirds import generate
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     root = generate(folder, num_classes=5, num_unseen=1, images_per_class=5, size=32, workers=1)
+    ...     benchmark = Benchmark.load(root, "SYNTH")
+    >>> benchmark.attributes.shape, np.linalg.norm(benchmark.attributes, axis=1).round(3).tolist()
+    ((5, 57), [1.0, 1.0, 1.0, 1.0, 1.0])
+    >>> len(benchmark.seen_classes), len(benchmark.unseen_classes), float(benchmark.vectors("original").max())
+    (4, 1, 1.0)
+    >>> {name: len(benchmark.split(name)) for name in SPLITS}  # of 25 images, one in five of each seen class to test
+    {'trainval': 16, 'test_seen': 4, 'test_unseen': 5, 'train': 12, 'val': 4}
     """
 
     name: str

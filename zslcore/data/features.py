@@ -32,6 +32,9 @@ class FrozenFeatures:
     """Features of all images of a benchmark, in the order of its labels.
 
     ``maps``: (n, D, N) on disk, memory-mapped; N = 1 for ``pooling="mean"``. ``folder`` holds them.
+
+    >>> FrozenFeatures(np.zeros((10, 512, 49), dtype=np.float16), Path("features")).num_channels
+    512
     """
 
     maps: Float[np.ndarray, "n D N"]
@@ -60,6 +63,15 @@ def frozen_features(
     (float16). ``num_workers`` processes decode images ahead, by default one less than there are cores, at most 4.
     Runs on the GPU where there is one. Raises InputError for missing or unreadable images, an unknown backbone or
     pooling, or weights that cannot be had.
+
+    >>> import tempfile
+    >>> from zslcore.data.synthbirds import generate
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     root = generate(folder, num_classes=4, num_unseen=1, images_per_class=2, size=64, workers=1)
+    ...     settings = dict(backbone="resnet18", weights="random", size=64, cache=root / "cache", num_workers=0)
+    ...     features = frozen_features(Benchmark.load(root, "SYNTH"), pooling="map", **settings)
+    >>> features.maps.shape, features.num_channels  # 8 images, 512 channels, 64/32 x 64/32 locations
+    ((8, 512, 4), 512)
     """
     if pooling not in POOLINGS:
         raise InputError(f"pooling must be one of {', '.join(POOLINGS)}, got {pooling!r}")

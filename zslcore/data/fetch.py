@@ -29,6 +29,15 @@ def fetch(url: str, folder: Path, *, sha256: str) -> Path:
     processes one downloads and the others wait. Raises InputError without network, for an
     answer that is not the file, for a connection that breaks off (call again to resume), and for a wrong hash; it says
     where a file that was fetched by other means has to be put.
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = (folder / "abc.txt").write_text("abc")
+    >>> fetch((folder / "abc.txt").as_uri(), folder / "here", sha256="ba7816bf").read_text()
+    'abc'
+    >>> fetch((folder / "abc.txt").as_uri(), folder / "here", sha256="00000000")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    zslcore.errors.InputError: .../here/abc.txt has the SHA-256 ba7816bf8f01cfea, where 00000000 is expected: ...
     """
     target = Path(folder) / url.rsplit("/", 1)[1]
     if not target.is_file():

@@ -74,7 +74,12 @@ def random_crop(
 
 
 def readable(loader: DataLoader) -> Iterator[Tensor]:
-    """The items of a loader; an InputError of a worker process without the traceback it is wrapped in."""
+    """The items of a loader; an InputError of a worker process without the traceback it is wrapped in.
+
+    >>> list(readable(DataLoader(ImageDataset([Path("nowhere.png")], eval_transform(32)))))
+    Traceback (most recent call last):
+    zslcore.errors.InputError: nowhere.png cannot be read as an image: no such file
+    """
     try:
         yield from loader
     except InputError as error:
@@ -101,7 +106,17 @@ def read_image(path: Path) -> Image.Image:
 
 
 class ImageDataset(Dataset):
-    """Images by position in ``paths``, decoded and transformed on access."""
+    """Images by position in ``paths``, decoded to RGB and transformed on access.
+
+    Raises InputError for an image that cannot be read, when it is its turn (:func:`read_image`).
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "red.png"
+    >>> Image.new("RGB", (80, 60), (255, 0, 0)).save(path)
+    >>> image = ImageDataset([path], eval_transform(32))[0]
+    >>> image.shape, image.amax((1, 2))  # the central square, in [0, 1]
+    (torch.Size([3, 32, 32]), tensor([1., 0., 0.]))
+    """
 
     def __init__(self, paths: Sequence[Path], transform: Callable[[Image.Image], Tensor]) -> None:
         self.paths, self.transform = paths, transform

@@ -32,6 +32,16 @@ class Pictures:
     """The decoded pictures of a benchmark, by position in its labels. Made by :func:`decoded_pictures`.
 
     ``size``: side of the crops in pixels; ``folder``: where the bytes lie.
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> np.arange(42, dtype=np.uint8).tofile(folder / "pictures.bin")  # 2 x 4 pixels of three bytes, then 3 x 2
+    >>> np.savez(folder / "index.npz", shapes=np.array([[2, 4], [3, 2]]), offsets=np.array([0, 24]))
+    >>> pictures = Pictures(folder, size=2)
+    >>> pictures[0].shape, pictures[1][:, 0, 0]
+    (torch.Size([3, 2, 4]), tensor([24, 25, 26], dtype=torch.uint8))
+    >>> [crops.shape for crops in pictures.training(np.array([[0, 1, 1], [1, 0, 0]]), seed=0, epoch=0)]
+    [torch.Size([3, 3, 2, 2]), torch.Size([3, 3, 2, 2])]
     """
 
     def __init__(self, folder: Path, size: int) -> None:
@@ -121,6 +131,15 @@ def decoded_pictures(
 
     ``num_workers`` processes decode, by default one less than there are cores, at most 4. Raises InputError for missing
     or unreadable images, for a ratio below 1, and for a disk that has not the room.
+
+    >>> import tempfile
+    >>> from zslcore.data.synthbirds import generate
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     root = generate(folder, num_classes=4, num_unseen=1, images_per_class=2, size=48, workers=1)
+    ...     benchmark = Benchmark.load(root, "SYNTH")
+    ...     pictures = decoded_pictures(benchmark, size=28, cache=root / "cache", num_workers=0)
+    ...     len(pictures), pictures[0].shape, next(pictures.evaluation(np.arange(8), batch_size=8)).shape
+    (8, torch.Size([3, 32, 32]), torch.Size([8, 3, 28, 28]))
     """
     side = resized_side(size, resize_ratio)
     name = f"{benchmark.name}-{side}px-{benchmark.fingerprint}-v{VERSION}"

@@ -40,7 +40,19 @@ from zslcore.errors import InputError
 
 @dataclass(frozen=True, eq=False)
 class GroundTruth:
-    """What is really in the pictures, image by image (see the head of this module)."""
+    """What is really in the pictures, image by image (see the head of this module).
+
+    Of n images, 10 groups and 8 parts. ``group_parts`` names the part where each group shows; positions and boxes are in
+    pixels, x to the right and y down; ``visible`` is a share in [0, 1].
+
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     truth = load_ground_truth(generate(folder, num_classes=4, num_unseen=1, images_per_class=2, size=32, workers=1))
+    >>> part = truth.part_names.index(truth.group_parts[truth.group_names.index("wing_color")])
+    >>> truth.part_names[part], truth.positions[:, part].shape, truth.extents[:, part].shape
+    ('wing', (8, 2), (8, 4))
+    >>> bool((truth.extents[:, part, :2] <= truth.positions[:, part]).all())  # not left of or above the box
+    True
+    """
 
     group_names: tuple[str, ...]
     group_parts: tuple[str, ...]

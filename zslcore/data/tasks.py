@@ -56,7 +56,16 @@ class ZeroShotTask:
 
 
 def test_task(benchmark: Benchmark) -> ZeroShotTask:
-    """Train on trainval, test on test_seen and test_unseen: each use is a look at the test set."""
+    """Train on trainval, test on test_seen and test_unseen: each use is a look at the test set.
+
+    >>> import tempfile
+    >>> from zslcore.data.synthbirds import generate
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     root = generate(folder, num_classes=4, num_unseen=1, images_per_class=3, size=32, workers=1)
+    ...     task = test_task(Benchmark.load(root, "SYNTH"))
+    >>> len(task.train), len(task.test_seen), len(task.test_unseen), task.num_seen  # one of each seen class to test
+    (6, 3, 3, 3)
+    """
     return ZeroShotTask(
         name="test",
         train=benchmark.split("trainval"),
@@ -75,6 +84,17 @@ def validation_task(benchmark: Benchmark, *, seed: int = 0, held_out: float = 0.
 
     The share is drawn per class, seeded, at least one image and never all. Only trainval images occur. Raises
     InputError for a class with a single image or a share outside (0, 1).
+
+    >>> import tempfile
+    >>> from zslcore.data.synthbirds import generate
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     root = generate(folder, num_classes=5, num_unseen=1, images_per_class=5, size=32, workers=1)
+    ...     benchmark = Benchmark.load(root, "SYNTH")
+    >>> task = validation_task(benchmark, held_out=0.25)  # 3 train classes with 4 images each, one of the four held out
+    >>> len(task.train), len(task.test_seen), len(task.test_unseen), task.num_seen
+    (9, 3, 4, 3)
+    >>> np.intersect1d(task.test_unseen, test_task(benchmark).train).size  # all of them: no test image occurs
+    4
     """
     if not 0 < held_out < 1:
         raise InputError(f"held_out must lie in (0, 1), got {held_out}")

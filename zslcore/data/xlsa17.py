@@ -23,7 +23,12 @@ _TAIL = re.compile(r"(?:.*/)?(?:images|JPEGImages)/+(.*)")
 
 
 def dataset_folder(root: Path, name: str) -> Path:
-    """``root/xlsa17/data/NAME``; InputError says which data sets there are when it is missing."""
+    """``root/xlsa17/data/NAME``; InputError says which data sets there are when it is missing.
+
+    >>> dataset_folder(Path("nowhere"), "CUB")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    zslcore.errors.InputError: no data at nowhere: it must hold xlsa17/data/ (set ZSLCORE_DATA to the folder ...
+    """
     archive = root / ARCHIVE
     if not archive.is_dir():
         raise InputError(
@@ -39,6 +44,13 @@ def read_mat(path: Path, required: tuple[str, ...], optional: tuple[str, ...] = 
     """Variables of a MATLAB file; InputError if it is missing, damaged, or lacks a required variable.
 
     Others are passed over: the ``features`` of the original ``res101.mat`` take up to 600 MB.
+
+    >>> import scipy.io, tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "res101.mat"
+    >>> scipy.io.savemat(path, {"labels": [[1], [2]], "features": np.zeros((2048, 2))})
+    >>> content = read_mat(path, ("labels",), optional=("image_files",))
+    >>> list(content), content["labels"].tolist()
+    (['labels'], [[1], [2]])
     """
     if not path.is_file():
         raise InputError(f"{path} is missing")
@@ -54,7 +66,15 @@ def read_mat(path: Path, required: tuple[str, ...], optional: tuple[str, ...] = 
 
 
 def strings(path: Path, key: str, cells: np.ndarray) -> list[str]:
-    """The strings of a MATLAB cell array; InputError names the file and the variable if it holds anything else."""
+    """The strings of a MATLAB cell array, as ``loadmat`` gives it: an object array whose items are arrays of one string.
+
+    InputError names the file and the variable if it holds anything else, or an empty string.
+
+    >>> cells = np.empty((2, 1), dtype=object)
+    >>> cells[:, 0] = [np.array(["antelope"]), np.array(["grizzly+bear"])]
+    >>> strings(Path("att_splits.mat"), "allclasses_names", cells)
+    ['antelope', 'grizzly+bear']
+    """
     texts = [cell for cell in np.ravel(cells) if isinstance(cell, np.ndarray) and cell.dtype.kind == "U"]
     if len(texts) != np.size(cells) or not all(text.size == 1 and text.item().strip() for text in texts):
         raise InputError(f"{key} in {path} must be a cell array of strings, none of them empty")
@@ -77,7 +97,17 @@ def zero_based(path: Path, key: str, values: np.ndarray, limit: int) -> Int[np.n
 
 
 def attribute_matrix(path: Path, key: str, content: dict, class_names: list[str]) -> Float[np.ndarray, "C A"]:
-    """A class-by-attribute matrix, stored transposed; InputError names the class and attribute of a bad value."""
+    """A class-by-attribute matrix, stored transposed, as float32.
+
+    InputError names the class and attribute of a bad value: one that is not finite, or a class that is all zero.
+
+    >>> stored = np.array([[0.6, 0.0], [0.8, 1.0], [0.0, 0.0]])  # 3 attributes of 2 classes
+    >>> attribute_matrix(Path("att_splits.mat"), "att", {"att": stored}, ["antelope", "bat"]).shape
+    (2, 3)
+    >>> attribute_matrix(Path("att_splits.mat"), "att", {"att": stored / [1, np.inf]}, ["antelope", "bat"])
+    Traceback (most recent call last):
+    zslcore.errors.InputError: att in att_splits.mat must describe every class, but is all zero for 'bat'
+    """
     matrix = np.asarray(content[key]).T
     if matrix.ndim != 2 or len(matrix) != len(class_names) or not matrix.size or matrix.dtype.kind not in "fiu":
         raise InputError(
@@ -99,7 +129,14 @@ def attribute_matrix(path: Path, key: str, content: dict, class_names: list[str]
 
 
 def read_lines(path: Path) -> list[str]:
-    """The lines of a text file, stripped, without the empty ones; InputError if it is not UTF-8."""
+    """The lines of a text file, stripped, without the empty ones; InputError if it is not UTF-8.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "testclasses.txt"
+    >>> _ = path.write_text("bat \\n\\nantelope")
+    >>> read_lines(path)
+    ['bat', 'antelope']
+    """
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
     except UnicodeDecodeError:
@@ -108,7 +145,16 @@ def read_lines(path: Path) -> list[str]:
 
 
 def class_list(path: Path, class_names: list[str]) -> Int[np.ndarray, " n"] | None:
-    """Sorted class indices of a list of names, one a line; None where the file does not exist."""
+    """Sorted class indices of a list of names, one a line; None where the file does not exist.
+
+    InputError for a name that is not among ``class_names``.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "testclasses.txt"
+    >>> _ = path.write_text("whale\\nbat")
+    >>> class_list(path, ["antelope", "bat", "whale"])
+    array([1, 2])
+    """
     if not path.is_file():
         return None
     index = {name: position for position, name in enumerate(class_names)}

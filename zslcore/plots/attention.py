@@ -34,6 +34,12 @@ def attention_maps(
     particular looks like any other. ``boxes`` (left, top, right, bottom) of the true parts, white with a black edge,
     and ``positions`` (x, y), in pixels of the image, are drawn where they are given and not NaN. Raises InputError
     for numbers of names, boxes or positions other than K, and for a map without attention.
+
+    >>> attention = np.zeros((1, 4, 4))
+    >>> attention[0, 1, 2] = 1.0  # all of it in one of 16 cells
+    >>> figure = attention_maps(np.zeros((64, 64, 3)), attention, ["red crown"])
+    >>> [axis.get_title() for axis in figure.axes[:2]], figure.axes[1].get_xlabel()
+    (['image', 'red crown'], 'peak 16.0 × even')
     """
     for name, given in (("names", names), ("boxes", boxes), ("positions", positions)):
         if given is not None and len(given) != len(attention):
@@ -79,7 +85,13 @@ def measured_attention(measured: pd.DataFrame | Mapping[str, pd.DataFrame], *, l
     """Bars of the measured attention of each group, with their interval and the chance level as a black tick.
 
     ``measured`` is the frame of :func:`zslcore.analysis.pointing_accuracy` or :func:`zslcore.analysis.energy_inside`,
-    or one for each method, of the same groups in the same order. A group that nothing was measured of says so.
+    or one for each method, of the same groups in the same order: shares in [0, 1]. A group that nothing was measured of
+    (NaN) says so. ``label`` names the measure. Raises InputError for other groups or another order.
+
+    >>> frame = pd.DataFrame({"group": ["bill", "wing_color"], "value": [0.5, 0.25], "chance": [0.05, 0.2]})
+    >>> (axis,) = measured_attention(frame.assign(low=0.2, high=0.6), label="pointing accuracy").axes
+    >>> [float(bar.get_width()) for bar in axis.patches], [tick.get_text() for tick in axis.get_yticklabels()]
+    ([0.5, 0.25], ['bill', 'wing color'])
     """
     frames = measured if isinstance(measured, Mapping) else {"": measured}
     groups = next(iter(frames.values()))["group"].tolist()

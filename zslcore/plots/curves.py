@@ -26,6 +26,14 @@ def seen_unseen_curves(
     open one the calibration constant gamma that was chosen on the validation split, given in ``clean`` by the name
     of the curve. ``points`` maps any other label to (U, S) in [0, 1], such as the uncalibrated classifier. Raises
     InputError for a gamma of a curve that is not given.
+
+    >>> import numpy as np
+    >>> from zslcore.metrics import seen_unseen_curve
+    >>> score = np.array([[3.0, 0.0, 1.0], [1.0, 2.0, 1.5]])  # two seen classes, one unseen
+    >>> curve = seen_unseen_curve(score, np.array([0, 1]), score[1:], np.array([2]), num_seen=2)
+    >>> (axis,) = seen_unseen_curves({"+ ReMSE": curve}, clean={"+ ReMSE": 0.0}).axes
+    >>> axis.lines[-1].get_label()  # from U = 0, S = 1 over the best, U = 1, S = 1/2, to U = 1, S = 0
+    '+ ReMSE: AUSUC 75.0, best H 66.7, clean H 0.0'
     """
     unknown = set(clean or {}) - set(curves)
     if unknown:
@@ -62,7 +70,15 @@ def noise_floor(
 ) -> Figure:
     """Mean weight that noise alone produces against the number of cells compared: lines in theory, dots simulated.
 
-    ``expected`` and ``simulated`` map the number of shots to one value for each of ``counts``.
+    ``expected`` and ``simulated`` map the number of shots to one weight, at least 1, for each of ``counts``; see
+    :func:`zslcore.analysis.noise_weight`. The axis of the counts is logarithmic: for two shots the law 1 + ln(count) is
+    a straight line.
+
+    >>> from zslcore.analysis import noise_weight
+    >>> theory = [noise_weight(count, shots=2) for count in (4, 16, 64)]
+    >>> (axis,) = noise_floor([4, 16, 64], {2: theory}, simulated={2: [2.4, 3.8, 5.1]}).axes
+    >>> axis.get_xscale(), [round(float(y) - 1, 2) for y in axis.lines[0].get_ydata()]  # each time ln 4 more
+    ('log', [1.39, 2.77, 4.16])
     """
     figure, axis = plt.subplots(figsize=(0.6 * WIDTH, 2.8))
     colors = sns.color_palette("viridis", len(expected))
@@ -80,7 +96,14 @@ def training_history(history: pd.DataFrame) -> Figure:
     """Losses and accuracies over the epochs of a run: dashed of its training for validation, solid of the final one.
 
     Left the cross entropy on the training images of each, right T1 and H on the validation and on the test split.
-    The colours are those of no method.
+    The colours are those of no method. ``history`` is that of a run (:class:`zslcore.runs.Run`), a row for each
+    task (``validation`` or ``test``) and epoch: ``classification_loss`` in nats, ``T1`` and ``H`` as shares in [0, 1].
+
+    >>> rows = [("validation", 0, 4.6, 0.2, 0.1), ("validation", 1, 3.9, 0.5, 0.4), ("test", 0, 4.5, 0.3, 0.25)]
+    >>> history = pd.DataFrame(rows, columns=["task", "epoch", "classification_loss", "T1", "H"])
+    >>> left, right = training_history(history).axes
+    >>> {line.get_label(): line.get_ydata().tolist() for line in right.lines if line.get_label().startswith("H")}
+    {'H, validation': [10.0, 40.0], 'H, test': [25.0]}
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 2.6))
     for task, training, style in (("validation", "training for validation", "--"), ("test", "final training", "-")):

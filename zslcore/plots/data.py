@@ -13,7 +13,15 @@ from zslcore.plots.style import BLUE, WIDTH
 
 
 def image_grid(images: Sequence, titles: Sequence[str], *, columns: int = 6) -> Figure:
-    """Pictures (anything ``imshow`` takes) in rows, each under its title."""
+    """Pictures in rows of ``columns``, each under its title.
+
+    ``images``: anything that ``imshow`` takes, such as (H, W, 3) arrays or PIL images, at least one. Titles beyond the
+    images, and images beyond the titles, are left out.
+
+    >>> figure = image_grid([np.zeros((8, 8, 3))] * 3, ["crown", "wing", "leg"], columns=2)
+    >>> len(figure.axes), [axis.get_title() for axis in figure.axes]  # two rows of two, the last place empty
+    (4, ['crown', 'wing', 'leg', ''])
+    """
     rows = -(-len(images) // columns)
     figure, axes = plt.subplots(rows, columns, figsize=(WIDTH, 1.6 * rows * 6 / columns), squeeze=False)
     for axis in axes.flat:
@@ -27,7 +35,14 @@ def image_grid(images: Sequence, titles: Sequence[str], *, columns: int = 6) -> 
 def attribute_heatmap(
     attributes: Float[np.ndarray, "C A"], attribute_names: Sequence[str], *, unit: str, num_seen: int
 ) -> Figure:
-    """Class-by-attribute matrix, attributes in their groups; the dashed line parts seen from unseen classes."""
+    """Class-by-attribute matrix, attributes in their groups; the dashed line parts seen from unseen classes.
+
+    ``attributes`` has the ``num_seen`` seen classes in its first rows, and values in ``unit``, which names the colours.
+
+    >>> figure = attribute_heatmap(np.eye(3), ["a", "b", "c"], unit="% of annotators", num_seen=2)
+    >>> figure.axes[0].get_ylabel(), float(figure.axes[0].lines[0].get_ydata()[0])  # between the rows 1 and 2
+    ('class (2 seen, then 1 unseen)', 1.5)
+    """
     figure, axis = plt.subplots(figsize=(WIDTH, 3.6))
     order, spans = group_columns(attribute_names)
     image = axis.imshow(attributes[:, order], aspect="auto", cmap="viridis", interpolation="nearest")
@@ -39,7 +54,16 @@ def attribute_heatmap(
 
 
 def label_distribution(values: Float[np.ndarray, "C A"], *, unit: str) -> Figure:
-    """How often each label value occurs (log scale), and the spread of values within each attribute."""
+    """How often each label value occurs (log scale), and the spread of values within each attribute.
+
+    ``values``: finite numbers in ``unit``. Left all class-attribute pairs in 40 bins between the smallest and the
+    largest value; right, for each attribute in the order of their means, the median class and the range from 10 % to
+    90 % of the classes.
+
+    >>> left, right = label_distribution(np.array([[0.0, 90.0, 5.0], [0.0, 70.0, 15.0]]), unit="%").axes
+    >>> float(sum(bar.get_height() for bar in left.patches)), right.lines[0].get_ydata().tolist()  # attributes 0, 2, 1
+    (6.0, [0.0, 10.0, 80.0])
+    """
     figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 2.6))
     left.hist(values.ravel(), bins=40, color=BLUE)
     left.set(yscale="log", xlabel=f"label value ({unit})", ylabel="class-attribute pairs")

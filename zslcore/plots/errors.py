@@ -28,10 +28,16 @@ def error_against_label(
     """Mean squared error in bins of the label value, with its standard error; a panel per split.
 
     The bins lie between quantiles of the label, but equal labels share one: the bin of the zeros may hold most cells,
-    and there may be fewer bins than ``bins``, see :func:`zslcore.analysis.error_by_label`.
+    and there may be fewer bins than ``bins``, see :func:`zslcore.analysis.error_by_label` (its errors too).
 
     ``values[split]`` holds label values, ``errors[method][split]`` the error matrices on the same classes, and
     ``nulls[model][split]`` those of null models (:func:`zslcore.analysis.null_errors`), drawn as grey lines.
+
+    >>> labels = np.array([[0.1, 0.2], [0.8, 0.9]])
+    >>> figure = error_against_label({"seen": labels}, {"+ MSE": {"seen": labels**2}}, bins=2)
+    >>> line = figure.axes[0].containers[0][0]
+    >>> [(round(float(x), 3), round(float(y), 3)) for x, y in zip(*line.get_data())]  # means of two cells each
+    [(0.15, 0.025), (0.85, 0.725)]
     """
     figure, axes = plt.subplots(1, len(values), figsize=(WIDTH, 3.2), sharey=True, squeeze=False)
     styles, lines = method_styles(errors), ("--", ":", "-.", (0, (8, 2)))
@@ -61,6 +67,11 @@ def error_by_attribute(
     Attributes are sorted by their median error under the first method; with more than ``shown`` of them, every k-th.
     A row of NaN is an absent class and is left out. A logarithmic axis has no 0: errors of 0 are drawn as the smallest
     error above 0 that is shown, and the axis says so. Raises InputError for a method without an error above 0.
+
+    >>> errors = np.array([[0.1, 4.0, 1.0], [0.3, 6.0, 1.0], [np.nan, np.nan, np.nan]])
+    >>> (axis,) = error_by_attribute({"+ MSE": errors}, ["has_leg_color::red", "has_size::small", "black"]).axes
+    >>> [tick.get_text() for tick in axis.get_xticklabels()]  # medians 5, 1 and 0.2
+    ['size: small', 'black', 'leg color: red']
     """
     first = np.ma.masked_invalid(next(iter(errors.values())))
     order = np.argsort(-np.ma.median(first, axis=0).filled(-1))
@@ -109,6 +120,11 @@ def reduction_against_label(
     ``after`` maps methods, or stages of one training such as "after 1 epoch". Stages share the colour and the marker
     of their ``method``, or those of no method if that is not given; without it, names are taken for stages if none of
     them is a method or a loss of the study.
+
+    >>> labels, before = np.array([[0.1, 0.2], [0.8, 0.9]]), np.full((2, 2), 0.5)
+    >>> (axis,) = reduction_against_label(labels, before, {"+ ReMSE": before - 0.4 * (labels > 0.5)}, bins=2).axes
+    >>> [round(float(fall), 3) for fall in axis.containers[0][0].get_ydata()]  # only large labels gain
+    [0.0, 0.4]
     """
     falls = {name: before.astype(np.float64) - matrix for name, matrix in after.items()}
     largest = max(np.nanmax(np.abs(fall)) for fall in falls.values())

@@ -26,7 +26,17 @@ def group_columns(names: Sequence[str]) -> tuple[Int[np.ndarray, " A"], dict[str
 
 
 def mark_groups(axis: Axes, spans: dict[str, tuple[int, int]], *, named: bool = True) -> None:
-    """Part the groups by white lines, and name them below; a single group, or too many to name, is left alone."""
+    """Part the groups by white lines, and name them below; a single group, or too many to name, is left alone.
+
+    ``spans``: first and last column of each group, from left to right, as :func:`group_columns` gives them. Of several
+    panels one above the other only the last is ``named``.
+
+    >>> import matplotlib.pyplot as plt
+    >>> _, axis = plt.subplots()
+    >>> mark_groups(axis, {"wing": (0, 1), "leg": (2, 2)})
+    >>> list(axis.lines[0].get_xdata()), [tick.get_text() for tick in axis.get_xticklabels()], axis.get_xlabel()
+    ([1.5, 1.5], ['wing', 'leg'], 'attribute group')
+    """
     axis.set_xlabel("attribute" if named else "")
     if not 1 < len(spans) <= MOST_GROUPS:
         return

@@ -29,6 +29,14 @@ def error_heatmaps(
     in their groups, which are parted and named, and the methods one below the other; without, side by side. ``sort``
     puts classes, and attributes within their group, in the order of their mean error over all methods, largest
     first; what is numbered by its rank is labelled so. Raises InputError if no error is above 0.
+
+    >>> errors = np.array([[0.001, 0.1, 0.0], [0.01, 0.1, 0.1]])
+    >>> figure = error_heatmaps({"+ MSE": errors, "+ ReMSE": errors / 2}, rows="class", columns="attribute")
+    >>> image = figure.axes[0].images[0]
+    >>> [axis.get_title() for axis in figure.axes[:2]], image.get_array().mask[0].tolist()
+    (['+ MSE', '+ ReMSE'], [False, False, True])
+    >>> image.norm.vmin, image.norm.vmax  # one scale for both
+    (0.0005, 0.1)
     """
     positive = np.concatenate([matrix[matrix > 0] for matrix in errors.values()])
     if not positive.size:
@@ -68,6 +76,11 @@ def weight_matrix(
 
     A row of NaN is a class that was absent: it stays white and out of the means. With ``attribute_names`` the
     attributes come in their groups, which are parted and named. Raises InputError if all weights are NaN.
+
+    >>> figure = weight_matrix(np.array([[1.0, 3.0], [1.0, 5.0], [np.nan, np.nan]]))
+    >>> matrix, above, beside = figure.axes[:3]
+    >>> above.patches[0].get_data().values.tolist(), beside.patches[0].get_data().values.tolist()
+    ([1.0, 4.0], [2.0, 3.0, nan])
     """
     if np.isnan(weights).all():
         raise InputError("weights must hold a number, got NaN throughout")

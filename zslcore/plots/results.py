@@ -16,7 +16,17 @@ from zslcore.results import t_interval
 def forest(frame: pd.DataFrame, value: str, *, label: str) -> Figure:
     """Every run as a dot and the mean with its 95 % t-interval, one line per method and protocol.
 
-    ``frame`` has the columns of :func:`zslcore.results.collect`.
+    ``frame`` has the columns of :func:`zslcore.results.collect`; used are ``protocol``, ``method``, ``lam`` and the
+    column ``value``, in the unit that ``label`` names. The interval is :func:`zslcore.results.t_interval` over the
+    seeds; a single run has none.
+
+    >>> frame = pd.DataFrame({"protocol": "clean", "method": "+ MSE", "lam": 10.0, "H": [60.0, 61.0, 62.0]})
+    >>> (axis,) = forest(frame, "H", label="H (%)").axes
+    >>> axis.lines[0].get_xdata().tolist(), [tick.get_text() for tick in axis.get_yticklabels()]
+    ([60.0, 61.0, 62.0], ['clean: + MSE, λ = 10'])
+    >>> (bar,) = axis.containers[0][2]  # 61 ± 4.30 (t with two degrees of freedom) × 1 / √3
+    >>> bar.get_segments()[0][:, 0].round(2).tolist()
+    [58.52, 63.48]
     """
     groups = list(frame.groupby(["protocol", "method", "lam"], sort=False))
     figure, axis = plt.subplots(figsize=(WIDTH, 0.9 + 0.32 * len(groups)))
@@ -42,6 +52,12 @@ def exponent_surface(frame: pd.DataFrame, value: str, *, label: str) -> Figure:
     with one decimal, such as percent. A pair that was not run stays empty, and so does the deviation (n - 1) of a
     single seed; without a second seed there is no such panel. Raises InputError for two rows with the same p, p2 and
     seed, and for no row.
+
+    >>> rows = [(0.0, 0.0, 0, 60.0), (0.0, 0.0, 1, 61.0), (0.5, 0.0, 0, 62.0)]
+    >>> frame = pd.DataFrame(rows, columns=["p", "p2", "seed", "H"])
+    >>> mean, spread, *_ = exponent_surface(frame, "H", label="H (%)").axes
+    >>> mean.get_title(), [text.get_text() for text in mean.texts], [text.get_text() for text in spread.texts]
+    ('mean over 1 to 2 seeds', ['60.5', '62.0'], ['0.7'])
     """
     if frame.empty or frame.duplicated(["p", "p2", "seed"]).any():
         raise InputError(f"frame must hold one row for each p, p2 and seed, got {len(frame)} rows, none or some twice")
@@ -77,6 +93,12 @@ def intervals(frame: pd.DataFrame, *, label: str, reference: float = 0.0, nulls:
     ``frame`` has the columns ``group``, ``name``, ``estimate``, ``low`` and ``high``, in the order to be drawn; a
     row without an interval (NaN) is a mark alone. Methods have their colour and marker; names in ``nulls``, such as
     null models, are grey and hollow. The vertical line is at ``reference``. Raises InputError for no row.
+
+    >>> rows = [("H", "+ ReMSE", 1.5, 0.5, 2.5), ("H", "+ MSE", 0.2, -0.4, 0.8)]
+    >>> frame = pd.DataFrame(rows, columns=["group", "name", "estimate", "low", "high"])
+    >>> (axis,) = intervals(frame, label="against cross entropy (points)").axes
+    >>> [tick.get_text() for tick in axis.get_yticklabels()], list(map(float, axis.lines[1].get_xdata()))
+    (['H', '+ ReMSE', '+ MSE'], [0.5, 2.5])
     """
     if frame.empty:
         raise InputError("frame must hold at least one estimate, got none")

@@ -26,7 +26,15 @@ WINE, OLIVE, NAVY = "#882255", "#808000", "#003f5c"  # no method's: of quantitie
 
 
 def use_style() -> None:
-    """Set the fonts, grid and resolution of all figures; call once at the top of a notebook."""
+    """Set the fonts, grid and resolution of all figures; call once at the top of a notebook.
+
+    It changes matplotlib's settings for the whole process; within ``plt.rc_context()`` they come back.
+
+    >>> with plt.rc_context():
+    ...     use_style()
+    ...     plt.rcParams["savefig.dpi"], plt.rcParams["axes.spines.top"]
+    (200.0, False)
+    """
     sns.set_theme(context="paper", style="ticks", palette="colorblind")
     plt.rcParams.update({"figure.dpi": 110, "savefig.dpi": 200, "figure.constrained_layout.use": True})
     plt.rcParams.update({"axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": 10})

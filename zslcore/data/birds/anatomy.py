@@ -54,7 +54,12 @@ def spline(points: Points, closed: bool = True, steps: int = 8) -> Float[np.ndar
 
 @dataclass(frozen=True)
 class Frame:
-    """Map from the bird's frame to canvas pixels: ``points @ matrix.T + offset``."""
+    """Map from the bird's frame to canvas pixels: ``points @ matrix.T + offset``.
+
+    >>> frame = Frame(np.diag([-20.0, 20.0]), np.array([50.0, 10.0]))  # flipped, so that the bird faces left
+    >>> frame(np.array([[0.0, 0.0], [1.0, 0.5]])).tolist(), round(frame.scale, 6)
+    ([[50.0, 10.0], [30.0, 20.0]], 20.0)
+    """
 
     matrix: Float[np.ndarray, "2 2"]
     offset: Float[np.ndarray, " 2"]
@@ -71,7 +76,14 @@ class Frame:
 
 @dataclass
 class Anatomy:
-    """Outlines of one posed bird in its own frame (each n x 2), and its local frames."""
+    """Outlines of one posed bird in its own frame (each n x 2), and its local frames.
+
+    ``posture`` and ``head_tilt`` in radians, upwards from level; ``plump``: depth of the body, 1 as drawn.
+
+    >>> level, upright = Anatomy(0.0, 0.0, 1.1), Anatomy(np.pi / 2, 0.0, 1.1)
+    >>> level.body((0.3, 0.1)).round(2).tolist(), upright.body((0.3, 0.1)).round(2).tolist()  # y points down
+    ([[0.3, 0.11]], [[0.11, -0.3]])
+    """
 
     posture: float
     head_tilt: float
@@ -91,7 +103,17 @@ class Anatomy:
 
 
 def pose(values: Mapping[str, str], rng: np.random.Generator) -> Anatomy:
-    """A bird with random posture and the shapes that ``values`` name (``bill_shape``, ``tail_shape``, ...)."""
+    """A bird with random posture and the shapes that ``values`` name (``bill_shape``, ``tail_shape``, ...).
+
+    Its outlines are the parts that a picture has a ground truth of, the whole ``contour``, and the ``hips`` and ``feet``
+    as two points each.
+
+    >>> bird = pose({"bill_shape": "needle", "tail_shape": "long"}, np.random.default_rng(0))
+    >>> sorted(bird.outlines)
+    ['bill', 'breast', 'contour', 'crown', 'feet', 'head', 'hips', 'leg', 'tail', 'wing']
+    >>> bool(bird.outlines["bill"][:, 0].max() > 0 > bird.outlines["tail"][:, 0].min())  # it faces +x
+    True
+    """
     bird = Anatomy(rng.uniform(0.12, 0.85), rng.uniform(-0.25, 0.3), rng.uniform(0.9, 1.12))
     body, head, out = bird.body, bird.head, bird.outlines
     nape = (head((-0.98, 0.42)) + body((0.08, -0.24))) / 2
@@ -146,7 +168,13 @@ def _add_tail_bill_legs(bird: Anatomy, values: Mapping[str, str], rng: np.random
 
 
 def place(bird: Anatomy, canvas: int, rng: np.random.Generator) -> Frame:
-    """Flip, turn, scale and shift ``bird`` at random so that all of it lies inside a square canvas (pixels)."""
+    """Flip, turn, scale and shift ``bird`` at random so that all of it lies inside a square canvas (pixels).
+
+    >>> bird = pose({"bill_shape": "needle", "tail_shape": "long"}, np.random.default_rng(0))
+    >>> pixels = place(bird, 300, np.random.default_rng(1))(np.concatenate(list(bird.outlines.values())))
+    >>> bool((pixels >= 0).all() and (pixels <= 300).all())
+    True
+    """
     turn, flip = rng.uniform(-0.12, 0.12), rng.choice([-1.0, 1.0])
     c, s = np.cos(turn), np.sin(turn)
     matrix = np.array([[c, -s], [s, c]]) @ np.diag([flip, 1.0])

@@ -13,7 +13,19 @@ from zslcore.data.birds.schema import PALETTE, Color, mix
 
 
 class Painter:
-    """Paint and coverage of one bird: ``color`` (RGB) and ``mask`` (L), drawn in parallel."""
+    """Paint and coverage of one bird: ``color`` (RGB) and ``mask`` (L), drawn in parallel, canvas x canvas pixels.
+
+    Points are (n, 2) in the bird's frame, widths and radii in its unit.
+
+    >>> bird, frame = Anatomy(0.0, 0.0, 1.0), Frame(np.diag([10.0, 10.0]), np.zeros(2))
+    >>> painter = Painter(bird, frame, 40, np.random.default_rng(0))
+    >>> painter.fill(np.array([[1.0, 1.0], [3.0, 1.0], [3.0, 2.0], [1.0, 2.0]]), (200, 0, 0))
+    >>> painter.dot(np.array([[1.0, 3.5]]), 0.2, (0, 0, 200))  # a mark: paint without coverage
+    >>> painter.color.getpixel((20, 15)), painter.mask.getpixel((20, 15))
+    ((200, 0, 0), 255)
+    >>> painter.color.getpixel((10, 35)), painter.mask.getpixel((10, 35))
+    ((0, 0, 200), 0)
+    """
 
     def __init__(self, bird: Anatomy, frame: Frame, canvas: int, rng: np.random.Generator):
         self.bird, self.frame, self.rng = bird, frame, rng
@@ -73,7 +85,20 @@ def _contrast(name: str) -> Color:
 def paint_bird(
     canvas: Image.Image, bird: Anatomy, frame: Frame, values: Mapping[str, str], rng: np.random.Generator
 ) -> None:
-    """Paint a posed and placed bird onto ``canvas``, in place."""
+    """Paint a posed and placed bird onto ``canvas``, in place.
+
+    ``values`` names the value of every group but the habitat, as in :data:`zslcore.data.birds.schema.GROUPS`. Nothing
+    outside the bird's silhouette changes.
+
+    >>> from zslcore.data.birds.anatomy import place, pose
+    >>> from zslcore.data.birds.schema import GROUPS
+    >>> values, rng = {group: names[0] for group, names in GROUPS.items()}, np.random.default_rng(0)
+    >>> bird, canvas = pose(values, rng), Image.new("RGB", (192, 192), (0, 255, 0))
+    >>> paint_bird(canvas, bird, place(bird, 192, rng), values, rng)
+    >>> share = (np.asarray(canvas) != (0, 255, 0)).any(axis=2).mean()
+    >>> bool(0.05 < share < 0.5)
+    True
+    """
     p = Painter(bird, frame, canvas.width, rng)
     wing, breast = _color(values["wing_color"], rng), _color(values["breast_color"], rng)
     back = mix(wing, (70, 66, 62), 0.28)

@@ -85,7 +85,15 @@ def _region(outline: anatomy.Points, side: int) -> Bool[np.ndarray, "s s"]:
 
 
 def paint_file(task: tuple[Path, list[int], tuple[int, ...], int]) -> dict[str, np.ndarray]:
-    """Draw and save one image (path, value indices, seed, size): its generator depends on nothing but the task."""
+    """Draw and save one image (path, value indices, seed, size): its generator depends on nothing but the task.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "bird.png"
+    >>> parts = paint_file((path, [0] * len(schema.GROUPS), (0, 3, 7), 32))
+    >>> with Image.open(path) as picture:
+    ...     picture.size, {name: values.shape for name, values in parts.items()}
+    ((32, 32), {'positions': (8, 2), 'extents': (8, 4), 'visible': (8,)})
+    """
     path, row, entropy, size = task
     values = {group: names[index] for (group, names), index in zip(schema.GROUPS.items(), row)}
     picture, parts = render(values, np.random.default_rng(entropy), size)

@@ -20,7 +20,13 @@ def _limb(picture: Image.Image, path: Float[np.ndarray, "n 2"], width: float, ba
 def paint_perch(
     picture: Image.Image, habitat: str, feet: Float[np.ndarray, "n 2"], unit: float, rng: np.random.Generator
 ) -> None:
-    """Something to stand on, its top at the feet (canvas pixels); ``unit`` is the bird's size in pixels."""
+    """Something to stand on, its top at the feet (canvas pixels); ``unit`` is the bird's size in pixels.
+
+    >>> picture = Image.new("RGB", (64, 64), (255, 0, 255))
+    >>> paint_perch(picture, "forest", np.array([[30.0, 40.0], [34.0, 40.0]]), 40.0, np.random.default_rng(0))
+    >>> picture.getpixel((32, 2)), picture.getpixel((32, 42)) == (255, 0, 255)  # nothing above, a branch at the feet
+    ((255, 0, 255), False)
+    """
     side, (x, y) = picture.width, feet.mean(axis=0)
     on_branch = {"forest": 1.0, "sky": 1.0, "snow": 0.6, "grass": 0.4, "desert": 0.35, "water": 0.2}[habitat]
     if rng.random() < on_branch:
@@ -103,7 +109,16 @@ def _leaf(
 def paint_occluder(
     picture: Image.Image, habitat: str, target: Float[np.ndarray, " 2"], rng: np.random.Generator
 ) -> Image.Image:
-    """Leaves on a twig, or blades, reaching from the border to ``target``; gives what they cover (L mask)."""
+    """Leaves on a twig, or blades, reaching from the border to ``target`` (canvas pixels); gives what they cover (L mask).
+
+    ``habitat`` is one of schema's; grass and water have blades.
+
+    >>> picture = Image.new("RGB", (64, 64), (255, 0, 255))
+    >>> cover = np.asarray(paint_occluder(picture, "forest", np.array([32.0, 32.0]), np.random.default_rng(0))) > 0
+    >>> changed = (np.asarray(picture) != (255, 0, 255)).any(axis=2)
+    >>> bool((changed == cover).all()), bool(cover[28:36, 28:36].any())
+    (True, True)
+    """
     side = picture.width
     layer, cover = picture.copy(), Image.new("L", picture.size)
     draw, hide = ImageDraw.Draw(layer), ImageDraw.Draw(cover)
@@ -136,7 +151,16 @@ def paint_occluder(
 
 
 def weather(picture: Image.Image, habitat: str, rng: np.random.Generator) -> Image.Image:
-    """Light of the hour over the whole picture: exposure, warmth, vignette, snowflakes, sensor noise."""
+    """Light of the hour over the whole picture: exposure, warmth, vignette, snowflakes, sensor noise.
+
+    A new picture of the same size. Snowflakes only in the habitat ``"snow"``.
+
+    >>> grey = Image.new("RGB", (64, 64), (128, 128, 128))
+    >>> lit = np.asarray(weather(grey, "forest", np.random.default_rng(2)), dtype=float)
+    >>> middle, corner = lit[24:40, 24:40].mean(), lit[:8, :8].mean()
+    >>> lit.shape, bool(middle > 1.1 * corner)  # the vignette
+    ((64, 64, 3), True)
+    """
     side = picture.width
     pixels = np.asarray(picture, dtype=np.float32)
     warm = rng.normal(0, 0.04)

@@ -12,7 +12,15 @@ _MAX_CLASSES = 999  # folder names carry three digits
 
 @dataclass(frozen=True)
 class Settings:
-    """What a SYNTH is made with; two with equal settings and versions are equal byte by byte."""
+    """What a SYNTH is made with; two with equal settings and versions are equal byte by byte.
+
+    ``num_classes`` 4 to 999, ``num_unseen`` of them at most all but three, ``images_per_class`` 2 to 9999 and ``size``
+    32 to 1024 pixels. Raises InputError for a setting out of range.
+
+    >>> Settings(num_classes=5, num_unseen=3)  # would leave two seen classes
+    Traceback (most recent call last):
+    zslcore.errors.InputError: SynthBirds: num_unseen must be a whole number from 1 to 2, got 3
+    """
 
     seed: int = 0
     num_classes: int = 50

@@ -27,7 +27,23 @@ def attribute_shares(values: Int[np.ndarray, "n groups"], images_per_class: int)
 def write_tables(
     root: Path, settings: Settings, names: tuple[str, ...], images: list[str], values: Int[np.ndarray, "n groups"]
 ) -> None:
-    """att_splits.mat, res101.mat, class lists, attribute names and word vectors."""
+    """att_splits.mat, res101.mat, class lists, attribute names and word vectors, written below ``root``.
+
+    ``names``: the C class folders; ``images``: the n stored paths, class by class; ``values``: the value of each group in
+    each image.
+
+    >>> import tempfile
+    >>> from zslcore.data.benchmark import Benchmark
+    >>> values = schema.draw_benchmark(0, schema.sample_class_distributions(0, 4), 2)
+    >>> images = [f"SYNTH/images/{name}/{number}.png" for name in "abcd" for number in range(2)]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_tables(Path(folder), Settings(0, 4, 1, 2), ("a", "b", "c", "d"), images, values)
+    ...     benchmark = Benchmark.load(folder, NAME)
+    >>> sorted(benchmark.class_names), [path.parent.name for path in benchmark.image_paths]
+    (['a', 'b', 'c', 'd'], ['a', 'a', 'b', 'b', 'c', 'c', 'd', 'd'])
+    >>> [benchmark.class_names[label] for label in benchmark.labels]
+    ['a', 'a', 'b', 'b', 'c', 'c', 'd', 'd']
+    """
     rng = np.random.default_rng([settings.seed, 4])
     order = rng.permutation(settings.num_classes)  # as in the real files, classes are not in folder order
     place = np.argsort(order)
@@ -57,7 +73,16 @@ def write_tables(
 def split_images(
     settings: Settings, rng: np.random.Generator, labels: Int[np.ndarray, " n"]
 ) -> tuple[dict[str, Int[np.ndarray, " m"]], dict[str, list[int]]]:
-    """Image indices (0-based, unsorted) of the five splits, and the classes of the five class lists."""
+    """Image indices (0-based, unsorted) of the five splits, and the classes of the five class lists.
+
+    ``labels`` (n,): the class of each image. About 22 % of the images of each seen class test it, at least one;
+    a quarter of the seen classes, but no more than there are unseen ones, are for validation.
+
+    >>> settings = Settings(num_classes=5, num_unseen=1, images_per_class=10)
+    >>> split, classes = split_images(settings, np.random.default_rng(0), np.repeat(np.arange(5), 10))
+    >>> {name: len(images) for name, images in split.items()}  # 2 of each seen class, 4 x 8 less, are for tests
+    {'trainval': 32, 'test_seen': 8, 'test_unseen': 10, 'train': 24, 'val': 8}
+    """
     seen = settings.num_classes - settings.num_unseen
     num_val = min(settings.num_unseen, seen - 1, max(1, seen // 4))
     shuffled = rng.permutation(settings.num_classes)

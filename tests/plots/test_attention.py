@@ -109,5 +109,7 @@ class TestMeasuredAttention:
 
     def test_groups_that_differ(self, measured):
         frame = measured()
+        with pytest.raises(InputError, match="at least one method and group, got none"):
+            plots.measured_attention({}, label="pointing accuracy")
         with pytest.raises(InputError, match="the same groups in the same order"):
             plots.measured_attention({"a": frame, "b": pd.concat([frame[1:], frame[:1]])}, label="x")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from zslcore import plots
+from zslcore.errors import InputError
 
 
 class TestImageGrid:
@@ -59,3 +60,18 @@ class TestLabelDistribution:
 
     def test_equal_values(self, render):
         render(plots.label_distribution(np.full((3, 12), 0.5), unit="share"))
+
+
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (lambda: plots.image_grid([], []), "images must be at least one"),
+        (lambda: plots.image_grid([np.zeros((2, 2))], ["a", "b"]), "each with a title, got 1 and 2 titles"),
+        (lambda: plots.attribute_heatmap(np.eye(3), ["a", "b"], unit="%", num_seen=2), "one for each of 3 attributes"),
+        (lambda: plots.attribute_heatmap(np.eye(2), ["a", "b"], unit="%", num_seen=3), "at most the 2 classes, got 3"),
+        (lambda: plots.label_distribution(np.array([[0.5, np.nan]]), unit="%"), "values must be finite"),
+    ],
+)
+def test_what_does_not_fit_is_refused(draw, message):
+    with pytest.raises(InputError, match=message):
+        draw()

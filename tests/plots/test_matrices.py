@@ -86,6 +86,8 @@ class TestErrorHeatmaps:
 
     def test_bad_input(self, rng):
         with pytest.raises(InputError, match="errors must hold a value above 0"):
+            plots.error_heatmaps({}, rows="class", columns="attribute")
+        with pytest.raises(InputError, match="errors must hold a value above 0"):
             plots.error_heatmaps({"+ MSE": np.zeros((3, 4))}, rows="class", columns="attribute")
         matrix = {"+ MSE": rng.random((3, 4))}
         with pytest.raises(InputError, match="one for each of 4 attributes, got 2"):

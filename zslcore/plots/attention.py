@@ -86,7 +86,7 @@ def measured_attention(measured: pd.DataFrame | Mapping[str, pd.DataFrame], *, l
 
     ``measured`` is the frame of :func:`zslcore.analysis.pointing_accuracy` or :func:`zslcore.analysis.energy_inside`,
     or one for each method, of the same groups in the same order: shares in [0, 1]. A group that nothing was measured of
-    (NaN) says so. ``label`` names the measure. Raises InputError for other groups or another order.
+    (NaN) says so. ``label`` names the measure. Raises InputError for no method, other groups or another order.
 
     >>> frame = pd.DataFrame({"group": ["bill", "wing_color"], "value": [0.5, 0.25], "chance": [0.05, 0.2]})
     >>> (axis,) = measured_attention(frame.assign(low=0.2, high=0.6), label="pointing accuracy").axes
@@ -94,7 +94,9 @@ def measured_attention(measured: pd.DataFrame | Mapping[str, pd.DataFrame], *, l
     ([0.5, 0.25], ['bill', 'wing color'])
     """
     frames = measured if isinstance(measured, Mapping) else {"": measured}
-    groups = next(iter(frames.values()))["group"].tolist()
+    groups = next(iter(frames.values()), {"group": pd.Series()})["group"].tolist()
+    if not groups:
+        raise InputError("measured must hold at least one method and group, got none")
     if any(frame["group"].tolist() != groups for frame in frames.values()):
         raise InputError("measured must hold the same groups in the same order for every method")
     height, styles, hatches = 0.8 / len(frames), method_styles(frames), method_hatches(frames)

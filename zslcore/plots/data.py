@@ -8,25 +8,28 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from zslcore.plots.groups import group_columns, mark_groups
+from zslcore.errors import InputError
+from zslcore.plots.groups import columns_in_groups, mark_groups
 from zslcore.plots.style import BLUE, WIDTH
 
 
 def image_grid(images: Sequence, titles: Sequence[str], *, columns: int = 6) -> Figure:
     """Pictures in rows of ``columns``, each under its title.
 
-    ``images``: anything that ``imshow`` takes, such as (H, W, 3) arrays or PIL images, at least one. Titles beyond the
-    images, and images beyond the titles, are left out.
+    ``images``: anything that ``imshow`` takes, such as (H, W, 3) arrays or PIL images, at least one, and as many
+    titles; else InputError.
 
     >>> figure = image_grid([np.zeros((8, 8, 3))] * 3, ["crown", "wing", "leg"], columns=2)
     >>> len(figure.axes), [axis.get_title() for axis in figure.axes]  # two rows of two, the last place empty
     (4, ['crown', 'wing', 'leg', ''])
     """
+    if not len(images) or len(images) != len(titles):
+        raise InputError(f"images must be at least one, each with a title, got {len(images)} and {len(titles)} titles")
     rows = -(-len(images) // columns)
     figure, axes = plt.subplots(rows, columns, figsize=(WIDTH, 1.6 * rows * 6 / columns), squeeze=False)
     for axis in axes.flat:
         axis.axis("off")
-    for axis, image, title in zip(axes.flat, images, titles, strict=False):
+    for axis, image, title in zip(axes.flat, images, titles, strict=False):  # the last row may have empty places
         axis.imshow(image)
         axis.set_title(textwrap.fill(title, 16), fontsize=7)
     return figure
@@ -38,13 +41,16 @@ def attribute_heatmap(
     """Class-by-attribute matrix, attributes in their groups; the dashed line parts seen from unseen classes.
 
     ``attributes`` has the ``num_seen`` seen classes in its first rows, and values in ``unit``, which names the colours.
+    Raises InputError if names or seen classes are not those of ``attributes``.
 
     >>> figure = attribute_heatmap(np.eye(3), ["a", "b", "c"], unit="% of annotators", num_seen=2)
     >>> figure.axes[0].get_ylabel(), float(figure.axes[0].lines[0].get_ydata()[0])  # between the rows 1 and 2
     ('class (2 seen, then 1 unseen)', 1.5)
     """
+    if not 0 <= num_seen <= len(attributes):
+        raise InputError(f"num_seen must be at most the {len(attributes)} classes, got {num_seen}")
+    order, spans = columns_in_groups(attribute_names, attributes.shape[1])
     figure, axis = plt.subplots(figsize=(WIDTH, 3.6))
-    order, spans = group_columns(attribute_names)
     image = axis.imshow(attributes[:, order], aspect="auto", cmap="viridis", interpolation="nearest")
     figure.colorbar(image, ax=axis, label=unit, pad=0.01)
     axis.axhline(num_seen - 0.5, color="white", linestyle="--", linewidth=1)
@@ -58,12 +64,14 @@ def label_distribution(values: Float[np.ndarray, "C A"], *, unit: str) -> Figure
 
     ``values``: finite numbers in ``unit``. Left all class-attribute pairs in 40 bins between the smallest and the
     largest value; right, for each attribute in the order of their means, the median class and the range from 10 % to
-    90 % of the classes.
+    90 % of the classes. Raises InputError for values that are not finite.
 
     >>> left, right = label_distribution(np.array([[0.0, 90.0, 5.0], [0.0, 70.0, 15.0]]), unit="%").axes
     >>> float(sum(bar.get_height() for bar in left.patches)), right.lines[0].get_ydata().tolist()  # attributes 0, 2, 1
     (6.0, [0.0, 10.0, 80.0])
     """
+    if not np.isfinite(values).all():
+        raise InputError("values must be finite, got NaN or infinity")
     figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 2.6))
     left.hist(values.ravel(), bins=40, color=BLUE)
     left.set(yscale="log", xlabel=f"label value ({unit})", ylabel="class-attribute pairs")

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from scipy.optimize import isotonic_regression
 
 from zslcore.data.semantics import attribute_groups
+from zslcore.errors import InputError
 
 MOST_GROUPS = 40  # beyond that they are attributes without groups, as in AWA2 and SUN
 
@@ -23,6 +24,24 @@ def group_columns(names: Sequence[str]) -> tuple[Int[np.ndarray, " A"], dict[str
     ends = np.cumsum([len(members) for members in groups.values()])
     spans = {name: (int(end) - len(members), int(end) - 1) for (name, members), end in zip(groups.items(), ends)}
     return np.concatenate([np.array(members) for members in groups.values()]), spans
+
+
+def columns_in_groups(
+    names: Sequence[str] | None, count: int
+) -> tuple[Int[np.ndarray, " A"], dict[str, tuple[int, int]]]:
+    """:func:`group_columns` of ``count`` attributes; without names they stay as they are, in one group.
+
+    Raises InputError for another number of names.
+
+    >>> order, spans = columns_in_groups(None, 3)
+    >>> order.tolist(), spans
+    ([0, 1, 2], {'': (0, 2)})
+    """
+    if names is None:
+        return np.arange(count), {"": (0, count - 1)}
+    if len(names) != count:
+        raise InputError(f"attribute_names must be one for each of {count} attributes, got {len(names)}")
+    return group_columns(names)
 
 
 def mark_groups(axis: Axes, spans: dict[str, tuple[int, int]], *, named: bool = True) -> None:

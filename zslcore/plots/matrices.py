@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
 from zslcore.errors import InputError
-from zslcore.plots.groups import group_columns, mark_groups
+from zslcore.plots.groups import columns_in_groups, mark_groups
 from zslcore.plots.style import WIDTH, panel_title
 
 
@@ -38,12 +38,12 @@ def error_heatmaps(
     >>> image.norm.vmin, image.norm.vmax  # one scale for both
     (0.0005, 0.1)
     """
-    positive = np.concatenate([matrix[matrix > 0] for matrix in errors.values()])
+    positive = np.concatenate([np.empty(0), *(matrix[matrix > 0] for matrix in errors.values())])
     if not positive.size:
         raise InputError("errors must hold a value above 0 for a logarithmic scale, got none")
     low, high = np.quantile(positive, 0.01, method="lower"), positive.max()
     norm = LogNorm(low, high) if low < high else LogNorm(low / 2, 2 * high)
-    order, spans = _columns_in_groups(attribute_names, next(iter(errors.values())).shape[1])
+    order, spans = columns_in_groups(attribute_names, next(iter(errors.values())).shape[1])
     classes, order = _sorted(errors, order, spans) if sort else (slice(None), order)
     named = attribute_names is not None
     if sort:
@@ -84,7 +84,7 @@ def weight_matrix(
     """
     if np.isnan(weights).all():
         raise InputError("weights must hold a number, got NaN throughout")
-    order, spans = _columns_in_groups(attribute_names, weights.shape[1])
+    order, spans = columns_in_groups(attribute_names, weights.shape[1])
     shown = np.ma.masked_invalid(weights[:, order])
     figure = plt.figure(figsize=(WIDTH, 3.6))
     grid = figure.add_gridspec(2, 2, width_ratios=(7, 1), height_ratios=(1, 4))
@@ -105,15 +105,6 @@ def weight_matrix(
     above.tick_params(axis="x", bottom=False, labelbottom=False)
     figure.colorbar(image, ax=beside, label="weight")
     return figure
-
-
-def _columns_in_groups(names: Sequence[str] | None, count: int) -> tuple[np.ndarray, dict[str, tuple[int, int]]]:
-    """Order of the columns and their groups; as they are, in one group, without names."""
-    if names is None:
-        return np.arange(count), {"": (0, count - 1)}
-    if len(names) != count:
-        raise InputError(f"attribute_names must be one for each of {count} attributes, got {len(names)}")
-    return group_columns(names)
 
 
 def _sorted(

@@ -23,7 +23,16 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class BackboneSpec:
-    """What is fixed about a backbone: channels D of its map, input statistics, stride, and how it is built."""
+    """What is fixed about a backbone: channels D of its map, input statistics, stride, and how it is built.
+
+    ``mean`` and ``std`` are of RGB in [0, 1]; ``stride`` and ``fixed_size`` are in pixels. See :func:`backbone_spec`.
+
+    >>> spec = backbone_spec("efficientnet_lite0")
+    >>> [round((value / 255 - spec.mean[0]) / spec.std[0], 3) for value in (0, 127, 255)]  # pixels as it sees them
+    [-0.992, 0.0, 1.0]
+    >>> spec.num_channels, (224 // spec.stride) ** 2  # D and N of its feature map at 224 pixels
+    (1280, 49)
+    """
 
     num_channels: int
     mean: tuple[float, float, float]

@@ -65,6 +65,10 @@ def make_accelerator(config: RunConfig) -> Accelerator:
     """accelerate, set up for a config; warns of a precision that this machine has to emulate.
 
     Raises InputError for a missing GPU, and for batches that cannot be shared.
+
+    >>> accelerator = make_accelerator(RunConfig(dataset="SYNTH", device="cpu"))
+    >>> accelerator.device, accelerator.num_processes  # more of them under torchrun
+    (device(type='cpu'), 1)
     """
     device = resolve_device(config.device).type
     if config.precision == "bf16" and device == "cpu" and torch.backends.cpu.get_cpu_capability() == "AVX2":
@@ -85,7 +89,14 @@ def make_accelerator(config: RunConfig) -> Accelerator:
 
 
 def autocast(config: RunConfig, device: torch.device) -> AbstractContextManager:
-    """The precision of a config's forward passes; of weights and statistics see ``weight_dtype``."""
+    """The precision of a config's forward passes; of weights and statistics see ``weight_dtype``.
+
+    >>> layer = nn.Linear(4, 2)
+    >>> with autocast(RunConfig(dataset="SYNTH", precision="bf16"), torch.device("cpu")):
+    ...     product = layer(torch.ones(3, 4))
+    >>> product.dtype, layer.weight.dtype
+    (torch.bfloat16, torch.float32)
+    """
     return torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16")
 
 
@@ -95,6 +106,18 @@ class Checkpoints:
     Each holds accelerate's state (weights, ReMSE's errors, optimiser, random states of every process), the kept
     weights, and ``progress.json``. ``key`` says which training it is: the settings as ``"config"`` and what else
     decides its numbers. The state of another training is neither resumed nor replaced, unless only ``"keep"`` differs.
+    :meth:`latest` and :meth:`load` then find nothing; for other settings they, as :meth:`check`, raise InputError.
+
+    >>> import tempfile
+    >>> accelerator, key = make_accelerator(RunConfig(dataset="SYNTH", device="cpu")), {"config": {"lr": 0.1}}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     store = Checkpoints(Path(folder), key | {"keep": 7})
+    ...     for rows in ([{"H": 0.5}], [{"H": 0.5}, {"H": 0.6}]):  # as many rows as epochs are done
+    ...         store.save(accelerator, {"rows": rows}, {"weight": torch.ones(2)})
+    ...     [path.name for path in Path(folder).iterdir()], store.load(accelerator)[0]["rows"]
+    ...     Checkpoints(Path(folder), key | {"keep": 8}).latest() is None
+    (['epoch-0002'], [{'H': 0.5}, {'H': 0.6}])
+    True
     """
 
     def __init__(self, folder: Path, key: dict[str, Any]) -> None:

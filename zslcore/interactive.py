@@ -85,7 +85,14 @@ def _numbers(weights: Float[np.ndarray, "C A"], field: Float[np.ndarray, "C A"])
 def weight_explorer(*, p: float = 0.5, p2: float = 0.5, shots: int = 2) -> Any:
     """Sliders for p, p2 and shots over the pictures of :func:`explore`, for JupyterLab; starts at the values given.
 
-    Raises InputError where ipywidgets is not installed.
+    p and p2 go from 0 to 2, shots from 1 to 64; a value beyond starts at the end. Raises InputError where ipywidgets is
+    not installed.
+
+    >>> import contextlib
+    >>> with contextlib.redirect_stdout(None):  # outside of a notebook, clearing an output prints an escape sequence
+    ...     sliders = weight_explorer(p=0.1, p2=3.0).children[:3]
+    >>> [(slider.min, slider.max, slider.value) for slider in sliders]
+    [(0.0, 2.0, 0.1), (0.0, 2.0, 2.0), (1, 64, 2)]
     """
     try:
         import ipywidgets

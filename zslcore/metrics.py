@@ -58,6 +58,15 @@ class SeenUnseenCurve:
         seen, unseen, harmonic: (K+1,) accuracies of seen and unseen test images, and their harmonic mean.
         ausuc: area under the curve of S over U, in [0, 1].
         threshold: (K,) the increasing values of gamma at which predictions change.
+
+    Made by :func:`seen_unseen_curve`.
+
+    >>> score = np.array([[3.0, 0.0, 1.0], [1.0, 2.0, 1.5], [2.0, 0.0, 1.0]])  # two seen classes, then an unseen one
+    >>> curve = seen_unseen_curve(score[:2], np.array([0, 1]), score[2:], np.array([2]), num_seen=2)
+    >>> curve.threshold, curve.seen, curve.unseen  # the margins 2, 0.5 and 1, by which the three choose a seen class
+    (array([0.5, 1. , 2. ]), array([1. , 0.5, 0.5, 0. ]), array([0., 0., 1., 1.]))
+    >>> curve.at(0.0)[:3], [round(value, 3) for value in curve.best()], curve.ausuc
+    ((1.0, 0.0, 0.0), [0.5, 1.0, 0.667, 1.5], 0.5)
     """
 
     gamma: Float[np.ndarray, " steps"]

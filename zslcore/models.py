@@ -145,7 +145,17 @@ class AttentionNet(nn.Module):
 
 
 class GEMBranches(NamedTuple):
-    """What GEMNet gives for its losses; ``regressed`` is the one of the two predictions that its variant regresses."""
+    """What GEMNet gives for its losses; ``regressed`` is the one of the two predictions that its variant regresses.
+
+    ``prediction`` (B, A) of the global branch; ``attention`` (B, A, N), which sums to 1 over the N locations, and its
+    peaks ``attention_prediction`` (B, A) in [1 / N, 1]; ``query`` (A, D). Made by :meth:`GEMNet.branches`.
+
+    >>> branches = GEMNet(16, torch.randn(5, 12), variant="gem-zsl").branches(torch.zeros(2, 16, 2, 2))
+    >>> branches.attention_prediction[0].detach()  # four locations alike: attention has no peak
+    tensor([0.2500, 0.2500, 0.2500, 0.2500, 0.2500])
+    >>> branches.regressed is branches.attention_prediction, branches.query.shape
+    (True, torch.Size([5, 16]))
+    """
 
     prediction: Float[Tensor, "B A"]
     attention_prediction: Float[Tensor, "B A"]

@@ -42,7 +42,19 @@ class FineTuned(nn.Module):
 def build_model(config: RunConfig, benchmark: Benchmark, *, weights: str | None = None) -> nn.Module:
     """The model of a config: of feature maps (B, D, N), or of images (B, 3, H, W) with ``fine_tune``; gives (B, A).
 
-    ``weights`` replaces those of the config, for a backbone whose state is loaded afterwards.
+    ``weights`` replaces those of the config, for a backbone whose state is loaded afterwards. Raises InputError for
+    weights or word vectors that cannot be had.
+
+    >>> import tempfile
+    >>> from zslcore.data.synthbirds import generate
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     root = generate(folder, num_classes=4, num_unseen=1, images_per_class=3, size=32, workers=1)
+    ...     benchmark = Benchmark.load(root, "SYNTH")
+    >>> config = RunConfig(dataset="SYNTH", backbone="resnet18", fine_tune=True, standardize=False)
+    >>> build_model(config, benchmark, weights="random")(torch.zeros(2, 3, 64, 64)).shape  # images in
+    torch.Size([2, 57])
+    >>> build_model(config.replace(fine_tune=False), benchmark)(torch.zeros(2, 512, 4)).shape  # feature maps in
+    torch.Size([2, 57])
     """
     head = build_head(config, backbone_spec(config.backbone).num_channels, benchmark)
     if not config.fine_tune:
@@ -51,7 +63,21 @@ def build_model(config: RunConfig, benchmark: Benchmark, *, weights: str | None 
 
 
 def build_head(config: RunConfig, num_channels: int, benchmark: Benchmark) -> nn.Sequential:
-    """The network of a config behind its feature standardisation: (B, D, N) -> (B, A)."""
+    """The network of a config behind its feature standardisation: (B, D, N) -> (B, A).
+
+    ``num_channels`` is D. The standardisation is the identity until fitted, see
+    :class:`zslcore.models.Standardize`. Raises InputError for word vectors that cannot be had; the basic network takes
+    none.
+
+    >>> import tempfile
+    >>> from zslcore.data.synthbirds import generate
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     root = generate(folder, num_classes=4, num_unseen=1, images_per_class=3, size=32, workers=1)
+    ...     benchmark = Benchmark.load(root, "SYNTH")
+    >>> head = build_head(RunConfig(dataset="SYNTH", network="basic", hidden=0), 8, benchmark)
+    >>> head(torch.zeros(2, 8, 49)).shape, sum(part.numel() for part in head.parameters())  # 8 x 57 weights, 57 biases
+    (torch.Size([2, 57]), 513)
+    """
     if config.network == "basic":
         network = BasicNet(num_channels, benchmark.attributes.shape[1], hidden=config.hidden)
     else:
@@ -65,7 +91,20 @@ def build_head(config: RunConfig, num_channels: int, benchmark: Benchmark) -> nn
 
 
 def regression_loss(config: RunConfig, benchmark: Benchmark, task: ZeroShotTask) -> nn.Module:
-    """The regression loss of a config over the seen classes of a task; the MSE for ``"none"``, which logs it only."""
+    """The regression loss of a config over the seen classes of a task; the MSE for ``"none"``, which logs it only.
+
+    Labels are positions in ``task.seen_classes``, in [0, S). Raises InputError for an option out of range.
+
+    >>> import tempfile
+    >>> from zslcore.data.tasks import test_task
+    >>> from zslcore.data.synthbirds import generate
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     root = generate(folder, num_classes=4, num_unseen=1, images_per_class=3, size=32, workers=1)
+    ...     benchmark = Benchmark.load(root, "SYNTH")
+    >>> criterion = regression_loss(RunConfig(dataset="SYNTH", loss="remse"), benchmark, test_task(benchmark))
+    >>> criterion.weights.shape  # of the three seen classes; no error of an unseen one enters
+    torch.Size([3, 57])
+    """
     name = "mse" if config.loss == "none" else config.loss
     vectors = torch.from_numpy(benchmark.vectors(config.attribute_vectors)[task.seen_classes])
     counts = np.bincount(task.relabel(benchmark.labels[task.train]), minlength=task.num_seen)

@@ -51,6 +51,16 @@ def write_index(folder: Path) -> Path:
 
     Reads ``results.csv`` and ``differences.csv``, shows the figures that are there, and links every ``*.html`` page by
     the title of its notebook. Raises InputError when the folder holds no results.
+
+    >>> import tempfile
+    >>> from zslcore.results import ACCURACIES, KEYS
+    >>> row = dict.fromkeys([*KEYS, "lam", "torch", "device", "fingerprint"], "-") | dict.fromkeys(ACCURACIES, 60.0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     pd.DataFrame([row | {"seed": seed} for seed in range(3)]).to_csv(Path(folder, "results.csv"))
+    ...     pd.DataFrame({"difference": [1.2345]}).to_csv(Path(folder, "differences.csv"))
+    ...     page = write_index(Path(folder)).read_text(encoding="utf-8")
+    >>> [text in page for text in ("3 runs, 3 seeds a method", "60.0 ± 0.0", "1.23")]
+    [True, True, True]
     """
     if not (folder / "results.csv").is_file():
         raise InputError(f"{folder} must hold the results.csv that 05_results writes, and does not")

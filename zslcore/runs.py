@@ -129,7 +129,14 @@ def prediction_errors(
 
 
 def environment(config: RunConfig) -> dict[str, Any]:
-    """Where a run was made: versions, processor, device. No host name and no path."""
+    """Where a run was made: versions, processor, device. No host name and no path.
+
+    ``"device"`` is the name of the GPU, or of the processor. Raises InputError for a GPU that is not there.
+
+    >>> made = environment(RunConfig(dataset="SYNTH", device="cpu"))
+    >>> list(made), made["torch"] == torch.__version__
+    (['zslcore', 'python', 'torch', 'numpy', 'machine', 'cpus', 'device'], True)
+    """
     device = resolve_device(config.device)
     return {
         "zslcore": zslcore.__version__,

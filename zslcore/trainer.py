@@ -107,7 +107,17 @@ def _diverged(what: str, epoch: int, step: int) -> InputError:
 
 @dataclass
 class History:
-    """Rows of the epochs so far, and the weights of the one to keep: epoch ``keep``, or the best so far."""
+    """Rows of the epochs so far, and the weights of the one to keep: epoch ``keep``, or the best so far.
+
+    ``keep`` is an epoch counted from 0, or None for the one with the best harmonic mean ``"H"``, the first of equals.
+    ``kept``: the epoch whose weights ``state`` holds, -1 before the first; ``seconds``: of all epochs together.
+
+    >>> history = History(keep=None, rows=[], kept=-1, state={}, seconds=0.0)
+    >>> for epoch, harmonic in enumerate([0.2, 0.5, 0.5, 0.4]):
+    ...     history.add({"epoch": epoch, "H": harmonic}, lambda: {"weight": torch.tensor(epoch)}, seconds=1.5)
+    >>> history.kept, history.state, history.seconds
+    (1, {'weight': tensor(1)}, 6.0)
+    """
 
     keep: int | None
     rows: list[dict[str, float]]

@@ -56,7 +56,11 @@ def comparable(
 ) -> tuple[Float[Tensor, "B A"], Float[Tensor, "B A"]]:
     """Both sides as a loss compares them: checked, at least float32, of unit length with ``normalize``.
 
-    To be called with autocast off, as :func:`elementwise_error` does.
+    To be called with autocast off, as :func:`elementwise_error` does. Raises InputError for shapes that differ, and
+    where there is no image or no attribute.
+
+    >>> comparable(torch.tensor([[3.0, 4.0]], dtype=torch.bfloat16), torch.tensor([[0.0, 2.0]]), normalize=True)
+    (tensor([[0.6000, 0.8000]]), tensor([[0., 1.]]))
     """
     if prediction.shape != target.shape or prediction.ndim != 2:
         raise InputError(
@@ -70,7 +74,13 @@ def comparable(
 
 
 def at_least_float32(values: Tensor) -> Tensor:
-    """float32 and float64 as they are, shorter types as float32."""
+    """float32 and float64 as they are, other types as float32; any shape.
+
+    >>> at_least_float32(torch.tensor([1 / 3], dtype=torch.bfloat16))  # the digits that bfloat16 lost stay lost
+    tensor([0.3340])
+    >>> at_least_float32(torch.zeros(1, dtype=torch.float64)).dtype
+    torch.float64
+    """
     return values if values.dtype in (torch.float32, torch.float64) else values.float()
 
 

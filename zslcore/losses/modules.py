@@ -42,7 +42,17 @@ class Criterion(nn.Module):
 
 
 class WeightedMSE(nn.Module):
-    """Mean of weight x squared error, with a weight for each class and attribute; base of those that learn theirs."""
+    """Mean of weight x squared error, with a weight for each class and attribute; base of those that learn theirs.
+
+    ``weights`` (C, A) >= 0, kept as a buffer; labels index its rows. ``normalize``: L2-normalise prediction and target
+    per image first.
+
+    >>> criterion = WeightedMSE(torch.tensor([[1.0, 3.0]]), normalize=False)  # one class, two attributes
+    >>> criterion(torch.tensor([[1.0, 2.0]]), torch.zeros(1, 2), torch.tensor([0]))  # (1 x 1 + 3 x 4) / 2
+    tensor(6.5000)
+    >>> criterion.amplification  # the plain loss is (1 + 4) / 2
+    tensor(2.6000)
+    """
 
     def __init__(self, weights: Float[Tensor, "C A"], *, normalize: bool = True) -> None:
         super().__init__()
@@ -85,7 +95,18 @@ class _OverCells(WeightedMSE):
 
 
 class GroupDRO(_OverCells):
-    """Group DRO over (class, attribute) cells: weights that grow with the error of a cell, kept between steps."""
+    """Group DRO over (class, attribute) cells: weights that grow with the error of a cell, kept between steps.
+
+    The rule and its source: :func:`zslcore.losses.cells.group_dro_update`. ``shape`` is (C, A), ``step`` > 0. The
+    buffer ``weights`` (C, A), of mean 1, changes in training mode alone. Raises InputError for a step that is not
+    above 0, and for a label out of range.
+
+    >>> criterion = GroupDRO((1, 2), step=math.log(2), normalize=False)
+    >>> prediction = torch.tensor([[1.0, 3.0]]).sqrt()  # squared errors 1 and 3: each step doubles the ratio of weights
+    >>> _ = [criterion(prediction, torch.zeros(1, 2), torch.tensor([0])) for _ in range(2)]
+    >>> criterion.weights
+    tensor([[0.4000, 1.6000]])
+    """
 
     def __init__(self, shape: tuple[int, int], *, step: float = 0.01, normalize: bool = True) -> None:
         super().__init__(torch.ones(shape), normalize=normalize)
@@ -101,7 +122,16 @@ class GroupDRO(_OverCells):
 
 
 class CVaR(_OverCells):
-    """Mean over the worst share ``alpha`` of the (class, attribute) cells of a batch."""
+    """Mean over the worst share ``alpha`` of the (class, attribute) cells of a batch.
+
+    Conditional value at risk, see :func:`zslcore.losses.cells.cvar_weights`. ``shape`` is (C, A), ``alpha`` lies in
+    (0, 1]; 1 is the mean over all cells. Raises InputError for another alpha, and for a label out of range.
+
+    >>> criterion = CVaR((2, 2), alpha=0.5, normalize=False)
+    >>> prediction = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    >>> criterion(prediction, torch.zeros(2, 2), torch.tensor([0, 1]))  # (9 + 16) / 2; the mean of all four is 7.5
+    tensor(12.5000)
+    """
 
     def __init__(self, shape: tuple[int, int], *, alpha: float = 0.2, normalize: bool = True) -> None:
         super().__init__(torch.ones(shape), normalize=normalize)
@@ -120,6 +150,14 @@ class LearntNoise(nn.Module):
     of a mean over attributes, lambda of an objective. Under SGD they stop sigma. An optimiser whose steps do not depend
     on the scale of a gradient (Adam) trains it whatever they are; :class:`zslcore.trainer.Trainer` gives it one of its
     own. ``SIGMA_RANGE`` bounds sigma, since perfect predictions ask for 0 and useless ones for infinity.
+
+    ``shape`` is () for one sigma, (A,) for one an attribute; ``sigma`` is what all are at first. Raises InputError for
+    one out of ``SIGMA_RANGE``.
+
+    >>> noise = LearntNoise((2,), sigma=0.1, normalize=True)
+    >>> _ = noise.log_sigma.data.copy_(torch.tensor([-100.0, 100.0]))
+    >>> noise.sigma.detach().log10().round()
+    tensor([-6.,  6.])
     """
 
     def __init__(self, shape: tuple[int, ...], *, sigma: float, normalize: bool) -> None:
@@ -141,7 +179,15 @@ class LearntNoise(nn.Module):
 
 
 class BMC(LearntNoise):
-    """Batch-based Balanced MSE (:func:`bmc_loss`) with a sigma that trains: one, or one for each attribute."""
+    """Batch-based Balanced MSE (:func:`bmc_loss`) with a sigma that trains: one, or one for each attribute.
+
+    ``shape`` and ``sigma`` as in :class:`LearntNoise`. The loss is at least 0. Raises InputError for a sigma out of
+    ``SIGMA_RANGE``.
+
+    >>> target = torch.tensor([[1.0, 0.0], [1.0, 0.0]])  # two images of one class: no error, but 2 sigma^2 ln 2 remains
+    >>> BMC(sigma=1.0)(target, target, torch.tensor([0, 0])).detach()
+    tensor(1.3863)
+    """
 
     def __init__(self, shape: tuple[int, ...] = (), *, sigma: float = 0.1, normalize: bool = True) -> None:
         super().__init__(shape, sigma=sigma, normalize=normalize)
@@ -154,7 +200,19 @@ class BMC(LearntNoise):
 
 
 class GAI(LearntNoise):
-    """Balanced MSE with the labels' density in closed form (:func:`gai_loss`) and a sigma that trains."""
+    """Balanced MSE with the labels' density in closed form (:func:`gai_loss`) and a sigma that trains.
+
+    ``vectors`` (C, A) and ``counts`` (C,), the training images of each class, are kept as buffers; ``sigma`` is one
+    number. The loss may be negative. Raises InputError for a sigma out of ``SIGMA_RANGE`` and, when called, for counts
+    that are negative or all 0.
+
+    >>> vectors = 10 * torch.eye(2)
+    >>> criterion = GAI(vectors, torch.tensor([1, 3]), sigma=1.0, normalize=False)
+    >>> criterion(vectors[:1], vectors[:1], torch.tensor([0])).detach()  # a hit on the rare class: 2 sigma^2 ln 1/4
+    tensor(-2.7726)
+    >>> criterion(vectors[1:], vectors[1:], torch.tensor([1])).detach()  # and on the frequent one: 2 sigma^2 ln 3/4
+    tensor(-0.5754)
+    """
 
     def __init__(
         self, vectors: Float[Tensor, "C A"], counts: Int[Tensor, " C"], *, sigma: float = 0.1, normalize: bool = True
@@ -175,6 +233,13 @@ class Uncertainty(LearntNoise):
     """Homoscedastic uncertainty weighting (Kendall, Gal and Cipolla, CVPR 2018): mean of error^2 / s_a^2 + ln s_a^2.
 
     The sigma s_a of each attribute a is a parameter, 1 at first; at the optimum its square is the mean squared error.
+
+    >>> criterion = Uncertainty(1, normalize=False)
+    >>> _ = criterion.log_sigma.data.fill_(math.log(2))
+    >>> loss = criterion(torch.tensor([[2.0]]), torch.tensor([[0.0]]), torch.tensor([0]))  # error^2 = sigma^2 = 4
+    >>> loss.backward()
+    >>> loss.detach(), bool(criterion.log_sigma.grad.abs() < 1e-4)  # 1 + ln 4, and nowhere to go
+    (tensor(2.3863), True)
     """
 
     def __init__(self, num_attributes: int, *, normalize: bool = True) -> None:

@@ -53,6 +53,19 @@ def test_controls_are_the_committed_ones():
     assert spoken(-row["difference"], -row["high"], -row["low"], 3) in section
 
 
+def test_controls_on_photographs_are_the_committed_ones():
+    line = next(line for line in README.splitlines() if line.startswith("- **CUB100 says the same**"))
+    rows = ablation("CUB100", "losses_differences").set_index(["measure", "against"])
+    for measure, digits in (("T1", 2), ("H", 2), ("test_seen_theil", 3)):
+        assert spoken(*rows.loc[(measure, "+ ReMSE, permuted"), ["difference", "low", "high"]], digits) in line
+    accuracies = rows.loc[["T1", "H"]]
+    assert f"all {len(accuracies)} comparisons" in line
+    assert (accuracies["verdict"] == "not shown").all()
+    theil = ablation("CUB100", "losses").groupby("method")["test_seen_theil"].mean()
+    assert f"{theil['+ CVaR']:.3f} against {theil['+ ReMSE']:.3f}" in line
+    assert theil.idxmin() == "+ CVaR"
+
+
 def test_losses_are_judged_as_committed():
     section = README.split("**Is it the rebalancing?**")[1].split("\n\n**")[0]
     rows = ablation("SYNTH", "losses_differences").set_index(["measure", "against"])

@@ -42,6 +42,9 @@ def test_index_shows_tables_figures_and_pages(tmp_path):
 def test_folder_without_results_is_named(tmp_path):
     with pytest.raises(InputError, match=r"must hold the results.csv"):
         write_index(tmp_path)
+    results().to_csv(tmp_path / "results.csv", index=False)
+    with pytest.raises(InputError, match=r"must hold the differences.csv"):
+        write_index(tmp_path)
 
 
 def test_the_graph_holds_every_dataset_method_and_seed(tmp_path):

@@ -17,8 +17,9 @@ import zslcore
 from zslcore import InputError, runs, training
 from zslcore.analysis import theil_index
 from zslcore.config import RunConfig, run_name
+from zslcore.runs import prediction_errors
 from zslcore.trainer import History
-from zslcore.training import Run, default_folder, fit
+from zslcore.training import Run, default_folder, error_statistics, fit
 
 CONFIG = RunConfig(
     dataset="SYNTH",
@@ -247,6 +248,28 @@ class TestErrors:
             assert stored["coefficient_of_variation"] == pytest.approx(matrix.std() / matrix.mean(), rel=1e-12)
             assert stored["theil"] == pytest.approx(theil_index(matrix), rel=1e-12)
             assert stored["label_correlation"] == pytest.approx(correlation, rel=1e-9)
+
+    def test_a_class_without_test_images_is_left_out(self, run, small_synth):
+        """Zeros for it would count as perfect predictions."""
+        absent, images = small_synth.seen_classes[1], small_synth.split("test_seen")
+        rest = images[small_synth.labels[images] != absent]
+        fewer = dataclasses.replace(small_synth, _splits=small_synth._splits | {"test_seen": rest})
+        seen, _ = prediction_errors(run.model(small_synth), run.config, fewer, run.inputs(small_synth))
+        whole, unseen = run.errors(small_synth)
+        assert np.isnan(seen[1]).all()
+        np.testing.assert_allclose(np.delete(seen, 1, axis=0), np.delete(whole, 1, axis=0), rtol=1e-6)
+        statistics = error_statistics(seen, unseen, fewer)["test_seen"]
+        assert statistics["theil"] == theil_index(np.delete(seen, 1, axis=0))
+        assert np.isfinite(list(statistics.values())).all()
+
+    def test_what_no_class_has_is_none(self, small_synth):
+        """JSON has no NaN."""
+        equal = np.ones_like(small_synth.attributes)
+        seen, unseen = equal[small_synth.seen_classes], np.full_like(equal[small_synth.unseen_classes], np.nan)
+        statistics = error_statistics(seen, unseen, small_synth)
+        known = {"mean": 1.0, "coefficient_of_variation": 0.0, "theil": 0.0, "label_correlation": None}
+        assert statistics["test_seen"] == known
+        assert set(statistics["test_unseen"].values()) == {None}
 
     def test_effective_lambda_is_lambda_times_the_mean_weight_up_to_the_checkpoint(self, run):
         epoch = run.metrics["protocols"]["clean"]["epoch"]

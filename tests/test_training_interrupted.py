@@ -1,6 +1,7 @@
 """``fit`` cut off at every step: what is left is no run, and the next ``fit`` ends where an undisturbed one would."""
 
 import dataclasses
+import json
 import os
 import subprocess
 import sys
@@ -153,6 +154,21 @@ def test_the_state_of_other_settings_is_neither_taken_up_nor_lost(monkeypatch, t
             fit(CONFIG.replace(seed=5, lam=4.0), tmp_path / "run")
     assert files(tmp_path / "run") == before
     assert_same(fit(CONFIG, tmp_path / "run"), whole)
+
+
+def test_the_state_of_a_setting_that_is_no_more_is_refused(monkeypatch, tmp_path):
+    """Resumed it could end with other numbers; ignored, the first new state would remove it."""
+    with monkeypatch.context() as patch:
+        cut(patch, Trainer, "_step", 9)
+        with pytest.raises(KeyboardInterrupt):
+            fit(CONFIG, tmp_path / "run")
+    (file,) = (tmp_path / "run").glob("checkpoint/validation/epoch-*/progress.json")
+    progress = json.loads(file.read_text())
+    progress["key"]["config"]["warmup"] = 3
+    file.write_text(json.dumps(progress))
+    with pytest.raises(InputError, match=r"unfinished training with other settings \(warmup\)"):
+        fit(CONFIG, tmp_path / "run")
+    assert file.exists()
 
 
 def test_the_state_of_other_data_or_of_more_processes_is_refused(monkeypatch, tmp_path, small_synth):

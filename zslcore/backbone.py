@@ -25,13 +25,11 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 class BackboneSpec:
     """What is fixed about a backbone: channels D of its map, input statistics, stride, and how it is built.
 
-    ``mean`` and ``std`` are of RGB in [0, 1]; ``stride`` and ``fixed_size`` are in pixels. See :func:`backbone_spec`.
+    ``mean`` and ``std`` of RGB in [0, 1]; ``stride`` in pixels, of one location to the next.
 
-    >>> spec = backbone_spec("efficientnet_lite0")
-    >>> [round((value / 255 - spec.mean[0]) / spec.std[0], 3) for value in (0, 127, 255)]  # pixels as it sees them
-    [-0.992, 0.0, 1.0]
-    >>> spec.num_channels, (224 // spec.stride) ** 2  # D and N of its feature map at 224 pixels
-    (1280, 49)
+    >>> spec = backbone_spec("vit_b_16")
+    >>> spec.num_channels, 1 + (spec.fixed_size // spec.stride) ** 2  # D, and N: the class token and 14 x 14 patches
+    (768, 197)
     """
 
     num_channels: int
@@ -116,7 +114,10 @@ class Backbone(nn.Module):
     """A backbone with its normalisation: images (B, 3, H, W), RGB in [0, 1] -> feature map (B, D, N).
 
     ``N`` counts the locations in rows from the top left; a ViT's class token comes first, as location 0.
-    ``num_channels`` is D. Made by :func:`build_backbone`.
+    ``num_channels`` is D. Made by :func:`build_backbone`. Raises InputError for images of a size that it cannot take.
+
+    >>> build_backbone("resnet18", weights="random")(torch.rand(1, 3, 64, 96)).shape  # 64/32 x 96/32 locations
+    torch.Size([1, 512, 6])
     """
 
     def __init__(self, name: str, spec: BackboneSpec, model: nn.Module) -> None:

@@ -134,8 +134,10 @@ class Checkpoints:
     def check(self) -> None:
         """Raise InputError when the folder holds the state of a training that differs in what the key names."""
         for folder in self.folder.glob("epoch-*"):
-            stored, own = (_flat(key) for key in (json.loads((folder / "progress.json").read_text())["key"], self.key))
-            if changed := sorted(name for name in own if name != "keep" and stored.get(name) != own[name]):
+            key = json.loads((folder / "progress.json").read_text())["key"]
+            stored, own = _flat(key), _flat(self.key)
+            names = (own.keys() | key["config"].keys()) - {"keep"}  # a setting that is no more counts too
+            if changed := sorted(name for name in names if stored.get(name, ...) != own.get(name, ...)):
                 raise InputError(
                     f"{self.folder} holds an unfinished training with other settings ({', '.join(changed)}); "
                     "give another folder or remove this one"

@@ -19,7 +19,13 @@ from zslcore.metrics import SeenUnseenCurve, per_class_accuracy, seen_unseen_cur
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Accuracies of a model on a task: ``t1`` among the unseen classes only, ``curve`` over all classes."""
+    """Accuracies of a model on a task: ``t1`` among the unseen classes only, ``curve`` over all classes; in [0, 1].
+
+    >>> score = np.array([[2.0, 0.0]]), np.array([[1.0, 0.0]])  # of a seen and of an unseen class
+    >>> curve = seen_unseen_curve(score[0], np.array([0]), score[1], np.array([1]), num_seen=1)
+    >>> Evaluation(1.0, curve).best()
+    {'T1': 1.0, 'U': 1.0, 'S': 1.0, 'H': 1.0, 'gamma': 1.5, 'AUSUC': 1.0}
+    """
 
     t1: float
     curve: SeenUnseenCurve
@@ -37,6 +43,12 @@ def predict(model: nn.Module, inputs: Inputs, images: Int[np.ndarray, " n"]) -> 
     """Predicted attributes of the images at these positions, in evaluation mode.
 
     In a distributed training each process predicts a part, and all get the whole.
+
+    >>> from zslcore.inputs import Maps
+    >>> inputs = Maps(np.arange(6, dtype=np.float32).reshape(3, 2, 1), torch.device("cpu"), torch.float32)
+    >>> predict(nn.Flatten(), inputs, np.array([2, 0]))
+    tensor([[4., 5.],
+            [0., 1.]])
     """
     model.eval()
     rank, processes = share_of_batch()
@@ -60,7 +72,20 @@ def evaluate(
 ) -> Evaluation:
     """T1 and the seen-unseen curve of a model on a task; scores and gamma are in units of scale x cosine.
 
-    ``vectors`` are the attribute vectors of all classes of the benchmark.
+    ``vectors`` are the attribute vectors of all classes of the benchmark. Raises InputError for scores that are not
+    finite.
+
+    >>> import tempfile
+    >>> from zslcore.data.synthbirds import generate
+    >>> from zslcore.data.tasks import test_task
+    >>> from zslcore.inputs import Maps
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     root = generate(folder, num_classes=4, num_unseen=1, images_per_class=2, size=32, workers=1)
+    ...     benchmark = Benchmark.load(root, "SYNTH")
+    >>> truth = Maps(benchmark.attributes[benchmark.labels][:, :, None], torch.device("cpu"), torch.float32)
+    >>> result = evaluate(nn.Flatten(), truth, benchmark.attributes, benchmark, test_task(benchmark), scale=20.0)
+    >>> result.t1, result.curve.at(0.0)  # who predicts the class vectors is right everywhere
+    (1.0, (1.0, 1.0, 1.0, 0.0))
     """
     attributes = torch.from_numpy(vectors[task.classes]).to(inputs.device, inputs.dtype)
     scores, labels = [], []

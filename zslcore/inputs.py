@@ -24,7 +24,15 @@ WHOLE = (0, 1)  # the share of the only process: rank, number of processes
 
 
 class Maps:
-    """Feature maps (n, D, N) of all images of a benchmark, as tensors of one device and precision."""
+    """Feature maps (n, D, N) of all images of a benchmark, as tensors of one device and precision.
+
+    >>> inputs = Maps(np.arange(6, dtype=np.float32).reshape(6, 1, 1), torch.device("cpu"), torch.float64)
+    >>> inputs[np.array([2, 0])].flatten()
+    tensor([2., 0.], dtype=torch.float64)
+    >>> batches = np.array([[5, 0, 3, 4], [1, 2, 0, 5]])
+    >>> [batch.flatten().tolist() for batch in inputs.training(batches, seed=0, epoch=0, share=(1, 2))]
+    [[0.0, 4.0], [2.0, 5.0]]
+    """
 
     def __init__(self, maps: Float[np.ndarray, "n D N"], device: torch.device, dtype: torch.dtype) -> None:
         self.device, self.dtype = device, dtype
@@ -44,14 +52,29 @@ class Maps:
     def training(
         self, batches: Int[np.ndarray, "steps batch"], *, seed: int, epoch: int, share: tuple[int, int] = WHOLE
     ) -> Iterator[Float[Tensor, "b D N"]]:
-        """The maps of every batch; nothing is drawn, so seed and epoch do not matter."""
+        """The maps of every batch, or of the ``share`` (rank, processes): each so many-th image, from the rank-th on.
+
+        Nothing is drawn, so seed and epoch do not matter.
+        """
         rank, processes = share
         for images in batches:
             yield self[images[rank::processes]]
 
 
 class PictureInputs:
-    """Decoded pictures of a benchmark as tensors (b, 3, H, W) of one device and precision."""
+    """Decoded pictures of a benchmark as tensors (b, 3, H, W) in [0, 1], of one device and precision.
+
+    ``num_workers`` processes decode ahead; 0 for none.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> np.array([[0, 51, 255], [255, 0, 0]], dtype=np.uint8).tofile(folder / "pictures.bin")  # two pictures of a pixel
+    >>> np.savez(folder / "index.npz", shapes=np.ones((2, 2), dtype=int), offsets=np.array([0, 3]))
+    >>> inputs = PictureInputs(Pictures(folder, size=1), torch.device("cpu"), torch.float64)
+    >>> next(inputs.batches(np.array([1, 0])))[:, :, 0, 0].round(decimals=3).tolist()
+    [[1.0, 0.0, 0.0], [0.0, 0.2, 1.0]]
+    """
 
     def __init__(self, pictures: Pictures, device: torch.device, dtype: torch.dtype, num_workers: int = 0) -> None:
         self.pictures, self.device, self.dtype, self.num_workers = pictures, device, dtype, num_workers
@@ -64,7 +87,10 @@ class PictureInputs:
     def training(
         self, batches: Int[np.ndarray, "steps batch"], *, seed: int, epoch: int, share: tuple[int, int] = WHOLE
     ) -> Iterator[Float[Tensor, "b 3 H W"]]:
-        """Random crops, half of them mirrored; drawn by (seed, epoch, step, position in the batch) alone."""
+        """Random crops, half of them mirrored; drawn by (seed, epoch, step, position in the batch) alone.
+
+        ``share`` (rank, processes) as for :class:`Maps`.
+        """
         settings = {"seed": seed, "epoch": epoch, "share": share, "num_workers": self.num_workers}
         for batch in self.pictures.training(batches, **settings):
             yield self._moved(batch)
@@ -86,7 +112,11 @@ def weight_dtype(config: RunConfig) -> torch.dtype:
 
 
 def load_features(config: RunConfig, benchmark: Benchmark) -> FrozenFeatures:
-    """The frozen features of a config, computed where not cached: pooled for BasicNet, which pools first."""
+    """The frozen features of a config, computed where not cached: pooled for BasicNet, which pools first.
+
+    Maps (n, D, 1), or (n, D, N) for a network with attention. Errors as :func:`zslcore.data.features.frozen_features`,
+    which has an example.
+    """
     return frozen_features(
         benchmark,
         backbone=config.backbone,
@@ -114,7 +144,11 @@ def check_backbone(config: RunConfig) -> None:
 
 
 def load_inputs(config: RunConfig, benchmark: Benchmark, device: torch.device, *, num_workers: int = 0) -> Inputs:
-    """Inputs of a config: pictures with ``fine_tune``, which ``num_workers`` processes decode ahead, else features."""
+    """Inputs of a config: pictures with ``fine_tune``, which ``num_workers`` processes decode ahead, else features.
+
+    Both are made first where they are not in the cache, which takes long for a large data set. Errors as
+    :func:`zslcore.data.pictures.decoded_pictures` and :func:`zslcore.data.features.frozen_features`.
+    """
     if not config.fine_tune:
         return Maps(load_features(config, benchmark).maps, device, weight_dtype(config))
     pictures = decoded_pictures(

@@ -140,6 +140,16 @@ def execute(notebook: Path, values: dict[str, object], output: Path) -> Path:
 
     ``output`` appears only when all cells have run. When one fails, what there is goes to ``NAME.failed.ipynb`` beside
     it and :class:`NotebookError` names the cell, the error and that file; an ``InputError`` of a cell is raised as one.
+    ``values`` are as :func:`bind` gives them. Raises ``InputError`` too for an ``output`` that cannot be written.
+
+    >>> import nbformat, tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> cells = [nbformat.v4.new_code_cell("n: int = 3", metadata={"tags": ["parameters"]})]
+    >>> cells.append(nbformat.v4.new_code_cell("print(n**2)"))
+    >>> nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "square.ipynb")
+    >>> executed = execute(folder / "square.ipynb", {"n": 5}, folder / "executed.ipynb")
+    >>> nbformat.read(executed, as_version=4).cells[-1].outputs[0].text
+    '25\\n'
     """
     import papermill  # here, since it takes a second to import
     from nbclient.exceptions import DeadKernelError

@@ -28,7 +28,11 @@ LOGGED = ("loss", "classification_loss", "regression_loss", "amplification")
 
 
 class FineTuned(nn.Module):
-    """A backbone and the head behind it, trained together: images (B, 3, H, W) -> predicted attributes (B, A)."""
+    """A backbone and the head behind it, trained together: images (B, 3, H, W) -> predicted attributes (B, A).
+
+    >>> FineTuned(nn.AvgPool2d(8), BasicNet(num_channels=3, num_attributes=5))(torch.zeros(2, 3, 32, 32)).shape
+    torch.Size([2, 5])
+    """
 
     def __init__(self, backbone: nn.Module, head: nn.Module) -> None:
         super().__init__()
@@ -43,17 +47,17 @@ def build_model(config: RunConfig, benchmark: Benchmark, *, weights: str | None 
     """The model of a config: of feature maps (B, D, N), or of images (B, 3, H, W) with ``fine_tune``; gives (B, A).
 
     ``weights`` replaces those of the config, for a backbone whose state is loaded afterwards. Raises InputError for
-    weights or word vectors that cannot be had.
+    weights and word vectors that cannot be had.
 
     >>> import tempfile
     >>> from zslcore.data.synthbirds import generate
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     root = generate(folder, num_classes=4, num_unseen=1, images_per_class=3, size=32, workers=1)
+    ...     root = generate(folder, num_classes=4, num_unseen=1, images_per_class=2, size=32, workers=1)
     ...     benchmark = Benchmark.load(root, "SYNTH")
-    >>> config = RunConfig(dataset="SYNTH", backbone="resnet18", fine_tune=True, standardize=False)
-    >>> build_model(config, benchmark, weights="random")(torch.zeros(2, 3, 64, 64)).shape  # images in
+    >>> config = RunConfig(dataset="SYNTH", backbone="resnet18", weights="random")
+    >>> build_model(config, benchmark)(torch.zeros(2, 512, 49)).shape  # SYNTH has 57 attributes
     torch.Size([2, 57])
-    >>> build_model(config.replace(fine_tune=False), benchmark)(torch.zeros(2, 512, 4)).shape  # feature maps in
+    >>> build_model(config.replace(fine_tune=True, standardize=False), benchmark)(torch.zeros(2, 3, 64, 64)).shape
     torch.Size([2, 57])
     """
     head = build_head(config, backbone_spec(config.backbone).num_channels, benchmark)
@@ -65,18 +69,16 @@ def build_model(config: RunConfig, benchmark: Benchmark, *, weights: str | None 
 def build_head(config: RunConfig, num_channels: int, benchmark: Benchmark) -> nn.Sequential:
     """The network of a config behind its feature standardisation: (B, D, N) -> (B, A).
 
-    ``num_channels`` is D. The standardisation is the identity until fitted, see
-    :class:`zslcore.models.Standardize`. Raises InputError for word vectors that cannot be had; the basic network takes
-    none.
+    ``num_channels`` is D. Raises InputError for word vectors that cannot be had, which BasicNet does without.
 
     >>> import tempfile
     >>> from zslcore.data.synthbirds import generate
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     root = generate(folder, num_classes=4, num_unseen=1, images_per_class=3, size=32, workers=1)
+    ...     root = generate(folder, num_classes=4, num_unseen=1, images_per_class=2, size=32, workers=1)
     ...     benchmark = Benchmark.load(root, "SYNTH")
-    >>> head = build_head(RunConfig(dataset="SYNTH", network="basic", hidden=0), 8, benchmark)
-    >>> head(torch.zeros(2, 8, 49)).shape, sum(part.numel() for part in head.parameters())  # 8 x 57 weights, 57 biases
-    (torch.Size([2, 57]), 513)
+    ...     head = build_head(RunConfig(dataset="SYNTH", network="attention", key_dim=8), 16, benchmark)
+    >>> [type(part).__name__ for part in head], head(torch.zeros(2, 16, 9)).shape
+    (['Standardize', 'AttentionNet'], torch.Size([2, 57]))
     """
     if config.network == "basic":
         network = BasicNet(num_channels, benchmark.attributes.shape[1], hidden=config.hidden)
@@ -93,17 +95,18 @@ def build_head(config: RunConfig, num_channels: int, benchmark: Benchmark) -> nn
 def regression_loss(config: RunConfig, benchmark: Benchmark, task: ZeroShotTask) -> nn.Module:
     """The regression loss of a config over the seen classes of a task; the MSE for ``"none"``, which logs it only.
 
-    Labels are positions in ``task.seen_classes``, in [0, S). Raises InputError for an option out of range.
+    ``criterion(prediction (B, A), target (B, A), labels (B,))`` -> scalar, of labels in [0, S); see
+    :func:`zslcore.criteria.build_criterion`, which names the errors.
 
     >>> import tempfile
-    >>> from zslcore.data.tasks import test_task
     >>> from zslcore.data.synthbirds import generate
+    >>> from zslcore.data.tasks import test_task
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     root = generate(folder, num_classes=4, num_unseen=1, images_per_class=3, size=32, workers=1)
+    ...     root = generate(folder, num_classes=4, num_unseen=1, images_per_class=2, size=32, workers=1)
     ...     benchmark = Benchmark.load(root, "SYNTH")
-    >>> criterion = regression_loss(RunConfig(dataset="SYNTH", loss="remse"), benchmark, test_task(benchmark))
-    >>> criterion.weights.shape  # of the three seen classes; no error of an unseen one enters
-    torch.Size([3, 57])
+    >>> criterion = regression_loss(RunConfig(dataset="SYNTH", loss="remse", p2=0.5), benchmark, test_task(benchmark))
+    >>> criterion.p2, criterion.weights.shape  # three of the four classes are seen
+    (0.5, torch.Size([3, 57]))
     """
     name = "mse" if config.loss == "none" else config.loss
     vectors = torch.from_numpy(benchmark.vectors(config.attribute_vectors)[task.seen_classes])
@@ -122,6 +125,18 @@ class Objective(nn.Module):
 
     ``forward(inputs, labels)`` takes labels in [0, S) and returns the values that ``LOGGED`` names; the first is the
     loss to minimise, the only one with a gradient.
+
+    >>> import tempfile
+    >>> from zslcore.data.synthbirds import generate
+    >>> from zslcore.data.tasks import test_task
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     root = generate(folder, num_classes=4, num_unseen=1, images_per_class=2, size=32, workers=1)
+    ...     benchmark = Benchmark.load(root, "SYNTH")
+    >>> objective = Objective(RunConfig(dataset="SYNTH", loss="mse"), nn.Flatten(), benchmark, test_task(benchmark))
+    >>> parts = objective(objective.attributes[[0]].neg()[:, :, None], torch.tensor([0]))  # the opposite of the truth
+    >>> loss, classification, regression, amplification = parts.tolist()
+    >>> round(57 * regression, 4), abs(loss - classification - 0.25 * regression) < 1e-4  # |-t - t|^2, and lambda 0.25
+    (4.0, True)
     """
 
     def __init__(self, config: RunConfig, model: nn.Module, benchmark: Benchmark, task: ZeroShotTask) -> None:

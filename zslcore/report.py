@@ -50,7 +50,7 @@ def write_index(folder: Path) -> Path:
     """Write ``index.html`` over what 05_results and the page notebooks left in a folder, and return its path.
 
     Reads ``results.csv`` and ``differences.csv``, shows the figures that are there, and links every ``*.html`` page by
-    the title of its notebook. Raises InputError when the folder holds no results.
+    the title of its notebook. Raises InputError when the folder lacks one of the two.
 
     >>> import tempfile
     >>> from zslcore.results import ACCURACIES, KEYS
@@ -62,8 +62,9 @@ def write_index(folder: Path) -> Path:
     >>> [text in page for text in ("3 runs, 3 seeds a method", "60.0 ± 0.0", "1.23")]
     [True, True, True]
     """
-    if not (folder / "results.csv").is_file():
-        raise InputError(f"{folder} must hold the results.csv that 05_results writes, and does not")
+    for name in ("results.csv", "differences.csv"):
+        if not (folder / name).is_file():
+            raise InputError(f"{folder} must hold the {name} that 05_results writes, and does not")
     results = pd.read_csv(folder / "results.csv")
     first = results.iloc[0]
     table = as_table(results).drop(columns=["dataset", "backbone", "network"])[

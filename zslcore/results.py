@@ -119,7 +119,8 @@ def _row(run: Run, protocol: str, values: dict) -> dict:
     row |= {"gamma": round(values["gamma"], 4), "epoch": values["epoch"]}
     row["validation_H"] = round(100 * run.metrics["validation"]["H"], 2)
     for split, statistics in errors.items():
-        row |= {f"{split}_{name}": round(value, 6) for name, value in statistics.items()}
+        known = {name: float("nan") if value is None else round(value, 6) for name, value in statistics.items()}
+        row |= {f"{split}_{name}": value for name, value in known.items()}
     environment = run.metrics["environment"]
     return row | {
         "seconds": round(run.metrics["cost"]["seconds"], 1),

@@ -14,6 +14,7 @@ without it is an unfinished run, which ``fit`` takes up after its last finished 
 
 import contextlib
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -144,13 +145,14 @@ def paper_protocol(rows: list[dict[str, float]]) -> dict[str, float]:
 
 def error_statistics(
     seen: Float[np.ndarray, "S A"], unseen: Float[np.ndarray, "U A"], benchmark: Benchmark
-) -> dict[str, dict[str, float]]:
+) -> dict[str, dict[str, float | None]]:
     """How large and how uneven the errors are, and how they go with the label value, for seen and unseen classes.
 
     The matrices hold errors >= 0, a row for each of the benchmark's seen and unseen classes, as
     :func:`zslcore.runs.prediction_errors` gives them. ``label_correlation`` is the mean over the classes of
-    :func:`zslcore.analysis.row_correlation`, in [-1, 1], without those where it is NaN. Raises InputError for shapes
-    that do not fit the benchmark.
+    :func:`zslcore.analysis.row_correlation`, in [-1, 1], without those where it is NaN. Classes without test
+    images (NaN) are left out; a statistic that no class has is None. Raises InputError for shapes that do not fit the
+    benchmark.
 
     >>> import tempfile
     >>> from zslcore.data.synthbirds import generate
@@ -165,12 +167,15 @@ def error_statistics(
     statistics = {}
     parts = (("test_seen", seen, benchmark.seen_classes), ("test_unseen", unseen, benchmark.unseen_classes))
     for name, errors, classes in parts:
-        statistics[name] = {
-            "mean": float(errors.mean()),
+        present = ~np.isnan(errors).all(1)
+        errors, correlation = errors[present], row_correlation(benchmark.attributes[classes], errors)[present]
+        numbers = {
+            "mean": errors.mean() if len(errors) else math.nan,
             "coefficient_of_variation": coefficient_of_variation(errors),
             "theil": theil_index(errors),
-            "label_correlation": float(np.nanmean(row_correlation(benchmark.attributes[classes], errors))),
+            "label_correlation": pd.Series(correlation).mean(),  # without those that are NaN
         }
+        statistics[name] = {key: float(value) if math.isfinite(value) else None for key, value in numbers.items()}
     return statistics
 
 

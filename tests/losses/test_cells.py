@@ -135,3 +135,17 @@ def test_mean_by_class_counts():
 def test_impossible_options_are_named(make, message):
     with pytest.raises(InputError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    ("shape", "labels", "message"),
+    [
+        ((3, 2), [0, -1], r"labels must lie in 0\.\.2 .*got -1\.\.0"),  # would be the last class
+        ((3, 2), [0, 3], r"labels must lie in 0\.\.2 .*got 0\.\.3"),
+        ((3, 1), [0, 1], "weights must be for 2 attributes, got 1"),  # would be the weight of both
+    ],
+)
+def test_weights_that_do_not_fit_are_refused(shape, labels, message):
+    criterion = WeightedMSE(torch.ones(shape))
+    with pytest.raises(InputError, match=message):
+        criterion(torch.ones(2, 2), torch.ones(2, 2), torch.tensor(labels))

@@ -31,6 +31,15 @@ def num_processes() -> int:
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
+def check_labels(labels: Int[Tensor, " B"], num_classes: int) -> None:
+    """InputError for a label outside [0, num_classes); on the CPU alone, since a GPU would have to be waited for."""
+    if labels.device.type == "cpu" and labels.numel() and not 0 <= labels.min() <= labels.max() < num_classes:
+        raise InputError(
+            f"labels must lie in 0..{num_classes - 1} (num_classes={num_classes}), "
+            f"got {labels.min().item()}..{labels.max().item()}"
+        )
+
+
 def mean_by_class(
     error: Float[Tensor, "B A"], labels: Int[Tensor, " B"], num_classes: int, *, shared: bool = False
 ) -> tuple[Float[Tensor, "C A"], Float[Tensor, " C"]]:
@@ -43,11 +52,7 @@ def mean_by_class(
     (tensor([[0.],
             [2.]]), tensor([0., 2.]))
     """
-    if labels.device.type == "cpu" and labels.numel() and not 0 <= labels.min() <= labels.max() < num_classes:
-        raise InputError(
-            f"labels must lie in 0..{num_classes - 1} (num_classes={num_classes}), "
-            f"got {labels.min().item()}..{labels.max().item()}"
-        )
+    check_labels(labels, num_classes)
     count = torch.zeros(num_classes, dtype=error.dtype, device=error.device)
     count = count.index_add(0, labels, torch.ones_like(labels, dtype=error.dtype))
     total = torch.zeros(num_classes, error.shape[1], dtype=error.dtype, device=error.device)

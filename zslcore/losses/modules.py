@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from zslcore.errors import InputError
 from zslcore.losses.balanced import bmc_loss, gai_loss
 from zslcore.losses.basic import elementwise_error
-from zslcore.losses.cells import all_sum, cvar_weights, group_dro_update, mean_by_class
+from zslcore.losses.cells import all_sum, check_labels, cvar_weights, group_dro_update, mean_by_class
 from zslcore.losses.elementwise import check_positive
 
 SIGMA_RANGE = (1e-6, 1e6)  # its square and the reciprocal of that stay far from float32's ends
@@ -45,7 +45,7 @@ class WeightedMSE(nn.Module):
     """Mean of weight x squared error, with a weight for each class and attribute; base of those that learn theirs.
 
     ``weights`` (C, A) >= 0, kept as a buffer; labels index its rows. ``normalize``: L2-normalise prediction and target
-    per image first.
+    per image first. Raises InputError for a label out of range, and for another number of attributes.
 
     >>> criterion = WeightedMSE(torch.tensor([[1.0, 3.0]]), normalize=False)  # one class, two attributes
     >>> criterion(torch.tensor([[1.0, 2.0]]), torch.zeros(1, 2), torch.tensor([0]))  # (1 x 1 + 3 x 4) / 2
@@ -64,6 +64,9 @@ class WeightedMSE(nn.Module):
         self, prediction: Float[Tensor, "B A"], target: Float[Tensor, "B A"], labels: Int[Tensor, " B"]
     ) -> Float[Tensor, ""]:
         """The loss of a batch."""
+        check_labels(labels, len(self.weights))
+        if self.weights.shape[1] != prediction.shape[1]:
+            raise InputError(f"weights must be for {prediction.shape[1]} attributes, got {self.weights.shape[1]}")
         error = elementwise_error(prediction, target, normalize=self.normalize)
         cells = self.cell_weights(error.detach(), labels).to(error)
         loss = (cells[labels] * error).mean()

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
-from scipy import stats
 
+from zslcore.analysis import t_interval
 from zslcore.config import RunConfig, run_name
 from zslcore.errors import InputError
 from zslcore.training import Run
@@ -245,15 +245,3 @@ def compare(frame: pd.DataFrame, method: str, values: Iterable[str], *, confiden
             row = {"measure": value, "against": baseline, "difference": difference.mean(), "low": low, "high": high}
             rows.append(row | {"verdict": verdict})
     return pd.DataFrame(rows).set_index(["measure", "against"])
-
-
-def t_interval(values: pd.Series, *, confidence: float = 0.95) -> tuple[float, float]:
-    """Student's t-interval of the mean; (NaN, NaN) for a single value.
-
-    >>> [round(bound, 2) for bound in t_interval(pd.Series([1.0, 2.0, 3.0]))]
-    [-0.48, 4.48]
-    """
-    if len(values) < 2:
-        return float("nan"), float("nan")
-    half = stats.t.ppf((1 + confidence) / 2, len(values) - 1) * values.sem()
-    return float(values.mean() - half), float(values.mean() + half)

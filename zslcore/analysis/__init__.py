@@ -5,8 +5,10 @@ class and attribute, as :func:`zslcore.remse.class_error` gives it.
 """
 
 from zslcore.analysis.attention import energy_inside, group_index, pointing_accuracy
+from zslcore.analysis.claims import agreement_claim, evenness_claim, label_claim, partial_claim, reduction_claim
 from zslcore.analysis.correlation import bootstrap_mean, partial_correlation, row_correlation, sample_correlation
 from zslcore.analysis.inequality import coefficient_of_variation, gini_index, inequality, theil_index
+from zslcore.analysis.intervals import percentile_interval, t_interval, verdict
 from zslcore.analysis.label_value import (
     LabelCorrelation,
     error_by_label,
@@ -20,15 +22,18 @@ from zslcore.analysis.weighting import effective_lambda, matched_lambda, noise_w
 
 __all__ = [
     "LabelCorrelation",
+    "agreement_claim",
     "bootstrap_mean",
     "closest_class_share",
     "coefficient_of_variation",
     "effective_lambda",
     "energy_inside",
     "error_by_label",
+    "evenness_claim",
     "gini_index",
     "group_index",
     "inequality",
+    "label_claim",
     "label_correlation",
     "label_partial_correlation",
     "matched_lambda",
@@ -36,10 +41,15 @@ __all__ = [
     "misclassifications",
     "noise_weight",
     "null_errors",
+    "partial_claim",
     "partial_correlation",
+    "percentile_interval",
     "pointing_accuracy",
+    "reduction_claim",
     "reduction_correlation",
     "row_correlation",
     "sample_correlation",
+    "t_interval",
     "theil_index",
+    "verdict",
 ]

@@ -9,6 +9,7 @@ from scipy import stats
 
 from zslcore.analysis._checks import check_choice, check_shapes, present_classes
 from zslcore.analysis.correlation import METHODS, partial_correlation, row_correlation
+from zslcore.analysis.intervals import percentile_interval
 from zslcore.errors import InputError
 
 AXES = ("class", "attribute")
@@ -46,7 +47,7 @@ class LabelCorrelation:
         """
         if self.draws.shape != other.draws.shape:
             raise InputError(f"both must have as many resamples, got {len(self.draws)} and {len(other.draws)}")
-        return _percentiles((self.draws - other.draws).round(12))  # the same order may differ by a rounding
+        return percentile_interval((self.draws - other.draws).round(12))  # the same order may differ by a rounding
 
 
 def label_correlation(
@@ -91,7 +92,7 @@ def label_correlation(
     valid = ~np.isnan(found)
     mean, null_mean = _mean(found[valid]), np.array([_mean(row[valid]) for row in null])
     draws = _bootstrap_means(x, y, resamples if valid.sum() > 1 else 0, seed)
-    low, high = _percentiles(draws)
+    low, high = percentile_interval(draws)
     p_value, p_values = _p_values(mean, null_mean), _p_values(found, null)
     if axis == "class":  # absent classes take their places again
         found, p_values = (_at(present, values) for values in (found, p_values))
@@ -206,13 +207,6 @@ def _bootstrap_means(x: np.ndarray, y: np.ndarray, resamples: int, seed: int) ->
         found = row_correlation(x[cells], y[cells])
         means[draw] = _mean(found[~np.isnan(found)])
     return means
-
-
-def _percentiles(draws: np.ndarray) -> tuple[float, float]:
-    """The middle 95 % of draws; draws of rows or columns that are all alike have no correlation and are left out."""
-    draws = draws[~np.isnan(draws)]
-    low, high = np.quantile(draws, [0.025, 0.975]) if len(draws) else (np.nan, np.nan)
-    return float(low), float(high)
 
 
 def _p_values(found: np.ndarray | float, null: np.ndarray) -> np.ndarray:

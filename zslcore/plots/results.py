@@ -8,16 +8,16 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
+from zslcore.analysis import t_interval
 from zslcore.errors import InputError
 from zslcore.plots.style import GREY, METHOD_COLORS, WIDTH, method_styles
-from zslcore.results import t_interval
 
 
 def forest(frame: pd.DataFrame, value: str, *, label: str) -> Figure:
     """Every run as a dot and the mean with its 95 % t-interval, one line per method and protocol.
 
     ``frame`` has the columns of :func:`zslcore.results.collect`; used are ``protocol``, ``method``, ``lam`` and the
-    column ``value``, in the unit that ``label`` names. The interval is :func:`zslcore.results.t_interval` over the
+    column ``value``, in the unit that ``label`` names. The interval is :func:`zslcore.analysis.t_interval` over the
     seeds; a single run has none.
 
     >>> frame = pd.DataFrame({"protocol": "clean", "method": "+ MSE", "lam": 10.0, "H": [60.0, 61.0, 62.0]})

@@ -1,0 +1,243 @@
+"""The claims' verdicts on errors whose truth is known, and their numbers against the functions they are made of."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from zslcore import InputError
+from zslcore.analysis import (
+    agreement_claim,
+    evenness_claim,
+    label_claim,
+    label_correlation,
+    label_partial_correlation,
+    matched_nulls,
+    null_errors,
+    partial_claim,
+    partial_correlation,
+    percentile_interval,
+    reduction_claim,
+    reduction_correlation,
+    t_interval,
+    verdict,
+)
+from zslcore.analysis.intervals import VERDICTS
+
+RAW = {"images": 20, "normalize": False}
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def labels():
+    return np.random.default_rng(1).exponential(size=(20, 40))
+
+
+def with_nulls(labels, errors):
+    nulls = matched_nulls(labels, errors, **RAW)
+    return {"measured": errors} | {f"null: {kind}": matrix for kind, matrix in nulls.items()}
+
+
+class TestVerdict:
+    @pytest.mark.parametrize("told", VERDICTS)
+    def test_verdicts_are_those_listed(self, told):
+        intervals = {"holds": (0.1, 1), "does not hold": (-1, -0.1), "not shown": (-1, 1)}
+        assert verdict(*intervals.get(told, (np.nan, np.nan))) == told
+
+    def test_bounds_at_zero_show_nothing(self):
+        assert verdict(0.0, 1.0) == verdict(-1.0, 0.0) == verdict(0.0, 0.0) == "not shown"
+
+    @pytest.mark.parametrize("interval", [(np.nan, 1.0), (1.0, np.nan)])
+    def test_half_an_interval_is_none(self, interval):
+        assert verdict(*interval) == "cannot be asked"
+
+
+class TestIntervals:
+    def test_t_interval_equals_scipy(self, rng):
+        values = rng.normal(size=7)
+        expected = stats.t.interval(0.9, 6, loc=values.mean(), scale=stats.sem(values))
+        assert t_interval(values, confidence=0.9) == pytest.approx(expected)
+        assert t_interval(pd.Series(values), confidence=0.9) == pytest.approx(expected)
+
+    def test_t_interval_of_a_single_value_is_none(self):
+        assert np.isnan(t_interval(np.array([1.0]))).all()
+
+    @pytest.mark.parametrize("confidence", [0.0, 1.0, 95])
+    def test_confidence_is_a_share(self, confidence):
+        with pytest.raises(InputError, match="confidence must lie between 0 and 1"):
+            t_interval(np.array([1.0, 2.0]), confidence=confidence)
+
+    def test_percentiles_leave_out_what_is_not_defined(self, rng):
+        draws = rng.normal(size=1000)
+        assert percentile_interval(np.append(draws, [np.nan] * 500)) == tuple(np.quantile(draws, [0.025, 0.975]))
+        assert np.isnan(percentile_interval(np.full(3, np.nan))).all()
+
+
+class TestLabelClaim:
+    @pytest.mark.parametrize("axis", ["class", "attribute"])
+    def test_noise_that_grows_with_the_label_is_no_more_than_that(self, labels, rng, axis):
+        """Errors of multiplicative noise: they go with the label, more than constant noise gives, and not more than
+        multiplicative noise gives."""
+        errors = null_errors(labels, "multiplicative", noise=0.3, rng=rng, **RAW)
+        told = label_claim(labels, with_nulls(labels, errors), axis=axis)["verdict"]
+        assert told["measured"] == told["null: permuted"] == told["null: constant"] == "holds"
+        assert told["null: multiplicative"] == "not shown"
+
+    def test_constant_noise_shows_no_claim(self, labels, rng):
+        errors = null_errors(labels, "constant", noise=0.3, rng=rng, **RAW)
+        told = label_claim(labels, with_nulls(labels, errors))["verdict"]
+        assert told["measured"] == told["null: permuted"] == told["null: constant"] == "not shown"
+        assert told["null: multiplicative"] == "does not hold"
+
+    def test_errors_that_fall_with_the_label_refute_it(self, labels):
+        frame = label_claim(labels, {"measured": np.exp(-labels)})
+        assert frame["verdict"].tolist() == ["does not hold", "does not hold"]
+
+    @pytest.mark.parametrize("method", ["pearson", "spearman"])
+    def test_numbers_are_those_of_label_correlation(self, labels, rng, method):
+        errors = {"measured": labels + rng.exponential(size=labels.shape), "other": labels**2}
+        frame = label_claim(labels, errors, method=method, permutations=50, seed=3)
+        found = {name: label_correlation(labels, m, method=method, seed=3) for name, m in errors.items()}
+        for name, each in found.items():
+            assert frame.loc[name, ["estimate", "low", "high"]].tolist() == [each.mean, each.low, each.high]
+        assert frame.loc["other", "verdict"] == verdict(*found["measured"].minus(found["other"]))
+        null = label_correlation(labels, errors["measured"], method=method, permutations=50, seed=3).null
+        expected = [null.mean(), *np.quantile(null, [0.025, 0.975])]
+        assert frame.loc["null: permuted", ["estimate", "low", "high"]].tolist() == pytest.approx(expected)
+
+    def test_without_permutations_there_is_no_such_row(self, labels):
+        assert list(label_claim(labels, {"measured": labels}, permutations=0).index) == ["measured"]
+
+    def test_equal_errors_cannot_be_asked(self, labels):
+        frame = label_claim(labels, {"measured": np.ones(labels.shape)}, permutations=20)
+        assert frame["verdict"].tolist() == ["cannot be asked"] * 2
+        assert frame[["estimate", "low", "high"]].isna().all(axis=None)
+
+
+class TestPartialClaim:
+    def test_shrinkage_errors_leave_nothing_beside_their_causes(self, labels, rng):
+        errors = null_errors(labels, "shrinkage", noise=0.05, pull=0.5, rng=rng, **RAW)
+        nulls = {"null": null_errors(labels, "shrinkage", noise=0.05, pull=0.5, rng=rng, **RAW)}
+        assert label_claim(labels, {"measured": errors})["verdict"]["measured"] == "holds"
+        assert partial_claim(labels, {"measured": errors} | nulls)["verdict"]["null"] == "not shown"
+
+    def test_label_beside_both_causes_is_found(self, labels):
+        distance = np.abs(labels - labels.mean(0))
+        frame = partial_claim(labels, {"measured": labels + distance, "null": distance + 1e-3 * labels**2})
+        assert frame["verdict"].tolist()[0] == "holds"
+
+    def test_numbers_are_those_of_drawing_classes_and_attributes(self, labels, rng):
+        errors = rng.exponential(size=labels.shape)
+        frame = partial_claim(labels, {"measured": errors}, resamples=3, seed=5)
+        generator, draws = np.random.default_rng(5), []
+        distance, variance = np.abs(labels - labels.mean(0)), np.tile(labels.var(0), (20, 1))
+        for _ in range(3):
+            rows, columns = generator.integers(20, size=20), generator.integers(40, size=40)
+            x, y, *given = (part[rows][:, columns].ravel() for part in (labels, errors, distance, variance))
+            draws.append(partial_correlation(x, y, np.stack(given, axis=1)))
+        assert frame["estimate"].item() == label_partial_correlation(labels, errors)
+        assert frame[["low", "high"]].to_numpy()[0] == pytest.approx(np.quantile(draws, [0.025, 0.975]))
+
+    def test_absent_classes_are_left_out(self, labels, rng):
+        errors = rng.exponential(size=labels.shape)
+        absent = np.where(np.arange(20)[:, None] < 5, np.nan, errors)
+        pd.testing.assert_frame_equal(
+            partial_claim(labels, {"measured": absent}, resamples=20),
+            partial_claim(labels[5:], {"measured": errors[5:]}, resamples=20),
+        )
+
+    def test_no_class_at_all_cannot_be_asked(self, labels):
+        frame = partial_claim(labels, {"measured": np.full(labels.shape, np.nan)}, resamples=5)
+        assert frame["verdict"].tolist() == ["cannot be asked"]
+
+
+class TestReductionClaim:
+    def test_a_fall_by_one_factor_is_in_proportion(self, labels):
+        before = 1 + labels
+        told = reduction_claim(labels, before, 0.7 * before)["verdict"]
+        assert told.tolist() == ["holds", "not shown"]
+
+    def test_large_labels_that_gain_most_are_more_than_in_proportion(self, labels, rng):
+        before = 1 + rng.exponential(size=labels.shape)
+        after = before * np.exp(-labels / labels.max())
+        assert reduction_claim(labels, before, after)["verdict"].tolist() == ["holds", "holds"]
+
+    def test_numbers_are_those_of_reduction_correlation(self, labels, rng):
+        before, after = rng.exponential(size=(2, *labels.shape))
+        found = reduction_correlation(labels, before, after)
+        frame = reduction_claim(labels, before, after)
+        assert frame.loc["reduction", ["estimate", "low", "high"]].tolist() == [found.mean, found.low, found.high]
+        assert frame.loc["in proportion", "estimate"] == label_correlation(labels, before).mean
+
+
+class TestAgreementClaim:
+    def test_equal_attributes_show_no_claim(self, rng):
+        measured, null = rng.exponential(size=(2, 30, 50))
+        assert agreement_claim({"measured": measured, "null": null})["verdict"].tolist() == ["not shown", "not shown"]
+
+    def test_hard_attributes_are_found(self, rng):
+        measured, null = rng.exponential(size=(2, 30, 50))
+        measured = measured * np.linspace(1, 3, 50)
+        assert agreement_claim({"measured": measured, "null": null})["verdict"].tolist() == ["holds", "holds"]
+
+    def test_hard_classes_are_no_hard_attributes(self, rng):
+        """A factor for each class says nothing of attributes."""
+        measured = rng.exponential(size=(30, 50)) * np.linspace(1, 5, 30)[:, None]
+        assert agreement_claim({"measured": measured})["verdict"].tolist() == ["not shown"]
+
+    def test_equals_the_correlations_with_the_other_classes(self, rng):
+        errors = rng.exponential(size=(5, 9))
+        each = [stats.pearsonr(np.delete(errors, row, 0).mean(0), errors[row]).statistic for row in range(5)]
+        assert agreement_claim({"measured": errors})["estimate"].item() == pytest.approx(np.mean(each))
+
+    def test_absent_classes_are_left_out(self, rng):
+        errors = rng.exponential(size=(6, 9))
+        absent = np.where(np.arange(6)[:, None] < 2, np.nan, errors)
+        found, expected = (agreement_claim({"measured": matrix}) for matrix in (absent, errors[2:]))
+        assert found["estimate"].item() == pytest.approx(expected["estimate"].item())
+
+    def test_a_single_class_cannot_be_asked(self, rng):
+        frame = agreement_claim({"measured": rng.exponential(size=(1, 9))})
+        assert frame["verdict"].tolist() == ["cannot be asked"]
+
+    def test_other_shapes_are_refused(self):
+        with pytest.raises(InputError, match="must have one shape"):
+            agreement_claim({"measured": np.ones((3, 4)), "null": np.ones((3, 5))})
+
+
+class TestEvennessClaim:
+    def test_change_is_in_percent_and_paired(self, rng):
+        baseline = list(rng.exponential(size=(4, 5, 6)))
+        factors = [0.9, 0.8, 0.85, 0.95]
+        frame = evenness_claim([f * matrix for f, matrix in zip(factors, baseline)], baseline)
+        change = 100 * (np.array(factors) - 1)
+        for name in ("mean", "standard deviation"):
+            expected = [change.mean(), *stats.t.interval(0.95, 3, loc=change.mean(), scale=stats.sem(change))]
+            assert frame.loc[name, ["estimate", "low", "high"]].tolist() == pytest.approx(expected)
+            assert frame.loc[name, "verdict"] == "holds"
+        for name in ("coefficient of variation", "theil", "gini"):  # a factor changes no inequality
+            assert frame.loc[name, "estimate"] == pytest.approx(0, abs=1e-9)
+
+    def test_errors_that_become_larger_refute_the_fall(self, rng):
+        baseline = list(rng.exponential(size=(3, 5, 6)))
+        assert evenness_claim([2 * m for m in baseline], baseline)["verdict"]["mean"] == "does not hold"
+
+    def test_one_seed_cannot_be_asked(self, rng):
+        (matrix,) = rng.exponential(size=(1, 5, 6))
+        assert set(evenness_claim([matrix / 2], [matrix])["verdict"]) == {"cannot be asked"}
+
+    @pytest.mark.parametrize("count", [0, 2])
+    def test_seeds_must_be_the_same(self, rng, count):
+        matrices = list(rng.exponential(size=(2, 5, 6)))
+        with pytest.raises(InputError, match="a matrix for each seed"):
+            evenness_claim(matrices[:count], matrices[: count // 2])
+
+
+@pytest.mark.parametrize("claim", [agreement_claim, lambda none: label_claim(np.ones((2, 3)), none)])
+def test_no_matrix_is_refused(claim):
+    with pytest.raises(InputError, match="at least one matrix"):
+        claim({})

@@ -215,7 +215,8 @@ def _kernel_manager() -> type:
 
     command = [sys.executable, "-Xfrozen_modules=off", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     metadata = {"supported_encryption": "curve"}
-    spec = KernelSpec(argv=command, display_name="Python 3", language="python", metadata=metadata)
+    quiet = {"TQDM_DISABLE": "1"}  # nobody watches; in the executed notebook a bar would stand at 0 % for ever
+    spec = KernelSpec(argv=command, display_name="Python 3", language="python", metadata=metadata, env=quiet)
 
     class ThisInterpreter(AsyncKernelManager):
         @property

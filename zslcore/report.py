@@ -8,7 +8,7 @@ import jinja2
 import pandas as pd
 
 from zslcore.errors import InputError
-from zslcore.results import as_table
+from zslcore.results import COLUMN_NAMES, as_table, readable
 
 _PAGE = jinja2.Template(
     """<!doctype html>
@@ -29,7 +29,7 @@ data fingerprint <code>{{ fingerprint }}</code>.</p>
 {{ table }}
 <h2>ReMSE against the other methods</h2>
 <p>Paired differences over the seeds, clean protocol, in points, with 95 % t-intervals;
-<code>test_seen_theil</code> is the Theil index of the errors, where lower is more even.</p>
+the Theil index is that of the errors on test images of seen classes, where lower is more even.</p>
 {{ differences }}
 {% for name, caption in figures %}
 <figure><img src="{{ name }}" alt="{{ caption }}"><figcaption>{{ caption }}</figcaption></figure>
@@ -40,6 +40,7 @@ data fingerprint <code>{{ fingerprint }}</code>.</p>
 """
 )
 _FIGURES = {
+    "error_against_label.png": "Squared error against the value of the label, beside null models of noise (grey).",
     "forest_T1.png": "Accuracy among the unseen classes alone: every run, mean and 95 % interval.",
     "forest_H.png": "Harmonic mean of the accuracies on seen and unseen classes.",
     "forest_AUSUC.png": "Area under the seen-unseen curve.",
@@ -70,12 +71,12 @@ def write_index(folder: Path) -> Path:
     table = as_table(results).drop(columns=["dataset", "backbone", "network"])[
         ["protocol", "method", "lam", "T1", "U", "S", "H", "AUSUC", "runs"]
     ]
-    differences = pd.read_csv(folder / "differences.csv").round(2)
+    differences = pd.read_csv(folder / "differences.csv").round(2).replace({"measure": COLUMN_NAMES})
     page = _PAGE.render(
         **{name: html.escape(str(first[name])) for name in ("dataset", "backbone", "torch", "device", "fingerprint")},
         runs=len(results) // results["protocol"].nunique(),
         seeds=results["seed"].nunique(),
-        table=table.to_html(index=False, border=0),
+        table=readable(table).to_html(index=False, border=0),
         differences=differences.to_html(index=False, border=0),
         figures=[(name, caption) for name, caption in _FIGURES.items() if (folder / name).is_file()],
         pages=[(path.name, _title(path)) for path in sorted(folder.glob("*.html")) if path.name != "index.html"],

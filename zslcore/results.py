@@ -48,6 +48,15 @@ PUBLISHED = pd.DataFrame(
     columns=["dataset", "T1", "U", "S", "H"],
 )
 
+# What tables to be read call the columns of a results table; the others go by their own names.
+COLUMN_NAMES = {
+    "lam": "λ",
+    "effective_lambda": "effective λ",
+    "validation_H": "H, validation",
+    "test_seen_mean": "mean error, seen",
+    "test_seen_theil": "Theil index, seen",
+}
+
 
 def find_runs(root: Path | str) -> list[Path]:
     """All complete run folders below ``root``, sorted by name; temporary folders of unfinished runs are left out.
@@ -138,6 +147,16 @@ def method_name(config: RunConfig) -> str:
     """
     method = run_name(config).rsplit("-seed", 1)[0]
     return (METHOD_NAMES | LOSS_NAMES)["cross_entropy" if method == "none" else method]
+
+
+def readable(frame: pd.DataFrame) -> pd.DataFrame:
+    """A table with :data:`COLUMN_NAMES` for its columns, and for the measures in its index; the values stay.
+
+    >>> readable(pd.DataFrame({"lam": [1.0]}, index=["test_seen_theil"]))
+                         λ
+    Theil index, seen  1.0
+    """
+    return frame.rename(columns=COLUMN_NAMES, index=COLUMN_NAMES)
 
 
 def choose_lambda(frame: pd.DataFrame) -> pd.DataFrame:

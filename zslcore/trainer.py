@@ -14,7 +14,6 @@ import torch
 from accelerate import Accelerator
 from jaxtyping import Float, Int
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from zslcore.config import RunConfig
 from zslcore.data.benchmark import Benchmark
@@ -28,6 +27,7 @@ from zslcore.inputs import Inputs, weight_dtype
 from zslcore.logbook import logbook
 from zslcore.losses.modules import LearntNoise
 from zslcore.objective import LOGGED, Objective, build_model
+from zslcore.progress import progress_bar
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +96,7 @@ def _train_epochs(
     config, done = trainer.config, len(history.rows)
     title = f"{trainer.task.name}: {config.loss}, seed {config.seed}"
     settings = {"desc": title, "unit": "epoch", "initial": done, "total": config.epochs}
-    epochs = tqdm(range(done, config.epochs), disable=not progress, **settings)
+    epochs = progress_bar(range(done, config.epochs), disable=not progress, **settings)
     for epoch in epochs:
         start = time.perf_counter()
         losses = trainer.epoch(epoch)

@@ -25,7 +25,6 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from safetensors.torch import save_file
-from tqdm.auto import tqdm
 
 from zslcore.analysis import coefficient_of_variation, row_correlation, theil_index
 from zslcore.config import RunConfig, run_name
@@ -37,6 +36,7 @@ from zslcore.engine import Checkpoints, make_accelerator
 from zslcore.errors import InputError
 from zslcore.evaluation import Evaluation
 from zslcore.inputs import check_backbone, load_inputs
+from zslcore.progress import progress_bar
 from zslcore.runs import WEIGHTS, Run, environment, evaluate_on_test, prediction_errors, restore_model
 from zslcore.trainer import Trained, train
 
@@ -98,7 +98,7 @@ def fit(config: RunConfig, folder: Path | None = None, *, num_workers: int = 0, 
 def fit_all(configs: Iterable[RunConfig]) -> list[Path]:
     """Run many configs one after the other, in their default folders and under one bar: their run folders."""
     configs = list(configs)
-    return [fit(config, progress=False) for config in tqdm(configs, desc="runs", unit="run")]
+    return [fit(config, progress=False) for config in progress_bar(configs, desc="runs", unit="run")]
 
 
 def default_folder(config: RunConfig) -> Path:

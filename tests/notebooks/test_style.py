@@ -67,7 +67,7 @@ def test_library_does_the_work(notebook):
 
 
 def test_many_trainings_share_one_bar(notebook):
-    """Each bar sends some forty messages, and a kernel drops what is over a thousand while nbval waits for a cell."""
+    """In JupyterLab a loop over trainings shows one bar for all, not a page of them."""
     loops = (ast.For, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
     for cell in _code_cells(notebook):
         for loop in (node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, loops)):
@@ -89,3 +89,10 @@ def test_outputs_name_no_path_of_a_machine(notebook):
             texts = [output.get("text", ""), *(t for kind, t in output.get("data", {}).items() if "image" not in kind)]
             found = [match[0] for text in texts for match in [MACHINE_PATH.search(str(text))] if match]
             assert not found, f"{found} in the output of cell [{cell.execution_count}]"
+
+
+def test_outputs_hold_no_widget(notebook):
+    """A stored widget, such as a progress bar, opens as an error in JupyterLab and as its first state elsewhere."""
+    for cell in _code_cells(notebook):
+        kinds = {kind for output in cell.outputs for kind in output.get("data", {})}
+        assert not any("widget" in kind for kind in kinds), cell.source

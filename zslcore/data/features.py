@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch.utils.data import DataLoader
-from tqdm.auto import tqdm
 
+from zslcore.progress import progress_bar
 from zslcore.backbone import Backbone, build_backbone, check_size, weights_id
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.images import ImageDataset, eval_transform, readable
@@ -118,7 +118,7 @@ def _write_features(backbone: Backbone, loader: DataLoader, path: Path, settings
     backbone = backbone.to(device, memory_format=torch.channels_last)  # 1.5 times faster on a CPU
     output, start = None, 0
     title = f"{settings['backbone']} features of {settings['dataset']}"
-    with single_thread(), tqdm(total=len(loader.dataset), desc=title, unit="image") as progress:
+    with single_thread(), progress_bar(total=len(loader.dataset), desc=title, unit="image") as progress:
         for images in readable(loader):
             maps = backbone(images.to(device, memory_format=torch.channels_last))
             if settings["pooling"] == "mean":

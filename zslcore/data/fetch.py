@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from tqdm.auto import tqdm
 
+from zslcore.progress import progress_bar
 from zslcore.errors import InputError
 
 CHUNK = 1 << 20
@@ -117,7 +117,7 @@ def _download(url: str, file: BinaryIO, title: str) -> None:
         length = response.headers.get("Content-Length")
         total = int(length) + begun * resumed if length else None
         progress = {"total": total, "initial": begun * resumed, "unit": "B", "unit_scale": True, "unit_divisor": 1024}
-        with tqdm(desc=title, **progress) as bar:
+        with progress_bar(desc=title, **progress) as bar:
             while chunk := response.read(CHUNK):
                 file.write(chunk)
                 bar.update(len(chunk))

@@ -17,8 +17,8 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
-from tqdm.auto import tqdm
 
+from zslcore.progress import progress_bar
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.images import ImageDataset, random_crop, readable, resize, resized_side
 from zslcore.data.locations import cache_root, complete_folder
@@ -172,7 +172,7 @@ def _decode(benchmark: Benchmark, side: int, folder: Path, workers: int) -> None
     loader = DataLoader(dataset, batch_size=None, num_workers=workers)
     shapes, title = [], f"decoding the pictures of {benchmark.name}"
     with open(folder / "pictures.bin", "wb") as file:
-        for picture in tqdm(readable(loader), total=len(dataset), desc=title, unit="image"):
+        for picture in progress_bar(readable(loader), total=len(dataset), desc=title, unit="image"):
             shapes.append(picture.shape[1:])
             file.write(picture.permute(1, 2, 0).contiguous().numpy().tobytes())
     sizes = 3 * np.array(shapes, dtype=np.int64).prod(1)

@@ -30,8 +30,8 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Int
-from tqdm.auto import tqdm
 
+from zslcore.progress import progress_bar
 from zslcore.data import locations
 from zslcore.data.birds import picture, schema, tables
 from zslcore.data.birds.settings import NAME, Settings
@@ -114,11 +114,11 @@ def _run(tasks: list[tuple], workers: int) -> list[dict[str, np.ndarray]]:
     """Results of all tasks in order, with a progress bar."""
     bar = {"total": len(tasks), "desc": "SynthBirds", "unit": "image", "leave": False}
     if workers == 1:
-        return list(tqdm(map(picture.paint_file, tasks), **bar))
+        return list(progress_bar(map(picture.paint_file, tasks), **bar))
     # fork needs no importable __main__ (notebooks, scripts on stdin); elsewhere it is unsafe or missing.
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        return list(tqdm(pool.map(picture.paint_file, tasks, chunksize=8), **bar))
+        return list(progress_bar(pool.map(picture.paint_file, tasks, chunksize=8), **bar))
 
 
 def _write_ground_truth(home: Path, values: Int[np.ndarray, "n groups"], parts: list[dict[str, np.ndarray]]) -> None:

@@ -18,12 +18,12 @@ def forest(frame: pd.DataFrame, value: str, *, label: str) -> Figure:
 
     ``frame`` has the columns of :func:`zslcore.results.collect`; used are ``protocol``, ``method``, ``lam`` and the
     column ``value``, in the unit that ``label`` names. The interval is :func:`zslcore.analysis.t_interval` over the
-    seeds; a single run has none.
+    seeds; a single run has none. A line names its protocol where there are several.
 
     >>> frame = pd.DataFrame({"protocol": "clean", "method": "+ MSE", "lam": 10.0, "H": [60.0, 61.0, 62.0]})
     >>> (axis,) = forest(frame, "H", label="H (%)").axes
     >>> axis.lines[0].get_xdata().tolist(), [tick.get_text() for tick in axis.get_yticklabels()]
-    ([60.0, 61.0, 62.0], ['clean: + MSE, λ = 10'])
+    ([60.0, 61.0, 62.0], ['+ MSE, λ = 10'])
     >>> (bar,) = axis.containers[0][2]  # 61 ± 4.30 (t with two degrees of freedom) × 1 / √3
     >>> bar.get_segments()[0][:, 0].round(2).tolist()
     [58.52, 63.48]
@@ -37,7 +37,11 @@ def forest(frame: pd.DataFrame, value: str, *, label: str) -> Figure:
         low, high = t_interval(rows[value])
         half = 0.0 if np.isnan(low) else (high - low) / 2
         axis.errorbar(numbers.mean(), position, xerr=half, fmt=styles[method]["marker"], color=color, capsize=3)
-    names = [f"{protocol}: {method}" + (f", λ = {lam:g}" if lam else "") for (protocol, method, lam), _ in groups]
+    told = "{protocol}: {method}" if frame["protocol"].nunique() > 1 else "{method}"  # what all share needs no saying
+    names = [
+        told.format(protocol=protocol, method=method) + (f", λ = {lam:g}" if lam else "")
+        for (protocol, method, lam), _ in groups
+    ]
     axis.set_yticks(range(len(groups)), names)
     axis.invert_yaxis()
     axis.set_xlabel(label)

@@ -6,6 +6,7 @@ import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ import scipy.io
 from PIL import Image
 
 from zslcore.data import synthbirds
-from zslcore.data.birds import anatomy, schema
+from zslcore.data.birds import anatomy, picture, schema
 from zslcore.data.birds.settings import Settings
 from zslcore.data.birds.tables import attribute_shares, split_images
 from zslcore.errors import InputError
@@ -303,3 +304,47 @@ def test_missing_ground_truth_is_named(tmp_path):
 
 def test_settings_that_differ_have_different_stamps():
     assert Settings().stamp != replace(Settings(), size=96).stamp
+
+
+class TestBoxesAgainstPixels:
+    """The same bird drawn twice with one value changed: what changes in the picture is where that group shows."""
+
+    VALUES: ClassVar = {group: names[0] for group, names in schema.GROUPS.items()}
+
+    @staticmethod
+    def changed(seed: int, first: dict[str, str], second: dict[str, str]) -> tuple[np.ndarray, np.ndarray, dict]:
+        pair = [picture.render(values, np.random.default_rng(seed)) for values in (first, second)]
+        pixels = [np.asarray(image, dtype=float) for image, _ in pair]
+        rows, columns = np.nonzero(np.abs(pixels[0] - pixels[1]).max(axis=2) > 24)
+        return rows, columns, pair[1][1]
+
+    @pytest.mark.parametrize(
+        ("group", "values", "head_pattern", "part"),
+        [
+            ("leg_color", ("black", "red"), "plain", "leg"),
+            ("crown_color", ("black", "white"), "plain", "crown"),
+            ("crown_color", ("black", "white"), "crested", "head"),  # a crest has the crown's colour
+        ],
+    )
+    @pytest.mark.parametrize("seed", range(12))
+    def test_what_changes_lies_in_the_box(self, group, values, head_pattern, part, seed):
+        bird = self.VALUES | {"head_pattern": head_pattern}
+        rows, columns, parts = self.changed(seed, *(bird | {group: value} for value in values))
+        left, top, right, bottom = parts["extents"][schema.PARTS.index(part)]
+        assert len(rows)
+        assert (columns >= left - 2).all()  # a resized picture blurs by a pixel or two
+        assert (columns <= right + 2).all()
+        assert (rows >= top - 2).all()
+        assert (rows <= bottom + 2).all()
+
+    @pytest.mark.parametrize("seed", range(12))
+    def test_box_of_the_crown_is_tight(self, seed):
+        white_on_black = (self.VALUES | {"crown_color": color} for color in ("black", "white"))
+        rows, columns, parts = self.changed(seed, *white_on_black)
+        index = schema.PARTS.index("crown")
+        if parts["visible"][index] < 1:
+            pytest.skip("a twig or blade covers some of it")
+        left, top, right, bottom = parts["extents"][index]
+        assert [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1] == pytest.approx(
+            [left, top, right, bottom], abs=4
+        )

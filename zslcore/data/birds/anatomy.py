@@ -78,7 +78,8 @@ class Frame:
 class Anatomy:
     """Outlines of one posed bird in its own frame (each n x 2), and its local frames.
 
-    ``posture`` and ``head_tilt`` in radians, upwards from level; ``plump``: depth of the body, 1 as drawn.
+    ``posture`` and ``head_tilt`` in radians, upwards from level; ``plump``: depth of the body, 1 as drawn. ``crest``
+    belongs to the head and is not among the outlines: a bird is placed without it, so its tip may leave the picture.
 
     >>> level, upright = Anatomy(0.0, 0.0, 1.1), Anatomy(np.pi / 2, 0.0, 1.1)
     >>> level.body((0.3, 0.1)).round(2).tolist(), upright.body((0.3, 0.1)).round(2).tolist()  # y points down
@@ -89,6 +90,7 @@ class Anatomy:
     head_tilt: float
     plump: float
     outlines: dict[str, Points] = field(default_factory=dict)
+    crest: Points | None = None
 
     def body(self, *points: Point) -> Points:
         """From (along the body to the breast, down to the belly)."""
@@ -143,6 +145,9 @@ def pose(values: Mapping[str, str], rng: np.random.Generator) -> Anatomy:
         body((0.28, -0.02), (0.2, -0.14), (0.02, -0.19), (-0.25, -0.14), (-0.54, -0.01), (-0.28, 0.075),
              (-0.03, 0.14), (0.18, 0.11))
     )  # fmt: skip
+    if values.get("head_pattern") == "crested":
+        bird.crest = head((0.5, -0.8), (-0.1, -1.35), (-0.95, -1.95), (-0.8, -1.45), (-1.4, -1.4), (-1.05, -0.95),
+                          (-1.35, -0.7), (-0.9, -0.35))  # fmt: skip
     _add_tail_bill_legs(bird, values, rng)
     return bird
 
@@ -168,7 +173,7 @@ def _add_tail_bill_legs(bird: Anatomy, values: Mapping[str, str], rng: np.random
 
 
 def place(bird: Anatomy, canvas: int, rng: np.random.Generator) -> Frame:
-    """Flip, turn, scale and shift ``bird`` at random so that all of it lies inside a square canvas (pixels).
+    """Flip, turn, scale and shift ``bird`` at random so that its outlines lie inside a square canvas (pixels).
 
     >>> bird = pose({"bill_shape": "needle", "tail_shape": "long"}, np.random.default_rng(0))
     >>> pixels = place(bird, 300, np.random.default_rng(1))(np.concatenate(list(bird.outlines.values())))

@@ -109,7 +109,7 @@ def paint_bird(
     p.fill(bird.outlines["breast"], breast, cover=False)
     p.soften(0.012)
     _paint_breast(p, values["breast_pattern"], mix(breast, _contrast(values["breast_color"]), 0.85))
-    _paint_head(p, values, _color(values["crown_color"], rng))
+    _paint_head(p, _color(values["crown_color"], rng))
     p.soften(0.005)
     wing_shape = _paint_wing(p, values["wing_pattern"], wing, _contrast(values["wing_color"]))
     _paint_face(p, values)
@@ -156,12 +156,10 @@ def _paint_breast(p: Painter, pattern: str, mark: Color) -> None:
     p.only_within(p.bird.outlines["breast"], before)
 
 
-def _paint_head(p: Painter, values: Mapping[str, str], crown: Color) -> None:
+def _paint_head(p: Painter, crown: Color) -> None:
     """Crown and, for a crested bird, its crest."""
-    if values["head_pattern"] == "crested":
-        crest = p.bird.head((0.5, -0.8), (-0.1, -1.35), (-0.95, -1.95), (-0.8, -1.45), (-1.4, -1.4), (-1.05, -0.95),
-                            (-1.35, -0.7), (-0.9, -0.35))  # fmt: skip
-        p.fill(crest, crown)
+    if p.bird.crest is not None:
+        p.fill(p.bird.crest, crown)
     p.fill(p.bird.outlines["crown"], crown, cover=False)
 
 

@@ -55,6 +55,8 @@ def _part_truth(
         region = _region(frame(bird.outlines[part]) / 2, half)
         if part in ("breast", "tail"):  # the folded wing lies over them
             region &= ~wing
+        if part == "head" and bird.crest is not None:
+            region |= _region(frame(bird.crest) / 2, half)
         box, inner = _box_and_centre(region)
         extents.append(box)
         positions.append(inner)

@@ -41,7 +41,8 @@ PART_OF_GROUP: dict[str, str] = {
     "leg_color": "leg",
     "habitat": "background",
 }
-"""Where in the picture a group shows."""
+"""Where in the picture a group shows. For two of them not the only place: the tail is a shade of the wing's colour and
+the back between those of wing and breast; a crest, part of the head, has the crown's."""
 
 PALETTE: dict[str, Color] = {
     "black": (44, 44, 52),

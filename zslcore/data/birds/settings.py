@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from zslcore.errors import InputError
 
 NAME = "SYNTH"
-VERSION = 2  # raise it when pictures, tables or splits change: every cached copy is then made again
+VERSION = 3  # raise it when pictures, tables, splits or ground truth change: every cached copy is then made again
 _MAX_CLASSES = 999  # folder names carry three digits
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -93,6 +94,46 @@ def test_while_a_state_is_put_in_place(monkeypatch, tmp_path, whole, name, call)
         with pytest.raises(KeyboardInterrupt):
             fit(CONFIG, tmp_path / "run")
     assert_same(fit(CONFIG, tmp_path / "run"), whole)
+
+
+@pytest.mark.parametrize(("call", "epochs_left"), [(0, 4), (2, 1)], ids=["validation", "test"])
+def test_while_a_state_is_removed(monkeypatch, tmp_path, whole, call, epochs_left):
+    """Killed after the first of its files is gone, which may be any: beside it the next state is whole."""
+    calls, original = [], shutil.rmtree
+
+    def cut_within(folder, **settings):
+        calls.append(folder)
+        if len(calls) == call + 1:
+            (folder / "progress.json").unlink()
+            raise KeyboardInterrupt
+        original(folder, **settings)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine.shutil, "rmtree", cut_within)
+        with pytest.raises(KeyboardInterrupt):
+            fit(CONFIG, tmp_path / "run")
+    states = list((tmp_path / "run").glob("checkpoint/*/epoch-*"))
+    assert states
+    assert all((state / "progress.json").exists() for state in states)
+    with monkeypatch.context() as patch:
+        saved = cut(patch, engine, "save_file", -1)
+        assert_same(fit(CONFIG, tmp_path / "run"), whole)
+    assert len(saved) == epochs_left  # nothing is trained again
+
+
+def test_half_a_state_that_an_older_version_left(monkeypatch, tmp_path, whole):
+    """Those removed the old state under its own name."""
+    with monkeypatch.context() as patch:
+        cut(patch, Trainer, "_step", 9)
+        with pytest.raises(KeyboardInterrupt):
+            fit(CONFIG, tmp_path / "run")
+    half = tmp_path / "run" / "checkpoint" / "validation" / "epoch-0001"
+    half.mkdir()
+    (half / "optimizer.bin").write_bytes(b"")
+    with monkeypatch.context() as patch:
+        steps = cut(patch, Trainer, "_step", -1)
+        assert_same(fit(CONFIG, tmp_path / "run"), whole)
+    assert len(steps) == STEPS - 8
 
 
 def test_while_a_state_is_written(monkeypatch, tmp_path, whole):

@@ -5,10 +5,13 @@ the config says. Several processes train as one does, but for a fine-tuned backb
 the part of the batch that a process has, and keeps the running statistics of the first process.
 """
 
+import contextlib
 import json
 import os
 import shutil
+import uuid
 import warnings
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -103,10 +106,11 @@ def autocast(config: RunConfig, device: torch.device) -> AbstractContextManager:
 class Checkpoints:
     """The state of a training after its last finished epoch, in ``FOLDER/epoch-NNNN/``; whole or not there.
 
-    Each holds accelerate's state (weights, ReMSE's errors, optimiser, random states of every process), the kept
-    weights, and ``progress.json``. ``key`` says which training it is: the settings as ``"config"`` and what else
-    decides its numbers. The state of another training is neither resumed nor replaced, unless only ``"keep"`` differs.
-    :meth:`latest` and :meth:`load` then find nothing; for other settings they, as :meth:`check`, raise InputError.
+    Written and removed under names with a dot, which count for nothing. Each holds accelerate's state (weights, ReMSE's
+    errors, optimiser, random states of every process), the kept weights, and ``progress.json``. ``key`` says which
+    training it is: the settings as ``"config"`` and what else decides its numbers. The state of another training is
+    neither resumed nor replaced, unless only ``"keep"`` differs. :meth:`latest` and :meth:`load` then find nothing; for
+    other settings they, as :meth:`check`, raise InputError.
 
     >>> import tempfile
     >>> accelerator, key = make_accelerator(RunConfig(dataset="SYNTH", device="cpu")), {"config": {"lr": 0.1}}
@@ -126,14 +130,14 @@ class Checkpoints:
     def latest(self) -> Path | None:
         """Folder of the last finished epoch of this very training, if there is one; see :meth:`check`."""
         self.check()
-        for folder in sorted(self.folder.glob("epoch-*"), reverse=True):
+        for folder in reversed(self._states()):
             if json.loads((folder / "progress.json").read_text())["key"] == self.key:
                 return folder
         return None
 
     def check(self) -> None:
         """Raise InputError when the folder holds the state of a training that differs in what the key names."""
-        for folder in self.folder.glob("epoch-*"):
+        for folder in self._states():
             key = json.loads((folder / "progress.json").read_text())["key"]
             stored, own = _flat(key), _flat(self.key)
             names = (own.keys() | key["config"].keys()) - {"keep"}  # a setting that is no more counts too
@@ -148,7 +152,7 @@ class Checkpoints:
         final = self.folder / f"epoch-{len(progress['rows']):04d}"
         partial = final.with_name(f".partial-{final.name}")
         if accelerator.is_main_process:
-            shutil.rmtree(partial, ignore_errors=True)
+            _remove([*self.folder.glob(".*-epoch-*")])  # what a killed process left
             partial.mkdir(parents=True)
         accelerator.wait_for_everyone()
         accelerator.save_state(str(partial))
@@ -156,12 +160,17 @@ class Checkpoints:
         if accelerator.is_main_process:
             save_file(kept, partial / "kept.safetensors")
             (partial / "progress.json").write_text(json.dumps({"key": self.key} | progress))
-            shutil.rmtree(final, ignore_errors=True)  # of this training with another epoch to keep
+            flush_files(partial)
+            _remove([final] if final.exists() else [])  # of this training with another epoch to keep
             os.replace(partial, final)
-            for folder in self.folder.glob("epoch-*"):
-                if folder != final:
-                    shutil.rmtree(folder)
+            _remove([folder for folder in self.folder.glob("epoch-*") if folder != final])
         accelerator.wait_for_everyone()
+
+    def remove(self) -> None:
+        """Remove all states and what writing them left, and the folder if that was all; event files stay."""
+        _remove([*self.folder.glob("epoch-*"), *self.folder.glob(".*-epoch-*")])
+        with contextlib.suppress(OSError):
+            self.folder.rmdir()
 
     def load(self, accelerator: Accelerator) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
         """Restore the last state into what accelerate prepared; its progress and kept weights, None without one."""
@@ -170,6 +179,35 @@ class Checkpoints:
             return None
         accelerator.load_state(str(folder))
         return json.loads((folder / "progress.json").read_text()), load_file(folder / "kept.safetensors")
+
+    def _states(self) -> list[Path]:
+        """The folders of finished epochs, in order; one without progress was left by a process killed in removing it.
+
+        That is written last and may be unlinked first, and older versions removed states under their own names.
+        """
+        return sorted(path.parent for path in self.folder.glob("epoch-*/progress.json"))
+
+
+def flush_files(folder: Path) -> None:
+    """Wait until the files below a folder are on the disk, so that no crash leaves an empty one under a final name.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = (Path(folder) / "numbers.txt").write_text("1")
+    ...     flush_files(Path(folder))
+    """
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with open(path, "rb") as file:
+                os.fsync(file.fileno())
+
+
+def _remove(folders: Sequence[Path]) -> None:
+    """Remove folders of states, under a name with a dot if they have none yet: half a state must not look whole."""
+    for folder in folders:
+        if not folder.name.startswith("."):
+            folder = folder.rename(folder.with_name(f".stale-{folder.name}-{uuid.uuid4().hex[:8]}"))
+        shutil.rmtree(folder, ignore_errors=True)  # what a busy file system keeps, the next one removes
 
 
 def _flat(key: dict[str, Any]) -> dict[str, Any]:

@@ -12,11 +12,9 @@ chose (``model.safetensors``) and the last ones (``last.safetensors``). ``metric
 without it is an unfinished run, which ``fit`` takes up after its last finished epoch.
 """
 
-import contextlib
 import json
 import math
 import os
-import shutil
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -32,7 +30,7 @@ from zslcore.data import load_benchmark
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.locations import runs_root
 from zslcore.data.tasks import test_task, validation_task
-from zslcore.engine import Checkpoints, make_accelerator
+from zslcore.engine import Checkpoints, flush_files, make_accelerator
 from zslcore.errors import InputError
 from zslcore.evaluation import Evaluation
 from zslcore.inputs import check_backbone, load_inputs
@@ -221,6 +219,7 @@ def _write_run(folder: Path, config: RunConfig, metrics: dict, validation: Train
         save_file(final.state, partial / "model.safetensors")
         save_file(final.last, partial / "last.safetensors")
         (partial / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+        flush_files(partial)
         for path in (
             folder / "config.json",
             folder / "history.csv",
@@ -229,7 +228,4 @@ def _write_run(folder: Path, config: RunConfig, metrics: dict, validation: Train
             os.replace(partial / path.name, path)
         os.replace(partial / "metrics.json", folder / "metrics.json")
     for task, _ in tasks:  # what an unfinished run resumes from
-        for state in (checkpoint / task).glob("epoch-*"):
-            shutil.rmtree(state)
-        with contextlib.suppress(OSError):  # event files stay
-            (checkpoint / task).rmdir()
+        Checkpoints(checkpoint / task, {}).remove()

@@ -131,14 +131,14 @@ class Checkpoints:
         """Folder of the last finished epoch of this very training, if there is one; see :meth:`check`."""
         self.check()
         for folder in reversed(self._states()):
-            if json.loads((folder / "progress.json").read_text())["key"] == self.key:
+            if _progress(folder)["key"] == self.key:
                 return folder
         return None
 
     def check(self) -> None:
         """Raise InputError when the folder holds the state of a training that differs in what the key names."""
         for folder in self._states():
-            key = json.loads((folder / "progress.json").read_text())["key"]
+            key = _progress(folder)["key"]
             stored, own = _flat(key), _flat(self.key)
             names = (own.keys() | key["config"].keys()) - {"keep"}  # a setting that is no more counts too
             if changed := sorted(name for name in names if stored.get(name, ...) != own.get(name, ...)):
@@ -159,7 +159,8 @@ class Checkpoints:
         accelerator.wait_for_everyone()
         if accelerator.is_main_process:
             save_file(kept, partial / "kept.safetensors")
-            (partial / "progress.json").write_text(json.dumps({"key": self.key} | progress))
+            sizes = {path.name: path.stat().st_size for path in partial.iterdir()}
+            (partial / "progress.json").write_text(json.dumps({"key": self.key, "files": sizes} | progress))
             flush_files(partial)
             _remove([final] if final.exists() else [])  # of this training with another epoch to keep
             os.replace(partial, final)
@@ -177,8 +178,18 @@ class Checkpoints:
         folder = self.latest()
         if folder is None:
             return None
-        accelerator.load_state(str(folder))
-        return json.loads((folder / "progress.json").read_text()), load_file(folder / "kept.safetensors")
+        progress = _progress(folder)
+        for name, size in progress.get("files", {}).items():  # accelerate takes no notice of cut random states
+            if not (folder / name).is_file() or (folder / name).stat().st_size != size:
+                raise _damaged(folder, f"{name} is cut or missing")
+        try:
+            kept = load_file(folder / "kept.safetensors")
+            accelerator.load_state(str(folder))
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:  # torch and safetensors raise many types for a damaged file
+            raise _damaged(folder, " ".join(str(error).split())[:160] or type(error).__name__) from error
+        return progress, kept
 
     def _states(self) -> list[Path]:
         """The folders of finished epochs, in order; one without progress was left by a process killed in removing it.
@@ -186,6 +197,20 @@ class Checkpoints:
         That is written last and may be unlinked first, and older versions removed states under their own names.
         """
         return sorted(path.parent for path in self.folder.glob("epoch-*/progress.json"))
+
+
+def _progress(folder: Path) -> dict[str, Any]:
+    """What ``progress.json`` of a state holds; InputError for a damaged one."""
+    try:
+        progress = json.loads((folder / "progress.json").read_text())
+        _ = progress["key"]["config"].keys(), progress["rows"]
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        raise _damaged(folder, "progress.json cannot be read") from None
+    return progress
+
+
+def _damaged(folder: Path, reason: str) -> InputError:
+    return InputError(f"{folder} is damaged: remove it, and the training goes on without it ({reason})")
 
 
 def flush_files(folder: Path) -> None:

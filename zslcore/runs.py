@@ -3,6 +3,8 @@
 import json
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from zslcore.inputs import Inputs, load_inputs, weight_dtype
 from zslcore.objective import FineTuned, build_model
 from zslcore.remse import class_error
 
+METRICS = ("dataset", "protocols", "validation", "errors", "effective_lambda", "cost", "environment")  # in metrics.json
 WEIGHTS = ("model", "last")  # the files in checkpoint/: of the epoch that the validation split chose, of the last one
 
 
@@ -42,7 +45,8 @@ class Run:
     >>> Run.load(folder)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     zslcore.errors.InputError: ... is not a run folder: it has no metrics.json
-    >>> _ = (folder / "metrics.json").write_text('{"cost": {"seconds": 60.0}}')  # written last: now it is one
+    >>> metrics = dict.fromkeys(METRICS) | {"dataset": {"fingerprint": "0f"}, "cost": {"seconds": 60.0}}
+    >>> _ = (folder / "metrics.json").write_text(json.dumps(metrics))  # written last: now it is one
     >>> run = Run.load(folder)
     >>> run.config.lam, run.metrics["cost"]["seconds"], run.history["loss"].tolist()
     (0.5, 60.0, [3.0, 1.5])
@@ -55,16 +59,17 @@ class Run:
 
     @classmethod
     def load(cls, folder: Path) -> "Run":
-        """Read a run folder; InputError if it is not a complete one."""
+        """Read a run folder; InputError if it is not a complete one, and for a damaged file in it."""
         folder = Path(folder)
         if not (folder / "metrics.json").is_file():
             raise InputError(f"{folder} is not a run folder: it has no metrics.json")
-        return cls(
-            folder,
-            RunConfig.read(folder / "config.json"),
-            json.loads((folder / "metrics.json").read_text()),
-            pd.read_csv(folder / "history.csv"),
-        )
+        config = RunConfig.read(folder / "config.json")
+        with _undamaged(folder, "metrics.json") as path:
+            metrics = json.loads(path.read_text())
+            _ = metrics["dataset"]["fingerprint"], *(metrics[name] for name in METRICS)
+        with _undamaged(folder, "history.csv") as path:
+            history = pd.read_csv(path)
+        return cls(folder, config, metrics, history)
 
     def errors(
         self, benchmark: Benchmark, *, weights: str = "model"
@@ -76,13 +81,16 @@ class Run:
     def model(self, benchmark: Benchmark, *, weights: str = "model") -> nn.Module:
         """The trained model in evaluation mode: of the ``clean`` protocol, or with ``weights="last"`` the last one.
 
-        Raises InputError for another ``weights``, and for another version of the benchmark than it was trained on.
+        Raises InputError for another ``weights``, for a damaged file of them, and for another version of the benchmark
+        than it was trained on.
         """
         if benchmark.fingerprint != self.metrics["dataset"]["fingerprint"]:
             raise InputError(f"{self.folder} was trained on another version of {benchmark.name} than the one on disk")
         if weights not in WEIGHTS:
             raise InputError(f"weights must be one of {', '.join(WEIGHTS)}, got {weights!r}")
-        return restore_model(self.config, benchmark, load_file(self.folder / "checkpoint" / f"{weights}.safetensors"))
+        with _undamaged(self.folder, f"checkpoint/{weights}.safetensors") as path:
+            state = load_file(path)
+        return restore_model(self.config, benchmark, state)
 
     def evaluate(self, benchmark: Benchmark) -> Evaluation:
         """T1 and the seen-unseen curve of the checkpoint on the test split."""
@@ -106,6 +114,17 @@ class Run:
     def inputs(self, benchmark: Benchmark) -> Inputs:
         """What the run's model is fed with."""
         return load_inputs(self.config, benchmark, resolve_device(self.config.device))
+
+
+@contextmanager
+def _undamaged(folder: Path, name: str) -> Iterator[Path]:
+    """The path of a file of a run; whatever reading it raises becomes an InputError that names it."""
+    try:
+        yield folder / name
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:  # each library has its own types for a damaged file
+        raise InputError(f"{folder / name} is damaged: remove {folder}, and the run can be trained anew") from error
 
 
 def _attention(model: nn.Module, batch: Tensor) -> Float[Tensor, "b A N"]:

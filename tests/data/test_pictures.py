@@ -140,7 +140,18 @@ class TestCache:
         with pytest.raises(InputError, match=r"^decoded pictures need about .* GB in .*, and 0\.0 GB are free"):
             decoded_pictures(benchmark, size=448, cache=tmp_path / "cache")
 
-    def test_a_damaged_one_is_named(self, benchmark, decoded, tmp_path):
-        (decoded.folder / "index.npz").write_bytes(b"")
-        with pytest.raises(InputError, match="is damaged: delete it, and the pictures are decoded anew$"):
+    @pytest.mark.parametrize("name", ["index.npz", "pictures.bin"])
+    @pytest.mark.parametrize("kept", [None, 0.0, 0.1, 0.5, 0.99], ids=str)
+    def test_a_damaged_one_is_named(self, benchmark, decoded, tmp_path, name, kept):
+        content = (decoded.folder / name).read_bytes()
+        (decoded.folder / name).unlink()
+        if kept is not None:
+            (decoded.folder / name).write_bytes(content[: int(kept * len(content))])
+        message = f"{decoded.folder.name} is damaged: delete it, and the pictures are decoded anew$"
+        with pytest.raises(InputError, match=message):
+            decoded_pictures(benchmark, size=28, resize_ratio=8 / 7, cache=tmp_path / "cache")
+
+    def test_one_with_too_few_pictures_is_named(self, benchmark, decoded, tmp_path):
+        np.savez(decoded.folder / "index.npz", shapes=decoded.shapes[:-1], offsets=decoded.offsets[:-1])
+        with pytest.raises(InputError, match="is damaged: delete it"):
             decoded_pictures(benchmark, size=28, resize_ratio=8 / 7, cache=tmp_path / "cache")

@@ -151,9 +151,19 @@ def decoded_pictures(
             workers = min(4, (os.cpu_count() or 1) - 1) if num_workers is None else num_workers
             _decode(benchmark, side, partial, workers)
     try:
-        return Pictures(folder, size)
-    except (OSError, EOFError, ValueError, KeyError):
-        raise InputError(f"{folder} is damaged: delete it, and the pictures are decoded anew") from None
+        pictures = Pictures(folder, size)
+        whole = len(pictures) == len(benchmark.image_paths) and _bytes_are_there(pictures)
+    except Exception:  # numpy and zipfile raise many types for a damaged file
+        whole = False
+    if not whole:
+        raise InputError(f"{folder} is damaged: delete it, and the pictures are decoded anew")
+    return pictures
+
+
+def _bytes_are_there(pictures: Pictures) -> bool:
+    """Whether ``pictures.bin`` is as long as the index says: a cut one would end a training when its turn comes."""
+    needed = int(pictures.offsets[-1] + 3 * pictures.shapes[-1].prod()) if len(pictures) else 0
+    return (pictures.folder / "pictures.bin").stat().st_size == needed
 
 
 def _check_room(folder: Path, images: int, side: int) -> None:

@@ -12,15 +12,17 @@ chose (``model.safetensors``) and the last ones (``last.safetensors``). ``metric
 without it is an unfinished run, which ``fit`` takes up after its last finished epoch.
 """
 
+import contextlib
 import json
 import math
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from accelerate import Accelerator
 from jaxtyping import Float
 from safetensors.torch import save_file
 
@@ -34,6 +36,7 @@ from zslcore.engine import Checkpoints, flush_files, make_accelerator
 from zslcore.errors import InputError
 from zslcore.evaluation import Evaluation
 from zslcore.inputs import check_backbone, load_inputs
+from zslcore.locks import locked
 from zslcore.progress import progress_bar
 from zslcore.runs import WEIGHTS, Run, environment, evaluate_on_test, prediction_errors, restore_model
 from zslcore.trainer import Trained, train
@@ -49,10 +52,19 @@ def fit(config: RunConfig, folder: Path | None = None, *, num_workers: int = 0, 
     to the same numbers. ``num_workers`` processes decode pictures ahead when the backbone is trained too;
     ``progress`` shows a bar over the epochs. Under
     ``torchrun`` or ``accelerate launch`` all processes call it, and the first one writes. Raises InputError when the
-    folder holds a run of other settings, finished or not, and for data, weights or settings that cannot be used.
+    folder holds a run of other settings, finished or not, or another process is training there, and for data, weights
+    or settings that cannot be used.
     """
     folder = Path(folder or default_folder(config))
     accelerator = make_accelerator(config)
+    # other processes of this training read and wait; a finished run is only read, also from a read-only folder
+    writes = accelerator.is_main_process and not (folder / "metrics.json").exists()
+    with _alone_in(folder) if writes else contextlib.nullcontext():
+        _fit(config, folder, accelerator, num_workers, progress)
+    return folder
+
+
+def _fit(config: RunConfig, folder: Path, accelerator: Accelerator, num_workers: int, progress: bool) -> None:
     with accelerator.main_process_first():  # the first one draws SYNTH and computes features, the others read them
         benchmark = load_benchmark(config.dataset)
         finished = (folder / "metrics.json").exists()
@@ -64,7 +76,7 @@ def fit(config: RunConfig, folder: Path | None = None, *, num_workers: int = 0, 
             inputs = load_inputs(config, benchmark, accelerator.device, num_workers=num_workers)
     accelerator.wait_for_everyone()
     if finished:
-        return folder
+        return
     states = folder / "checkpoint"
     tasks = validation_task(benchmark, seed=VALIDATION_SEED), test_task(benchmark)
     world = {"config": config, "benchmark": benchmark, "inputs": inputs, "progress": progress}
@@ -90,7 +102,24 @@ def fit(config: RunConfig, folder: Path | None = None, *, num_workers: int = 0, 
         }
         _write_run(folder, config, metrics, validation, final)
     accelerator.wait_for_everyone()
-    return folder
+
+
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keep other processes from training in a folder; a folder that was made for that, and stays empty, goes again.
+
+    Two that do would move each other's half-written states into place.
+    """
+    made = not folder.exists()
+    try:
+        with locked(folder / ".lock") as alone:
+            if alone is False:
+                raise InputError(f"another process is training in {folder}: wait for it, or give another folder")
+            yield
+    finally:
+        if made:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
 
 
 def fit_all(configs: Iterable[RunConfig]) -> list[Path]:

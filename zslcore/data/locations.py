@@ -1,13 +1,19 @@
 """Where data lie: the benchmark root that the user names, and the folder for what zslcore itself makes."""
 
+import contextlib
+import glob
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import zslcore
+from zslcore.locks import locked
+
+DAY = 24 * 60 * 60  # seconds
 
 
 def _home() -> Path:
@@ -52,6 +58,7 @@ def complete_folder(folder: Path) -> Iterator[Path]:
     """Write a folder that appears under its name only when complete: fill the temporary one that this yields.
 
     On success it is moved into place, unless another process made the same folder first; on failure it is removed.
+    What killed processes left of the same folder is removed first.
 
     >>> import tempfile
     >>> target = Path(tempfile.mkdtemp()) / "result"
@@ -62,15 +69,51 @@ def complete_folder(folder: Path) -> Iterator[Path]:
     >>> (target / "values.txt").read_text()
     '1'
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    remove_abandoned(folder)
     partial = folder.with_name(f".partial-{folder.name}-{uuid.uuid4().hex[:8]}")
-    partial.mkdir()
-    try:
-        yield partial
+    with locked(_lock_of(partial)):  # tells others that somebody is at it
+        partial.mkdir(parents=True)
         try:
-            os.replace(partial, folder)
-        except OSError:  # a folder that another process finished meanwhile is as good as ours
-            if not folder.is_dir():
-                raise
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+            yield partial
+            try:
+                os.replace(partial, folder)
+            except OSError:  # a folder that another process finished meanwhile is as good as ours
+                if not folder.is_dir():
+                    raise
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove what killed processes left of a folder in :func:`complete_folder`, which may be many gigabytes.
+
+    Not what a living process writes. Where no lock tells, on a file system without them or in what an older version
+    left, a living one is a process that wrote something within a day.
+
+    >>> import tempfile
+    >>> parent = Path(tempfile.mkdtemp())
+    >>> for name in (".partial-maps-0123abcd", ".partial-maps-0123abcd.lock", ".partial-pictures-0123abcd"):
+    ...     (parent / name).mkdir() if "." not in name[1:] else (parent / name).touch()
+    >>> remove_abandoned(parent / "maps")
+    >>> [path.name for path in parent.iterdir()]
+    ['.partial-pictures-0123abcd']
+    """
+    pattern = f".partial-{glob.escape(folder.name)}-{'[0-9a-f]' * 8}"
+    found = [*folder.parent.glob(pattern), *folder.parent.glob(f"{pattern}.lock")]
+    for partial in {path.with_name(path.name.removesuffix(".lock")) for path in found}:
+        told = partial.is_dir() and _lock_of(partial).exists()  # a living one locks first, then makes the folder
+        with locked(_lock_of(partial)) as ours:
+            if (told and ours) or (ours is not False and _idle(partial)):
+                shutil.rmtree(partial, ignore_errors=True)
+
+
+def _lock_of(partial: Path) -> Path:
+    return partial.with_name(f"{partial.name}.lock")
+
+
+def _idle(folder: Path) -> bool:
+    """Whether nothing in a folder was written within a day."""
+    with contextlib.suppress(FileNotFoundError):  # moved away meanwhile
+        newest = max(path.stat().st_mtime for path in (folder, *folder.rglob("*")))
+        return time.time() - newest > DAY
+    return False

@@ -21,7 +21,7 @@ from torchvision.transforms import v2
 from zslcore.progress import progress_bar
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.images import ImageDataset, random_crop, readable, resize, resized_side
-from zslcore.data.locations import cache_root, complete_folder
+from zslcore.data.locations import cache_root, complete_folder, remove_abandoned
 from zslcore.errors import InputError
 
 VERSION = 1  # raise when a change here changes the bytes
@@ -146,6 +146,7 @@ def decoded_pictures(
     folder = (cache or cache_root()) / "pictures" / name
     if not folder.is_dir():
         benchmark.check_images()
+        remove_abandoned(folder)  # which may be what fills the disk
         _check_room(folder, len(benchmark.image_paths), side)
         with complete_folder(folder) as partial:
             workers = min(4, (os.cpu_count() or 1) - 1) if num_workers is None else num_workers

@@ -108,9 +108,9 @@ class Checkpoints:
 
     Written and removed under names with a dot, which count for nothing. Each holds accelerate's state (weights, ReMSE's
     errors, optimiser, random states of every process), the kept weights, and ``progress.json``. ``key`` says which
-    training it is: the settings as ``"config"`` and what else decides its numbers. The state of another training is
-    neither resumed nor replaced, unless only ``"keep"`` differs. :meth:`latest` and :meth:`load` then find nothing; for
-    other settings they, as :meth:`check`, raise InputError.
+    training it is: the settings as ``"config"``, the hashes of files they name as ``"contents"``, and what else decides
+    its numbers. The state of another training is neither resumed nor replaced, unless only ``"keep"`` differs.
+    :meth:`latest` and :meth:`load` then find nothing; for other settings they, as :meth:`check`, raise InputError.
 
     >>> import tempfile
     >>> accelerator, key = make_accelerator(RunConfig(dataset="SYNTH", device="cpu")), {"config": {"lr": 0.1}}
@@ -131,7 +131,7 @@ class Checkpoints:
         """Folder of the last finished epoch of this very training, if there is one; see :meth:`check`."""
         self.check()
         for folder in reversed(self._states()):
-            if _progress(folder)["key"] == self.key:
+            if _progress(folder)["key"] | {"contents": {}} == self.key | {"contents": {}}:  # which were checked
                 return folder
         return None
 
@@ -141,6 +141,7 @@ class Checkpoints:
             key = _progress(folder)["key"]
             stored, own = _flat(key), _flat(self.key)
             names = (own.keys() | key["config"].keys()) - {"keep"}  # a setting that is no more counts too
+            names -= _contents(self.key).keys() - _contents(key).keys()  # an older version did not note them
             if changed := sorted(name for name in names if stored.get(name, ...) != own.get(name, ...)):
                 raise InputError(
                     f"{self.folder} holds an unfinished training with other settings ({', '.join(changed)}); "
@@ -237,4 +238,9 @@ def _remove(folders: Sequence[Path]) -> None:
 
 def _flat(key: dict[str, Any]) -> dict[str, Any]:
     """The settings of a key and what else it holds, side by side."""
-    return key["config"] | {name: value for name, value in key.items() if name != "config"}
+    others = {name: value for name, value in key.items() if name not in ("config", "contents")}
+    return key["config"] | others | _contents(key)
+
+
+def _contents(key: dict[str, Any]) -> dict[str, str]:
+    return {f"content of {name}": digest for name, digest in key.get("contents", {}).items()}

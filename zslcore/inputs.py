@@ -5,13 +5,14 @@ Both are read by the images' positions in the benchmark, in two ways: ``batches`
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from zslcore.backbone import build_backbone, check_size
+from zslcore.backbone import build_backbone, check_size, weights_id
 from zslcore.config import RunConfig
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.features import FrozenFeatures, frozen_features
@@ -67,7 +68,6 @@ class PictureInputs:
     ``num_workers`` processes decode ahead; 0 for none.
 
     >>> import tempfile
-    >>> from pathlib import Path
     >>> folder = Path(tempfile.mkdtemp())
     >>> np.array([[0, 51, 255], [255, 0, 0]], dtype=np.uint8).tofile(folder / "pictures.bin")  # two pictures of a pixel
     >>> np.savez(folder / "index.npz", shapes=np.ones((2, 2), dtype=int), offsets=np.array([0, 3]))
@@ -125,6 +125,34 @@ def load_features(config: RunConfig, benchmark: Benchmark) -> FrozenFeatures:
         resize_ratio=config.resize_ratio,
         pooling="mean" if config.network == "basic" else "map",
     )
+
+
+def file_contents(config: RunConfig) -> dict[str, str]:
+    """Hashes of the files that a config names by their path and that its training reads, by setting.
+
+    A path says nothing of what lies there. A file that is missing is left out: who reads it says so.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "vectors.npy"
+    >>> _ = path.write_bytes(b"abc")
+    >>> config = RunConfig(dataset="SYNTH", network="attention", word_vectors=str(path))
+    >>> file_contents(config), file_contents(config.replace(network="basic"))  # which does without word vectors
+    ({'word_vectors': 'ba7816bf8f01'}, {})
+    """
+    paths = {"weights": config.weights if config.weights not in ("imagenet", "random") else ""}
+    if config.network != "basic" and config.word_vectors != "published":
+        paths["word_vectors"] = config.word_vectors
+    return {name: weights_id(path) for name, path in paths.items() if Path(path).is_file()}
+
+
+def changed_contents(config: RunConfig, stored: dict[str, str]) -> list[str]:
+    """What to call the files of a config whose content is not that of ``stored``; of runs without hashes, none.
+
+    >>> changed_contents(RunConfig(dataset="SYNTH"), {})
+    []
+    """
+    own = file_contents(config)
+    return [f"content of {name}" for name in own if stored.get(name, own[name]) != own[name]]
 
 
 def check_backbone(config: RunConfig) -> None:

@@ -24,7 +24,7 @@ from zslcore.determinism import reproducible, single_thread
 from zslcore.engine import autocast, resolve_device
 from zslcore.errors import InputError
 from zslcore.evaluation import Evaluation, evaluate, predict
-from zslcore.inputs import Inputs, load_inputs, weight_dtype
+from zslcore.inputs import Inputs, changed_contents, load_inputs, weight_dtype
 from zslcore.objective import FineTuned, build_model
 from zslcore.remse import class_error
 
@@ -112,7 +112,12 @@ class Run:
             return torch.cat([_attention(model, batch).cpu() for batch in inputs.batches(images)]).numpy()
 
     def inputs(self, benchmark: Benchmark) -> Inputs:
-        """What the run's model is fed with."""
+        """What the run's model is fed with; InputError for features of other weights than those it was trained on."""
+        changed = changed_contents(self.config, self.metrics.get("contents", {}))
+        if "content of weights" in changed and not self.config.fine_tune:  # else the run holds its own
+            raise InputError(
+                f"{self.folder} was trained with another content of weights than {self.config.weights} has"
+            )
         return load_inputs(self.config, benchmark, resolve_device(self.config.device))
 
 

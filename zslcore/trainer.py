@@ -23,7 +23,7 @@ from zslcore.determinism import reproducible
 from zslcore.engine import Checkpoints, autocast, make_accelerator, share_buffers, share_of_batch
 from zslcore.errors import InputError
 from zslcore.evaluation import Evaluation, evaluate
-from zslcore.inputs import Inputs, weight_dtype
+from zslcore.inputs import Inputs, file_contents, weight_dtype
 from zslcore.logbook import logbook
 from zslcore.losses.modules import LearntNoise
 from zslcore.objective import LOGGED, Objective, build_model
@@ -83,7 +83,8 @@ def train(
         store = None
         if checkpoints is not None:
             key = {"config": config.to_dict(), "fingerprint": benchmark.fingerprint, "task": task.name, "keep": keep}
-            store = Checkpoints(checkpoints, key | {"processes": accelerator.num_processes})
+            key |= {"processes": accelerator.num_processes, "contents": file_contents(config)}
+            store = Checkpoints(checkpoints, key)
             history.resume(trainer, store)
         with logbook(checkpoints, len(history.rows), enabled=accelerator.is_main_process) as log:
             _train_epochs(trainer, history, store, log, progress=progress and accelerator.is_main_process)

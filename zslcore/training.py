@@ -35,7 +35,7 @@ from zslcore.data.tasks import test_task, validation_task
 from zslcore.engine import Checkpoints, flush_files, make_accelerator
 from zslcore.errors import InputError
 from zslcore.evaluation import Evaluation
-from zslcore.inputs import check_backbone, load_inputs
+from zslcore.inputs import changed_contents, check_backbone, file_contents, load_inputs
 from zslcore.locks import locked
 from zslcore.progress import progress_bar
 from zslcore.runs import WEIGHTS, Run, environment, evaluate_on_test, prediction_errors, restore_model
@@ -65,6 +65,7 @@ def fit(config: RunConfig, folder: Path | None = None, *, num_workers: int = 0, 
 
 
 def _fit(config: RunConfig, folder: Path, accelerator: Accelerator, num_workers: int, progress: bool) -> None:
+    contents = file_contents(config)  # before they are read, so that a file changed meanwhile is noticed next time
     with accelerator.main_process_first():  # the first one draws SYNTH and computes features, the others read them
         benchmark = load_benchmark(config.dataset)
         finished = (folder / "metrics.json").exists()
@@ -90,6 +91,7 @@ def _fit(config: RunConfig, folder: Path, accelerator: Accelerator, num_workers:
     if accelerator.is_main_process:
         metrics = {
             "dataset": {"name": benchmark.name, "fingerprint": benchmark.fingerprint},
+            **({"contents": contents} if contents else {}),
             "protocols": {
                 "clean": clean_protocol(validation.rows[validation.kept], evaluation, validation.kept),
                 "paper": paper_protocol(final.rows),
@@ -220,6 +222,7 @@ def _check_same_run(folder: Path, config: RunConfig, benchmark: Benchmark) -> No
     changed = [name for name, value in config.to_dict().items() if stored[name] != value]
     if run.metrics["dataset"]["fingerprint"] != benchmark.fingerprint:
         changed.append(f"another version of {benchmark.name}")
+    changed += changed_contents(config, run.metrics.get("contents", {}))
     if changed:
         raise InputError(
             f"{folder} holds a run of other settings ({', '.join(changed)}); give another folder or remove this one"
@@ -228,6 +231,7 @@ def _check_same_run(folder: Path, config: RunConfig, benchmark: Benchmark) -> No
 
 def _check_unfinished(folder: Path, config: RunConfig, benchmark: Benchmark, processes: int) -> None:
     key = {"config": config.to_dict(), "fingerprint": benchmark.fingerprint, "processes": processes}
+    key |= {"contents": file_contents(config)}
     for task in ("validation", "test"):
         Checkpoints(folder / "checkpoint" / task, key).check()
 

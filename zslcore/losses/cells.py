@@ -82,19 +82,33 @@ def cvar_weights(error: Float[Tensor, "C A"], present: Bool[Tensor, " C"], *, al
 
 
 def group_dro_update(
-    weights: Float[Tensor, "C A"], error: Float[Tensor, "C A"], present: Bool[Tensor, " C"], *, step: float
+    log_weights: Float[Tensor, "C A"], error: Float[Tensor, "C A"], present: Bool[Tensor, " C"], *, step: float
 ) -> Float[Tensor, "C A"]:
     """Exponentiated-gradient step of group DRO (Sagawa et al., ICLR 2020), a group being a (class, attribute) cell.
 
-    weights x exp(step x error / mean error), for the cells of present classes; then all are scaled to mean 1. The
-    errors count in units of their mean, so that ``step`` > 0 does not depend on their scale (the paper's losses are
-    around 1; squared errors of unit vectors are around 1 / A).
+    weights x exp(step x error / mean error), for the cells of present classes; then all are divided by the smallest,
+    since only their ratios matter (:func:`mean_one_weights`). In and out as logarithms: in float32 a weight that lags
+    far enough would be 0, and stay 0 whatever the error of its cell. The errors count in units of their mean, so that
+    ``step`` > 0 does not depend on their scale (the paper's losses are around 1; squared errors of unit vectors are
+    around 1 / A).
 
-    >>> group_dro_update(torch.ones(1, 2), torch.tensor([[1.0, 3.0]]), torch.tensor([True]), step=0.1)
-    tensor([[0.9500, 1.0500]])
+    >>> group_dro_update(torch.zeros(1, 2), torch.tensor([[1.0, 3.0]]), torch.tensor([True]), step=0.1)
+    tensor([[0.0000, 0.1000]])
     """
     check_positive("step", step)
     mean = error.sum() / (present.sum() * error.shape[1]).clamp(min=1)
-    exponent = torch.where(present[:, None], step * error / torch.where(mean > 0, mean, 1.0), 0.0)
-    raised = weights * (exponent - exponent.max()).exp()  # from the largest: an exponential may overflow
-    return raised / raised.mean()
+    raised = log_weights + torch.where(present[:, None], step * error / torch.where(mean > 0, mean, 1.0), 0.0)
+    return raised - raised.min()  # leads over the last: the small ones, which small steps change, keep their digits
+
+
+def mean_one_weights(log_weights: Float[Tensor, "C A"], present: Bool[Tensor, " C"]) -> Float[Tensor, "C A"]:
+    """The weights of the present classes' cells, at least one, scaled to mean 1 over them; 0 for absent classes.
+
+    However far an absent class is ahead, those that are there share a mean of 1.
+
+    >>> mean_one_weights(torch.tensor([[1.0, 3.0], [1e30, 1.0]]).log(), torch.tensor([True, False]))
+    tensor([[0.5000, 1.5000],
+            [0.0000, 0.0000]])
+    """
+    here = torch.where(present[:, None], log_weights, -torch.inf)
+    return here.flatten().softmax(0).view_as(here) * (present.sum() * here.shape[1])

@@ -15,7 +15,14 @@ from torch import Tensor, nn
 from zslcore.errors import InputError
 from zslcore.losses.balanced import bmc_loss, gai_loss
 from zslcore.losses.basic import elementwise_error
-from zslcore.losses.cells import all_sum, check_labels, cvar_weights, group_dro_update, mean_by_class
+from zslcore.losses.cells import (
+    all_sum,
+    check_labels,
+    cvar_weights,
+    group_dro_update,
+    mean_by_class,
+    mean_one_weights,
+)
 from zslcore.losses.elementwise import check_positive
 
 SIGMA_RANGE = (1e-6, 1e6)  # its square and the reciprocal of that stay far from float32's ends
@@ -100,9 +107,11 @@ class _OverCells(WeightedMSE):
 class GroupDRO(_OverCells):
     """Group DRO over (class, attribute) cells: weights that grow with the error of a cell, kept between steps.
 
-    The rule and its source: :func:`zslcore.losses.cells.group_dro_update`. ``shape`` is (C, A), ``step`` > 0. The
-    buffer ``weights`` (C, A), of mean 1, changes in training mode alone. Raises InputError for a step that is not
-    above 0, and for a label out of range.
+    The rule and its source: :func:`zslcore.losses.cells.group_dro_update`. ``shape`` is (C, A), ``step`` > 0. A batch
+    is weighted by the cells of its own classes, scaled to mean 1 over them, however far others are ahead. Kept are the
+    logarithms up to a constant, the buffer ``log_weights`` (C, A), which changes in training mode alone. The buffer
+    ``weights``, of mean 1 over all cells, is made of it and there to be read: a cell that lags far enough shows 0.
+    Raises InputError for a step that is not above 0, and for a label out of range.
 
     >>> criterion = GroupDRO((1, 2), step=math.log(2), normalize=False)
     >>> prediction = torch.tensor([[1.0, 3.0]]).sqrt()  # squared errors 1 and 3: each step doubles the ratio of weights
@@ -115,13 +124,14 @@ class GroupDRO(_OverCells):
         super().__init__(torch.ones(shape), normalize=normalize)
         check_positive("step", step)
         self.step = step
+        self.register_buffer("log_weights", torch.zeros(shape))
 
     def of_cells(self, matrix: Tensor, present: Tensor) -> Tensor:
-        """The weights after this batch, scaled to mean 1 over its classes."""
+        """The weights after this batch, scaled to mean 1 over its classes; 0 for the others."""
         if self.training:
-            self.weights.copy_(group_dro_update(self.weights.to(matrix), matrix, present, step=self.step))
-        weights = self.weights.to(matrix)
-        return weights / weights[present].mean().clamp(min=torch.finfo(weights.dtype).tiny)
+            self.log_weights.copy_(group_dro_update(self.log_weights.to(matrix), matrix, present, step=self.step))
+            self.weights.copy_(mean_one_weights(self.log_weights, torch.ones_like(present)))
+        return mean_one_weights(self.log_weights.to(matrix), present)
 
 
 class CVaR(_OverCells):

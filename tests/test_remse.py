@@ -298,6 +298,21 @@ def test_impossible_settings_are_refused(change, message):
         ReMSE(**({"num_classes": 3, "num_attributes": 2, "p": 1, "p2": 1} | change))
 
 
+@pytest.mark.usefixtures("unchecked")
+def test_class_error_takes_labels_of_any_integer_type_and_no_others():
+    prediction, target, labels = batch()
+    expected = class_error(prediction, target, labels, 5)
+    for dtype in (torch.uint8, torch.int16):
+        assert torch.equal(class_error(prediction, target, labels.to(dtype), 5), expected)
+    for wrong, message in (
+        (labels[:, None], r"^labels must have shape \(12,\), got \(12, 1\)$"),
+        (labels[:3], r"^labels must have shape \(12,\), got \(3,\)$"),
+        (labels.double(), r"^labels must be a tensor of whole numbers .*, got torch.float64$"),
+    ):
+        with pytest.raises(InputError, match=message):
+            class_error(prediction, target, wrong, 5)
+
+
 def test_labels_out_of_range_are_named():
     with pytest.raises(InputError, match=r"labels must lie in 0..2 \(num_classes=3\), got 0..3"):
         class_error(torch.rand(2, 2), torch.rand(2, 2), torch.tensor([0, 3]), 3)

@@ -14,12 +14,12 @@ No gradient flows through a weight. ``p = p2 = 0`` is the plain loss. The functi
 """
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Integer
 from torch import Tensor, nn
 
 from zslcore.errors import InputError
 from zslcore.losses.basic import ERROR_KINDS, elementwise_error
-from zslcore.losses.cells import all_sum, mean_by_class, num_processes
+from zslcore.losses.cells import all_sum, check_labels, mean_by_class, num_processes
 
 MEMORIES = ("batch", "running", "ema")
 REFERENCES = ("min", "mean", "median")
@@ -30,7 +30,7 @@ CONTROLS = ("none", "permuted", "random")
 def class_error(
     prediction: Float[Tensor, "B A"],
     target: Float[Tensor, "B A"],
-    labels: Int[Tensor, " B"],
+    labels: Integer[Tensor, " B"],
     num_classes: int,
     *,
     kind: str = "mse",
@@ -39,7 +39,7 @@ def class_error(
     """Mean error of each class and attribute over the images of a batch; zeros for absent classes.
 
     ``labels`` are class indices in [0, num_classes). ``kind`` and ``normalize`` as in
-    :func:`zslcore.losses.elementwise_error`. Raises InputError for a label out of range.
+    :func:`zslcore.losses.elementwise_error`. Raises InputError for labels that are not one such index for each image.
 
     >>> prediction, target = torch.tensor([[1.0], [3.0]]), torch.zeros(2, 1)
     >>> class_error(prediction, target, torch.tensor([1, 1]), num_classes=2, normalize=False)
@@ -167,7 +167,8 @@ class ReMSE(nn.Module):
             Their mean is then another than that of ReMSE's (also with ``unit_mean``), and some may be below 1.
         seed: of the control's draws; they depend on it and on the number of the step alone.
 
-    ``forward(prediction (B, A), target (B, A), labels (B,))`` returns a scalar. Afterwards ``weights`` (C, A)
+    ``forward(prediction (B, A), target (B, A), labels (B,))`` returns a scalar; labels are of any integer type.
+    Afterwards ``weights`` (C, A)
     and ``amplification`` (scalar: weighted over plain loss, what the weights do to lambda) describe the step.
     In training mode under ``torch.distributed`` the errors are those of the joined batch of all processes: all have the
     same weights, and the mean of their losses, as of their gradients, is that of the joined batch where all have
@@ -220,10 +221,11 @@ class ReMSE(nn.Module):
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
 
     def forward(
-        self, prediction: Float[Tensor, "B A"], target: Float[Tensor, "B A"], labels: Int[Tensor, " B"]
+        self, prediction: Float[Tensor, "B A"], target: Float[Tensor, "B A"], labels: Integer[Tensor, " B"]
     ) -> Float[Tensor, ""]:
         """Weighted loss of a batch, with one update of the error matrix in training mode."""
-        self._check_shapes(prediction, labels)
+        self._check_outputs(prediction)
+        labels = check_labels(labels, len(prediction), self.num_classes)
         error = elementwise_error(prediction, target, kind=self.kind, normalize=self.normalize)
         with torch.no_grad():
             current, count = mean_by_class(error.detach(), labels, self.num_classes, shared=self.training)
@@ -263,13 +265,11 @@ class ReMSE(nn.Module):
         self.amplification.copy_(torch.where(plain > 0, loss / plain, 1.0))
         self.step.add_(1)
 
-    def _check_shapes(self, prediction: Tensor, labels: Tensor) -> None:
+    def _check_outputs(self, prediction: Tensor) -> None:
         if prediction.ndim != 2 or prediction.shape[1] != self.num_attributes:
             raise InputError(
                 f"prediction must have shape (images, {self.num_attributes}), got {tuple(prediction.shape)}"
             )
-        if labels.shape != prediction.shape[:1]:
-            raise InputError(f"labels must have shape ({len(prediction)},), got {tuple(labels.shape)}")
 
     def extra_repr(self) -> str:
         """Settings shown by ``print(module)``."""

@@ -2,11 +2,13 @@
 
 import torch
 import torch.distributed as dist
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Integer
 from torch import Tensor
 
 from zslcore.errors import InputError
 from zslcore.losses.elementwise import check_positive
+
+LABEL_TYPES = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
 def all_sum(values: Tensor) -> Tensor:
@@ -31,28 +33,43 @@ def num_processes() -> int:
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
-def check_labels(labels: Int[Tensor, " B"], num_classes: int) -> None:
-    """InputError for a label outside [0, num_classes); on the CPU alone, since a GPU would have to be waited for."""
+def check_labels(labels: Integer[Tensor, " B"], num_images: int, num_classes: int) -> Int[Tensor, " B"]:
+    """The labels as int64, to index with; InputError unless there is a class in [0, num_classes) for each image.
+
+    Of other integers torch would take uint8 for a mask, and a label too few would be broadcast to all images. The range
+    is checked on the CPU alone, since a GPU would have to be waited for.
+
+    >>> check_labels(torch.tensor([1, 0], dtype=torch.uint8), num_images=2, num_classes=2)
+    tensor([1, 0])
+    """
+    if not isinstance(labels, Tensor) or labels.dtype not in LABEL_TYPES:
+        given = labels.dtype if isinstance(labels, Tensor) else type(labels).__name__
+        names = ", ".join(map(str, LABEL_TYPES))
+        raise InputError(f"labels must be a tensor of whole numbers ({names}), got {given}")
+    if labels.shape != (num_images,):
+        raise InputError(f"labels must have shape ({num_images},), got {tuple(labels.shape)}")
+    labels = labels.long()
     if labels.device.type == "cpu" and labels.numel() and not 0 <= labels.min() <= labels.max() < num_classes:
         raise InputError(
             f"labels must lie in 0..{num_classes - 1} (num_classes={num_classes}), "
             f"got {labels.min().item()}..{labels.max().item()}"
         )
+    return labels
 
 
 def mean_by_class(
-    error: Float[Tensor, "B A"], labels: Int[Tensor, " B"], num_classes: int, *, shared: bool = False
+    error: Float[Tensor, "B A"], labels: Integer[Tensor, " B"], num_classes: int, *, shared: bool = False
 ) -> tuple[Float[Tensor, "C A"], Float[Tensor, " C"]]:
     """Mean error of each class and attribute (zeros for absent classes), and the images of each class.
 
     ``shared``: over the batches of all processes, so that each has the statistics of the joined batch; the mean then
-    has no gradient. Raises InputError for labels outside [0, num_classes).
+    has no gradient. Raises InputError for labels that are not one class in [0, num_classes) for each image.
 
     >>> mean_by_class(torch.tensor([[1.0], [3.0]]), torch.tensor([1, 1]), num_classes=2)
     (tensor([[0.],
             [2.]]), tensor([0., 2.]))
     """
-    check_labels(labels, num_classes)
+    labels = check_labels(labels, len(error), num_classes)
     count = torch.zeros(num_classes, dtype=error.dtype, device=error.device)
     count = count.index_add(0, labels, torch.ones_like(labels, dtype=error.dtype))
     total = torch.zeros(num_classes, error.shape[1], dtype=error.dtype, device=error.device)

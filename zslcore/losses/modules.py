@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Integer
 from torch import Tensor, nn
 
 from zslcore.errors import InputError
@@ -42,7 +42,7 @@ class Criterion(nn.Module):
         self.register_buffer("amplification", torch.tensor(amplification))
 
     def forward(
-        self, prediction: Float[Tensor, "B A"], target: Float[Tensor, "B A"], labels: Int[Tensor, " B"]
+        self, prediction: Float[Tensor, "B A"], target: Float[Tensor, "B A"], labels: Integer[Tensor, " B"]
     ) -> Float[Tensor, ""]:
         """The loss of a batch; labels do not matter."""
         return self.function(prediction, target)
@@ -52,7 +52,8 @@ class WeightedMSE(nn.Module):
     """Mean of weight x squared error, with a weight for each class and attribute; base of those that learn theirs.
 
     ``weights`` (C, A) >= 0, kept as a buffer; labels index its rows. ``normalize``: L2-normalise prediction and target
-    per image first. Raises InputError for a label out of range, and for another number of attributes.
+    per image first. Raises InputError for labels that are not one row for each image, and for another number of
+    attributes.
 
     >>> criterion = WeightedMSE(torch.tensor([[1.0, 3.0]]), normalize=False)  # one class, two attributes
     >>> criterion(torch.tensor([[1.0, 2.0]]), torch.zeros(1, 2), torch.tensor([0]))  # (1 x 1 + 3 x 4) / 2
@@ -68,10 +69,10 @@ class WeightedMSE(nn.Module):
         self.register_buffer("amplification", torch.ones(()))
 
     def forward(
-        self, prediction: Float[Tensor, "B A"], target: Float[Tensor, "B A"], labels: Int[Tensor, " B"]
+        self, prediction: Float[Tensor, "B A"], target: Float[Tensor, "B A"], labels: Integer[Tensor, " B"]
     ) -> Float[Tensor, ""]:
         """The loss of a batch."""
-        check_labels(labels, len(self.weights))
+        labels = check_labels(labels, len(prediction), len(self.weights))
         if self.weights.shape[1] != prediction.shape[1]:
             raise InputError(f"weights must be for {prediction.shape[1]} attributes, got {self.weights.shape[1]}")
         error = elementwise_error(prediction, target, normalize=self.normalize)
@@ -83,7 +84,7 @@ class WeightedMSE(nn.Module):
                 self.amplification.copy_(torch.where(plain > 0, weighted / plain, 1.0))
         return loss
 
-    def cell_weights(self, error: Float[Tensor, "B A"], labels: Int[Tensor, " B"]) -> Float[Tensor, "C A"]:
+    def cell_weights(self, error: Float[Tensor, "B A"], labels: Integer[Tensor, " B"]) -> Float[Tensor, "C A"]:
         """Weights for this batch."""
         return self.weights
 
@@ -92,7 +93,7 @@ class _OverCells(WeightedMSE):
     """A weighted mean over the cells of a batch's classes, each cell counting the same however many images it has."""
 
     @torch.no_grad()
-    def cell_weights(self, error: Float[Tensor, "B A"], labels: Int[Tensor, " B"]) -> Float[Tensor, "C A"]:
+    def cell_weights(self, error: Float[Tensor, "B A"], labels: Integer[Tensor, " B"]) -> Float[Tensor, "C A"]:
         matrix, count = mean_by_class(error, labels, len(self.weights), shared=self.training)
         present = count > 0
         weights = self.of_cells(matrix, present)
@@ -111,7 +112,7 @@ class GroupDRO(_OverCells):
     is weighted by the cells of its own classes, scaled to mean 1 over them, however far others are ahead. Kept are the
     logarithms up to a constant, the buffer ``log_weights`` (C, A), which changes in training mode alone. The buffer
     ``weights``, of mean 1 over all cells, is made of it and there to be read: a cell that lags far enough shows 0.
-    Raises InputError for a step that is not above 0, and for a label out of range.
+    Raises InputError for a step that is not above 0, and for labels as :class:`WeightedMSE`.
 
     >>> criterion = GroupDRO((1, 2), step=math.log(2), normalize=False)
     >>> prediction = torch.tensor([[1.0, 3.0]]).sqrt()  # squared errors 1 and 3: each step doubles the ratio of weights
@@ -138,7 +139,8 @@ class CVaR(_OverCells):
     """Mean over the worst share ``alpha`` of the (class, attribute) cells of a batch.
 
     Conditional value at risk, see :func:`zslcore.losses.cells.cvar_weights`. ``shape`` is (C, A), ``alpha`` lies in
-    (0, 1]; 1 is the mean over all cells. Raises InputError for another alpha, and for a label out of range.
+    (0, 1]; 1 is the mean over all cells. Raises InputError for another alpha, and for labels as
+    :class:`WeightedMSE`.
 
     >>> criterion = CVaR((2, 2), alpha=0.5, normalize=False)
     >>> prediction = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
@@ -206,7 +208,7 @@ class BMC(LearntNoise):
         super().__init__(shape, sigma=sigma, normalize=normalize)
 
     def forward(
-        self, prediction: Float[Tensor, "B A"], target: Float[Tensor, "B A"], labels: Int[Tensor, " B"]
+        self, prediction: Float[Tensor, "B A"], target: Float[Tensor, "B A"], labels: Integer[Tensor, " B"]
     ) -> Float[Tensor, ""]:
         """The loss of a batch; labels do not matter."""
         return bmc_loss(prediction, target, sigma=self.sigma, normalize=self.normalize)
@@ -235,7 +237,7 @@ class GAI(LearntNoise):
         self.register_buffer("counts", counts.clone())
 
     def forward(
-        self, prediction: Float[Tensor, "B A"], target: Float[Tensor, "B A"], labels: Int[Tensor, " B"]
+        self, prediction: Float[Tensor, "B A"], target: Float[Tensor, "B A"], labels: Integer[Tensor, " B"]
     ) -> Float[Tensor, ""]:
         """The loss of a batch; labels do not matter."""
         settings = {"sigma": self.sigma, "normalize": self.normalize}
@@ -259,7 +261,7 @@ class Uncertainty(LearntNoise):
         super().__init__((num_attributes,), sigma=1.0, normalize=normalize)
 
     def forward(
-        self, prediction: Float[Tensor, "B A"], target: Float[Tensor, "B A"], labels: Int[Tensor, " B"]
+        self, prediction: Float[Tensor, "B A"], target: Float[Tensor, "B A"], labels: Integer[Tensor, " B"]
     ) -> Float[Tensor, ""]:
         """The loss of a batch, which may be negative; labels do not matter."""
         error = elementwise_error(prediction, target, normalize=self.normalize)

@@ -19,7 +19,8 @@ from torch import Tensor, nn
 
 from zslcore.errors import InputError
 from zslcore.losses.basic import ERROR_KINDS, elementwise_error
-from zslcore.losses.cells import all_sum, check_labels, mean_by_class, num_processes
+from zslcore.losses.cells import check_labels, mean_by_class
+from zslcore.losses.processes import all_sum, num_processes
 
 MEMORIES = ("batch", "running", "ema")
 REFERENCES = ("min", "mean", "median")

@@ -1,36 +1,14 @@
 """Errors by cell: the mean of each (class, attribute) over a batch, also one that several processes share."""
 
 import torch
-import torch.distributed as dist
 from jaxtyping import Bool, Float, Int, Integer
 from torch import Tensor
 
 from zslcore.errors import InputError
 from zslcore.losses.elementwise import check_positive
+from zslcore.losses.processes import all_sum
 
 LABEL_TYPES = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
-
-
-def all_sum(values: Tensor) -> Tensor:
-    """Sum over the processes of a distributed training; without one, the values as they are. Not differentiable.
-
-    >>> all_sum(torch.tensor([1.0, 2.0]))
-    tensor([1., 2.])
-    """
-    if num_processes() == 1:
-        return values
-    total = values.detach().clone()
-    dist.all_reduce(total)
-    return total
-
-
-def num_processes() -> int:
-    """Processes of a distributed training; 1 outside of one.
-
-    >>> num_processes()
-    1
-    """
-    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 def check_labels(labels: Integer[Tensor, " B"], num_images: int, num_classes: int) -> Int[Tensor, " B"]:

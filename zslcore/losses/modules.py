@@ -16,7 +16,6 @@ from zslcore.errors import InputError
 from zslcore.losses.balanced import bmc_loss, gai_loss
 from zslcore.losses.basic import elementwise_error
 from zslcore.losses.cells import (
-    all_sum,
     check_labels,
     cvar_weights,
     group_dro_update,
@@ -24,6 +23,7 @@ from zslcore.losses.cells import (
     mean_one_weights,
 )
 from zslcore.losses.elementwise import check_positive
+from zslcore.losses.processes import all_sum
 
 SIGMA_RANGE = (1e-6, 1e6)  # its square and the reciprocal of that stay far from float32's ends
 
@@ -31,20 +31,27 @@ SIGMA_RANGE = (1e-6, 1e6)  # its square and the reciprocal of that stay far from
 class Criterion(nn.Module):
     """A loss that is a function of prediction and target alone.
 
+    ``shared``: it is no mean over images, and takes the keyword ``shared`` for the joined batch of all processes, which
+    training mode asks for (:func:`zslcore.losses.rmse_loss`).
+
     >>> criterion = Criterion(lambda prediction, target: (prediction - target).square().mean())
     >>> criterion(torch.eye(2), torch.eye(2), torch.tensor([0, 1]))
     tensor(0.)
     """
 
-    def __init__(self, function: Callable[..., Tensor], *, amplification: float = math.nan) -> None:
+    def __init__(
+        self, function: Callable[..., Tensor], *, amplification: float = math.nan, shared: bool = False
+    ) -> None:
         super().__init__()
-        self.function = function
+        self.function, self.shared = function, shared
         self.register_buffer("amplification", torch.tensor(amplification))
 
     def forward(
         self, prediction: Float[Tensor, "B A"], target: Float[Tensor, "B A"], labels: Integer[Tensor, " B"]
     ) -> Float[Tensor, ""]:
         """The loss of a batch; labels do not matter."""
+        if self.shared:
+            return self.function(prediction, target, shared=self.training)
         return self.function(prediction, target)
 
 
@@ -196,8 +203,8 @@ class LearntNoise(nn.Module):
 class BMC(LearntNoise):
     """Batch-based Balanced MSE (:func:`bmc_loss`) with a sigma that trains: one, or one for each attribute.
 
-    ``shape`` and ``sigma`` as in :class:`LearntNoise`. The loss is at least 0. Raises InputError for a sigma out of
-    ``SIGMA_RANGE``.
+    ``shape`` and ``sigma`` as in :class:`LearntNoise`. The loss is at least 0. In training mode the labels are those of
+    all processes. Raises InputError for a sigma out of ``SIGMA_RANGE``.
 
     >>> target = torch.tensor([[1.0, 0.0], [1.0, 0.0]])  # two images of one class: no error, but 2 sigma^2 ln 2 remains
     >>> BMC(sigma=1.0)(target, target, torch.tensor([0, 0])).detach()
@@ -211,7 +218,8 @@ class BMC(LearntNoise):
         self, prediction: Float[Tensor, "B A"], target: Float[Tensor, "B A"], labels: Integer[Tensor, " B"]
     ) -> Float[Tensor, ""]:
         """The loss of a batch; labels do not matter."""
-        return bmc_loss(prediction, target, sigma=self.sigma, normalize=self.normalize)
+        settings = {"sigma": self.sigma, "normalize": self.normalize}
+        return bmc_loss(prediction, target, **settings, shared=self.training)
 
 
 class GAI(LearntNoise):

@@ -13,12 +13,14 @@ No gradient flows through a weight. ``p = p2 = 0`` is the plain loss. The functi
 :class:`ReMSE` only keeps the error matrix from batch to batch, as buffers, so that it is saved and resumed.
 """
 
+from numbers import Integral, Real
+
 import torch
 from jaxtyping import Bool, Float, Integer
 from torch import Tensor, nn
 
 from zslcore.errors import InputError
-from zslcore.losses.basic import ERROR_KINDS, elementwise_error
+from zslcore.losses.basic import ERROR_KINDS, at_least_float32, elementwise_error
 from zslcore.losses.cells import check_labels, mean_by_class
 from zslcore.losses.processes import all_sum, num_processes
 
@@ -56,6 +58,8 @@ def remse_weights(
 ) -> Float[Tensor, "C A"]:
     """Weight of every (class, attribute) cell, all at least 1; cells without error (absent classes) weigh 1.
 
+    Without gradient, at least in float32.
+
     ``error`` holds mean errors >= 0. ``p`` >= 0 balances classes within an attribute, ``p2`` >= 0 attributes
     within a class. ``reference`` replaces the minimum, which is the noisiest of order statistics, by the
     ``"mean"``, the ``"median"`` or a quantile in (0, 1); cells below the reference then weigh 1. The weights
@@ -68,6 +72,7 @@ def remse_weights(
     """
     _check_exponents(p, p2)
     _check_reference(reference)
+    error = at_least_float32(error.detach())  # quantiles know no bfloat16
     valid = error > 0
     # logarithms rather than ratios: a ratio of errors may overflow float32, their logarithms cannot
     log_error = torch.where(valid, error, 1.0).log()
@@ -131,20 +136,23 @@ def _at_equal_lambda(
 
 def _check_exponents(p: float, p2: float) -> None:
     for name, value in (("p", p), ("p2", p2)):
-        if not 0 <= value < float("inf"):
+        if not _is_number(value) or not 0 <= value < float("inf"):
             raise InputError(f"{name} must be a finite number >= 0, got {value!r}")
     if p + p2 > LARGEST_EXPONENT:
         raise InputError(f"p + p2 must be at most {LARGEST_EXPONENT}, beyond which weights overflow, got {p + p2!r}")
 
 
 def _check_reference(reference: str | float) -> None:
-    if isinstance(reference, str):
-        if reference not in REFERENCES:
-            raise InputError(
-                f"reference must be one of {', '.join(REFERENCES)} or a quantile in (0, 1), got {reference!r}"
-            )
-    elif not 0 < reference < 1:
+    named = isinstance(reference, str) and reference in REFERENCES
+    if not named and not _is_number(reference):
+        raise InputError(f"reference must be one of {', '.join(REFERENCES)} or a quantile in (0, 1), got {reference!r}")
+    if not named and not 0 < reference < 1:
         raise InputError(f"reference given as a quantile must lie in (0, 1), got {reference!r}")
+
+
+def _is_number(value: object) -> bool:
+    """Of Python or numpy; a bool is none."""
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 class ReMSE(nn.Module):
@@ -162,7 +170,8 @@ class ReMSE(nn.Module):
         reference: ``"min"`` (the paper), ``"mean"``, ``"median"`` or a quantile in (0, 1).
         unit_mean: divide the weights by their mean over the cells of the batch, so that only their
             differences act and not the larger effective lambda that weights above 1 bring.
-        decay: share of the old value in ``memory="ema"``, in [0, 1).
+        decay: share of the old value in ``memory="ema"``, in [0, 1); a cell whose mean error so far is exactly 0
+            counts as not seen yet, and takes its next value whole.
         control: ``"permuted"`` or ``"random"`` puts the weights on other cells, see :func:`control_weights`, times one
             number a step: on every batch the loss has the value, so the effective lambda, of ReMSE with these settings.
             Their mean is then another than that of ReMSE's (also with ``unit_mean``), and some may be below 1.
@@ -202,13 +211,13 @@ class ReMSE(nn.Module):
     ) -> None:
         super().__init__()
         for name, value in (("num_classes", num_classes), ("num_attributes", num_attributes)):
-            if value < 1:
-                raise InputError(f"{name} must be at least 1, got {value}")
+            if not isinstance(value, Integral) or value < 1:
+                raise InputError(f"{name} must be a whole number of at least 1, got {value!r}")
         choices = (("kind", kind, ERROR_KINDS), ("memory", memory, MEMORIES), ("control", control, CONTROLS))
         for name, value, allowed in choices:
             if value not in allowed:
                 raise InputError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
-        if not 0 <= decay < 1:
+        if not _is_number(decay) or not 0 <= decay < 1:
             raise InputError(f"decay must lie in [0, 1), got {decay!r}")
         _check_exponents(p, p2)
         _check_reference(reference)

@@ -10,12 +10,31 @@
 # Finished steps are not run again; delete a run folder to repeat it.
 
 import os
+import re
 from pathlib import Path
 
+from snakemake.exceptions import WorkflowError
 from zslcore.config import METHODS, study_methods
 
-DATASETS = str(config.get("dataset", "SYNTH")).split(",")
-SEEDS = range(int(config.get("seeds", 3)))
+KEYS = ["dataset", "seeds", "runs", "report"]
+
+
+def checked_config():
+    """Data sets and number of seeds from --config; a misspelt key would plan the default without a word."""
+    if unknown := [key for key in config if key not in KEYS]:
+        raise WorkflowError(f"--config takes {', '.join(KEYS)}; got {', '.join(map(str, unknown))}")
+    datasets = [name.strip() for name in str(config.get("dataset", "SYNTH")).split(",")]
+    if not all(re.fullmatch(r"\w+", name) for name in datasets):
+        given = config["dataset"]
+        raise WorkflowError(f"dataset in --config must be names with commas between them: SYNTH,CUB100; got {given!r}")
+    seeds = config.get("seeds", 3)
+    if type(seeds) is not int or seeds < 1:
+        raise WorkflowError(f"seeds in --config must be a whole number of at least 1, got {seeds!r}")
+    return list(dict.fromkeys(datasets)), seeds
+
+
+DATASETS, NUM_SEEDS = checked_config()
+SEEDS = range(NUM_SEEDS)
 RUNS = Path(config.get("runs", os.environ.get("ZSLCORE_RUNS", "runs")))
 REPORT = Path(config.get("report", "report"))
 PAGES = ["00_quickstart", "01_data", "02_imbalance", "03_theory", "06_ablations", "07_figures"]

@@ -119,6 +119,13 @@ def test_numbers_are_finite(name, value):
         SYNTH.replace(**{name: value})
 
 
+def test_a_seed_is_one_that_torch_takes():
+    assert SYNTH.replace(seed=2**63 - 1).seed == 2**63 - 1
+    for seed in (2**63, 2**64):
+        with pytest.raises(InputError, match=rf"^seed must be at most {2**63 - 1}, got {seed}$"):
+            SYNTH.replace(seed=seed)
+
+
 def test_every_number_has_a_range():
     numbers = {name for name, kind in FIELDS.items() if kind in (int, float)}
     assert numbers == {*AT_LEAST_ONE, *AT_LEAST_ZERO, *ABOVE_ZERO}
@@ -187,39 +194,6 @@ def test_every_option_of_every_loss_can_be_given_as_its_default_is():
 def test_fine_tuning_standardises_no_features():
     with pytest.raises(InputError, match=r"^standardize must be False with fine_tune"):
         RunConfig(dataset="SYNTH", fine_tune=True)
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "value"),
-    [("epochs", "3", 3), ("lr", "1e-3", 0.001), ("unit_mean", "true", True), ("network", "gem", "gem")],
-)
-def test_settings_read_from_a_command_line(name, text, value):
-    assert RunConfig.parse(name, text) == value
-    assert RunConfig.parse("loss_options", '{"delta": 0.5}') == {"delta": 0.5}
-
-
-def test_what_a_command_line_cannot_mean():
-    with pytest.raises(InputError, match=r"^epochs must be int, got 'ten'$"):
-        RunConfig.parse("epochs", "ten")
-    with pytest.raises(InputError, match="did you mean 'epochs'"):
-        RunConfig.parse("epoch", "3")
-    with pytest.raises(InputError, match=r"^loss_options must be a JSON object, got '{'$"):
-        RunConfig.parse("loss_options", "{")
-
-
-@pytest.mark.parametrize("text", ["[1]", "a: [", "3"])
-def test_files_that_hold_no_settings(tmp_path, text):
-    path = tmp_path / "config.yml"
-    path.write_text(text)
-    with pytest.raises(InputError, match=r"config\.yml (must hold settings by name|cannot be read as a config)"):
-        RunConfig.read(path)
-
-
-def test_yaml_and_json_read_alike(tmp_path):
-    config = SYNTH.replace(lr=0.001, loss_options={"decay": 0.5})
-    for name, dump in (("c.yml", yaml.safe_dump), ("c.json", json.dumps)):
-        (tmp_path / name).write_text(dump(config.to_dict()))
-        assert RunConfig.read(tmp_path / name) == config
 
 
 def test_unknown_name_far_from_all_lists_the_known_ones():

@@ -167,6 +167,50 @@ def test_bad_input_is_one_sentence(call, message):
         call(vectors, counts)
 
 
+BY_CLASS = sorted(WEIGHTED_MSE - {"mse"})
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.int32])
+@pytest.mark.parametrize("name", BY_CLASS)
+def test_labels_may_be_of_any_integer_type(name, dtype):
+    """uint8 labels were a mask: a number came out, and it was another one."""
+    prediction, target, labels, vectors, counts = inputs("ordinary", torch.float64)
+    first, second = (build(name, vectors, counts).double() for _ in range(2))
+    assert torch.equal(first(prediction, target, labels.to(dtype)), second(prediction, target, labels))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda labels: labels[:, None], r"^labels must have shape \(6,\), got \(6, 1\)$"),
+        (lambda labels: labels[:1], r"^labels must have shape \(6,\), got \(1,\)$"),
+        (lambda labels: labels[0], r"^labels must have shape \(6,\), got \(\)$"),
+        (lambda labels: labels.float(), r"^labels must be a tensor of whole numbers \(.*int64\), got torch.float32$"),
+        (lambda labels: labels > 0, r"^labels must be a tensor of whole numbers \(.*int64\), got torch.bool$"),
+        (lambda labels: labels.tolist(), r"^labels must be a tensor of whole numbers \(.*int64\), got list$"),
+        (lambda labels: labels.to(torch.int8) - 9, r"^labels must lie in 0\.\.4 \(num_classes=5\), got -9\.\.-\d$"),
+    ],
+)
+@pytest.mark.parametrize("name", BY_CLASS)
+@pytest.mark.usefixtures("unchecked")
+def test_other_labels_are_refused(name, change, message):
+    """Labels (B, 1) and a single label were broadcast over the images."""
+    prediction, target, labels, vectors, counts = inputs("ordinary", torch.float32)
+    with pytest.raises(InputError, match=message):
+        build(name, vectors, counts)(prediction, target, change(labels))
+
+
+@pytest.mark.parametrize("name", ["inverse", "cvar", "group_dro", "remse"])
+@pytest.mark.usefixtures("unchecked")
+def test_compiled_losses_check_labels_too(name):
+    prediction, target, labels, vectors, counts = inputs("ordinary", torch.float32)
+    compiled = torch.compile(build(name, vectors, counts), backend="eager")
+    plain = build(name, vectors, counts)
+    torch.testing.assert_close(compiled(prediction, target, labels.byte()), plain(prediction, target, labels))
+    with pytest.raises(InputError, match=r"^labels must have shape \(6,\), got \(6, 1\)$"):
+        compiled(prediction, target, labels[:, None])
+
+
 @pytest.mark.parametrize("name", ["remse_permuted", "remse_random"])
 def test_controls_of_a_run_draw_by_its_seed(benchmark, name):
     """All seeds of a study shared the draws of seed 0; ``loss_options`` may still name one."""

@@ -94,6 +94,23 @@ def test_huge_ratio_of_errors_does_not_overflow():
     assert bool(weights.isfinite().all())
 
 
+def test_no_gradient_flows_through_a_weight():
+    prediction, target, labels = batch()
+    error = class_error(prediction, target, labels, 5)
+    assert error.requires_grad
+    for reference in ("min", "mean", "median", 0.3):
+        assert not remse_weights(error, p=1, p2=1, reference=reference).requires_grad
+
+
+@pytest.mark.parametrize("reference", ["min", "mean", "median", 0.25])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_weights_of_half_precision_errors_are_float32(dtype, reference):
+    """torch has no quantile of bfloat16, and its RuntimeError named neither weights nor reference."""
+    error = (torch.rand(4, 6) + 0.1).to(dtype)
+    weights = remse_weights(error, p=1, p2=0.5, reference=reference)
+    assert torch.equal(weights, remse_weights(error.float(), p=1, p2=0.5, reference=reference))
+
+
 def test_class_error_is_a_mean_per_class():
     prediction, target, labels = batch()
     ours = class_error(prediction, target, labels, 5, normalize=False)
@@ -290,12 +307,35 @@ def test_an_empty_batch_is_refused():
         ({"reference": 1.5}, r"must lie in \(0, 1\), got 1.5"),
         ({"control": "shuffled"}, r"control must be one of none, permuted, random, got 'shuffled'"),
         ({"decay": 1.0}, r"decay must lie in \[0, 1\), got 1.0"),
-        ({"num_classes": 0}, r"num_classes must be at least 1, got 0"),
+        ({"num_classes": 0}, r"num_classes must be a whole number of at least 1, got 0"),
+        ({"p": "1"}, r"^p must be a finite number >= 0, got '1'$"),
+        ({"p2": None}, r"^p2 must be a finite number >= 0, got None$"),
+        ({"p": True}, r"^p must be a finite number >= 0, got True$"),
+        ({"reference": None}, r"^reference must be one of min, mean, median or a quantile in \(0, 1\), got None$"),
+        ({"reference": [0.5]}, r"^reference must be one of min, mean, median or a quantile in \(0, 1\), got \[0.5\]$"),
+        ({"decay": "0.9"}, r"^decay must lie in \[0, 1\), got '0.9'$"),
+        ({"num_attributes": "7"}, r"^num_attributes must be a whole number of at least 1, got '7'$"),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_impossible_settings_are_refused(change, message):
     with pytest.raises(InputError, match=message):
         ReMSE(**({"num_classes": 3, "num_attributes": 2, "p": 1, "p2": 1} | change))
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_class_error_takes_labels_of_any_integer_type_and_no_others():
+    prediction, target, labels = batch()
+    expected = class_error(prediction, target, labels, 5)
+    for dtype in (torch.uint8, torch.int16):
+        assert torch.equal(class_error(prediction, target, labels.to(dtype), 5), expected)
+    for wrong, message in (
+        (labels[:, None], r"^labels must have shape \(12,\), got \(12, 1\)$"),
+        (labels[:3], r"^labels must have shape \(12,\), got \(3,\)$"),
+        (labels.double(), r"^labels must be a tensor of whole numbers .*, got torch.float64$"),
+    ):
+        with pytest.raises(InputError, match=message):
+            class_error(prediction, target, wrong, 5)
 
 
 def test_labels_out_of_range_are_named():

@@ -16,13 +16,24 @@ ROOT = Path(__file__).resolve().parents[1]
 PROFILE = ROOT / "profiles" / "slurm"
 
 
+def dry_run(tmp_path, *options, config):
+    """A dry run of snakemake, finished."""
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--snakefile", str(ROOT / "Snakefile"), *options]
+    return subprocess.run(
+        [*command, "--config", *config],
+        cwd=tmp_path,
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
 def plan(tmp_path, *options, dataset="SYNTH"):
     """What a dry run prints, for an empty folder of runs."""
-    command = [sys.executable, "-m", "snakemake", "--dry-run", "--snakefile", str(ROOT / "Snakefile"), *options]
-    config = ["--config", f"dataset={dataset}", "seeds=2", f"runs={tmp_path / 'runs'}", f"report={tmp_path / 'report'}"]
-    result = subprocess.run(
-        [*command, *config], cwd=tmp_path, env=os.environ, capture_output=True, text=True, timeout=120, check=False
-    )
+    config = [f"dataset={dataset}", "seeds=2", f"runs={tmp_path / 'runs'}", f"report={tmp_path / 'report'}"]
+    result = dry_run(tmp_path, *options, config=config)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout + result.stderr
 
@@ -42,6 +53,30 @@ def test_a_run_for_every_method_and_seed(tmp_path, options, dataset):
     runs = set(re.findall(r"run 04_train -p dataset (\w+) -p method (\w+) -p seed (\d)", text))
     assert runs == set(product([dataset], study_methods(dataset), "01"))
     assert planned["run"] == len(runs)
+
+
+def test_blanks_around_names_do_not_matter(tmp_path):
+    runs = set(re.findall(r"runs/(\w+)/[\w-]+/metrics\.json", plan(tmp_path, "-c1", dataset=" SYNTH, CUB100 ,SYNTH")))
+    assert runs == {"SYNTH", "CUB100"}
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ("datset=CUB100", "--config takes dataset, seeds, runs, report; got datset"),
+        ("seeds=0", "seeds in --config must be a whole number of at least 1, got 0"),
+        ("seeds=abc", "seeds in --config must be a whole number of at least 1, got 'abc'"),
+        ("seeds=2.5", "seeds in --config must be a whole number of at least 1, got 2.5"),
+        ("dataset=SYNTH,", "dataset in --config must be names with commas between them: SYNTH,CUB100; got 'SYNTH,'"),
+    ],
+)
+def test_a_config_that_means_no_study_is_one_sentence(tmp_path, config, message):
+    """They planned another study than was meant, or none, without a word."""
+    result = dry_run(tmp_path, "-c1", config=[config])
+    printed = result.stdout + result.stderr
+    assert result.returncode != 0
+    assert message in printed
+    assert "Traceback" not in printed
 
 
 def test_every_planned_run_writes_where_the_graph_waits_for_it(tmp_path):

@@ -22,6 +22,7 @@ SCHEDULES = ("stated", "released")
 SAMPLINGS = ("episodes", "random")
 PRECISIONS = ("float32", "float64", "bf16")  # bf16: float32 weights and statistics, bfloat16 products
 DEVICES = ("auto", "cpu", "cuda")
+LARGEST_SEED = 2**63 - 1  # torch takes twice as many, numpy any; a signed 64-bit integer is what files and tables hold
 # Options of a regression loss that are settings of their own.
 OPTION_FIELDS = ("p", "p2", "memory", "reference", "unit_mean", "normalize")
 # The methods that the study compares, each a change to the settings of a data set. Two are controls: the plain MSE at
@@ -141,8 +142,10 @@ class RunConfig:
         return cls(**values)
 
     @classmethod
-    def _known(cls, name: str) -> str:
+    def _known(cls, name: object) -> str:
         known = [setting.name for setting in dataclasses.fields(cls)]
+        if not isinstance(name, str):  # YAML has keys of many types
+            raise InputError(f"names of settings must be text, got {name!r:.100}")
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"the known ones are {', '.join(known)}"
@@ -208,7 +211,7 @@ class RunConfig:
             text = path.read_text()
             # PyYAML takes JSON too, but 1e-05 for a text
             values = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-        except (OSError, ValueError, yaml.YAMLError) as error:
+        except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:  # recursion: brackets by the thousand
             reason = " ".join(str(error).split())[:160]
             raise InputError(f"{path} cannot be read as a config in JSON or YAML: {reason}") from None
         if not isinstance(values, dict):
@@ -228,8 +231,8 @@ class RunConfig:
             return Parameter(name, kind.__name__, None, "").convert(text)
         try:
             return json.loads(text)
-        except json.JSONDecodeError:
-            raise InputError(f"{name} must be a JSON object, got {text!r}") from None
+        except (ValueError, RecursionError):
+            raise InputError(f"{name} must be a JSON object, got {text!r:.100}") from None
 
     def to_dict(self) -> dict[str, Any]:
         """All settings as plain values, in the order of their declaration."""
@@ -260,6 +263,8 @@ def _check_ranges(config: RunConfig) -> None:
     for name in (*weights, "momentum", "weight_decay", "clip", "hidden", "seed"):
         if not 0 <= getattr(config, name) < math.inf:
             raise InputError(f"{name} must be a number of at least 0, got {getattr(config, name)}")
+    if config.seed > LARGEST_SEED:
+        raise InputError(f"seed must be at most {LARGEST_SEED}, got {config.seed}")
     if config.momentum >= 1:
         raise InputError(f"momentum must lie in [0, 1), got {config.momentum}")
     for name in ("scale", "lr", "lr_decay", "resize_ratio"):

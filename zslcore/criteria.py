@@ -38,7 +38,7 @@ _OTHERS = {
     "cvar": CVaR,
 }
 CRITERIA = (*_FUNCTIONS, *_POWERS, *_OTHERS, *_CONTROLS)
-_SET_HERE = ("normalize", "control", "power")  # not options: given for all losses, or by the name
+_SET_HERE = ("normalize", "control", "power", "shared")  # not options: given for all losses, or by the name or mode
 
 
 def criterion_options(name: str) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def build_criterion(
     if name in _FUNCTIONS:
         function = partial(_FUNCTIONS[name], **options)
         function(vectors[:1], vectors[:1])  # an option out of range is named now rather than in the first step
-        return Criterion(function, amplification=1.0 if name == "mse" else torch.nan)
+        return Criterion(function, amplification=1.0 if name == "mse" else torch.nan, shared=name == "rmse")
     if name in _CONTROLS:
         return ReMSE(*vectors.shape, control=_CONTROLS[name], **options)
     if name in _POWERS:

@@ -232,13 +232,18 @@ class Standardize(nn.Module):
 
     @torch.no_grad()
     def fit(self, batches: Iterable[Float[Tensor, "B D N"]]) -> None:
-        """Fit mean and deviation over all images and locations of the batches; a constant channel is only shifted."""
+        """Fit mean and deviation over all images and locations of the batches; a constant channel is only shifted.
+
+        Raises InputError for batches without any image.
+        """
         count, total, squares = 0, 0.0, 0.0
         for maps in batches:
             maps = maps.double()  # sums of squares of many float32 values lose digits
             count += maps.shape[0] * maps.shape[2]
             total = total + maps.sum((0, 2))
             squares = squares + maps.square().sum((0, 2))
+        if not count:
+            raise InputError("batches to fit must hold at least one image, got none")
         mean = total / count
         std = (squares / count - mean.square()).clamp(min=0).sqrt()
         self.mean.copy_(mean[:, None])

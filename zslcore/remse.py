@@ -13,13 +13,16 @@ No gradient flows through a weight. ``p = p2 = 0`` is the plain loss. The functi
 :class:`ReMSE` only keeps the error matrix from batch to batch, as buffers, so that it is saved and resumed.
 """
 
+from numbers import Integral, Real
+
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Integer
 from torch import Tensor, nn
 
 from zslcore.errors import InputError
-from zslcore.losses.basic import ERROR_KINDS, elementwise_error
-from zslcore.losses.cells import all_sum, mean_by_class, num_processes
+from zslcore.losses.basic import ERROR_KINDS, at_least_float32, elementwise_error
+from zslcore.losses.cells import check_labels, mean_by_class
+from zslcore.losses.processes import all_sum, num_processes
 
 MEMORIES = ("batch", "running", "ema")
 REFERENCES = ("min", "mean", "median")
@@ -30,7 +33,7 @@ CONTROLS = ("none", "permuted", "random")
 def class_error(
     prediction: Float[Tensor, "B A"],
     target: Float[Tensor, "B A"],
-    labels: Int[Tensor, " B"],
+    labels: Integer[Tensor, " B"],
     num_classes: int,
     *,
     kind: str = "mse",
@@ -39,7 +42,7 @@ def class_error(
     """Mean error of each class and attribute over the images of a batch; zeros for absent classes.
 
     ``labels`` are class indices in [0, num_classes). ``kind`` and ``normalize`` as in
-    :func:`zslcore.losses.elementwise_error`. Raises InputError for a label out of range.
+    :func:`zslcore.losses.elementwise_error`. Raises InputError for labels that are not one such index for each image.
 
     >>> prediction, target = torch.tensor([[1.0], [3.0]]), torch.zeros(2, 1)
     >>> class_error(prediction, target, torch.tensor([1, 1]), num_classes=2, normalize=False)
@@ -55,6 +58,8 @@ def remse_weights(
 ) -> Float[Tensor, "C A"]:
     """Weight of every (class, attribute) cell, all at least 1; cells without error (absent classes) weigh 1.
 
+    Without gradient, at least in float32.
+
     ``error`` holds mean errors >= 0. ``p`` >= 0 balances classes within an attribute, ``p2`` >= 0 attributes
     within a class. ``reference`` replaces the minimum, which is the noisiest of order statistics, by the
     ``"mean"``, the ``"median"`` or a quantile in (0, 1); cells below the reference then weigh 1. The weights
@@ -67,6 +72,7 @@ def remse_weights(
     """
     _check_exponents(p, p2)
     _check_reference(reference)
+    error = at_least_float32(error.detach())  # quantiles know no bfloat16
     valid = error > 0
     # logarithms rather than ratios: a ratio of errors may overflow float32, their logarithms cannot
     log_error = torch.where(valid, error, 1.0).log()
@@ -130,20 +136,23 @@ def _at_equal_lambda(
 
 def _check_exponents(p: float, p2: float) -> None:
     for name, value in (("p", p), ("p2", p2)):
-        if not 0 <= value < float("inf"):
+        if not _is_number(value) or not 0 <= value < float("inf"):
             raise InputError(f"{name} must be a finite number >= 0, got {value!r}")
     if p + p2 > LARGEST_EXPONENT:
         raise InputError(f"p + p2 must be at most {LARGEST_EXPONENT}, beyond which weights overflow, got {p + p2!r}")
 
 
 def _check_reference(reference: str | float) -> None:
-    if isinstance(reference, str):
-        if reference not in REFERENCES:
-            raise InputError(
-                f"reference must be one of {', '.join(REFERENCES)} or a quantile in (0, 1), got {reference!r}"
-            )
-    elif not 0 < reference < 1:
+    named = isinstance(reference, str) and reference in REFERENCES
+    if not named and not _is_number(reference):
+        raise InputError(f"reference must be one of {', '.join(REFERENCES)} or a quantile in (0, 1), got {reference!r}")
+    if not named and not 0 < reference < 1:
         raise InputError(f"reference given as a quantile must lie in (0, 1), got {reference!r}")
+
+
+def _is_number(value: object) -> bool:
+    """Of Python or numpy; a bool is none."""
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 class ReMSE(nn.Module):
@@ -161,13 +170,15 @@ class ReMSE(nn.Module):
         reference: ``"min"`` (the paper), ``"mean"``, ``"median"`` or a quantile in (0, 1).
         unit_mean: divide the weights by their mean over the cells of the batch, so that only their
             differences act and not the larger effective lambda that weights above 1 bring.
-        decay: share of the old value in ``memory="ema"``, in [0, 1).
+        decay: share of the old value in ``memory="ema"``, in [0, 1); a cell whose mean error so far is exactly 0
+            counts as not seen yet, and takes its next value whole.
         control: ``"permuted"`` or ``"random"`` puts the weights on other cells, see :func:`control_weights`, times one
             number a step: on every batch the loss has the value, so the effective lambda, of ReMSE with these settings.
             Their mean is then another than that of ReMSE's (also with ``unit_mean``), and some may be below 1.
         seed: of the control's draws; they depend on it and on the number of the step alone.
 
-    ``forward(prediction (B, A), target (B, A), labels (B,))`` returns a scalar. Afterwards ``weights`` (C, A)
+    ``forward(prediction (B, A), target (B, A), labels (B,))`` returns a scalar; labels are of any integer type.
+    Afterwards ``weights`` (C, A)
     and ``amplification`` (scalar: weighted over plain loss, what the weights do to lambda) describe the step.
     In training mode under ``torch.distributed`` the errors are those of the joined batch of all processes: all have the
     same weights, and the mean of their losses, as of their gradients, is that of the joined batch where all have
@@ -200,13 +211,13 @@ class ReMSE(nn.Module):
     ) -> None:
         super().__init__()
         for name, value in (("num_classes", num_classes), ("num_attributes", num_attributes)):
-            if value < 1:
-                raise InputError(f"{name} must be at least 1, got {value}")
+            if not isinstance(value, Integral) or value < 1:
+                raise InputError(f"{name} must be a whole number of at least 1, got {value!r}")
         choices = (("kind", kind, ERROR_KINDS), ("memory", memory, MEMORIES), ("control", control, CONTROLS))
         for name, value, allowed in choices:
             if value not in allowed:
                 raise InputError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
-        if not 0 <= decay < 1:
+        if not _is_number(decay) or not 0 <= decay < 1:
             raise InputError(f"decay must lie in [0, 1), got {decay!r}")
         _check_exponents(p, p2)
         _check_reference(reference)
@@ -220,10 +231,11 @@ class ReMSE(nn.Module):
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
 
     def forward(
-        self, prediction: Float[Tensor, "B A"], target: Float[Tensor, "B A"], labels: Int[Tensor, " B"]
+        self, prediction: Float[Tensor, "B A"], target: Float[Tensor, "B A"], labels: Integer[Tensor, " B"]
     ) -> Float[Tensor, ""]:
         """Weighted loss of a batch, with one update of the error matrix in training mode."""
-        self._check_shapes(prediction, labels)
+        self._check_outputs(prediction)
+        labels = check_labels(labels, len(prediction), self.num_classes)
         error = elementwise_error(prediction, target, kind=self.kind, normalize=self.normalize)
         with torch.no_grad():
             current, count = mean_by_class(error.detach(), labels, self.num_classes, shared=self.training)
@@ -263,13 +275,11 @@ class ReMSE(nn.Module):
         self.amplification.copy_(torch.where(plain > 0, loss / plain, 1.0))
         self.step.add_(1)
 
-    def _check_shapes(self, prediction: Tensor, labels: Tensor) -> None:
+    def _check_outputs(self, prediction: Tensor) -> None:
         if prediction.ndim != 2 or prediction.shape[1] != self.num_attributes:
             raise InputError(
                 f"prediction must have shape (images, {self.num_attributes}), got {tuple(prediction.shape)}"
             )
-        if labels.shape != prediction.shape[:1]:
-            raise InputError(f"labels must have shape ({len(prediction)},), got {tuple(labels.shape)}")
 
     def extra_repr(self) -> str:
         """Settings shown by ``print(module)``."""

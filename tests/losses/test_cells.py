@@ -61,6 +61,29 @@ def test_group_dro_ends_at_the_worst_cell(batch):
     assert loss.item() == pytest.approx(cells(*batch[:2]).max().item(), rel=1e-3)
 
 
+def test_group_dro_forgets_no_cell_behind_a_dominant_one():
+    """Its weights in float32 became exactly 0 but for one and stayed so: the loss of the other classes was 0."""
+    criterion = GroupDRO((3, 4), step=2.0, normalize=False)
+    prediction = torch.tensor([[9.0, 1.0, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0], [1.0, 1.0, 1.5, 1.0]])
+    zeros = torch.zeros(3, 4)
+    for _ in range(2000):
+        criterion(prediction, zeros, torch.arange(3))
+    assert criterion.weights[0, 0] == criterion.weights.numel()
+    assert criterion.weights.mean() == 1
+    for batch in ([0], [1], [2], [1, 2]):  # mean 1 over the classes that are there
+        labels = torch.tensor(batch)
+        for training in (False, True):
+            criterion.train(training)
+            loss = criterion(prediction[labels], zeros[labels], labels)
+            squares = prediction[labels].square()
+            assert squares.min() <= loss <= squares.max() + 1e-5
+        assert criterion.amplification > 0
+    for _ in range(20_000):  # what was good for long and is now the worst takes over again
+        criterion(prediction.flip(1), zeros, torch.arange(3))
+    assert criterion.weights[0].argmax() == 3
+    assert bool(criterion.log_weights.isfinite().all())
+
+
 @pytest.mark.parametrize("make", [lambda: CVaR((4, 3), alpha=0.4), lambda: GroupDRO((4, 3), step=0.5)])
 def test_gradient_is_that_of_the_weighted_cell_means(make, batch):
     prediction, target, labels = batch
@@ -87,7 +110,7 @@ def test_laws_of_worst_case_weights(seed, alpha, factor):
     error[~present] = 0
     for weigh in (
         lambda e, here: cvar_weights(e, here, alpha=alpha),
-        lambda e, here: group_dro_update(torch.ones_like(e), e, here, step=0.3),
+        lambda e, here: group_dro_update(torch.zeros_like(e), e, here, step=0.3),
     ):
         weights = weigh(error, present)
         torch.testing.assert_close(weigh(factor * error, present), weights)  # no unit

@@ -14,6 +14,7 @@ from torch import Tensor
 from zslcore.errors import InputError
 from zslcore.losses.basic import at_least_float32, comparable, l2_normalize
 from zslcore.losses.frequency import check_counts
+from zslcore.losses.processes import all_rows
 
 
 def bmc_loss(
@@ -22,6 +23,7 @@ def bmc_loss(
     *,
     sigma: Float[Tensor, "..."] | float,
     normalize: bool = True,
+    shared: bool = False,
 ) -> Float[Tensor, ""]:
     """Batch-based Monte-Carlo Balanced MSE; at least 0.
 
@@ -32,17 +34,21 @@ def bmc_loss(
     Images of one class share a target, and so share the likelihood: with k of them the cross entropy is at least ln k,
     without a gradient of its own.
 
+    ``shared``: the images j are those of all processes, which must have equally many; their targets have no gradient
+    then. The average of the processes' losses, as of their gradients, is that of the joined batch.
+
     >>> bmc_loss(torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.eye(2), sigma=0.1)
     tensor(0.)
     """
     sigma = _checked_sigma(sigma, prediction)
     with torch.autocast(prediction.device.type, enabled=False):
         prediction, target = comparable(prediction, target, normalize=normalize)
-        truth = torch.arange(len(prediction), device=prediction.device)
+        targets, first = all_rows(target) if shared else (target, 0)
+        truth = torch.arange(first, first + len(prediction), device=prediction.device)
         if sigma.ndim == 0:
-            logits = -_squared_distances(prediction, target) / (2 * sigma.square())
+            logits = -_squared_distances(prediction, targets) / (2 * sigma.square())
             return F.cross_entropy(logits, truth) * 2 * sigma.detach().square()
-        distances = (prediction[:, None] - target[None]).square()  # (B, B, A)
+        distances = (prediction[:, None] - targets[None]).square()  # (B, N, A), N images in all
         logits = -distances / (2 * sigma.square())
         losses = F.cross_entropy(logits, truth[:, None].expand_as(prediction), reduction="none")  # (B, A)
         return (losses * 2 * sigma.detach().square()).mean()

@@ -1,58 +1,53 @@
 """Errors by cell: the mean of each (class, attribute) over a batch, also one that several processes share."""
 
 import torch
-import torch.distributed as dist
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Integer
 from torch import Tensor
 
 from zslcore.errors import InputError
 from zslcore.losses.elementwise import check_positive
+from zslcore.losses.processes import all_sum
+
+LABEL_TYPES = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
-def all_sum(values: Tensor) -> Tensor:
-    """Sum over the processes of a distributed training; without one, the values as they are. Not differentiable.
+def check_labels(labels: Integer[Tensor, " B"], num_images: int, num_classes: int) -> Int[Tensor, " B"]:
+    """The labels as int64, to index with; InputError unless there is a class in [0, num_classes) for each image.
 
-    >>> all_sum(torch.tensor([1.0, 2.0]))
-    tensor([1., 2.])
+    Of other integers torch would take uint8 for a mask, and a label too few would be broadcast to all images. The range
+    is checked on the CPU alone, since a GPU would have to be waited for.
+
+    >>> check_labels(torch.tensor([1, 0], dtype=torch.uint8), num_images=2, num_classes=2)
+    tensor([1, 0])
     """
-    if num_processes() == 1:
-        return values
-    total = values.detach().clone()
-    dist.all_reduce(total)
-    return total
-
-
-def num_processes() -> int:
-    """Processes of a distributed training; 1 outside of one.
-
-    >>> num_processes()
-    1
-    """
-    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
-
-
-def check_labels(labels: Int[Tensor, " B"], num_classes: int) -> None:
-    """InputError for a label outside [0, num_classes); on the CPU alone, since a GPU would have to be waited for."""
+    if not isinstance(labels, Tensor) or labels.dtype not in LABEL_TYPES:
+        given = labels.dtype if isinstance(labels, Tensor) else type(labels).__name__
+        names = ", ".join(map(str, LABEL_TYPES))
+        raise InputError(f"labels must be a tensor of whole numbers ({names}), got {given}")
+    if labels.shape != (num_images,):
+        raise InputError(f"labels must have shape ({num_images},), got {tuple(labels.shape)}")
+    labels = labels.long()
     if labels.device.type == "cpu" and labels.numel() and not 0 <= labels.min() <= labels.max() < num_classes:
         raise InputError(
             f"labels must lie in 0..{num_classes - 1} (num_classes={num_classes}), "
             f"got {labels.min().item()}..{labels.max().item()}"
         )
+    return labels
 
 
 def mean_by_class(
-    error: Float[Tensor, "B A"], labels: Int[Tensor, " B"], num_classes: int, *, shared: bool = False
+    error: Float[Tensor, "B A"], labels: Integer[Tensor, " B"], num_classes: int, *, shared: bool = False
 ) -> tuple[Float[Tensor, "C A"], Float[Tensor, " C"]]:
     """Mean error of each class and attribute (zeros for absent classes), and the images of each class.
 
     ``shared``: over the batches of all processes, so that each has the statistics of the joined batch; the mean then
-    has no gradient. Raises InputError for labels outside [0, num_classes).
+    has no gradient. Raises InputError for labels that are not one class in [0, num_classes) for each image.
 
     >>> mean_by_class(torch.tensor([[1.0], [3.0]]), torch.tensor([1, 1]), num_classes=2)
     (tensor([[0.],
             [2.]]), tensor([0., 2.]))
     """
-    check_labels(labels, num_classes)
+    labels = check_labels(labels, len(error), num_classes)
     count = torch.zeros(num_classes, dtype=error.dtype, device=error.device)
     count = count.index_add(0, labels, torch.ones_like(labels, dtype=error.dtype))
     total = torch.zeros(num_classes, error.shape[1], dtype=error.dtype, device=error.device)
@@ -82,19 +77,33 @@ def cvar_weights(error: Float[Tensor, "C A"], present: Bool[Tensor, " C"], *, al
 
 
 def group_dro_update(
-    weights: Float[Tensor, "C A"], error: Float[Tensor, "C A"], present: Bool[Tensor, " C"], *, step: float
+    log_weights: Float[Tensor, "C A"], error: Float[Tensor, "C A"], present: Bool[Tensor, " C"], *, step: float
 ) -> Float[Tensor, "C A"]:
     """Exponentiated-gradient step of group DRO (Sagawa et al., ICLR 2020), a group being a (class, attribute) cell.
 
-    weights x exp(step x error / mean error), for the cells of present classes; then all are scaled to mean 1. The
-    errors count in units of their mean, so that ``step`` > 0 does not depend on their scale (the paper's losses are
-    around 1; squared errors of unit vectors are around 1 / A).
+    weights x exp(step x error / mean error), for the cells of present classes; then all are divided by the smallest,
+    since only their ratios matter (:func:`mean_one_weights`). In and out as logarithms: in float32 a weight that lags
+    far enough would be 0, and stay 0 whatever the error of its cell. The errors count in units of their mean, so that
+    ``step`` > 0 does not depend on their scale (the paper's losses are around 1; squared errors of unit vectors are
+    around 1 / A).
 
-    >>> group_dro_update(torch.ones(1, 2), torch.tensor([[1.0, 3.0]]), torch.tensor([True]), step=0.1)
-    tensor([[0.9500, 1.0500]])
+    >>> group_dro_update(torch.zeros(1, 2), torch.tensor([[1.0, 3.0]]), torch.tensor([True]), step=0.1)
+    tensor([[0.0000, 0.1000]])
     """
     check_positive("step", step)
     mean = error.sum() / (present.sum() * error.shape[1]).clamp(min=1)
-    exponent = torch.where(present[:, None], step * error / torch.where(mean > 0, mean, 1.0), 0.0)
-    raised = weights * (exponent - exponent.max()).exp()  # from the largest: an exponential may overflow
-    return raised / raised.mean()
+    raised = log_weights + torch.where(present[:, None], step * error / torch.where(mean > 0, mean, 1.0), 0.0)
+    return raised - raised.min()  # leads over the last: the small ones, which small steps change, keep their digits
+
+
+def mean_one_weights(log_weights: Float[Tensor, "C A"], present: Bool[Tensor, " C"]) -> Float[Tensor, "C A"]:
+    """The weights of the present classes' cells, at least one, scaled to mean 1 over them; 0 for absent classes.
+
+    However far an absent class is ahead, those that are there share a mean of 1.
+
+    >>> mean_one_weights(torch.tensor([[1.0, 3.0], [1e30, 1.0]]).log(), torch.tensor([True, False]))
+    tensor([[0.5000, 1.5000],
+            [0.0000, 0.0000]])
+    """
+    here = torch.where(present[:, None], log_weights, -torch.inf)
+    return here.flatten().softmax(0).view_as(here) * (present.sum() * here.shape[1])

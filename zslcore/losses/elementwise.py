@@ -11,6 +11,7 @@ from torch import Tensor
 
 from zslcore.errors import InputError
 from zslcore.losses.basic import comparable, elementwise_error
+from zslcore.losses.processes import all_mean
 
 
 def mae_loss(
@@ -36,14 +37,18 @@ def charbonnier_loss(
 
 
 def rmse_loss(
-    prediction: Float[Tensor, "B A"], target: Float[Tensor, "B A"], *, normalize: bool = True
+    prediction: Float[Tensor, "B A"], target: Float[Tensor, "B A"], *, normalize: bool = True, shared: bool = False
 ) -> Float[Tensor, ""]:
     """Root of the mean squared error over the B x A cells; without gradient where all errors are exactly zero.
+
+    ``shared``: over the batches of all processes, which must have equally many images. All then have the same loss, and
+    the average of their gradients is that of the joined batch.
 
     >>> rmse_loss(torch.tensor([[0.0, 2.0]]), torch.tensor([[1.0, 0.0]]), normalize=False)
     tensor(1.5811)
     """
     mean = elementwise_error(prediction, target, normalize=normalize).mean()
+    mean = all_mean(mean) if shared else mean  # a mean of the processes' roots would be smaller
     return mean.clamp(min=torch.finfo(mean.dtype).tiny).sqrt()  # the root's own slope at zero is infinite
 
 

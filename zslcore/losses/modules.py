@@ -9,14 +9,21 @@ import math
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Integer
 from torch import Tensor, nn
 
 from zslcore.errors import InputError
 from zslcore.losses.balanced import bmc_loss, gai_loss
 from zslcore.losses.basic import elementwise_error
-from zslcore.losses.cells import all_sum, check_labels, cvar_weights, group_dro_update, mean_by_class
+from zslcore.losses.cells import (
+    check_labels,
+    cvar_weights,
+    group_dro_update,
+    mean_by_class,
+    mean_one_weights,
+)
 from zslcore.losses.elementwise import check_positive
+from zslcore.losses.processes import all_sum
 
 SIGMA_RANGE = (1e-6, 1e6)  # its square and the reciprocal of that stay far from float32's ends
 
@@ -24,20 +31,27 @@ SIGMA_RANGE = (1e-6, 1e6)  # its square and the reciprocal of that stay far from
 class Criterion(nn.Module):
     """A loss that is a function of prediction and target alone.
 
+    ``shared``: it is no mean over images, and takes the keyword ``shared`` for the joined batch of all processes, which
+    training mode asks for (:func:`zslcore.losses.rmse_loss`).
+
     >>> criterion = Criterion(lambda prediction, target: (prediction - target).square().mean())
     >>> criterion(torch.eye(2), torch.eye(2), torch.tensor([0, 1]))
     tensor(0.)
     """
 
-    def __init__(self, function: Callable[..., Tensor], *, amplification: float = math.nan) -> None:
+    def __init__(
+        self, function: Callable[..., Tensor], *, amplification: float = math.nan, shared: bool = False
+    ) -> None:
         super().__init__()
-        self.function = function
+        self.function, self.shared = function, shared
         self.register_buffer("amplification", torch.tensor(amplification))
 
     def forward(
-        self, prediction: Float[Tensor, "B A"], target: Float[Tensor, "B A"], labels: Int[Tensor, " B"]
+        self, prediction: Float[Tensor, "B A"], target: Float[Tensor, "B A"], labels: Integer[Tensor, " B"]
     ) -> Float[Tensor, ""]:
         """The loss of a batch; labels do not matter."""
+        if self.shared:
+            return self.function(prediction, target, shared=self.training)
         return self.function(prediction, target)
 
 
@@ -45,7 +59,8 @@ class WeightedMSE(nn.Module):
     """Mean of weight x squared error, with a weight for each class and attribute; base of those that learn theirs.
 
     ``weights`` (C, A) >= 0, kept as a buffer; labels index its rows. ``normalize``: L2-normalise prediction and target
-    per image first. Raises InputError for a label out of range, and for another number of attributes.
+    per image first. Raises InputError for labels that are not one row for each image, and for another number of
+    attributes.
 
     >>> criterion = WeightedMSE(torch.tensor([[1.0, 3.0]]), normalize=False)  # one class, two attributes
     >>> criterion(torch.tensor([[1.0, 2.0]]), torch.zeros(1, 2), torch.tensor([0]))  # (1 x 1 + 3 x 4) / 2
@@ -61,10 +76,10 @@ class WeightedMSE(nn.Module):
         self.register_buffer("amplification", torch.ones(()))
 
     def forward(
-        self, prediction: Float[Tensor, "B A"], target: Float[Tensor, "B A"], labels: Int[Tensor, " B"]
+        self, prediction: Float[Tensor, "B A"], target: Float[Tensor, "B A"], labels: Integer[Tensor, " B"]
     ) -> Float[Tensor, ""]:
         """The loss of a batch."""
-        check_labels(labels, len(self.weights))
+        labels = check_labels(labels, len(prediction), len(self.weights))
         if self.weights.shape[1] != prediction.shape[1]:
             raise InputError(f"weights must be for {prediction.shape[1]} attributes, got {self.weights.shape[1]}")
         error = elementwise_error(prediction, target, normalize=self.normalize)
@@ -76,7 +91,7 @@ class WeightedMSE(nn.Module):
                 self.amplification.copy_(torch.where(plain > 0, weighted / plain, 1.0))
         return loss
 
-    def cell_weights(self, error: Float[Tensor, "B A"], labels: Int[Tensor, " B"]) -> Float[Tensor, "C A"]:
+    def cell_weights(self, error: Float[Tensor, "B A"], labels: Integer[Tensor, " B"]) -> Float[Tensor, "C A"]:
         """Weights for this batch."""
         return self.weights
 
@@ -85,7 +100,7 @@ class _OverCells(WeightedMSE):
     """A weighted mean over the cells of a batch's classes, each cell counting the same however many images it has."""
 
     @torch.no_grad()
-    def cell_weights(self, error: Float[Tensor, "B A"], labels: Int[Tensor, " B"]) -> Float[Tensor, "C A"]:
+    def cell_weights(self, error: Float[Tensor, "B A"], labels: Integer[Tensor, " B"]) -> Float[Tensor, "C A"]:
         matrix, count = mean_by_class(error, labels, len(self.weights), shared=self.training)
         present = count > 0
         weights = self.of_cells(matrix, present)
@@ -100,9 +115,11 @@ class _OverCells(WeightedMSE):
 class GroupDRO(_OverCells):
     """Group DRO over (class, attribute) cells: weights that grow with the error of a cell, kept between steps.
 
-    The rule and its source: :func:`zslcore.losses.cells.group_dro_update`. ``shape`` is (C, A), ``step`` > 0. The
-    buffer ``weights`` (C, A), of mean 1, changes in training mode alone. Raises InputError for a step that is not
-    above 0, and for a label out of range.
+    The rule and its source: :func:`zslcore.losses.cells.group_dro_update`. ``shape`` is (C, A), ``step`` > 0. A batch
+    is weighted by the cells of its own classes, scaled to mean 1 over them, however far others are ahead. Kept are the
+    logarithms up to a constant, the buffer ``log_weights`` (C, A), which changes in training mode alone. The buffer
+    ``weights``, of mean 1 over all cells, is made of it and there to be read: a cell that lags far enough shows 0.
+    Raises InputError for a step that is not above 0, and for labels as :class:`WeightedMSE`.
 
     >>> criterion = GroupDRO((1, 2), step=math.log(2), normalize=False)
     >>> prediction = torch.tensor([[1.0, 3.0]]).sqrt()  # squared errors 1 and 3: each step doubles the ratio of weights
@@ -115,20 +132,22 @@ class GroupDRO(_OverCells):
         super().__init__(torch.ones(shape), normalize=normalize)
         check_positive("step", step)
         self.step = step
+        self.register_buffer("log_weights", torch.zeros(shape))
 
     def of_cells(self, matrix: Tensor, present: Tensor) -> Tensor:
-        """The weights after this batch, scaled to mean 1 over its classes."""
+        """The weights after this batch, scaled to mean 1 over its classes; 0 for the others."""
         if self.training:
-            self.weights.copy_(group_dro_update(self.weights.to(matrix), matrix, present, step=self.step))
-        weights = self.weights.to(matrix)
-        return weights / weights[present].mean().clamp(min=torch.finfo(weights.dtype).tiny)
+            self.log_weights.copy_(group_dro_update(self.log_weights.to(matrix), matrix, present, step=self.step))
+            self.weights.copy_(mean_one_weights(self.log_weights, torch.ones_like(present)))
+        return mean_one_weights(self.log_weights.to(matrix), present)
 
 
 class CVaR(_OverCells):
     """Mean over the worst share ``alpha`` of the (class, attribute) cells of a batch.
 
     Conditional value at risk, see :func:`zslcore.losses.cells.cvar_weights`. ``shape`` is (C, A), ``alpha`` lies in
-    (0, 1]; 1 is the mean over all cells. Raises InputError for another alpha, and for a label out of range.
+    (0, 1]; 1 is the mean over all cells. Raises InputError for another alpha, and for labels as
+    :class:`WeightedMSE`.
 
     >>> criterion = CVaR((2, 2), alpha=0.5, normalize=False)
     >>> prediction = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
@@ -184,8 +203,8 @@ class LearntNoise(nn.Module):
 class BMC(LearntNoise):
     """Batch-based Balanced MSE (:func:`bmc_loss`) with a sigma that trains: one, or one for each attribute.
 
-    ``shape`` and ``sigma`` as in :class:`LearntNoise`. The loss is at least 0. Raises InputError for a sigma out of
-    ``SIGMA_RANGE``.
+    ``shape`` and ``sigma`` as in :class:`LearntNoise`. The loss is at least 0. In training mode the labels are those of
+    all processes. Raises InputError for a sigma out of ``SIGMA_RANGE``.
 
     >>> target = torch.tensor([[1.0, 0.0], [1.0, 0.0]])  # two images of one class: no error, but 2 sigma^2 ln 2 remains
     >>> BMC(sigma=1.0)(target, target, torch.tensor([0, 0])).detach()
@@ -196,10 +215,11 @@ class BMC(LearntNoise):
         super().__init__(shape, sigma=sigma, normalize=normalize)
 
     def forward(
-        self, prediction: Float[Tensor, "B A"], target: Float[Tensor, "B A"], labels: Int[Tensor, " B"]
+        self, prediction: Float[Tensor, "B A"], target: Float[Tensor, "B A"], labels: Integer[Tensor, " B"]
     ) -> Float[Tensor, ""]:
         """The loss of a batch; labels do not matter."""
-        return bmc_loss(prediction, target, sigma=self.sigma, normalize=self.normalize)
+        settings = {"sigma": self.sigma, "normalize": self.normalize}
+        return bmc_loss(prediction, target, **settings, shared=self.training)
 
 
 class GAI(LearntNoise):
@@ -225,7 +245,7 @@ class GAI(LearntNoise):
         self.register_buffer("counts", counts.clone())
 
     def forward(
-        self, prediction: Float[Tensor, "B A"], target: Float[Tensor, "B A"], labels: Int[Tensor, " B"]
+        self, prediction: Float[Tensor, "B A"], target: Float[Tensor, "B A"], labels: Integer[Tensor, " B"]
     ) -> Float[Tensor, ""]:
         """The loss of a batch; labels do not matter."""
         settings = {"sigma": self.sigma, "normalize": self.normalize}
@@ -249,7 +269,7 @@ class Uncertainty(LearntNoise):
         super().__init__((num_attributes,), sigma=1.0, normalize=normalize)
 
     def forward(
-        self, prediction: Float[Tensor, "B A"], target: Float[Tensor, "B A"], labels: Int[Tensor, " B"]
+        self, prediction: Float[Tensor, "B A"], target: Float[Tensor, "B A"], labels: Integer[Tensor, " B"]
     ) -> Float[Tensor, ""]:
         """The loss of a batch, which may be negative; labels do not matter."""
         error = elementwise_error(prediction, target, normalize=self.normalize)

@@ -1,0 +1,55 @@
+"""Settings from a command line and from files: what is read, and what is refused in one sentence."""
+
+import json
+import re
+
+import pytest
+import yaml
+
+from zslcore import InputError
+from zslcore.config import RunConfig
+
+SYNTH = RunConfig(dataset="SYNTH")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [("epochs", "3", 3), ("lr", "1e-3", 0.001), ("unit_mean", "true", True), ("network", "gem", "gem")],
+)
+def test_settings_read_from_a_command_line(name, text, value):
+    assert RunConfig.parse(name, text) == value
+    assert RunConfig.parse("loss_options", '{"delta": 0.5}') == {"delta": 0.5}
+
+
+def test_what_a_command_line_cannot_mean():
+    with pytest.raises(InputError, match=r"^epochs must be int, got 'ten'$"):
+        RunConfig.parse("epochs", "ten")
+    with pytest.raises(InputError, match="did you mean 'epochs'"):
+        RunConfig.parse("epoch", "3")
+    for text in ("{", "[" * 100_000, "9" * 5000):
+        with pytest.raises(InputError, match=r"^loss_options must be a JSON object, got '[{\[9]+'?$"):
+            RunConfig.parse("loss_options", text)
+
+
+@pytest.mark.parametrize("text", ["[1]", "a: [", "3", "[" * 100_000, '{"a":' * 100_000], ids=lambda text: text[:8])
+@pytest.mark.parametrize("name", ["config.yml", "config.json"])
+def test_files_that_hold_no_settings(tmp_path, name, text):
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(InputError, match=rf"{name} (must hold settings by name|cannot be read as a config)"):
+        RunConfig.read(path)
+
+
+@pytest.mark.parametrize(("text", "key"), [("1: 2", "1"), ("null: 2", "None"), ("{dataset: SYNTH, 1.5: 2}", "1.5")])
+@pytest.mark.usefixtures("unchecked")
+def test_keys_of_a_file_are_text(tmp_path, text, key):
+    (tmp_path / "config.yml").write_text(text)
+    with pytest.raises(InputError, match=rf"^names of settings must be text, got {re.escape(key)}$"):
+        RunConfig.read(tmp_path / "config.yml")
+
+
+def test_yaml_and_json_read_alike(tmp_path):
+    config = SYNTH.replace(lr=0.001, loss_options={"decay": 0.5})
+    for name, dump in (("c.yml", yaml.safe_dump), ("c.json", json.dumps)):
+        (tmp_path / name).write_text(dump(config.to_dict()))
+        assert RunConfig.read(tmp_path / name) == config

@@ -69,7 +69,7 @@ rule all:
 rule features:
     output:
         RUNS / "{dataset}" / "features.ok",
-    threads: workflow.cores or 8  # one computes, the others decode images; on a cluster the profile says how many
+    threads: 8  # one computes, the others decode images; fewer where --cores says so
     shell:
         "zslcore check {wildcards.dataset} && zslcore features {wildcards.dataset} && touch {output}"
 

@@ -5,7 +5,14 @@ class and attribute, as :func:`zslcore.remse.class_error` gives it.
 """
 
 from zslcore.analysis.attention import energy_inside, group_index, pointing_accuracy
-from zslcore.analysis.claims import agreement_claim, evenness_claim, label_claim, partial_claim, reduction_claim
+from zslcore.analysis.claims import (
+    agreement_claim,
+    evenness_claim,
+    label_claim,
+    partial_claim,
+    reduction_claim,
+    slope_claim,
+)
 from zslcore.analysis.correlation import bootstrap_mean, partial_correlation, row_correlation, sample_correlation
 from zslcore.analysis.inequality import coefficient_of_variation, gini_index, inequality, theil_index
 from zslcore.analysis.intervals import percentile_interval, t_interval, verdict
@@ -18,6 +25,7 @@ from zslcore.analysis.label_value import (
 )
 from zslcore.analysis.misclassification import closest_class_share, misclassifications
 from zslcore.analysis.nulls import matched_nulls, null_errors
+from zslcore.analysis.slope import relative_slope
 from zslcore.analysis.weighting import effective_lambda, matched_lambda, noise_weight
 
 __all__ = [
@@ -47,8 +55,10 @@ __all__ = [
     "pointing_accuracy",
     "reduction_claim",
     "reduction_correlation",
+    "relative_slope",
     "row_correlation",
     "sample_correlation",
+    "slope_claim",
     "t_interval",
     "theil_index",
     "verdict",

@@ -8,11 +8,11 @@ larger than the row's, by the interval of the difference over the same resamples
 are not corrected for their number.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from zslcore.analysis._checks import check_shapes, present_classes
 from zslcore.analysis.correlation import partial_correlation
@@ -22,8 +22,8 @@ from zslcore.analysis.label_value import (
     LabelCorrelation,
     label_correlation,
     label_partial_correlation,
-    reduction_correlation,
 )
+from zslcore.analysis.slope import relative_slope, slope_of
 from zslcore.errors import InputError
 
 Matrices = Mapping[str, Float[np.ndarray, "C A"]]
@@ -40,11 +40,13 @@ def label_claim(
     permutations: int = 500,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Claim 1: does the error go with the value of the label, and further than a null model's does?
+    """Claim 1: does the error go with the value of the label?
 
     The estimate is the mean correlation of :func:`zslcore.analysis.label_correlation`, whose arguments and errors these
-    are. A last row, ``"null: permuted"``, has the middle 95 % of what permuted labels give, and the verdict whether the
-    measured correlation lies above it: whether there is any.
+    are: the part of the errors' variance that goes with the label, which all else that makes errors differ lowers. To
+    compare how strongly the error depends on the label, see :func:`slope_claim`. A last row, ``"null: permuted"``, has
+    the middle 95 % of what permuted labels give, and the verdict whether the measured correlation lies above it:
+    whether there is any.
 
     >>> labels = np.random.default_rng(0).random((8, 20))
     >>> noise = np.random.default_rng(1).random((8, 20))
@@ -62,6 +64,25 @@ def label_claim(
     return frame
 
 
+def slope_claim(
+    labels: Float[np.ndarray, "C A"], errors: Matrices, *, axis: str = "class", resamples: int = 500, seed: int = 0
+) -> pd.DataFrame:
+    """Claim 1: does the error rise with the label, and more steeply than a null model's does?
+
+    The estimate is :func:`zslcore.analysis.relative_slope`; intervals are from classes and attributes drawn anew
+    together. Classes absent from one matrix are left out of all intervals. Errors as there.
+
+    >>> labels, rng = np.random.default_rng(0).random((8, 20)), np.random.default_rng(1)
+    >>> errors = {"measured": labels + rng.random((8, 20)), "null": rng.random((8, 20))}
+    >>> slope_claim(labels, errors)["verdict"].to_dict()
+    {'measured': 'holds', 'null': 'holds'}
+    """
+    _first(errors)
+    estimates = [relative_slope(labels, matrix, axis=axis) for matrix in errors.values()]
+    statistic = slope_of if axis == "class" else lambda x, y: slope_of(x.T, y.T)
+    return _by_draws(errors, estimates, _joint_draws(statistic, [labels], list(errors.values()), resamples, seed))
+
+
 def partial_claim(
     labels: Float[np.ndarray, "C A"], errors: Matrices, *, resamples: int = 200, seed: int = 0
 ) -> pd.DataFrame:
@@ -76,15 +97,19 @@ def partial_claim(
     ['holds', 'cannot be asked']
     """
     _first(errors)
-    draws = _partial_draws(labels, list(errors.values()), resamples, seed)
     estimates = [label_partial_correlation(labels, matrix) for matrix in errors.values()]
-    rows = []
-    for index, estimate in enumerate(estimates):
-        difference = draws[:, 0] - draws[:, index] if index else draws[:, 0]
-        rows.append(
-            (estimate, *percentile_interval(draws[:, index]), verdict(*percentile_interval(difference.round(12))))
-        )
-    return pd.DataFrame(rows, index=list(errors), columns=COLUMNS)
+    present = _all_present(list(errors.values()))
+    values = labels[present].astype(np.float64) if present.any() else labels
+    causes = [np.full(labels.shape, np.nan) for _ in range(2)]
+    for cause, known in zip(causes, (np.abs(values - values.mean(0)), values.var(0))):
+        cause[present] = known[: present.sum()] if known.ndim > 1 else known
+
+    def statistic(x: np.ndarray, distance: np.ndarray, variance: np.ndarray, matrix: np.ndarray) -> float:
+        given = np.stack([distance.ravel(), variance.ravel()], axis=1)
+        return partial_correlation(x.ravel(), matrix.ravel(), given)
+
+    draws = _joint_draws(statistic, [labels, *causes], list(errors.values()), resamples, seed)
+    return _by_draws(errors, estimates, draws)
 
 
 def reduction_claim(
@@ -93,20 +118,26 @@ def reduction_claim(
     after: Float[np.ndarray, "C A"],
     *,
     axis: str = "class",
+    resamples: int = 500,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Does the error fall most where the label is large, and further than in proportion to what was there to lose?
+    """Does the error fall most where the label is large, and more than in proportion to what was there to lose?
 
-    The rows are ``"reduction"``, of :func:`zslcore.analysis.reduction_correlation`, and ``"in proportion"``: had all
-    errors fallen by one factor, the reduction would go with the label as the errors ``before`` do. Errors as there.
+    The rows are the slope (:func:`zslcore.analysis.relative_slope`) of the ``"reduction"``, ``before - after``, and
+    that of ``"in proportion"``, of ``before``: had all errors fallen by one factor, the two would be the same but for
+    noise. Their correlations would not, since a difference is noisier than what it is the difference of. NaN where the
+    mean error did not fall. Errors as there.
 
-    >>> labels = np.random.default_rng(0).random((8, 20))
-    >>> reduction_claim(labels, 1 + labels, 0.9 * (1 + labels))["verdict"].tolist()  # in proportion
+    >>> labels, rng = np.random.default_rng(0).random((8, 20)), np.random.default_rng(1)
+    >>> before = 1 + labels + 0.2 * rng.random((8, 20))
+    >>> after = 0.7 * (1 + labels) + 0.2 * rng.random((8, 20))
+    >>> reduction_claim(labels, before, after)["verdict"].tolist()
     ['holds', 'not shown']
     """
-    how = {"axis": axis, "seed": seed}
-    fall = reduction_correlation(labels, before, after, **how)
-    return _compared({"reduction": fall, "in proportion": label_correlation(labels, before, **how)})
+    check_shapes(before, after, "before and after")
+    stages = [np.where(_all_present([before, after])[:, None], matrix, np.nan) for matrix in (before, after)]
+    fall = {"reduction": stages[0].astype(np.float64) - stages[1], "in proportion": stages[0]}
+    return slope_claim(labels, fall, axis=axis, resamples=resamples, seed=seed)
 
 
 def agreement_claim(errors: Matrices, *, seed: int = 0) -> pd.DataFrame:
@@ -169,23 +200,41 @@ def _compared(found: Mapping[str, LabelCorrelation]) -> pd.DataFrame:
     return pd.DataFrame(rows, index=list(found), columns=COLUMNS)
 
 
-def _partial_draws(
-    labels: np.ndarray, matrices: Sequence[np.ndarray], resamples: int, seed: int
+def _joint_draws(
+    statistic: Callable[..., float],
+    known: Sequence[np.ndarray],
+    matrices: Sequence[np.ndarray],
+    resamples: int,
+    seed: int,
 ) -> Float[np.ndarray, "resamples matrices"]:
-    """Partial correlation of every matrix in the same resamples of classes and attributes."""
-    draws = np.full((resamples, len(matrices)), np.nan)
-    present = np.all([present_classes(matrix) for matrix in matrices], axis=0)
-    if not present.any():
-        return draws
-    labels, matrices = labels[present].astype(np.float64), [matrix[present] for matrix in matrices]
-    variance = np.broadcast_to(labels.var(0), labels.shape)
-    causes = np.stack([np.abs(labels - labels.mean(0)), variance], axis=2)
-    rng = np.random.default_rng(seed)
-    for draw in draws:
-        cells = np.ix_(*(rng.integers(size, size=size) for size in labels.shape))
-        x, given = labels[cells].ravel(), causes[cells].reshape(-1, 2)
-        draw[:] = [partial_correlation(x, matrix[cells].ravel(), given) for matrix in matrices]
+    """``statistic(*known, matrix)`` of every matrix in the same resamples of the present classes and the attributes."""
+    draws, present = np.full((resamples, len(matrices)), np.nan), _all_present(matrices)
+    known, matrices = ([part[present].astype(np.float64) for part in parts] for parts in (known, matrices))
+    rng, shape = np.random.default_rng(seed), matrices[0].shape
+    for draw in draws if present.any() else ():
+        cells = np.ix_(*(rng.integers(size, size=size) for size in shape))
+        drawn = [part[cells] for part in known]
+        draw[:] = [statistic(*drawn, matrix[cells]) for matrix in matrices]
     return draws
+
+
+def _by_draws(
+    errors: Matrices, estimates: Sequence[float], draws: Float[np.ndarray, "resamples matrices"]
+) -> pd.DataFrame:
+    """Rows of estimates with their intervals, the first compared with each of the others draw by draw."""
+    rows = []
+    for index, estimate in enumerate(estimates):
+        above = draws[:, 0] - draws[:, index] if index else draws[:, 0]
+        told = verdict(*percentile_interval(above.round(12)))  # the same order may differ by a rounding
+        rows.append((estimate, *percentile_interval(draws[:, index]), told))
+    return pd.DataFrame(rows, index=list(errors), columns=COLUMNS)
+
+
+def _all_present(matrices: Sequence[np.ndarray]) -> Bool[np.ndarray, " C"]:
+    """Classes that no matrix lacks."""
+    for matrix in matrices[1:]:
+        check_shapes(matrices[0], matrix, "error matrices")
+    return np.all([present_classes(matrix, signed=True) for matrix in matrices], axis=0)
 
 
 def _first(errors: Matrices) -> Float[np.ndarray, "C A"]:

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from scipy import stats
 
 from zslcore.analysis._checks import check_choice, check_shapes, present_classes
-from zslcore.analysis.correlation import METHODS, partial_correlation, row_correlation
+from zslcore.analysis.correlation import METHODS, partial_correlation, ranks, row_correlation
 from zslcore.analysis.intervals import percentile_interval
 from zslcore.errors import InputError
 
@@ -27,6 +26,7 @@ class LabelCorrelation:
         null: (permutations,) the mean after each permutation of the labels.
         p_value: two-sided, of the mean, (1 + permutations at least as far from 0) / (1 + permutations).
         p_values: (n,) the same for each row; both are NaN without permutations.
+        drawn: what decides which rows and columns a draw holds: axis, seed, present classes, attributes.
     """
 
     each: Float[np.ndarray, " n"]
@@ -37,16 +37,21 @@ class LabelCorrelation:
     null: Float[np.ndarray, " permutations"]
     p_value: float
     p_values: Float[np.ndarray, " n"]
+    drawn: tuple
 
     def minus(self, other: "LabelCorrelation") -> tuple[float, float]:
         """95 % interval of the difference of two means, of other errors of the same labels, with the same draws.
+
+        Raises InputError where the draws are not the same: of another axis, seed, size or with other absent classes.
 
         >>> labels, errors = np.random.default_rng(0).random((2, 8, 9))
         >>> label_correlation(labels, errors).minus(label_correlation(labels, 2 * errors))
         (0.0, 0.0)
         """
-        if self.draws.shape != other.draws.shape:
-            raise InputError(f"both must have as many resamples, got {len(self.draws)} and {len(other.draws)}")
+        if self.draws.shape != other.draws.shape or self.drawn != other.drawn:
+            raise InputError(
+                "both must have the same draws, which takes the same axis, seed, resamples, classes and attributes"
+            )
         return percentile_interval((self.draws - other.draws).round(12))  # the same order may differ by a rounding
 
 
@@ -78,7 +83,7 @@ def label_correlation(
     >>> result.each, result.mean
     (array([1., 1.]), 1.0)
     """
-    _check_arguments(labels, errors, axis, method, permutations)
+    _check_arguments(labels, errors, axis, method, permutations, resamples)
     present = present_classes(errors, signed=True)
     x, y = labels[present].astype(np.float64), errors[present].astype(np.float64)
     if axis == "attribute":
@@ -87,16 +92,17 @@ def label_correlation(
         found, null = np.full(len(x), np.nan), np.full((permutations, len(x)), np.nan)
     else:
         if method == "spearman":
-            x, y = stats.rankdata(x, axis=1), stats.rankdata(y, axis=1)
+            x, y = ranks(x, 1), ranks(y, 1)
         found, null = row_correlation(x, y), _null_correlations(x, y, permutations, seed)
     valid = ~np.isnan(found)
     mean, null_mean = _mean(found[valid]), np.array([_mean(row[valid]) for row in null])
-    draws = _bootstrap_means(x, y, resamples if valid.sum() > 1 else 0, seed)
+    draws = _bootstrap_means(x, y, resamples, seed)
     low, high = percentile_interval(draws)
     p_value, p_values = _p_values(mean, null_mean), _p_values(found, null)
     if axis == "class":  # absent classes take their places again
         found, p_values = (_at(present, values) for values in (found, p_values))
-    return LabelCorrelation(found, mean, low, high, draws, null_mean, float(p_value), p_values)
+    drawn = (axis, seed, tuple(np.flatnonzero(present)), labels.shape)
+    return LabelCorrelation(found, mean, low, high, draws, null_mean, float(p_value), p_values, drawn)
 
 
 def reduction_correlation(
@@ -113,7 +119,8 @@ def reduction_correlation(
 
     Positive where large labels gain most. Arguments, result and errors as of :func:`label_correlation`; a class
     that is absent from either matrix is absent. A cell with a large error has more to lose, so even a reduction by
-    one factor everywhere goes with the label as far as the errors before did: compare with those.
+    one factor everywhere goes with the label. How far, this correlation does not tell: a difference is noisier than
+    what it is the difference of. :func:`zslcore.analysis.reduction_claim` asks by slopes, which noise leaves alone.
 
     >>> labels = np.array([[0.0, 1.0, 2.0]])
     >>> reduction_correlation(labels, np.array([[3.0, 3.0, 3.0]]), np.array([[3.0, 2.0, 1.0]])).mean
@@ -140,7 +147,7 @@ def label_partial_correlation(
     >>> round(label_partial_correlation(labels, 2 * labels + abs(labels - labels.mean(0))), 6)
     1.0
     """
-    _check_arguments(labels, errors, "class", method, 0)
+    _check_arguments(labels, errors, "class", method)
     present = present_classes(errors, signed=True)
     labels, errors = labels[present].astype(np.float64), errors[present].astype(np.float64)
     if len(labels) < 2:  # every label is its attribute's mean: nothing is held fixed
@@ -182,12 +189,15 @@ def error_by_label(
     )
 
 
-def _check_arguments(labels: np.ndarray, errors: np.ndarray, axis: str, method: str, permutations: int) -> None:
+def _check_arguments(
+    labels: np.ndarray, errors: np.ndarray, axis: str, method: str, permutations: int = 0, resamples: int = 0
+) -> None:
     check_shapes(labels, errors, "labels and errors")
     check_choice("axis", axis, AXES)
     check_choice("method", method, METHODS)
-    if permutations < 0:
-        raise InputError(f"permutations must be at least 0, got {permutations}")
+    for name, count in (("permutations", permutations), ("resamples", resamples)):
+        if count < 0:
+            raise InputError(f"{name} must be at least 0, got {count}")
     if not np.isfinite(labels).all():
         raise InputError("labels must be finite, got NaN or infinity")
 

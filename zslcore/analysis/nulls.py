@@ -127,7 +127,10 @@ def _root(mean_error: Callable[[float], float], target: float, kind: str) -> flo
         low, high = high, 2 * high
         if high > 1e6 * np.sqrt(target):
             raise InputError(f"errors must have a mean that {kind} noise can make, got {target:.3g}")
-    return float(optimize.brentq(lambda noise: mean_error(noise) - target, low, high, rtol=1e-6))
+    noise = float(optimize.brentq(lambda noise: mean_error(noise) - target, low, high, rtol=1e-6))
+    if abs(mean_error(noise) - target) > 0.01 * target:  # it jumps there, as where a normalised label changes its sign
+        raise InputError(f"errors must have a mean that {kind} noise can make, got {target:.3g}")
+    return noise
 
 
 def _target(labels: np.ndarray, normalize: bool) -> np.ndarray:

@@ -112,3 +112,8 @@ def test_the_profile_names_rules_that_exist():
     rules = set(re.findall(r"^rule (\w+):", (ROOT / "Snakefile").read_text(), re.MULTILINE))
     assert set(profile["set-resources"]) | set(profile["set-threads"]) <= rules
     assert profile["executor"] == "slurm"
+
+
+def test_no_rule_asks_for_the_number_of_cores():
+    """Snakemake refuses ``workflow.cores`` without --cores, as on a cluster; a dry run sets it and cannot tell."""
+    assert "workflow.cores" not in (ROOT / "Snakefile").read_text(encoding="utf-8")

@@ -306,3 +306,16 @@ class TestEvennessClaim:
 def test_no_matrix_is_refused(claim):
     with pytest.raises(InputError, match="at least one matrix"):
         claim({})
+
+
+@pytest.mark.parametrize("claim", [label_claim, slope_claim, partial_claim, lambda _, errors: agreement_claim(errors)])
+def test_a_class_that_one_matrix_lacks_is_left_out_of_all(claim, labels, rng):
+    errors = 1 + labels + rng.exponential(size=labels.shape)
+    lacking = np.where(np.arange(20)[:, None] < 8, np.nan, errors)
+    frame = claim(labels, {"whole": errors, "lacking": lacking})
+    pd.testing.assert_series_equal(
+        frame.loc["whole", ["estimate", "low", "high"]],
+        frame.loc["lacking", ["estimate", "low", "high"]],
+        check_names=False,
+    )
+    assert frame.loc["lacking", "verdict"] == "not shown"

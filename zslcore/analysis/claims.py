@@ -5,14 +5,15 @@ models (:func:`zslcore.analysis.matched_nulls`) or another method. Each returns 
 columns ``estimate``, ``low``, ``high`` (its own 95 % interval) and ``verdict``: whether the first one's estimate is
 larger than the row's, by the interval of the difference over the same resamples, so that what both share cancels
 (:data:`zslcore.analysis.intervals.VERDICTS`). The first row's verdict is whether its own estimate is above 0. Intervals
-are not corrected for their number.
+are not corrected for their number. A class that one matrix lacks (a row of NaN) is left out of all. Raises InputError
+for no matrix and for matrices of other shapes.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from zslcore.analysis._checks import check_shapes, present_classes
 from zslcore.analysis.correlation import partial_correlation
@@ -53,8 +54,8 @@ def label_claim(
     >>> label_claim(labels, {"measured": labels + noise / 2, "null: noise": noise})["verdict"].to_dict()
     {'measured': 'holds', 'null: noise': 'holds', 'null: permuted': 'holds'}
     """
-    how = {"axis": axis, "method": method, "seed": seed}
-    measured = label_correlation(labels, _first(errors), permutations=permutations, **how)
+    errors, how = _in_common(errors), {"axis": axis, "method": method, "seed": seed}
+    measured = label_correlation(labels, next(iter(errors.values())), permutations=permutations, **how)
     found = {name: label_correlation(labels, matrix, **how) for name, matrix in errors.items()}
     frame = _compared(found)
     if permutations:
@@ -70,14 +71,14 @@ def slope_claim(
     """Claim 1: does the error rise with the label, and more steeply than a null model's does?
 
     The estimate is :func:`zslcore.analysis.relative_slope`; intervals are from classes and attributes drawn anew
-    together. Classes absent from one matrix are left out of all intervals. Errors as there.
+    together. Errors as there.
 
     >>> labels, rng = np.random.default_rng(0).random((8, 20)), np.random.default_rng(1)
     >>> errors = {"measured": labels + rng.random((8, 20)), "null": rng.random((8, 20))}
     >>> slope_claim(labels, errors)["verdict"].to_dict()
     {'measured': 'holds', 'null': 'holds'}
     """
-    _first(errors)
+    errors = _in_common(errors)
     estimates = [relative_slope(labels, matrix, axis=axis) for matrix in errors.values()]
     statistic = slope_of if axis == "class" else lambda x, y: slope_of(x.T, y.T)
     return _by_draws(errors, estimates, _joint_draws(statistic, [labels], list(errors.values()), resamples, seed))
@@ -96,13 +97,11 @@ def partial_claim(
     >>> claim["verdict"].tolist()  # the second is one of the two causes: nothing of it is left to ask of
     ['holds', 'cannot be asked']
     """
-    _first(errors)
+    errors = _in_common(errors)
     estimates = [label_partial_correlation(labels, matrix) for matrix in errors.values()]
-    present = _all_present(list(errors.values()))
-    values = labels[present].astype(np.float64) if present.any() else labels
-    causes = [np.full(labels.shape, np.nan) for _ in range(2)]
-    for cause, known in zip(causes, (np.abs(values - values.mean(0)), values.var(0))):
-        cause[present] = known[: present.sum()] if known.ndim > 1 else known
+    values = labels[present_classes(next(iter(errors.values())), signed=True)].astype(np.float64)
+    mean, variance = (values.mean(0), values.var(0)) if len(values) else (0.0, 0.0)
+    causes = [np.abs(labels - mean), np.broadcast_to(variance, labels.shape)]
 
     def statistic(x: np.ndarray, distance: np.ndarray, variance: np.ndarray, matrix: np.ndarray) -> float:
         given = np.stack([distance.ravel(), variance.ravel()], axis=1)
@@ -135,8 +134,7 @@ def reduction_claim(
     ['holds', 'not shown']
     """
     check_shapes(before, after, "before and after")
-    stages = [np.where(_all_present([before, after])[:, None], matrix, np.nan) for matrix in (before, after)]
-    fall = {"reduction": stages[0].astype(np.float64) - stages[1], "in proportion": stages[0]}
+    fall = {"reduction": before.astype(np.float64) - after, "in proportion": before}
     return slope_claim(labels, fall, axis=axis, resamples=resamples, seed=seed)
 
 
@@ -144,17 +142,16 @@ def agreement_claim(errors: Matrices, *, seed: int = 0) -> pd.DataFrame:
     """Claim 2: do attributes differ in their errors, so that the classes agree on which are hard?
 
     The estimate is the correlation of each class's errors with the mean errors of the other classes, its mean over the
-    classes: 0 if all attributes have one distribution. Absent classes (rows of NaN) count neither here nor there; NaN
-    for a single class. Raises InputError as :func:`zslcore.analysis.inequality`, and for matrices of other shapes.
+    classes: 0 if all attributes have one distribution; NaN for a single class. Raises InputError as
+    :func:`zslcore.analysis.inequality`.
 
     >>> hardness, rng = np.linspace(1, 3, 20), np.random.default_rng(0)
     >>> noise = rng.exponential(size=(2, 8, 20))
     >>> agreement_claim({"measured": hardness * noise[0], "null: equal": noise[1]})["verdict"].to_dict()
     {'measured': 'holds', 'null: equal': 'holds'}
     """
-    first, found = _first(errors), {}
-    for name, matrix in errors.items():
-        check_shapes(first, matrix, "error matrices")
+    found = {}
+    for name, matrix in _in_common(errors).items():
         count = present_classes(matrix).sum()
         others = (np.nansum(matrix, axis=0) - np.nan_to_num(matrix)) / max(count - 1, 1)
         found[name] = label_correlation(others if count > 1 else np.zeros(matrix.shape), matrix, seed=seed)
@@ -208,7 +205,7 @@ def _joint_draws(
     seed: int,
 ) -> Float[np.ndarray, "resamples matrices"]:
     """``statistic(*known, matrix)`` of every matrix in the same resamples of the present classes and the attributes."""
-    draws, present = np.full((resamples, len(matrices)), np.nan), _all_present(matrices)
+    draws, present = np.full((resamples, len(matrices)), np.nan), present_classes(matrices[0], signed=True)
     known, matrices = ([part[present].astype(np.float64) for part in parts] for parts in (known, matrices))
     rng, shape = np.random.default_rng(seed), matrices[0].shape
     for draw in draws if present.any() else ():
@@ -230,15 +227,12 @@ def _by_draws(
     return pd.DataFrame(rows, index=list(errors), columns=COLUMNS)
 
 
-def _all_present(matrices: Sequence[np.ndarray]) -> Bool[np.ndarray, " C"]:
-    """Classes that no matrix lacks."""
-    for matrix in matrices[1:]:
-        check_shapes(matrices[0], matrix, "error matrices")
-    return np.all([present_classes(matrix, signed=True) for matrix in matrices], axis=0)
-
-
-def _first(errors: Matrices) -> Float[np.ndarray, "C A"]:
-    """The matrix that is judged."""
+def _in_common(errors: Matrices) -> dict[str, Float[np.ndarray, "C A"]]:
+    """The matrices with rows of NaN for every class that one of them lacks, so that all speak of the same classes."""
     if not errors:
         raise InputError("errors must hold at least one matrix by name, got none")
-    return next(iter(errors.values()))
+    first = next(iter(errors.values()))
+    for matrix in errors.values():
+        check_shapes(first, matrix, "error matrices")
+    present = np.all([present_classes(matrix, signed=True) for matrix in errors.values()], axis=0)
+    return {name: np.where(present[:, None], matrix, np.nan) for name, matrix in errors.items()}

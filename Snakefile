@@ -14,7 +14,7 @@ import re
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
-from zslcore.config import METHODS, study_methods
+from zslcore.methods import METHODS, study_methods
 
 KEYS = ["dataset", "seeds", "runs", "report"]
 

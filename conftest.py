@@ -1,8 +1,11 @@
-"""For the examples in docstrings, which know none of the fixtures of tests/: no windows, and figures are closed."""
+"""Set-up of the doctests: no windows, closed figures, and a small SynthBirds under the name ``benchmark``."""
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pytest
+
+from zslcore import Benchmark
+from zslcore.synthbirds import generate
 
 mpl.use("Agg")
 
@@ -11,3 +14,17 @@ mpl.use("Agg")
 def _figures_closed():
     yield
     plt.close("all")
+
+
+@pytest.fixture(scope="session")
+def doctest_benchmark(tmp_path_factory):
+    """SynthBirds with 5 classes (3 train, 1 val, 1 unseen) of 5 images, 57 attributes."""
+    root = generate(
+        tmp_path_factory.mktemp("doctest"), num_classes=5, num_unseen=1, images_per_class=5, size=32, workers=1
+    )
+    return Benchmark.load(root, "SYNTH")
+
+
+@pytest.fixture(autouse=True)
+def _benchmark_in_doctests(doctest_namespace, doctest_benchmark):
+    doctest_namespace["benchmark"] = doctest_benchmark

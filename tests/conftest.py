@@ -1,6 +1,7 @@
 """Shared fixtures: the golden values, the real data folder, a small benchmark, seeded tests."""
 
 import dataclasses
+import importlib
 import os
 from pathlib import Path
 
@@ -9,10 +10,12 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import settings
+from tiny import TinyDataset
 
-from zslcore import training
 from zslcore.data.benchmark import Benchmark
-from zslcore.data.synthbirds import generate
+from zslcore.synthbirds import generate
+
+training = importlib.import_module("zslcore.training.fit")  # the name zslcore.training.fit is the function
 
 # the same examples every time, and as long as a busy machine takes
 settings.register_profile("zslcore", deadline=None, max_examples=50, derandomize=True)
@@ -49,6 +52,11 @@ def unchecked():
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    return TinyDataset(tmp_path)
 
 
 @pytest.fixture(scope="session")

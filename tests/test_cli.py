@@ -207,14 +207,14 @@ def test_params_lists_name_type_default_and_help(notebook, capsys):
 
 
 def test_synth_prints_its_folder(monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr("zslcore.data.synthbirds.ensure", lambda: tmp_path)
+    monkeypatch.setattr("zslcore.synthbirds.ensure", lambda: tmp_path)
     assert cli.main(["synth"]) == 0
     assert capsys.readouterr().out == f"{tmp_path}\n"
 
 
 @pytest.fixture
 def tiny_synth(monkeypatch, tmp_path):
-    from zslcore.data import synthbirds
+    from zslcore import synthbirds
 
     root = synthbirds.generate(tmp_path / "tiny", num_classes=8, num_unseen=2, images_per_class=5, size=32, workers=1)
     monkeypatch.setattr(synthbirds, "ensure", lambda: root)

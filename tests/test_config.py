@@ -11,9 +11,7 @@ import yaml
 from zslcore import InputError
 from zslcore.backbone import BACKBONES
 from zslcore.config import (
-    CONTROLS,
     DEVICES,
-    METHODS,
     NETWORKS,
     OPTION_FIELDS,
     PRECISIONS,
@@ -22,14 +20,14 @@ from zslcore.config import (
     RunConfig,
     reference_value,
     run_name,
-    study_methods,
     study_settings,
 )
-from zslcore.criteria import CRITERIA, criterion_options
 from zslcore.data.benchmark import VECTORS
+from zslcore.losses.factory import CRITERIA, criterion_options
+from zslcore.methods import CONTROLS, METHODS, study_methods
 from zslcore.models import GEM_VARIANTS
 from zslcore.remse import MEMORIES
-from zslcore.training import default_folder
+from zslcore.training.fit import default_folder
 
 CHOICES = {
     "backbone": tuple(BACKBONES),

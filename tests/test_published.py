@@ -9,8 +9,8 @@ import yaml
 from zslcore import InputError
 from zslcore.config import RunConfig, published_settings, study_settings
 from zslcore.data.tasks import test_task as zero_shot_task
-from zslcore.inputs import load_inputs
-from zslcore.trainer import train
+from zslcore.training.inputs.sources import load_inputs
+from zslcore.training.loop import train
 
 DATASETS = ("CUB", "AWA2", "SUN")
 BACKBONES = ("resnet101", "vit_b_16")

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from zslcore.config import RunConfig
-from zslcore.criteria import CRITERIA
-from zslcore.results import ACCURACIES, PUBLISHED, as_table
+from zslcore.losses.factory import CRITERIA
+from zslcore.study.tables import ACCURACIES, PUBLISHED, as_table
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -4,17 +4,43 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from zslcore.config import RunConfig
+    from zslcore.data.benchmark import Benchmark
     from zslcore.errors import InputError
     from zslcore.remse import ReMSE, class_error, remse_weights
+    from zslcore.training import Run, fit
 
-__version__ = "0.1.0"
-__all__ = ["InputError", "ReMSE", "class_error", "remse_weights"]
+__version__ = "0.2.0"
 
-_HOMES = {"InputError": "errors", "ReMSE": "remse", "class_error": "remse", "remse_weights": "remse"}
+_HOMES = {
+    "Benchmark": "zslcore.data.benchmark",
+    "InputError": "zslcore.errors",
+    "ReMSE": "zslcore.remse",
+    "Run": "zslcore.training",
+    "RunConfig": "zslcore.config",
+    "class_error": "zslcore.remse",
+    "fit": "zslcore.training",
+    "remse_weights": "zslcore.remse",
+}
+__all__ = [
+    "Benchmark",
+    "InputError",
+    "ReMSE",
+    "Run",
+    "RunConfig",
+    "class_error",
+    "fit",
+    "remse_weights",
+]
 
 
 def __getattr__(name: str) -> object:
-    """Import public names on first use: ``zslcore --help`` need not wait seconds for torch."""
+    """Import a public name on first use, so that ``import zslcore`` and ``zslcore --help`` are fast."""
     if name in _HOMES:
-        return getattr(importlib.import_module(f"zslcore.{_HOMES[name]}"), name)
+        return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'zslcore' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Public names, for ``dir(zslcore)`` and tab completion."""
+    return sorted({*globals(), *__all__})

@@ -133,23 +133,23 @@ def _given(parameters: list[str], option: str = "-p") -> list[tuple[str, str]]:
 def _run(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
-    from zslcore import notebook
-    from zslcore.data.locations import runs_root
+    from zslcore._io.locations import runs_root
+    from zslcore.study import notebook_runner
 
-    source = notebook.find_notebook(arguments.notebook)
-    values = notebook.bind(notebook.read_parameters(source), _given(arguments.parameter))
-    output = Path(arguments.output) if arguments.output else notebook.output_path(source, values, runs_root())
+    source = notebook_runner.find_notebook(arguments.notebook)
+    values = notebook_runner.bind(notebook_runner.read_parameters(source), _given(arguments.parameter))
+    output = Path(arguments.output) if arguments.output else notebook_runner.output_path(source, values, runs_root())
     try:
-        print(notebook.execute(source, values, output))
-    except notebook.NotebookError as error:
+        print(notebook_runner.execute(source, values, output))
+    except notebook_runner.NotebookError as error:
         return _fail(error, 1)
     return 0
 
 
 def _params(arguments: argparse.Namespace) -> int:
-    from zslcore import notebook
+    from zslcore.study import notebook_runner
 
-    parameters = notebook.read_parameters(notebook.find_notebook(arguments.notebook)).values()
+    parameters = notebook_runner.read_parameters(notebook_runner.find_notebook(arguments.notebook)).values()
     rows = [("name", "type", "default", "help"), *((p.name, p.kind, repr(p.default), p.help) for p in parameters)]
     widths = [max(map(len, column)) for column in zip(*rows)]
     for row in rows:
@@ -158,7 +158,7 @@ def _params(arguments: argparse.Namespace) -> int:
 
 
 def _synth(arguments: argparse.Namespace) -> int:
-    from zslcore.data import synthbirds
+    from zslcore import synthbirds
 
     print(synthbirds.ensure())
     return 0
@@ -223,7 +223,7 @@ def _refuse_contradictions(arguments: argparse.Namespace, changes: dict[str, obj
 def _features(arguments: argparse.Namespace) -> int:
     from zslcore.config import RunConfig
     from zslcore.data import load_benchmark
-    from zslcore.inputs import load_features
+    from zslcore.training.inputs.sources import load_features
 
     features = load_features(RunConfig.study(arguments.dataset), load_benchmark(arguments.dataset))
     print(f"{features.folder.name}: {' x '.join(map(str, features.maps.shape))}")
@@ -233,7 +233,7 @@ def _features(arguments: argparse.Namespace) -> int:
 def _report(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
-    from zslcore.report import write_index
+    from zslcore.study.report import write_index
 
     print(write_index(Path(arguments.folder)))
     return 0

@@ -12,8 +12,9 @@ from typing import Any
 import yaml
 
 from zslcore.errors import InputError
-from zslcore.parameters import Parameter
+from zslcore.methods import CONTROLS, METHODS, study_methods
 from zslcore.settings import published_settings, study_settings
+from zslcore.study.notebook_parameters import Parameter
 
 NETWORKS = ("basic", "attention", "gem")
 # When the step size falls: after every lr_step epochs, or one epoch earlier as in the released code, which steps before
@@ -25,19 +26,6 @@ DEVICES = ("auto", "cpu", "cuda")
 LARGEST_SEED = 2**63 - 1  # torch takes twice as many, numpy any; a signed 64-bit integer is what files and tables hold
 # Options of a regression loss that are settings of their own.
 OPTION_FIELDS = ("p", "p2", "memory", "reference", "unit_mean", "normalize")
-# The methods that the study compares, each a change to the settings of a data set. Two are controls: the plain MSE at
-# the effective lambda of ReMSE, whose weights above 1 also raise lambda; and a cross entropy without regression whose
-# scale was chosen on the validation split, as lambda was for the others.
-METHODS = {
-    "cross_entropy": {"loss": "none"},
-    "cross_entropy_tuned": {"loss": "none"},
-    "mse": {"loss": "mse"},
-    "mse_matched": {"loss": "mse"},
-    "remse": {"loss": "remse"},
-}
-# The controls, each another method but for one setting, whose value is chosen per data set: without one they would be
-# that other method again, under a second name.
-CONTROLS = {"cross_entropy_tuned": ("cross_entropy", "scale"), "mse_matched": ("mse", "lam")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +65,7 @@ class RunConfig:
     memory: str = "batch"
     reference: str = "min"  # or "mean", "median", or a quantile such as "0.1"
     unit_mean: bool = False
-    loss_options: dict = field(default_factory=dict, hash=False)  # see zslcore.criteria.criterion_options
+    loss_options: dict = field(default_factory=dict, hash=False)  # see zslcore.losses.factory.criterion_options
     decorrelation: float = 0.0  # GEMNet: weight of the attribute decorrelation loss
     compactness: float = 0.0  # GEMNet: weight of the compactness loss
     # training: SGD over batches of ways x shots images, the step size multiplied by lr_decay every lr_step epochs
@@ -100,8 +88,8 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         from zslcore.backbone import backbone_spec
-        from zslcore.criteria import CRITERIA, criterion_options
         from zslcore.data.benchmark import VECTORS
+        from zslcore.losses.factory import CRITERIA, criterion_options
         from zslcore.models import GEM_VARIANTS
         from zslcore.remse import MEMORIES
 
@@ -241,18 +229,6 @@ class RunConfig:
     def replace(self, **changes: Any) -> "RunConfig":
         """A copy with some settings changed, checked again."""
         return self.from_dict(self.to_dict() | changes)
-
-
-def study_methods(dataset: str) -> list[str]:
-    """The ``METHODS`` that the study has for a data set: without the controls where no file chose their setting.
-
-    >>> study_methods("CUB100")
-    ['cross_entropy', 'cross_entropy_tuned', 'mse', 'mse_matched', 'remse']
-    >>> study_methods("CUB")
-    ['cross_entropy', 'mse', 'remse']
-    """
-    chosen = study_settings().get(dataset, {}).get("methods", {})
-    return [name for name in METHODS if name not in CONTROLS or CONTROLS[name][1] in chosen.get(name, {})]
 
 
 def _check_ranges(config: RunConfig) -> None:

@@ -19,10 +19,10 @@ import torch
 from jaxtyping import Bool, Float, Integer
 from torch import Tensor, nn
 
+from zslcore._io.distributed import all_sum, num_processes
 from zslcore.errors import InputError
 from zslcore.losses.basic import ERROR_KINDS, at_least_float32, elementwise_error
 from zslcore.losses.cells import check_labels, mean_by_class
-from zslcore.losses.processes import all_sum, num_processes
 
 MEMORIES = ("batch", "running", "ema")
 REFERENCES = ("min", "mean", "median")

@@ -6,7 +6,8 @@ import shutil
 import numpy as np
 import pytest
 
-from zslcore.data import load_benchmark, synthbirds
+from zslcore import synthbirds
+from zslcore.data import load_benchmark
 from zslcore.data.benchmark import Benchmark
 from zslcore.errors import InputError
 

@@ -7,8 +7,8 @@ from matplotlib.colors import to_hex
 
 from zslcore import plots
 from zslcore.errors import InputError
+from zslcore.methods import METHOD_NAMES
 from zslcore.metrics import seen_unseen_curve
-from zslcore.results import METHOD_NAMES
 
 METHODS = list(METHOD_NAMES.values())
 

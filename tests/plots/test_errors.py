@@ -9,7 +9,7 @@ from scipy import stats
 from zslcore import plots
 from zslcore.data.semantics import pretty
 from zslcore.errors import InputError
-from zslcore.results import METHOD_NAMES
+from zslcore.methods import METHOD_NAMES
 
 METHODS = list(METHOD_NAMES.values())
 

@@ -5,7 +5,7 @@ import pytest
 
 from zslcore import plots
 from zslcore.errors import InputError
-from zslcore.results import METHOD_NAMES
+from zslcore.methods import METHOD_NAMES
 
 METHODS = list(METHOD_NAMES.values())
 

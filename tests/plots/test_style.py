@@ -10,8 +10,8 @@ from matplotlib.colors import to_hex, to_rgb
 from scipy.optimize import minimize
 
 from zslcore import plots
+from zslcore.methods import METHOD_NAMES
 from zslcore.plots.groups import group_columns, spread
-from zslcore.results import METHOD_NAMES
 
 METHODS = list(METHOD_NAMES.values())
 

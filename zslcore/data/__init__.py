@@ -19,8 +19,8 @@ def load_benchmark(name: str) -> "Benchmark":
     Traceback (most recent call last):
     zslcore.errors.InputError: no data set 'CBU' in ...; there are: CUB
     """
-    from zslcore.data import synthbirds
+    from zslcore import synthbirds
+    from zslcore._io.locations import data_root
     from zslcore.data.benchmark import Benchmark
-    from zslcore.data.locations import data_root
 
     return Benchmark.load(synthbirds.ensure() if name == "SYNTH" else data_root(), name)

@@ -31,7 +31,7 @@ class Benchmark:
         seen_classes, unseen_classes, train_classes, val_classes: sorted class indices; train and val part the seen.
 
     >>> import tempfile
-    >>> from zslcore.data.synthbirds import generate
+    >>> from zslcore.synthbirds import generate
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     root = generate(folder, num_classes=5, num_unseen=1, images_per_class=5, size=32, workers=1)
     ...     benchmark = Benchmark.load(root, "SYNTH")

@@ -55,9 +55,7 @@ def resize(side: int) -> v2.Resize:
     return v2.Resize(side, antialias=True)
 
 
-def random_crop(
-    picture: UInt8[Tensor, "3 H W"], size: int, rng: np.random.Generator
-) -> UInt8[Tensor, "3 size size"]:
+def random_crop(picture: UInt8[Tensor, "3 H W"], size: int, rng: np.random.Generator) -> UInt8[Tensor, "3 size size"]:
     """A crop at a place that ``rng`` draws, mirrored in half of all cases: v2.RandomCrop and v2.RandomHorizontalFlip.
 
     Those draw from torch's global state, which a resumed or shared training cannot put back for a single picture.

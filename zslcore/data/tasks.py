@@ -59,7 +59,7 @@ def test_task(benchmark: Benchmark) -> ZeroShotTask:
     """Train on trainval, test on test_seen and test_unseen: each use is a look at the test set.
 
     >>> import tempfile
-    >>> from zslcore.data.synthbirds import generate
+    >>> from zslcore.synthbirds import generate
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     root = generate(folder, num_classes=4, num_unseen=1, images_per_class=3, size=32, workers=1)
     ...     task = test_task(Benchmark.load(root, "SYNTH"))
@@ -86,7 +86,7 @@ def validation_task(benchmark: Benchmark, *, seed: int = 0, held_out: float = 0.
     InputError for a class with a single image or a share outside (0, 1).
 
     >>> import tempfile
-    >>> from zslcore.data.synthbirds import generate
+    >>> from zslcore.synthbirds import generate
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     root = generate(folder, num_classes=5, num_unseen=1, images_per_class=5, size=32, workers=1)
     ...     benchmark = Benchmark.load(root, "SYNTH")

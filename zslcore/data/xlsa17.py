@@ -66,7 +66,7 @@ def read_mat(path: Path, required: tuple[str, ...], optional: tuple[str, ...] = 
 
 
 def strings(path: Path, key: str, cells: np.ndarray) -> list[str]:
-    """The strings of a MATLAB cell array, as ``loadmat`` gives it: an object array whose items are arrays of one string.
+    """The strings of a MATLAB cell array, as ``loadmat`` gives it: an object array of arrays of one string.
 
     InputError names the file and the variable if it holds anything else, or an empty string.
 

@@ -11,10 +11,10 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from zslcore._io.distributed import all_rows
 from zslcore.errors import InputError
 from zslcore.losses.basic import at_least_float32, comparable, l2_normalize
 from zslcore.losses.frequency import check_counts
-from zslcore.losses.processes import all_rows
 
 
 def bmc_loss(

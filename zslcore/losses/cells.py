@@ -4,9 +4,9 @@ import torch
 from jaxtyping import Bool, Float, Int, Integer
 from torch import Tensor
 
+from zslcore._io.distributed import all_sum
 from zslcore.errors import InputError
 from zslcore.losses.elementwise import check_positive
-from zslcore.losses.processes import all_sum
 
 LABEL_TYPES = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 

@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from zslcore._io.distributed import all_mean
 from zslcore.errors import InputError
 from zslcore.losses.basic import comparable, elementwise_error
-from zslcore.losses.processes import all_mean
 
 
 def mae_loss(

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Int, Integer
 from torch import Tensor, nn
 
+from zslcore._io.distributed import all_sum
 from zslcore.errors import InputError
 from zslcore.losses.balanced import bmc_loss, gai_loss
 from zslcore.losses.basic import elementwise_error
@@ -23,7 +24,6 @@ from zslcore.losses.cells import (
     mean_one_weights,
 )
 from zslcore.losses.elementwise import check_positive
-from zslcore.losses.processes import all_sum
 
 SIGMA_RANGE = (1e-6, 1e6)  # its square and the reciprocal of that stay far from float32's ends
 
@@ -170,8 +170,8 @@ class LearntNoise(nn.Module):
 
     The loss is a likelihood of sigma times factors that carry no information on it: 2 sigma^2 of a Balanced MSE, 1 / A
     of a mean over attributes, lambda of an objective. Under SGD they stop sigma. An optimiser whose steps do not depend
-    on the scale of a gradient (Adam) trains it whatever they are; :class:`zslcore.trainer.Trainer` gives it one of its
-    own. ``SIGMA_RANGE`` bounds sigma, since perfect predictions ask for 0 and useless ones for infinity.
+    on the scale of a gradient (Adam) trains it whatever they are; :class:`zslcore.training.loop.Trainer` gives it one
+    of its own. ``SIGMA_RANGE`` bounds sigma, since perfect predictions ask for 0 and useless ones for infinity.
 
     ``shape`` is () for one sigma, (A,) for one an attribute; ``sigma`` is what all are at first. Raises InputError for
     one out of ``SIGMA_RANGE``.

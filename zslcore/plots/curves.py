@@ -96,7 +96,7 @@ def training_history(history: pd.DataFrame) -> Figure:
     """Losses and accuracies over the epochs of a run: dashed of its training for validation, solid of the final one.
 
     Left the cross entropy on the training images of each, right T1 and H on the validation and on the test split.
-    The colours are those of no method. ``history`` is that of a run (:class:`zslcore.runs.Run`), a row for each
+    The colours are those of no method. ``history`` is that of a run (:class:`zslcore.training.run.Run`), a row for each
     task (``validation`` or ``test``) and epoch: ``classification_loss`` in nats, ``T1`` and ``H`` as shares in [0, 1].
 
     >>> rows = [("validation", 0, 4.6, 0.2, 0.1), ("validation", 1, 3.9, 0.5, 0.4), ("test", 0, 4.5, 0.3, 0.25)]

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from zslcore.analysis import error_by_label
 from zslcore.data.semantics import pretty
 from zslcore.errors import InputError
+from zslcore.methods import LOSS_NAMES
 from zslcore.plots.style import GREY, METHOD_COLORS, WIDTH, WINE, method_hatches, method_styles, panel_title
-from zslcore.results import LOSS_NAMES
 
 _LABEL = "label value (class vectors of length 1)"
 

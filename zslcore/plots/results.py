@@ -16,8 +16,8 @@ from zslcore.plots.style import GREY, METHOD_COLORS, WIDTH, method_styles
 def forest(frame: pd.DataFrame, value: str, *, label: str) -> Figure:
     """Every run as a dot and the mean with its 95 % t-interval, one line per method and protocol.
 
-    ``frame`` has the columns of :func:`zslcore.results.collect`; used are ``protocol``, ``method``, ``lam`` and the
-    column ``value``, in the unit that ``label`` names. The interval is :func:`zslcore.analysis.t_interval` over the
+    ``frame`` has the columns of :func:`zslcore.study.tables.collect`; used are ``protocol``, ``method``, ``lam`` and
+    the column ``value``, in the unit that ``label`` names. The interval is :func:`zslcore.analysis.t_interval` over the
     seeds; a single run has none. A line names its protocol where there are several.
 
     >>> frame = pd.DataFrame({"protocol": "clean", "method": "+ MSE", "lam": 10.0, "H": [60.0, 61.0, 62.0]})

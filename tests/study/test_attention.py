@@ -1,0 +1,141 @@
+"""ReMSE's weights of a run, and attention beside the true parts."""
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+
+from zslcore import InputError
+from zslcore.analysis import energy_inside
+from zslcore.config import RunConfig
+from zslcore.remse import class_error, remse_weights
+from zslcore.study.attention import (
+    attention_over_picture,
+    final_weights,
+    measure_attention,
+    typical_attributes,
+    untrained,
+)
+from zslcore.synthbirds import load_ground_truth
+from zslcore.training import Run, fit
+from zslcore.training.evaluation import predict
+
+SETTINGS = {"backbone": "resnet18", "weights": "random", "image_size": 64, "device": "cpu", "lam": 3.0}
+SHORT = {"epochs": 2, "episodes": 3, "ways": 4}
+ATTENTION = RunConfig(dataset="SYNTH", network="attention", key_dim=8, loss="mse", **SETTINGS, **SHORT)
+
+
+@pytest.fixture(autouse=True)
+def _no_window():
+    with mpl.rc_context({"backend": "Agg"}):
+        yield
+    plt.close("all")
+
+
+@pytest.fixture
+def still(small_world, tmp_path):
+    """A run with attention whose steps are too small to move a weight."""
+    return Run.load(fit(ATTENTION.replace(lr=1e-30), tmp_path / "still"))
+
+
+class TestWeights:
+    @pytest.mark.parametrize("changes", [{}, {"memory": "ema", "reference": "median"}, {"normalize": False}])
+    def test_are_remse_of_all_training_images(self, small_world, small_synth, tmp_path, changes):
+        config = RunConfig(dataset="SYNTH", loss="remse", **SETTINGS, **SHORT, **changes)
+        run = Run.load(fit(config, tmp_path / "run"))
+        images = small_synth.split("trainval")
+        prediction = predict(run.model(small_synth, weights="last"), run.inputs(small_synth), images)
+        labels = torch.from_numpy(small_synth.labels[images])
+        target = torch.from_numpy(small_synth.attributes)[labels]
+        error = class_error(prediction, target, labels, len(small_synth.class_names), normalize=config.normalize)
+        reference = {"reference": config.reference}
+        expected = remse_weights(error[small_synth.seen_classes], p=config.p, p2=config.p2, **reference)
+        weights = final_weights(run, small_synth)
+        assert weights.shape == (10, 57)
+        assert weights.max() > 1
+        np.testing.assert_allclose(weights, expected.numpy(), rtol=1e-5)
+
+    def test_refuse_another_loss(self, small_synth, still):
+        with pytest.raises(InputError, match="needs a run with loss 'remse', got 'mse'"):
+            final_weights(still, small_synth)
+
+
+class TestTypicalAttributes:
+    def test_are_the_largest_of_their_groups(self):
+        rng = np.random.default_rng(0)
+        groups = {"a": [0, 3, 4], "b": [1], "c": [2, 5, 6, 7]}
+        for _ in range(20):
+            vector = rng.integers(0, 4, size=8).astype(np.float32)  # with many equal values
+            found = typical_attributes(vector, groups, count=2)
+            peaks = sorted((max(vector[members]) for members in groups.values()), reverse=True)
+            assert vector[found].tolist() == peaks[:2]
+            assert len({name for name, members in groups.items() for one in found if one in members}) == 2
+
+    def test_of_few_groups_are_one_of_each(self):
+        found = typical_attributes(np.array([1.0, 2.0, 2.0]), {"a": [0], "b": [1, 2]}, count=9)
+        assert found.tolist() == [1, 0]
+
+    def test_refuse_none(self):
+        with pytest.raises(InputError, match="count must be at least 1"):
+            typical_attributes(np.ones(1), {"a": [0]}, count=0)
+
+
+class TestAttention:
+    def test_of_a_run_that_did_not_move_is_that_of_the_untrained_one(self, small_synth, still):
+        images = np.arange(0, 112, 9)
+        before = untrained(still).attention(small_synth, images)
+        np.testing.assert_array_equal(still.attention(small_synth, images), before)
+
+    def test_of_a_run_that_moved_is_another(self, small_world, small_synth, tmp_path):
+        run = Run.load(fit(ATTENTION.replace(lr=0.1), tmp_path / "run"))
+        images = np.arange(5)
+        trained, before = run.attention(small_synth, images), untrained(run).attention(small_synth, images)
+        assert np.abs(trained - before).max() > 1e-4
+        np.testing.assert_array_equal(run.attention(small_synth, images), trained)  # the run is what it was
+
+    def test_measured_is_of_the_part_of_the_group(self, small_synth, still):
+        truth, images = load_ground_truth(small_synth.root), small_synth.split("test_unseen")
+        measured = measure_attention(still, small_synth, truth, images)
+        assert {name: list(frames) for name, frames in measured.items()} == {
+            "pointing": ["+ MSE", "untrained"],
+            "energy": ["+ MSE", "untrained"],
+        }
+        # by hand for the legs: their attributes by name, their part by name
+        legs = [index for index, name in enumerate(small_synth.attribute_names) if "leg_color" in name]
+        part = truth.part_names.index("leg")
+        maps = still.attention(small_synth, images)[:, legs].reshape(len(images), len(legs), 2, 2)
+        boxes, visible = truth.extents[images][:, [part]], truth.visible[images][:, [part]]
+        expected = energy_inside(maps, boxes, 48, visible, groups=np.zeros(len(legs), int))
+        row = measured["energy"]["+ MSE"].set_index("group").loc["leg_color"]
+        assert row["value"] == pytest.approx(expected["value"].item())
+        assert row["chance"] == pytest.approx(expected["chance"].item())
+
+    def test_over_a_picture_has_the_boxes_of_the_truth_where_the_parts_are(self, small_synth, still):
+        truth, image = load_ground_truth(small_synth.root), 100
+        figure = attention_over_picture(still, small_synth, image, truth=truth, count=3)
+        panels = [axis for axis in figure.axes if axis.axison]
+        assert len(panels) == 4
+        for axis in panels[1:]:
+            group = axis.get_title().replace("\n", " ").split(":")[0].replace(" ", "_")
+            part = truth.part_names.index(truth.group_parts[truth.group_names.index(group)])
+            corners = axis.patches[0].get_bbox().extents
+            np.testing.assert_allclose(corners / 64, truth.extents[image, part] / 48, rtol=1e-6)
+
+    def test_over_a_picture_of_no_known_truth_has_no_boxes(self, small_synth, still):
+        figure = attention_over_picture(still, small_synth, 3)
+        assert not any(axis.patches for axis in figure.axes)
+
+    def test_measured_needs_the_whole_picture(self, small_world, small_synth, tmp_path):
+        run = Run.load(fit(ATTENTION.replace(resize_ratio=1.125, epochs=1), tmp_path / "run"))
+        with pytest.raises(InputError, match=r"resize_ratio 1, got 1\.125"):
+            measure_attention(run, small_synth, load_ground_truth(small_synth.root), np.arange(3))
+
+    def test_crop_cuts_as_much_off_the_boxes(self, small_world, small_synth, tmp_path):
+        run = Run.load(fit(ATTENTION.replace(resize_ratio=1.125, epochs=1), tmp_path / "run"))
+        truth = load_ground_truth(small_synth.root)
+        figure = attention_over_picture(run, small_synth, 100, truth=truth, count=1)
+        group = figure.axes[1].get_title().replace("\n", " ").split(":")[0].replace(" ", "_")
+        part = truth.part_names.index(truth.group_parts[truth.group_names.index(group)])
+        corners = figure.axes[1].patches[0].get_bbox().extents
+        np.testing.assert_allclose((corners + 4) / 72, truth.extents[100, part] / 48, rtol=1e-6)

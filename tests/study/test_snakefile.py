@@ -1,0 +1,120 @@
+"""The grid of the study: which jobs it plans, on this machine and on a cluster."""
+
+import os
+import re
+import subprocess
+import sys
+from itertools import product
+from pathlib import Path
+
+import pytest
+import yaml
+
+from zslcore.config import RunConfig, run_name
+from zslcore.methods import study_methods
+
+ROOT = Path(__file__).resolve().parents[2]
+PROFILE = ROOT / "profiles" / "slurm"
+
+
+def dry_run(tmp_path, *options, config):
+    """A dry run of snakemake, finished."""
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--snakefile", str(ROOT / "Snakefile"), *options]
+    return subprocess.run(
+        [*command, "--config", *config],
+        cwd=tmp_path,
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def plan(tmp_path, *options, dataset="SYNTH"):
+    """What a dry run prints, for an empty folder of runs."""
+    config = [f"dataset={dataset}", "seeds=2", f"runs={tmp_path / 'runs'}", f"report={tmp_path / 'report'}"]
+    result = dry_run(tmp_path, *options, config=config)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout + result.stderr
+
+
+def jobs(text):
+    counts = dict(re.findall(r"^(\w+) +(\d+)$", text, re.MULTILINE))
+    return {rule: int(count) for rule, count in counts.items()}
+
+
+@pytest.mark.parametrize("options", [["--cores", "2"], ["--workflow-profile", str(PROFILE)]], ids=["local", "slurm"])
+@pytest.mark.parametrize("dataset", ["SYNTH", "CUB"])
+def test_a_run_for_every_method_and_seed(tmp_path, options, dataset):
+    """Of the data set: CUB has no settings of its own, and so not the controls, for which nothing was chosen."""
+    text = plan(tmp_path, "--printshellcmds", *options, dataset=dataset)
+    planned = jobs(text)
+    assert (planned["features"], planned["report"]) == (1, 1)
+    runs = set(re.findall(r"run 04_train -p dataset (\w+) -p method (\w+) -p seed (\d)", text))
+    assert runs == set(product([dataset], study_methods(dataset), "01"))
+    assert planned["run"] == len(runs)
+
+
+def test_blanks_around_names_do_not_matter(tmp_path):
+    runs = set(re.findall(r"runs/(\w+)/[\w-]+/metrics\.json", plan(tmp_path, "-c1", dataset=" SYNTH, CUB100 ,SYNTH")))
+    assert runs == {"SYNTH", "CUB100"}
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ("datset=CUB100", "--config takes dataset, seeds, runs, report; got datset"),
+        ("seeds=0", "seeds in --config must be a whole number of at least 1, got 0"),
+        ("seeds=abc", "seeds in --config must be a whole number of at least 1, got 'abc'"),
+        ("seeds=2.5", "seeds in --config must be a whole number of at least 1, got 2.5"),
+        ("dataset=SYNTH,", "dataset in --config must be names with commas between them: SYNTH,CUB100; got 'SYNTH,'"),
+    ],
+)
+def test_a_config_that_means_no_study_is_one_sentence(tmp_path, config, message):
+    """They planned another study than was meant, or none, without a word."""
+    result = dry_run(tmp_path, "-c1", config=[config])
+    printed = result.stdout + result.stderr
+    assert result.returncode != 0
+    assert message in printed
+    assert "Traceback" not in printed
+
+
+def test_every_planned_run_writes_where_the_graph_waits_for_it(tmp_path):
+    """The file that a job has to leave lies in the folder that its own settings name."""
+    for dataset in ("SYNTH", "CUB100", "CUB"):
+        waited = set(re.findall(rf"runs/{dataset}/([\w-]+)/metrics\.json", plan(tmp_path, "-c1", dataset=dataset)))
+        methods = study_methods(dataset)
+        configs = [RunConfig.study(dataset, method=method, seed=seed) for method in methods for seed in range(2)]
+        assert waited == {run_name(config) for config in configs}
+
+
+def test_pages_that_compare_the_controls_are_left_out_where_there_are_none(tmp_path):
+    pages = {
+        dataset: set(re.findall(r"(\d\d_\w+)\.html", plan(tmp_path, "-c1", dataset=dataset)))
+        for dataset in ("SYNTH", "CUB100", "CUB")
+    }
+    assert pages["SYNTH"] - pages["CUB100"] == {"06_ablations"}
+    assert pages["CUB100"] - pages["CUB"] == {"02_imbalance", "07_figures"}
+    assert {"01_data", "05_results"} < pages["CUB"]
+
+
+def test_on_the_cluster_every_training_has_a_gpu(tmp_path):
+    text = plan(tmp_path, "--workflow-profile", str(PROFILE))
+    for rule in ("features", "run"):
+        blocks = re.findall(rf"rule {rule}:\n(?: .*\n)+", text)
+        assert blocks
+        assert all("gpu=1" in block for block in blocks)
+    assert not any("gpu=1" in block for block in re.findall(r"rule (?:page|html|report):\n(?: .*\n)+", text))
+
+
+def test_the_profile_names_rules_that_exist():
+    profile = yaml.safe_load((PROFILE / "config.yaml").read_text())
+    rules = set(re.findall(r"^rule (\w+):", (ROOT / "Snakefile").read_text(), re.MULTILINE))
+    assert set(profile["set-resources"]) | set(profile["set-threads"]) <= rules
+    assert profile["executor"] == "slurm"
+
+
+def test_no_rule_asks_for_the_number_of_cores():
+    """Snakemake refuses ``workflow.cores`` without --cores, as on a cluster; a dry run sets it and cannot tell."""
+    assert "workflow.cores" not in (ROOT / "Snakefile").read_text(encoding="utf-8")

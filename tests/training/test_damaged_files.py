@@ -1,0 +1,101 @@
+"""Files of runs and of their states that a crash or a full disk cut: one sentence that says what to remove."""
+
+import importlib
+import re
+import shutil
+
+import pytest
+
+from zslcore import InputError
+from zslcore.config import RunConfig
+from zslcore.training import Run, fit
+from zslcore.training.loop import Trainer
+
+training = importlib.import_module("zslcore.training.fit")  # the name zslcore.training.fit is the function
+
+pytestmark = pytest.mark.usefixtures("small_world")
+
+SMALL = {"backbone": "resnet18", "weights": "random", "image_size": 64, "device": "cpu"}
+CONFIG = RunConfig(dataset="SYNTH", **SMALL, epochs=3, episodes=2, ways=4)
+STATE_FILES = ["progress.json", "kept.safetensors", "model.safetensors", "optimizer.bin", "random_states_0.pkl"]
+
+
+def world(patch, small_synth, small_cache):
+    patch.setattr(training, "load_benchmark", lambda name: small_synth)
+    patch.setenv("ZSLCORE_CACHE", str(small_cache))
+
+
+@pytest.fixture(scope="module")
+def finished(small_synth, small_cache, tmp_path_factory):
+    """The folder of a whole run, made once."""
+    with pytest.MonkeyPatch.context() as patch:
+        world(patch, small_synth, small_cache)
+        return fit(CONFIG, tmp_path_factory.mktemp("finished") / "run", progress=False)
+
+
+@pytest.fixture(scope="module")
+def unfinished(small_synth, small_cache, tmp_path_factory):
+    """The folder of a run that was cut off in its third epoch, made once."""
+    steps, step = [], Trainer._step
+
+    def interrupted(*arguments):
+        steps.append(arguments)
+        if len(steps) == 2 * CONFIG.episodes + 1:
+            raise KeyboardInterrupt
+        return step(*arguments)
+
+    folder = tmp_path_factory.mktemp("unfinished") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        world(patch, small_synth, small_cache)
+        patch.setattr(Trainer, "_step", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            fit(CONFIG, folder, progress=False)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        *(("metrics.json", content) for content in ('{"dataset": {"name": "SY', "{}", "[]", "", '{"dataset": 3}')),
+        *(("history.csv", content) for content in ("", None)),
+        *(("checkpoint/model.safetensors", content) for content in ("half", "", None)),
+    ],
+)
+def test_of_a_finished_run(finished, small_synth, tmp_path, name, content):
+    folder = shutil.copytree(finished, tmp_path / "run")
+    (folder / name).unlink()
+    if content is not None:
+        (folder / name).write_text(content)
+    message = f"^{re.escape(f'{folder / name} is damaged: remove {folder}')}, and the run can be trained anew$"
+    with pytest.raises(InputError, match=message):
+        Run.load(folder).model(small_synth)
+    if not name.startswith("checkpoint"):
+        with pytest.raises(InputError, match=message):
+            fit(CONFIG, folder)
+
+
+@pytest.mark.parametrize("kept", [None, 0.0, 0.5, 0.95])
+@pytest.mark.parametrize("name", STATE_FILES)
+def test_of_a_state(unfinished, finished, tmp_path, name, kept):
+    folder = shutil.copytree(unfinished, tmp_path / "run")
+    (state,) = folder.glob("checkpoint/validation/epoch-*")
+    content = (state / name).read_bytes()
+    (state / name).unlink()
+    if kept is not None:
+        (state / name).write_bytes(content[: int(kept * len(content))])
+    if (name, kept) != ("progress.json", None):  # without it, it is no state
+        with pytest.raises(InputError, match=rf"{state.name} is damaged: remove it, and the training goes on without"):
+            fit(CONFIG, folder, progress=False)
+        shutil.rmtree(state)
+    again = Run.load(fit(CONFIG, folder, progress=False))
+    assert again.metrics | {"cost": 0} == Run.load(finished).metrics | {"cost": 0}
+
+
+@pytest.mark.parametrize("name", STATE_FILES[:-1])
+def test_other_bytes_in_a_state(unfinished, tmp_path, name):
+    """As many as before, so that only reading them tells."""
+    folder = shutil.copytree(unfinished, tmp_path / "run")
+    (file,) = folder.glob(f"checkpoint/validation/epoch-*/{name}")
+    file.write_bytes(b"x" * file.stat().st_size)
+    with pytest.raises(InputError, match=r"epoch-0002 is damaged: remove it"):
+        fit(CONFIG, folder, progress=False)

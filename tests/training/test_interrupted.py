@@ -1,0 +1,277 @@
+"""``fit`` cut off at every step: what is left is no run, and the next ``fit`` ends where an undisturbed one would."""
+
+import dataclasses
+import importlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from zslcore import InputError
+from zslcore.config import RunConfig
+from zslcore.training import Run, checkpoints, fit
+from zslcore.training.loop import Trainer
+
+training = importlib.import_module("zslcore.training.fit")  # the name zslcore.training.fit is the function
+
+pytestmark = pytest.mark.usefixtures("small_world")
+
+SMALL = {"backbone": "resnet18", "weights": "random", "image_size": 64, "device": "cpu"}
+# momentum, a falling step size and errors remembered over epochs: all of it has to come back
+CONFIG = RunConfig(
+    dataset="SYNTH", **SMALL, epochs=3, episodes=4, ways=4, lr_step=1, lr_decay=0.5, memory="running", lam=5
+)
+STEPS = 2 * CONFIG.epochs * CONFIG.episodes
+FILES = {"config.json", "history.csv", "metrics.json", "checkpoint/model.safetensors", "checkpoint/last.safetensors"}
+
+
+def files(folder):
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def whole(small_synth, small_cache, tmp_path_factory):
+    """The run that was never interrupted."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "load_benchmark", lambda name: small_synth)
+        patch.setenv("ZSLCORE_CACHE", str(small_cache))
+        return fit(CONFIG, tmp_path_factory.mktemp("whole") / "run")
+
+
+def assert_same(folder, whole):
+    """All but the time that it took."""
+    assert files(folder) == FILES
+    for name in FILES - {"metrics.json"}:
+        assert (folder / name).read_bytes() == (whole / name).read_bytes(), name
+    assert {**Run.load(folder).metrics, "cost": 0} == {**Run.load(whole).metrics, "cost": 0}
+
+
+def cut(monkeypatch, owner, name, call):
+    """Let the call with this number, counted from 0, of a function raise KeyboardInterrupt; returns all calls."""
+    calls, original = [], getattr(owner, name)
+
+    def interrupted(*arguments, **keywords):
+        calls.append(arguments)
+        if len(calls) == call + 1:
+            raise KeyboardInterrupt
+        return original(*arguments, **keywords)
+
+    monkeypatch.setattr(owner, name, interrupted)
+    return calls
+
+
+@pytest.mark.parametrize("step", [0, 3, 4, 6, 11, 12, 13, 17, 20, STEPS - 1])
+def test_at_a_step(monkeypatch, tmp_path, whole, step):
+    with monkeypatch.context() as patch:
+        cut(patch, Trainer, "_step", step)
+        with pytest.raises(KeyboardInterrupt):
+            fit(CONFIG, tmp_path / "run")
+    assert "metrics.json" not in files(tmp_path / "run")
+    with monkeypatch.context() as patch:
+        steps = cut(patch, Trainer, "_step", -1)
+        assert_same(fit(CONFIG, tmp_path / "run"), whole)
+    assert len(steps) == STEPS - step // CONFIG.episodes * CONFIG.episodes  # finished epochs are not trained again
+
+
+def test_again_and_again(monkeypatch, tmp_path, whole):
+    """A machine that allows five steps at a time gets there."""
+    for _ in range(STEPS // 4 - 1):
+        with monkeypatch.context() as patch:
+            cut(patch, Trainer, "_step", 5)
+            with pytest.raises(KeyboardInterrupt):
+                fit(CONFIG, tmp_path / "run")
+    assert_same(fit(CONFIG, tmp_path / "run"), whole)
+
+
+@pytest.mark.parametrize("name", ["rmtree", "replace"])
+@pytest.mark.parametrize("call", range(4))
+def test_while_a_state_is_put_in_place(monkeypatch, tmp_path, whole, name, call):
+    with monkeypatch.context() as patch:
+        cut(patch, {"rmtree": checkpoints.shutil, "replace": checkpoints.os}[name], name, call)
+        with pytest.raises(KeyboardInterrupt):
+            fit(CONFIG, tmp_path / "run")
+    assert_same(fit(CONFIG, tmp_path / "run"), whole)
+
+
+@pytest.mark.parametrize(("call", "epochs_left"), [(0, 4), (2, 1)], ids=["validation", "test"])
+def test_while_a_state_is_removed(monkeypatch, tmp_path, whole, call, epochs_left):
+    """Killed after the first of its files is gone, which may be any: beside it the next state is whole."""
+    calls, original = [], shutil.rmtree
+
+    def cut_within(folder, **settings):
+        calls.append(folder)
+        if len(calls) == call + 1:
+            (folder / "progress.json").unlink()
+            raise KeyboardInterrupt
+        original(folder, **settings)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints.shutil, "rmtree", cut_within)
+        with pytest.raises(KeyboardInterrupt):
+            fit(CONFIG, tmp_path / "run")
+    states = list((tmp_path / "run").glob("checkpoint/*/epoch-*"))
+    assert states
+    assert all((state / "progress.json").exists() for state in states)
+    with monkeypatch.context() as patch:
+        saved = cut(patch, checkpoints, "save_file", -1)
+        assert_same(fit(CONFIG, tmp_path / "run"), whole)
+    assert len(saved) == epochs_left  # nothing is trained again
+
+
+def test_half_a_state_that_an_older_version_left(monkeypatch, tmp_path, whole):
+    """Those removed the old state under its own name."""
+    with monkeypatch.context() as patch:
+        cut(patch, Trainer, "_step", 9)
+        with pytest.raises(KeyboardInterrupt):
+            fit(CONFIG, tmp_path / "run")
+    half = tmp_path / "run" / "checkpoint" / "validation" / "epoch-0001"
+    half.mkdir()
+    (half / "optimizer.bin").write_bytes(b"")
+    with monkeypatch.context() as patch:
+        steps = cut(patch, Trainer, "_step", -1)
+        assert_same(fit(CONFIG, tmp_path / "run"), whole)
+    assert len(steps) == STEPS - 8
+
+
+def test_while_a_state_is_written(monkeypatch, tmp_path, whole):
+    with monkeypatch.context() as patch:
+        cut(patch, checkpoints, "save_file", 1)
+        with pytest.raises(KeyboardInterrupt):
+            fit(CONFIG, tmp_path / "run")
+    assert_same(fit(CONFIG, tmp_path / "run"), whole)
+
+
+@pytest.mark.parametrize("moved", range(5))
+def test_while_the_files_of_the_run_are_moved_in(monkeypatch, tmp_path, whole, moved):
+    """Whichever of the files is the first not to arrive: no metrics, and nothing that stands in the way."""
+    with monkeypatch.context() as patch:
+        cut(patch, training.os, "replace", 2 * CONFIG.epochs + moved)
+        with pytest.raises(KeyboardInterrupt):
+            fit(CONFIG, tmp_path / "run")
+    assert len(files(tmp_path / "run") & FILES) == moved
+    with pytest.raises(InputError, match=r"is not a run folder: it has no metrics\.json"):
+        Run.load(tmp_path / "run")
+    assert_same(fit(CONFIG, tmp_path / "run"), whole)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_while_the_weights_of_the_run_are_written(monkeypatch, tmp_path, whole):
+    def disk_full(state, path):
+        path.write_bytes(b"half")
+        raise OSError("No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "save_file", disk_full)
+        with pytest.raises(OSError, match="No space left"):
+            fit(CONFIG, tmp_path / "run")
+    assert not files(tmp_path / "run") & FILES
+    assert_same(fit(CONFIG, tmp_path / "run"), whole)
+
+
+def test_a_folder_with_a_notebook_in_it_becomes_the_run(tmp_path):
+    """papermill writes the notebook into the run folder while it runs."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "04_train.ipynb").write_text("{}")
+    folder = fit(CONFIG, tmp_path / "run")
+    assert files(folder) == FILES | {"04_train.ipynb"}
+    assert (folder / "04_train.ipynb").read_text() == "{}"
+
+
+@pytest.mark.parametrize("step", [9, 17], ids=["validation", "test"])
+def test_the_state_of_other_settings_is_neither_taken_up_nor_lost(monkeypatch, tmp_path, whole, step):
+    """Another seed in the same folder would otherwise remove what days of training left."""
+    with monkeypatch.context() as patch:
+        cut(patch, Trainer, "_step", step)
+        with pytest.raises(KeyboardInterrupt):
+            fit(CONFIG, tmp_path / "run")
+    before = files(tmp_path / "run")
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "load_inputs", None)  # refused before features are computed
+        message = r"run/checkpoint/validation holds an unfinished training with other settings \(lam, seed\); give"
+        with pytest.raises(InputError, match=message):
+            fit(CONFIG.replace(seed=5, lam=4.0), tmp_path / "run")
+    assert files(tmp_path / "run") == before
+    assert_same(fit(CONFIG, tmp_path / "run"), whole)
+
+
+def test_the_state_of_a_setting_that_is_no_more_is_refused(monkeypatch, tmp_path):
+    """Resumed it could end with other numbers; ignored, the first new state would remove it."""
+    with monkeypatch.context() as patch:
+        cut(patch, Trainer, "_step", 9)
+        with pytest.raises(KeyboardInterrupt):
+            fit(CONFIG, tmp_path / "run")
+    (file,) = (tmp_path / "run").glob("checkpoint/validation/epoch-*/progress.json")
+    progress = json.loads(file.read_text())
+    progress["key"]["config"]["warmup"] = 3
+    file.write_text(json.dumps(progress))
+    with pytest.raises(InputError, match=r"unfinished training with other settings \(warmup\)"):
+        fit(CONFIG, tmp_path / "run")
+    assert file.exists()
+
+
+def test_the_state_of_other_data_or_of_more_processes_is_refused(monkeypatch, tmp_path, small_synth):
+    with monkeypatch.context() as patch:
+        cut(patch, Trainer, "_step", 5)
+        with pytest.raises(KeyboardInterrupt):
+            fit(CONFIG, tmp_path / "run")
+    changed = dataclasses.replace(small_synth, attributes=small_synth.attributes[::-1].copy())
+    for benchmark, processes, name in ((changed, 1, "fingerprint"), (small_synth, 2, "processes")):
+        with pytest.raises(InputError, match=rf"unfinished training with other settings \({name}\)"):
+            training._check_unfinished(tmp_path / "run", CONFIG, benchmark, processes)
+
+
+def test_resuming_leaves_the_callers_random_states_alone(monkeypatch, tmp_path):
+    with monkeypatch.context() as patch:
+        cut(patch, Trainer, "_step", 6)
+        with pytest.raises(KeyboardInterrupt):
+            fit(CONFIG, tmp_path / "run")
+    np.random.seed(1)  # noqa: NPY002 - the global generator is what must be left alone
+    torch.manual_seed(1)
+    before = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
+    fit(CONFIG, tmp_path / "run")
+    assert (np.random.get_state()[1] == before[0]).all()  # noqa: NPY002 (Python's own is drawn from by beartype here)
+    assert torch.equal(torch.get_rng_state(), before[1])
+
+
+def test_best_and_last_weights_are_kept(whole, small_synth):
+    run = Run.load(whole)
+    states = {name: load_file(whole / "checkpoint" / f"{name}.safetensors") for name in ("model", "last")}
+    for name, state in states.items():
+        model = run.model(small_synth, weights=name)
+        assert all((value == state[key]).all() for key, value in model.state_dict().items())
+    same = (states["model"]["1.head.0.weight"] == states["last"]["1.head.0.weight"]).all()
+    assert same == (run.metrics["protocols"]["clean"]["epoch"] == CONFIG.epochs - 1)
+    with pytest.raises(InputError, match=r"^weights must be one of model, last, got 'first'$"):
+        run.model(small_synth, weights="first")
+
+
+def test_killed_for_good(tmp_path, small_synth, small_cache, whole):
+    """The process itself is killed, by a signal that it cannot catch."""
+    script = f"""
+import os, signal
+import importlib
+from pathlib import Path
+from zslcore.config import RunConfig
+from zslcore.data.benchmark import Benchmark
+from zslcore.training.loop import Trainer
+training = importlib.import_module("zslcore.training.fit")
+training.load_benchmark = lambda name: Benchmark.load(Path({str(small_synth.root)!r}), "SYNTH")
+original, steps = Trainer._step, []
+def step(self, *arguments):
+    steps.append(0)
+    if len(steps) == 18:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return original(self, *arguments)
+Trainer._step = step
+training.fit(RunConfig.from_dict({CONFIG.to_dict()!r}), Path({str(tmp_path / "run")!r}))
+"""
+    result = subprocess.run([sys.executable, "-c", script], env=os.environ, capture_output=True, check=False)
+    assert result.returncode == -9, result.stderr.decode()
+    assert (tmp_path / "run" / "checkpoint" / "test").is_dir()
+    assert_same(fit(CONFIG, tmp_path / "run"), whole)

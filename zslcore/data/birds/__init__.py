@@ -1,1 +1,0 @@
-"""How SynthBirds look and how they are written; :mod:`zslcore.data.synthbirds` is the way in."""

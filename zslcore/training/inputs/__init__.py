@@ -1,0 +1,1 @@
+"""Inputs of a training: frozen features, decoded pictures, and the sampler of batches."""

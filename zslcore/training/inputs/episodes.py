@@ -1,0 +1,60 @@
+"""Episodes: batches of ``ways`` classes with ``shots`` images each, drawn without replacement."""
+
+import numpy as np
+from jaxtyping import Int
+
+from zslcore.errors import InputError
+
+
+def draw_episodes(
+    labels: Int[np.ndarray, " n"], *, ways: int, shots: int, episodes: int, rng: np.random.Generator
+) -> Int[np.ndarray, "episodes batch"]:
+    """Draw a whole epoch: row k holds the positions in ``labels`` of episode k's ways x shots images.
+
+    Each episode draws its classes uniformly without replacement and then, within a class, its images uniformly
+    without replacement, so a class counts the same however many images it has. Images of one class stand side
+    by side. Raises InputError if there are fewer than ``ways`` classes or a class has fewer than ``shots`` images.
+
+    >>> labels = np.array([0, 0, 1, 1, 2, 2])
+    >>> labels[draw_episodes(labels, ways=2, shots=2, episodes=3, rng=np.random.default_rng(0))]
+    array([[2, 2, 1, 1],
+           [0, 0, 1, 1],
+           [2, 2, 0, 0]])
+    """
+    for name, value in (("ways", ways), ("shots", shots), ("episodes", episodes)):
+        if value < 1:
+            raise InputError(f"{name} must be at least 1, got {value}")
+    classes, counts = np.unique(labels, return_counts=True)
+    if ways > len(classes):
+        raise InputError(f"ways must be at most the {len(classes)} classes to draw from, got {ways}")
+    if shots > counts.min():
+        smallest = classes[counts.argmin()]
+        raise InputError(f"shots must be at most {counts.min()}, the images of class {smallest}, got {shots}")
+
+    # images of each class in a padded table; random keys with padding at infinity sort into a random draw
+    table = np.zeros((len(classes), counts.max()), dtype=np.int64)
+    padded = np.arange(counts.max()) >= counts[:, None]
+    table[~padded] = np.argsort(labels, kind="stable")
+    chosen = rng.random((episodes, len(classes))).argsort(axis=1)[:, :ways]
+    keys = rng.random((episodes, ways, counts.max()))
+    keys[padded[chosen]] = np.inf
+    images = np.argsort(keys, axis=2)[:, :, :shots]
+    return table[chosen[:, :, None], images].reshape(episodes, ways * shots)
+
+
+def draw_batches(images: int, *, size: int, batches: int, rng: np.random.Generator) -> Int[np.ndarray, "batches size"]:
+    """Draw batches of ``size`` of ``images`` images whatever their class: one random order after the other.
+
+    So every image comes equally often, up to one, and frequent classes more often than rare ones.
+
+    >>> draw_batches(4, size=2, batches=4, rng=np.random.default_rng(0))
+    array([[2, 0],
+           [1, 3],
+           [3, 2],
+           [1, 0]])
+    """
+    for name, value in (("images", images), ("size", size), ("batches", batches)):
+        if value < 1:
+            raise InputError(f"{name} must be at least 1, got {value}")
+    passes = -(-batches * size // images)
+    return np.concatenate([rng.permutation(images) for _ in range(passes)])[: batches * size].reshape(batches, size)

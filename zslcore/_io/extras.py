@@ -1,0 +1,28 @@
+"""Optional dependencies: one sentence that names the extra to install."""
+
+from importlib.util import find_spec
+
+
+class MissingExtraError(ImportError):
+    """A part of zslcore needs packages that ``pip install zslcore`` leaves out."""
+
+
+def require(extra: str, *packages: str) -> None:
+    """Check that the packages of an extra are installed.
+
+    Args:
+        extra: name of the extra in ``pyproject.toml``, such as ``"study"``.
+        packages: import names of the packages that the caller needs.
+
+    Raises:
+        MissingExtraError: if a package is missing; the message is the command that installs it.
+
+    Example:
+        >>> require("study", "torch")
+        >>> require("study", "no_such_package")
+        Traceback (most recent call last):
+        zslcore._io.extras.MissingExtraError: no_such_package is not installed; run: pip install 'zslcore[study]'
+    """
+    for package in packages:
+        if find_spec(package) is None:
+            raise MissingExtraError(f"{package} is not installed; run: pip install 'zslcore[{extra}]'")

@@ -328,14 +328,38 @@ def test_importing_it_loads_no_compiler():
     assert result.stdout.strip() == "False"
 
 
-def regression_problem(rng, *, groups=8, outputs=12, rows=4000):
-    """The data of notebook 00: sines of a frequency for each output and an amplitude for each cell."""
+def regression_problem(rng, *, groups=8, outputs=3, rows=2000):
+    """Data as in notebook 00, with fewer outputs: sines of a frequency per output and an amplitude per cell."""
     centres, directions = rng.normal(size=(groups, 6)), rng.normal(size=(6, outputs)) / np.sqrt(6)
     frequencies, amplitudes = np.linspace(0.3, 2.5, outputs), rng.uniform(0.3, 1.0, size=(groups, outputs))
     labels = rng.integers(groups, size=rows)
     inputs = centres[labels] + 0.5 * rng.normal(size=(rows, 6))
     targets = amplitudes[labels] * np.sin(frequencies * (inputs @ directions))
     return [torch.tensor(part) for part in (inputs, targets, labels)]
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_larger_loss_needs_a_smaller_step(seed):
+    """At a step size that suits MSE, weights that raise the loss tenfold diverge; ``unit_mean`` trains."""
+    inputs, targets, labels = regression_problem(np.random.default_rng(0))
+    errors = {}
+    for name, remse in {
+        "mse": ReMSE(8, 3, p=0, p2=0, normalize=False),
+        "remse": ReMSE(8, 3, p=1, p2=1, normalize=False),
+        "unit_mean": ReMSE(8, 3, p=1, p2=1, normalize=False, unit_mean=True),
+    }.items():
+        torch.manual_seed(seed)
+        model = torch.nn.Sequential(torch.nn.Linear(6, 256), torch.nn.ReLU(), torch.nn.Linear(256, 3)).double()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+        for rows in torch.randint(len(inputs), (100, 128)):
+            optimizer.zero_grad()
+            remse(model(inputs[rows]), targets[rows], labels[rows]).backward()
+            optimizer.step()
+        errors[name] = (model(inputs) - targets).square().mean().item()
+    untrained = targets.square().mean().item()
+    assert errors["mse"] < untrained
+    assert errors["unit_mean"] < untrained
+    assert not errors["remse"] < untrained  # NaN, or far worse than predicting 0
 
 
 def test_state_is_saved_and_resumed():

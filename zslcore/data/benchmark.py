@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from zslcore.data import xlsa17
 from zslcore.data.semantics import load_word_vectors, read_attribute_names
@@ -24,7 +24,7 @@ class Benchmark:
         name, root: the data set and the folder that it was read from.
         attributes: (C, A) float32, each class vector of unit L2 norm, as the field uses them.
         original_attributes: (C, A) float32 as annotated: percent of annotators or images, 0 to 100, for CUB and SYNTH;
-            shares, 0 to 1, for SUN; AWA2 holds four -1, see :attr:`missing_attributes`.
+            shares, 0 to 1, for SUN; -1 marks a missing annotation (four cells of AWA2).
         class_names, attribute_names: in the order of the rows and columns. For CUB and AWA2 that is not the folders'.
         labels: (n,) class index of each image.
         image_paths: (n,) where each image should lie; :meth:`check_images` looks.
@@ -136,11 +136,6 @@ class Benchmark:
         elif not path.is_file() and path.with_suffix(".npy").is_file():
             path = path.with_suffix(".npy")
         return load_word_vectors(path, num_attributes=len(self.attribute_names))
-
-    @property
-    def missing_attributes(self) -> Bool[np.ndarray, "C A"]:
-        """Where the annotation is missing (below 0; four cells of AWA2); ``attributes`` keeps the files' values."""
-        return self.original_attributes < 0
 
     def check_images(self) -> None:
         """Raise one InputError that counts the missing images and names the first three, if any is missing."""

@@ -225,7 +225,7 @@ def test_word_vectors_of_ones_own(small_synth, tmp_path):
     np.save(tmp_path / "own.npy", own)
     np.testing.assert_allclose(small_synth.word_vectors(str(tmp_path / "own.npy")), own, rtol=1e-6)
     np.save(tmp_path / "short.npy", own[1:])
-    with pytest.raises(InputError, match=r"short\.npy must hold one vector for each of \d+ attributes"):
+    with pytest.raises(InputError, match=r"short\.npy must hold one vector for each of the \d+ attributes"):
         small_synth.word_vectors(str(tmp_path / "short.npy"))
     with pytest.raises(InputError, match=r"^no word vectors at nowhere\.npy"):
         small_synth.word_vectors("nowhere.npy")

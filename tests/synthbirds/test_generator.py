@@ -15,11 +15,11 @@ from PIL import Image
 
 from zslcore import synthbirds
 from zslcore.errors import InputError
-from zslcore.synthbirds import anatomy, picture, schema
-from zslcore.synthbirds.settings import Settings
+from zslcore.synthbirds import Settings, anatomy, generator, picture, schema
 from zslcore.synthbirds.tables import attribute_shares, split_images
 
 SMALL = {"num_classes": 6, "num_unseen": 2, "images_per_class": 5, "size": 64}
+SETTINGS = Settings(**SMALL)
 
 
 @pytest.fixture(scope="module")
@@ -215,13 +215,16 @@ def test_spline_passes_through_its_points():
     np.testing.assert_allclose(anatomy.spline(points, steps=5)[::5], points, atol=1e-12)
 
 
+def without_lock(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir() if path.name != ".synth.lock"]
+
+
 def test_ensure_generates_once(tmp_path, monkeypatch):
-    root = synthbirds.ensure(tmp_path / "synth", **SMALL)
-    before = tree_bytes(root)
-    monkeypatch.setattr(synthbirds, "generate", lambda *_, **__: pytest.fail("generated again"))
-    assert synthbirds.ensure(root, **SMALL) == root
-    assert tree_bytes(root) == before
-    assert [path.name for path in tmp_path.iterdir()] == ["synth"]  # nothing temporary is left
+    root = synthbirds.ensure(tmp_path / "synth", settings=SETTINGS)
+    assert synthbirds.is_complete(root, SETTINGS)
+    monkeypatch.setattr(generator, "_write", lambda *_: pytest.fail("generated again"))
+    assert synthbirds.ensure(root, settings=SETTINGS) == root
+    assert without_lock(tmp_path) == ["synth"]  # nothing temporary is left
 
 
 @pytest.mark.parametrize("damage", ["no stamp", "older version", "missing picture", "other settings"])
@@ -235,9 +238,9 @@ def test_ensure_regenerates_what_is_not_whole(root, tmp_path, damage):
     elif damage == "missing picture":
         next(mine.glob("SYNTH/images/*/*.png")).unlink()
     else:
-        stamp.write_text(Settings(**{**SMALL, "seed": 5}).stamp)
-    assert not synthbirds.is_complete(mine, Settings(**SMALL))
-    synthbirds.ensure(mine, **SMALL)
+        stamp.write_text(replace(SETTINGS, seed=5).stamp)
+    assert not synthbirds.is_complete(mine, SETTINGS)
+    synthbirds.ensure(mine, settings=SETTINGS)
     assert tree_bytes(mine) == tree_bytes(root)
 
 
@@ -247,12 +250,20 @@ def test_an_interrupted_generation_leaves_nothing(tmp_path, monkeypatch):
 
     monkeypatch.setattr(synthbirds.tables, "write_tables", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        synthbirds.ensure(tmp_path / "synth", **SMALL, workers=1)
-    assert list(tmp_path.iterdir()) == []
+        synthbirds.ensure(tmp_path / "synth", settings=SETTINGS, workers=1)
+    assert without_lock(tmp_path) == []
+
+
+def test_a_failed_generation_keeps_the_folder_that_it_would_replace(root, tmp_path, monkeypatch):
+    mine = Path(shutil.copytree(root, tmp_path / "synth"))
+    monkeypatch.setattr(generator, "_write", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        synthbirds.ensure(mine, settings=replace(SETTINGS, seed=1))
+    assert tree_bytes(mine) == tree_bytes(root)
 
 
 def _ensure_in_process(root: Path) -> None:
-    synthbirds.ensure(root, **SMALL, workers=1)
+    synthbirds.ensure(root, settings=SETTINGS, workers=1)
 
 
 def test_two_processes_at_once_both_end_well(root, tmp_path):
@@ -264,13 +275,13 @@ def test_two_processes_at_once_both_end_well(root, tmp_path):
         process.join(60)
     assert [process.exitcode for process in both] == [0, 0]
     assert tree_bytes(tmp_path / "synth") == tree_bytes(root)
-    assert [path.name for path in tmp_path.iterdir()] == ["synth"]
+    assert without_lock(tmp_path) == ["synth"]
 
 
 def test_ensure_never_moves_a_folder_with_other_data(tmp_path):
     (tmp_path / "data/CUB").mkdir(parents=True)
     with pytest.raises(InputError, match="CUB"):
-        synthbirds.ensure(tmp_path / "data", **SMALL)
+        synthbirds.ensure(tmp_path / "data", settings=SETTINGS)
     assert (tmp_path / "data/CUB").is_dir()
 
 

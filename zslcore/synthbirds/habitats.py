@@ -1,6 +1,6 @@
-"""Six habitats behind a SynthBird.
+"""Paints the background: one of six habitats.
 
-They are painted at a quarter of the canvas and enlarged, which blurs them like a background out of focus.
+It is painted at a quarter of the canvas and enlarged, which blurs it like a background out of focus.
 """
 
 from collections.abc import Callable
@@ -15,12 +15,7 @@ _BACKGROUND_SHARE = 4  # canvas pixels per background pixel
 
 
 def cloudiness(rng: np.random.Generator, side: int, cells: int, *, stretch: int = 1) -> Float32[np.ndarray, "s s"]:
-    """Smooth noise in 0..1: random values on ``cells`` x ``cells / stretch`` points, enlarged to side x side.
-
-    >>> field = cloudiness(np.random.default_rng(0), 32, 4)
-    >>> field.shape, bool(0 <= field.min() and field.max() <= 1)
-    ((32, 32), True)
-    """
+    """Smooth noise in [0, 1]: ``cells`` x ``cells / stretch`` random values, enlarged to side x side."""
     total = np.zeros((side, side), dtype=np.float32)
     for octave, weight in ((1, 0.6), (2, 0.4)):
         rows, columns = cells * octave, max(2, cells * octave // stretch)
@@ -40,7 +35,7 @@ def _picture(pixels: Float[np.ndarray, "s s 3"]) -> Image.Image:
 
 
 def _below(side: int, horizon: Float[np.ndarray, " s"]) -> Float[np.ndarray, "s s 1"]:
-    """1 below a horizon line (rows per column), 0 above, one pixel of transition."""
+    """Mask of the pixels below a horizon (row for each column), with a transition of one pixel."""
     return np.clip(np.arange(side)[:, None] - horizon[None, :], 0, 1)[..., None]
 
 
@@ -146,10 +141,11 @@ _BACKGROUNDS: dict[str, Callable[[np.random.Generator, int], Image.Image]] = {
 
 
 def background(habitat: str, canvas: int, rng: np.random.Generator) -> Image.Image:
-    """The habitat, out of focus, as a square RGB picture of ``canvas`` pixels.
+    """A square RGB picture of the habitat, out of focus, with sides of ``canvas`` pixels.
 
-    >>> background("water", 64, np.random.default_rng(0)).size
-    (64, 64)
+    Example:
+        >>> background("water", 64, np.random.default_rng(0)).size
+        (64, 64)
     """
     picture = _BACKGROUNDS[habitat](rng, canvas // _BACKGROUND_SHARE)
     if rng.random() < 0.5:

@@ -1,6 +1,6 @@
-"""Paints one SynthBird from its values: plumage, marks and light, on a supersampled canvas.
+"""Paints one bird: plumage, marks and light.
 
-Paint and coverage are kept apart: marks may run over an edge, and only what the silhouette covers is pasted.
+Paint and silhouette are separate images. Marks may cross an edge, because only the silhouette is pasted.
 """
 
 from collections.abc import Mapping
@@ -13,18 +13,9 @@ from zslcore.synthbirds.schema import PALETTE, Color, mix
 
 
 class Painter:
-    """Paint and coverage of one bird: ``color`` (RGB) and ``mask`` (L), drawn in parallel, canvas x canvas pixels.
+    """The paint (``color``, RGB) and the silhouette (``mask``, L) of one bird, drawn in parallel.
 
-    Points are (n, 2) in the bird's frame, widths and radii in its unit.
-
-    >>> bird, frame = Anatomy(0.0, 0.0, 1.0), Frame(np.diag([10.0, 10.0]), np.zeros(2))
-    >>> painter = Painter(bird, frame, 40, np.random.default_rng(0))
-    >>> painter.fill(np.array([[1.0, 1.0], [3.0, 1.0], [3.0, 2.0], [1.0, 2.0]]), (200, 0, 0))
-    >>> painter.dot(np.array([[1.0, 3.5]]), 0.2, (0, 0, 200))  # a mark: paint without coverage
-    >>> painter.color.getpixel((20, 15)), painter.mask.getpixel((20, 15))
-    ((200, 0, 0), 255)
-    >>> painter.color.getpixel((10, 35)), painter.mask.getpixel((10, 35))
-    ((0, 0, 200), 0)
+    Points are (n, 2) in the bird's frame. Widths and radii are in its unit.
     """
 
     def __init__(self, bird: Anatomy, frame: Frame, canvas: int, rng: np.random.Generator):
@@ -33,12 +24,12 @@ class Painter:
         self.mask = Image.new("L", (canvas, canvas))
         self.paint, self.cover = ImageDraw.Draw(self.color), ImageDraw.Draw(self.mask)
 
-    def xy(self, points: Points) -> list[tuple[float, float]]:
-        """Canvas pixels as Pillow wants them."""
-        return [tuple(p) for p in self.frame(points).tolist()]
+    def xy(self, points: Points) -> list[float]:
+        """Canvas pixels x, y, x, y, ... for Pillow."""
+        return self.frame(points).ravel().tolist()
 
     def fill(self, points: Points, color: Color, *, cover: bool = True) -> None:
-        """Fill an outline; ``cover=False`` paints only where the bird already is."""
+        """Fill an outline; with ``cover=False`` the silhouette stays as it is."""
         pixels = self.xy(points)
         self.paint.polygon(pixels, fill=color)
         if cover:
@@ -51,14 +42,13 @@ class Painter:
         if cover:
             self.cover.line(pixels, fill=255, width=wide, joint="curve")
 
-    def dot(self, centre: Points, radius: float, color: Color, *, cover: bool = False) -> None:
+    def dot(self, centre: Points, radius: float, color: Color) -> None:
         """A disc of ``radius`` (bird units)."""
         (x, y), r = self.frame(centre)[0], radius * self.frame.scale
-        for draw, fill in ((self.paint, color), (self.cover, 255))[: 1 + cover]:
-            draw.ellipse((x - r, y - r, x + r, y + r), fill=fill)
+        self.paint.ellipse((x - r, y - r, x + r, y + r), fill=color)
 
     def only_within(self, outline: Points, before: Image.Image) -> None:
-        """Undo what was painted outside ``outline`` since ``before``."""
+        """Restore the paint of ``before`` outside ``outline``."""
         window = Image.new("L", self.color.size)
         ImageDraw.Draw(window).polygon(self.xy(outline), fill=255)
         self.color = Image.composite(self.color, before, window)
@@ -72,33 +62,20 @@ class Painter:
 
 
 def _color(name: str, rng: np.random.Generator) -> Color:
-    """The palette's colour with individual variation."""
+    """A colour of the palette with individual variation."""
     bright, tint = rng.uniform(0.9, 1.08), rng.normal(0, 4, 3)
     return tuple(int(v) for v in np.clip(np.array(PALETTE[name]) * bright + tint, 0, 255))
 
 
 def _contrast(name: str) -> Color:
-    """The colour of marks on plumage of this name: cream on dark, near black on light."""
+    """Colour of marks on plumage of this colour: cream on dark, near black on light."""
     return (245, 238, 220) if np.dot(PALETTE[name], (0.3, 0.59, 0.11)) < 135 else (52, 40, 36)
 
 
 def paint_bird(
     canvas: Image.Image, bird: Anatomy, frame: Frame, values: Mapping[str, str], rng: np.random.Generator
 ) -> None:
-    """Paint a posed and placed bird onto ``canvas``, in place.
-
-    ``values`` names the value of every group but the habitat, as in :data:`zslcore.synthbirds.schema.GROUPS`. Nothing
-    outside the bird's silhouette changes.
-
-    >>> from zslcore.synthbirds.anatomy import place, pose
-    >>> from zslcore.synthbirds.schema import GROUPS
-    >>> values, rng = {group: names[0] for group, names in GROUPS.items()}, np.random.default_rng(0)
-    >>> bird, canvas = pose(values, rng), Image.new("RGB", (192, 192), (0, 255, 0))
-    >>> paint_bird(canvas, bird, place(bird, 192, rng), values, rng)
-    >>> share = (np.asarray(canvas) != (0, 255, 0)).any(axis=2).mean()
-    >>> bool(0.05 < share < 0.5)
-    True
-    """
+    """Paint a posed and placed bird onto ``canvas``, in place, with one value for each group of ``schema.GROUPS``."""
     p = Painter(bird, frame, canvas.width, rng)
     wing, breast = _color(values["wing_color"], rng), _color(values["breast_color"], rng)
     back = mix(wing, (70, 66, 62), 0.28)
@@ -109,7 +86,10 @@ def paint_bird(
     p.fill(bird.outlines["breast"], breast, cover=False)
     p.soften(0.012)
     _paint_breast(p, values["breast_pattern"], mix(breast, _contrast(values["breast_color"]), 0.85))
-    _paint_head(p, _color(values["crown_color"], rng))
+    crown = _color(values["crown_color"], rng)
+    if bird.crest is not None:
+        p.fill(bird.crest, crown)
+    p.fill(bird.outlines["crown"], crown, cover=False)
     p.soften(0.005)
     wing_shape = _paint_wing(p, values["wing_pattern"], wing, _contrast(values["wing_color"]))
     _paint_face(p, values)
@@ -156,13 +136,6 @@ def _paint_breast(p: Painter, pattern: str, mark: Color) -> None:
     p.only_within(p.bird.outlines["breast"], before)
 
 
-def _paint_head(p: Painter, crown: Color) -> None:
-    """Crown and, for a crested bird, its crest."""
-    if p.bird.crest is not None:
-        p.fill(p.bird.crest, crown)
-    p.fill(p.bird.outlines["crown"], crown, cover=False)
-
-
 def _paint_face(p: Painter, values: Mapping[str, str]) -> None:
     """Bill, eye, and the marks round the eye."""
     head, pattern = p.bird.head, values["head_pattern"]
@@ -191,7 +164,7 @@ def _paint_face(p: Painter, values: Mapping[str, str]) -> None:
 
 
 def _paint_wing(p: Painter, pattern: str, wing: Color, mark: Color) -> Image.Image:
-    """Folded wing with coverts, flight feathers and the pattern; gives its coverage (L)."""
+    """Paint the folded wing with coverts, flight feathers and the pattern, and return its mask (L)."""
     body, outline = p.bird.body, p.bird.outlines["wing"]
     shadow = Image.new("L", p.color.size)
     ImageDraw.Draw(shadow).polygon(p.xy(outline + np.array([0.0, 0.03])), fill=110)
@@ -200,7 +173,7 @@ def _paint_wing(p: Painter, pattern: str, wing: Color, mark: Color) -> Image.Ima
     before, dark = p.color.copy(), mix(wing, (0, 0, 0), 0.42)
     for v in (-0.1, -0.06, -0.02, 0.02, 0.06):  # flight feathers run to the tip
         p.stroke(spline(body((0.02, v + 0.03), (-0.22, v * 0.8), (-0.54, -0.01 + v * 0.15)), closed=False), 0.009, dark)
-    for u, span in ((0.0, 0.14), (0.09, 0.13), (0.17, 0.1)):  # rows of coverts, scalloped towards the tip
+    for u, span in ((0.0, 0.14), (0.09, 0.13), (0.17, 0.1)):  # rows of coverts
         turns = np.linspace(-1.4, 1.4, 31)
         arc = [(u + 0.04 * np.cos(t) - 0.024 * abs(np.sin(3.4 * t)), span * np.sin(t) - 0.02) for t in turns]
         p.stroke(body(*arc), 0.008, mix(wing, (0, 0, 0), 0.26))
@@ -228,7 +201,7 @@ def _paint_wing(p: Painter, pattern: str, wing: Color, mark: Color) -> Image.Ima
 
 
 def _light(p: Painter, wing_shape: Image.Image, rng: np.random.Generator) -> None:
-    """Light from above on the rounded body and wing, and the fine texture of feathers."""
+    """Shade body and wing as if lit from above, with a fine texture."""
     box = p.mask.getbbox()
     full = (box[2] - box[0], box[3] - box[1])
     small = (max(2, full[0] // 4), max(2, full[1] // 4))

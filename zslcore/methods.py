@@ -53,13 +53,3 @@ def study_methods(dataset: str) -> list[str]:
     """
     chosen = study_settings().get(dataset, {}).get("methods", {})
     return [name for name in METHODS if name not in CONTROLS or CONTROLS[name][1] in chosen.get(name, {})]
-
-
-def display_name(key: str) -> str:
-    """The text that tables and figures show for a method or a null model; other keys are returned unchanged.
-
-    >>> display_name("remse"), display_name("constant"), display_name("mine")
-    ('+ ReMSE', 'null: constant', 'mine')
-    """
-    nulls = {name: f"null: {name}" for name in ("constant", "multiplicative", "shrinkage", "permuted")}
-    return (METHOD_NAMES | LOSS_NAMES | nulls).get(key, key)

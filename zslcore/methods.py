@@ -53,3 +53,13 @@ def study_methods(dataset: str) -> list[str]:
     """
     chosen = study_settings().get(dataset, {}).get("methods", {})
     return [name for name in METHODS if name not in CONTROLS or CONTROLS[name][1] in chosen.get(name, {})]
+
+
+def display_name(key: str) -> str:
+    """The name of a method in tables and figures; an unknown key is returned unchanged.
+
+    Example:
+        >>> display_name("mse_matched"), display_name("other")
+        ('+ MSE, matched λ', 'other')
+    """
+    return (METHOD_NAMES | LOSS_NAMES).get(key, key)

@@ -303,7 +303,7 @@ def test_buffers_are_updated_in_place():
         ({"control": "random"}, {"step"}),
         ({"memory": "ema", "control": "permuted"}, {"error", "step"}),
     ],
-    ids=str,
+    ids=["batch", "running", "ema", "random", "ema-permuted"],
 )
 def test_only_what_the_next_step_needs_is_saved(settings, expected):
     """A ReMSE without memory added to a module must not break the strict loading of its older checkpoints."""

@@ -14,6 +14,7 @@ import scipy.io
 from PIL import Image
 
 from zslcore import synthbirds
+from zslcore.data import Benchmark
 from zslcore.errors import InputError
 from zslcore.synthbirds import Settings, anatomy, generator, picture, schema
 from zslcore.synthbirds.tables import attribute_shares, split_images
@@ -127,6 +128,11 @@ def test_same_seed_same_bytes_whatever_the_workers(root, tmp_path):
     first, second = tree_bytes(root), tree_bytes(again)
     assert first.keys() == second.keys()
     assert [path for path in first if first[path] != second[path]] == []
+
+
+def test_fingerprint_stays(root):
+    """Committed results carry fingerprints: another one would make them results of other data."""
+    assert Benchmark.load(root, "SYNTH").fingerprint == "4a447f21116d45da"
 
 
 def test_another_seed_other_bytes(root, tmp_path):

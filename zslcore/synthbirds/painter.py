@@ -150,11 +150,8 @@ def _paint_face(p: Painter, values: Mapping[str, str]) -> None:
         p.fill(spline(head((0.95, -0.16), (0.45, -0.36), (-0.2, -0.28), (-0.72, 0.1), (-0.2, 0.22), (0.45, 0.2),
                            (0.95, 0.16))), (26, 24, 28), cover=False)  # fmt: skip
     elif pattern == "eyebrow":
-        p.stroke(
-            spline(head((0.9, -0.3), (0.45, -0.46), (-0.1, -0.4), (-0.85, -0.05)), closed=False),
-            0.2 * r,
-            (252, 250, 240),
-        )
+        brow = spline(head((0.9, -0.3), (0.45, -0.46), (-0.1, -0.4), (-0.85, -0.05)), closed=False)
+        p.stroke(brow, 0.2 * r, (252, 250, 240))
     elif pattern == "eyering":
         p.dot(eye, 0.33 * r, (252, 250, 240))
     p.dot(eye, 0.21 * r, (18, 16, 18))
@@ -186,9 +183,8 @@ def _paint_wing(p: Painter, pattern: str, wing: Color, mark: Color) -> Image.Ima
                 p.dot(body((u, v)), 0.019, mark)
     elif pattern == "striped":
         for v in (-0.12, -0.06, 0.0, 0.06):
-            p.stroke(
-                spline(body((0.24, v * 0.9), (0.0, v + 0.02), (-0.54, -0.01 + v * 0.2)), closed=False), 0.022, mark
-            )
+            stripe = spline(body((0.24, v * 0.9), (0.0, v + 0.02), (-0.54, -0.01 + v * 0.2)), closed=False)
+            p.stroke(stripe, 0.022, mark)
     elif pattern == "patched":
         p.fill(spline(body((0.1, -0.1), (-0.12, -0.12), (-0.2, 0.0), (-0.1, 0.12), (0.06, 0.08))), mark, cover=False)
         for v in (-0.06, -0.01, 0.04):

@@ -6,6 +6,7 @@ import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import ClassVar
 
 import numpy as np
@@ -266,6 +267,13 @@ def test_a_failed_generation_keeps_the_folder_that_it_would_replace(root, tmp_pa
     with pytest.raises(ZeroDivisionError):
         synthbirds.ensure(mine, settings=replace(SETTINGS, seed=1))
     assert tree_bytes(mine) == tree_bytes(root)
+
+
+def test_an_old_benchmark_that_cannot_be_removed_is_an_input_error(root, tmp_path, monkeypatch):
+    mine = Path(shutil.copytree(root, tmp_path / "synth"))
+    monkeypatch.setattr(generator, "shutil", SimpleNamespace(rmtree=lambda *_, **__: None))
+    with pytest.raises(InputError, match=r"cannot replace the old benchmark at .*synth; is the folder writable"):
+        synthbirds.ensure(mine, settings=replace(SETTINGS, num_classes=5), workers=1)
 
 
 def _ensure_in_process(root: Path) -> None:

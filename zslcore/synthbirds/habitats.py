@@ -9,8 +9,6 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from zslcore.synthbirds.schema import Color, mix
 
-_BACKGROUND_SHARE = 4  # canvas pixels per background pixel
-
 
 def _clouds(rng: np.random.Generator, side: int, cells: int, *, stretch: int = 1) -> Float32[np.ndarray, "s s"]:
     """Smooth noise in [0, 1]: ``cells`` x ``cells / stretch`` random values, enlarged to side x side."""
@@ -129,7 +127,7 @@ _PAINTERS = {"water": _water, "forest": _forest, "grass": _grass, "snow": _snow,
 
 def background(habitat: str, canvas: int, rng: np.random.Generator) -> Image.Image:
     """A square RGB picture of the habitat, out of focus, with sides of ``canvas`` pixels."""
-    picture = _PAINTERS[habitat](rng, canvas // _BACKGROUND_SHARE)
+    picture = _PAINTERS[habitat](rng, canvas // 4)
     if rng.random() < 0.5:
         picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     return picture.resize((canvas, canvas), Image.Resampling.BICUBIC)

@@ -47,11 +47,15 @@ class Painter:
         (x, y), r = self.frame(centre)[0], radius * self.frame.scale
         self.paint.ellipse((x - r, y - r, x + r, y + r), fill=color)
 
+    def inside(self, outline: Points, value: int = 255) -> Image.Image:
+        """Mask (L) with ``value`` inside an outline."""
+        mask = Image.new("L", self.color.size)
+        ImageDraw.Draw(mask).polygon(self.xy(outline), fill=value)
+        return mask
+
     def only_within(self, outline: Points, before: Image.Image) -> None:
         """Restore the paint of ``before`` outside ``outline``."""
-        window = Image.new("L", self.color.size)
-        ImageDraw.Draw(window).polygon(self.xy(outline), fill=255)
-        self.color = Image.composite(self.color, before, window)
+        self.color = Image.composite(self.color, before, self.inside(outline))
         self.paint = ImageDraw.Draw(self.color)
 
     def soften(self, radius: float) -> None:
@@ -163,8 +167,7 @@ def _paint_face(p: Painter, values: Mapping[str, str]) -> None:
 def _paint_wing(p: Painter, pattern: str, wing: Color, mark: Color) -> Image.Image:
     """Paint the folded wing with coverts, flight feathers and the pattern, and return its mask (L)."""
     body, outline = p.bird.body, p.bird.outlines["wing"]
-    shadow = Image.new("L", p.color.size)
-    ImageDraw.Draw(shadow).polygon(p.xy(outline + np.array([0.0, 0.03])), fill=110)
+    shadow = p.inside(outline + np.array([0.0, 0.03]), 110)
     p.color.paste((20, 18, 24), mask=shadow.filter(ImageFilter.BoxBlur(0.025 * p.frame.scale)))
     p.fill(outline, wing)
     before, dark = p.color.copy(), mix(wing, (0, 0, 0), 0.42)
@@ -191,9 +194,7 @@ def _paint_wing(p: Painter, pattern: str, wing: Color, mark: Color) -> Image.Ima
             p.stroke(body((0.0, v + 0.02), (-0.2, v)), 0.008, mix(mark, wing, 0.45))
     p.only_within(outline, before)
     p.stroke(np.concatenate([outline, outline[:1]]), 0.008, dark)
-    shape = Image.new("L", p.color.size)
-    ImageDraw.Draw(shape).polygon(p.xy(outline), fill=255)
-    return shape
+    return p.inside(outline)
 
 
 def _light(p: Painter, wing_shape: Image.Image, rng: np.random.Generator) -> None:

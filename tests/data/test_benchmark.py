@@ -2,6 +2,8 @@
 
 import functools
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -144,6 +146,12 @@ def test_train_and_val_need_only_the_locations_or_only_the_class_lists(tiny, abs
         np.testing.assert_array_equal(benchmark.split(name), expected.split(name))
     np.testing.assert_array_equal(benchmark.train_classes, expected.train_classes)
     np.testing.assert_array_equal(benchmark.val_classes, expected.val_classes)
+
+
+def test_the_package_needs_neither_torch_nor_an_extra():
+    program = "import sys, zslcore.data; print(*{'torch', 'torchvision', 'PIL', 'tqdm'} & set(sys.modules))"
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert printed.strip() == ""
 
 
 def test_unknown_split_is_refused(tiny):

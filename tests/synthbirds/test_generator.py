@@ -6,6 +6,7 @@ import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import ClassVar
 
 import numpy as np
@@ -14,6 +15,7 @@ import scipy.io
 from PIL import Image
 
 from zslcore import synthbirds
+from zslcore.data import Benchmark
 from zslcore.errors import InputError
 from zslcore.synthbirds import Settings, anatomy, generator, picture, schema
 from zslcore.synthbirds.tables import attribute_shares, split_images
@@ -127,6 +129,11 @@ def test_same_seed_same_bytes_whatever_the_workers(root, tmp_path):
     first, second = tree_bytes(root), tree_bytes(again)
     assert first.keys() == second.keys()
     assert [path for path in first if first[path] != second[path]] == []
+
+
+def test_fingerprint_stays(root):
+    """Committed results carry fingerprints: another one would make them results of other data."""
+    assert Benchmark.load(root, "SYNTH").fingerprint == "4a447f21116d45da"
 
 
 def test_another_seed_other_bytes(root, tmp_path):
@@ -260,6 +267,13 @@ def test_a_failed_generation_keeps_the_folder_that_it_would_replace(root, tmp_pa
     with pytest.raises(ZeroDivisionError):
         synthbirds.ensure(mine, settings=replace(SETTINGS, seed=1))
     assert tree_bytes(mine) == tree_bytes(root)
+
+
+def test_an_old_benchmark_that_cannot_be_removed_is_an_input_error(root, tmp_path, monkeypatch):
+    mine = Path(shutil.copytree(root, tmp_path / "synth"))
+    monkeypatch.setattr(generator, "shutil", SimpleNamespace(rmtree=lambda *_, **__: None))
+    with pytest.raises(InputError, match=r"cannot replace the old benchmark at .*synth; is the folder writable"):
+        synthbirds.ensure(mine, settings=replace(SETTINGS, num_classes=5), workers=1)
 
 
 def _ensure_in_process(root: Path) -> None:

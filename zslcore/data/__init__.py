@@ -15,8 +15,9 @@ def load_benchmark(name: str) -> Benchmark:
         InputError: if the data set is missing or damaged.
 
     Example:
-        >>> load_benchmark("SYNTH").attributes.shape  # doctest: +SKIP
-        (50, 57)
+        >>> load_benchmark("CBU")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        zslcore.errors.InputError: no data ...
     """
     from zslcore import synthbirds
     from zslcore._io.locations import data_root

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from zslcore._io.extras import require
+from zslcore.data.xlsa17 import one_line
 from zslcore.errors import InputError
 
 require("study", "torchvision", "PIL")
@@ -109,7 +110,7 @@ def read_image(path: Path) -> Image.Image:
     except UnidentifiedImageError:
         reason = "not an image file"
     except Exception as error:  # Pillow's decoders raise many types for a damaged file
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        reason = one_line(error)
     raise InputError(f"{path} cannot be read as an image: {reason}")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from zslcore.data.xlsa17 import read_lines
+from zslcore.data.xlsa17 import one_line, read_lines
 from zslcore.errors import InputError
 
 
@@ -104,8 +104,9 @@ def load_word_vectors(path: Path, *, num_attributes: int) -> Float[np.ndarray, "
             vectors = _ArrayUnpickler(io.BytesIO(content)).load()
             vectors = vectors.values if isinstance(vectors, _StoredArray) else vectors
     except Exception as error:  # a damaged pickle can fail in any way
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
-        raise InputError(f"{path} must hold a numpy array and nothing else, but cannot be read: {reason}") from None
+        raise InputError(
+            f"{path} must hold a numpy array and nothing else, but cannot be read: {one_line(error)}"
+        ) from None
     if not isinstance(vectors, np.ndarray):
         raise InputError(f"{path} must hold a numpy array of numbers, got a {type(vectors).__name__}")
     if vectors.dtype.kind not in "fiu" or vectors.ndim != 2:

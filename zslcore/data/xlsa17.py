@@ -66,8 +66,8 @@ class MatFile:
         try:
             content = loadmat(path, variable_names=[*required, *optional])
         except Exception as error:  # scipy raises many types for a truncated or foreign file
-            reason = " ".join(str(error).split())[:120] or type(error).__name__
-            raise InputError(f"{path} cannot be read as a MATLAB file, it may be truncated: {reason}") from None
+            message = f"{path} cannot be read as a MATLAB file, it may be truncated: {one_line(error)}"
+            raise InputError(message) from None
         for key in required:
             if key not in content:
                 raise InputError(f"{path} must hold the variable {key!r}, but does not; it may be truncated")
@@ -101,6 +101,11 @@ class MatFile:
             )
         with np.errstate(over="ignore"):
             return stored.T.astype(np.float32)
+
+
+def one_line(error: Exception) -> str:
+    """The message of an exception in one line of at most 120 characters."""
+    return " ".join(str(error).split())[:120] or type(error).__name__
 
 
 def read_lines(path: Path) -> list[str]:

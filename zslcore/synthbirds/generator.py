@@ -194,6 +194,8 @@ def ensure(root: str | Path | None = None, *, settings: Settings | None = None, 
             _write(fresh, settings, workers)
             (root / NAME / "stamp.json").unlink(missing_ok=True)  # first: an interruption here leaves no benchmark
             shutil.rmtree(root, ignore_errors=True)
+    if not is_complete(root, settings):
+        raise InputError(f"SynthBirds: cannot replace the old benchmark at {root}; is the folder writable?")
     return root
 
 

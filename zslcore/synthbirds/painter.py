@@ -47,11 +47,15 @@ class Painter:
         (x, y), r = self.frame(centre)[0], radius * self.frame.scale
         self.paint.ellipse((x - r, y - r, x + r, y + r), fill=color)
 
+    def inside(self, outline: Points, value: int = 255) -> Image.Image:
+        """Mask (L) with ``value`` inside an outline."""
+        mask = Image.new("L", self.color.size)
+        ImageDraw.Draw(mask).polygon(self.xy(outline), fill=value)
+        return mask
+
     def only_within(self, outline: Points, before: Image.Image) -> None:
         """Restore the paint of ``before`` outside ``outline``."""
-        window = Image.new("L", self.color.size)
-        ImageDraw.Draw(window).polygon(self.xy(outline), fill=255)
-        self.color = Image.composite(self.color, before, window)
+        self.color = Image.composite(self.color, before, self.inside(outline))
         self.paint = ImageDraw.Draw(self.color)
 
     def soften(self, radius: float) -> None:
@@ -150,11 +154,8 @@ def _paint_face(p: Painter, values: Mapping[str, str]) -> None:
         p.fill(spline(head((0.95, -0.16), (0.45, -0.36), (-0.2, -0.28), (-0.72, 0.1), (-0.2, 0.22), (0.45, 0.2),
                            (0.95, 0.16))), (26, 24, 28), cover=False)  # fmt: skip
     elif pattern == "eyebrow":
-        p.stroke(
-            spline(head((0.9, -0.3), (0.45, -0.46), (-0.1, -0.4), (-0.85, -0.05)), closed=False),
-            0.2 * r,
-            (252, 250, 240),
-        )
+        brow = spline(head((0.9, -0.3), (0.45, -0.46), (-0.1, -0.4), (-0.85, -0.05)), closed=False)
+        p.stroke(brow, 0.2 * r, (252, 250, 240))
     elif pattern == "eyering":
         p.dot(eye, 0.33 * r, (252, 250, 240))
     p.dot(eye, 0.21 * r, (18, 16, 18))
@@ -166,8 +167,7 @@ def _paint_face(p: Painter, values: Mapping[str, str]) -> None:
 def _paint_wing(p: Painter, pattern: str, wing: Color, mark: Color) -> Image.Image:
     """Paint the folded wing with coverts, flight feathers and the pattern, and return its mask (L)."""
     body, outline = p.bird.body, p.bird.outlines["wing"]
-    shadow = Image.new("L", p.color.size)
-    ImageDraw.Draw(shadow).polygon(p.xy(outline + np.array([0.0, 0.03])), fill=110)
+    shadow = p.inside(outline + np.array([0.0, 0.03]), 110)
     p.color.paste((20, 18, 24), mask=shadow.filter(ImageFilter.BoxBlur(0.025 * p.frame.scale)))
     p.fill(outline, wing)
     before, dark = p.color.copy(), mix(wing, (0, 0, 0), 0.42)
@@ -186,18 +186,15 @@ def _paint_wing(p: Painter, pattern: str, wing: Color, mark: Color) -> Image.Ima
                 p.dot(body((u, v)), 0.019, mark)
     elif pattern == "striped":
         for v in (-0.12, -0.06, 0.0, 0.06):
-            p.stroke(
-                spline(body((0.24, v * 0.9), (0.0, v + 0.02), (-0.54, -0.01 + v * 0.2)), closed=False), 0.022, mark
-            )
+            stripe = spline(body((0.24, v * 0.9), (0.0, v + 0.02), (-0.54, -0.01 + v * 0.2)), closed=False)
+            p.stroke(stripe, 0.022, mark)
     elif pattern == "patched":
         p.fill(spline(body((0.1, -0.1), (-0.12, -0.12), (-0.2, 0.0), (-0.1, 0.12), (0.06, 0.08))), mark, cover=False)
         for v in (-0.06, -0.01, 0.04):
             p.stroke(body((0.0, v + 0.02), (-0.2, v)), 0.008, mix(mark, wing, 0.45))
     p.only_within(outline, before)
     p.stroke(np.concatenate([outline, outline[:1]]), 0.008, dark)
-    shape = Image.new("L", p.color.size)
-    ImageDraw.Draw(shape).polygon(p.xy(outline), fill=255)
-    return shape
+    return p.inside(outline)
 
 
 def _light(p: Painter, wing_shape: Image.Image, rng: np.random.Generator) -> None:

@@ -9,8 +9,6 @@ from scipy.ndimage import distance_transform_edt
 
 from zslcore.synthbirds import anatomy, habitats, painter, scene, schema
 
-_OCCLUDED_SHARE = 0.35
-
 
 def render(
     values: dict[str, str], rng: np.random.Generator, size: int = 128
@@ -35,7 +33,7 @@ def render(
     scene.paint_perch(picture, habitat, frame(bird.outlines["feet"]), frame.scale, rng)
     painter.paint_bird(picture, bird, frame, values, rng)
     hidden = Image.new("L", picture.size)
-    if rng.random() < _OCCLUDED_SHARE:
+    if rng.random() < 0.35:
         part = schema.PARTS[rng.integers(len(schema.PARTS) - 1)]
         hidden = scene.paint_occluder(picture, habitat, frame(bird.outlines[part]).mean(axis=0), rng)
     picture = picture.resize((size, size), Image.Resampling.LANCZOS)

@@ -20,14 +20,7 @@ def _limb(picture: Image.Image, path: Float[np.ndarray, "n 2"], width: float, ba
 def paint_perch(
     picture: Image.Image, habitat: str, feet: Float[np.ndarray, "n 2"], unit: float, rng: np.random.Generator
 ) -> None:
-    """Paint a branch or a mound with its top at ``feet`` (canvas pixels); ``unit`` is the bird's size in pixels.
-
-    Example:
-        >>> picture = Image.new("RGB", (64, 64), (255, 0, 255))
-        >>> paint_perch(picture, "forest", np.array([[30.0, 40.0], [34.0, 40.0]]), 40.0, np.random.default_rng(0))
-        >>> picture.getpixel((32, 2)), picture.getpixel((32, 42)) == (255, 0, 255)  # a branch at the feet
-        ((255, 0, 255), False)
-    """
+    """Paint a branch or a mound with its top at ``feet`` (canvas pixels); ``unit`` is the bird's size in pixels."""
     x, y = feet.mean(axis=0)
     on_branch = {"forest": 1.0, "sky": 1.0, "snow": 0.6, "grass": 0.4, "desert": 0.35, "water": 0.2}[habitat]
     if rng.random() < on_branch:
@@ -120,12 +113,6 @@ def paint_occluder(
 
     Returns:
         What they cover, as a mask (L).
-
-    Example:
-        >>> picture = Image.new("RGB", (64, 64), (255, 0, 255))
-        >>> cover = np.asarray(paint_occluder(picture, "forest", np.array([32.0, 32.0]), np.random.default_rng(0))) > 0
-        >>> bool((cover == (np.asarray(picture) != (255, 0, 255)).any(axis=2)).all())
-        True
     """
     side = picture.width
     layer, cover = picture.copy(), Image.new("L", picture.size)

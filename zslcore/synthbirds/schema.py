@@ -31,8 +31,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "habitat": ("water", "forest", "grass", "snow", "desert", "sky"),
 }
 PARTS: tuple[str, ...] = ("bill", "crown", "head", "wing", "breast", "tail", "leg", "background")
-# The part where a group shows. Two groups also show elsewhere: the tail has a shade of the wing's colour and the back is
-# between wing and breast; a crest, part of the head, has the crown's colour.
+# The part where a group shows. Two groups also show elsewhere: tail and back have shades of the wing's colour, and a
+# crest, part of the head, has the crown's colour.
 PART_OF_GROUP: dict[str, str] = {
     "bill_shape": "bill",
     "crown_color": "crown",
@@ -172,42 +172,28 @@ def draw_benchmark(seed: int, shares: Shares, images_per_class: int) -> Int[np.n
     return np.stack([draw_values(rng, shares, int(label)) for label in labels])
 
 
-# Words of a class name, by value; a value that is missing here gives no word.
-_GENUS_OF_TAIL = {
-    "forked": "Forktail",
-    "fan": "Fantail",
-    "pointed": "Spinetail",
-    "square": "Shorttail",
-    "long": "Longtail",
-}
-_GENUS_OF_BILL = {
-    "cone": "Finch",
-    "dagger": "Daggerbill",
-    "needle": "Needlebill",
-    "hooked": "Hookbill",
-    "curved": "Sicklebill",
-    "spatulate": "Spoonbill",
-}
-_HABITATS = {"water": "Lake", "forest": "Forest", "grass": "Meadow", "snow": "Snow", "desert": "Desert", "sky": "Sky"}
-_HEADS = {"crested": "Crested", "masked": "Masked", "eyebrow": "Browed", "eyering": "Spectacled"}
-_MARKS = {"spotted": "Spot", "striped": "Stripe", "barred": "Bar", "banded": "Band", "patched": "Patch"}
+# Words for class names, in the order of the values in GROUPS
+_GENUS_OF_TAIL = ("Forktail", "Fantail", "Spinetail", "Shorttail", "Longtail")
+_GENUS_OF_BILL = ("Finch", "Daggerbill", "Needlebill", "Hookbill", "Sicklebill", "Spoonbill")
+_HABITATS = ("Lake", "Forest", "Meadow", "Snow", "Desert", "Sky")
+_HEADS = ("", "Crested", "Masked", "Browed", "Spectacled")
+_BREASTS = ("", "Spot_breasted", "Stripe_breasted", "Bar_breasted", "Band_breasted")
+_WINGS = ("", "Bar_winged", "Spot_winged", "Stripe_winged", "Patch_winged")
 
 
-def _epithets(values: dict[str, str]) -> dict[str, str]:
-    """A word for each group that could describe a class with these dominant values."""
-    words = {
-        "crown_color": f"{values['crown_color']}_crowned",
-        "breast_color": f"{values['breast_color']}_breasted",
-        "wing_color": f"{values['wing_color']}_winged",
-        "leg_color": f"{values['leg_color']}_legged",
-        "habitat": _HABITATS[values["habitat"]],
+def _epithets(dominant: dict[str, int]) -> dict[str, str]:
+    """A word for each group that could describe a class with these dominant values; empty for plain ones."""
+    color = {group: GROUPS[group][value] for group, value in dominant.items()}
+    return {
+        "crown_color": f"{color['crown_color']}_crowned",
+        "breast_color": f"{color['breast_color']}_breasted",
+        "wing_color": f"{color['wing_color']}_winged",
+        "leg_color": f"{color['leg_color']}_legged",
+        "habitat": _HABITATS[dominant["habitat"]],
+        "head_pattern": _HEADS[dominant["head_pattern"]],
+        "breast_pattern": _BREASTS[dominant["breast_pattern"]],
+        "wing_pattern": _WINGS[dominant["wing_pattern"]],
     }
-    if values["head_pattern"] in _HEADS:
-        words["head_pattern"] = _HEADS[values["head_pattern"]]
-    for part in ("breast", "wing"):
-        if values[f"{part}_pattern"] in _MARKS:
-            words[f"{part}_pattern"] = f"{_MARKS[values[f'{part}_pattern']]}_{part}ed"
-    return words
 
 
 def class_names(shares: Shares) -> tuple[str, ...]:
@@ -220,12 +206,12 @@ def class_names(shares: Shares) -> tuple[str, ...]:
     taken: set[str] = set()
     names = []
     for c in range(len(shares["habitat"])):
-        values = {group: GROUPS[group][int(np.argmax(share[c]))] for group, share in shares.items()}
+        dominant = {group: int(np.argmax(share[c])) for group, share in shares.items()}
         sure = {group: share[c].max() for group, share in shares.items()}
         tail_first = sure["tail_shape"] > sure["bill_shape"]
-        genus = _GENUS_OF_TAIL[values["tail_shape"]] if tail_first else _GENUS_OF_BILL[values["bill_shape"]]
-        words = _epithets(values)
-        ranked = [words[group] for group in sorted(words, key=lambda group: -sure[group])]
+        genus = _GENUS_OF_TAIL[dominant["tail_shape"]] if tail_first else _GENUS_OF_BILL[dominant["bill_shape"]]
+        words = _epithets(dominant)
+        ranked = [words[group] for group in sorted(words, key=lambda group: -sure[group]) if words[group]]
         candidates = [f"{first}_{genus}" for first in ranked]
         candidates += [f"{second}_{first}_{genus}" for first in ranked for second in ranked if first != second]
         candidates += [f"{candidates[0]}_{number}" for number in range(2, len(names) + 3)]

@@ -71,8 +71,12 @@ def test_accuracy_is_as_committed(dataset, measure):
 
 @pytest.mark.parametrize(("dataset", "name"), [("CUB100", "losses_differences"), ("SYNTH", "controls")])
 def test_permuted_weights_are_as_committed(dataset, name):
-    line = bullet("**The same weights on the wrong cells are as accurate.**")
+    line = bullet("**The same weights on the wrong cells give the same accuracy, as far as can be measured.**")
     assert f"{difference(dataset, name, 'T1', 'remse_permuted', 2)} on {dataset}" in line
+
+
+def test_numbers_of_the_exponents_are_those_tested_below():
+    assert "at p = p2 = 2 the effective λ is 13,000 instead of 10, and T1 falls to 64" in README
 
 
 def test_advice_is_as_committed():
@@ -85,7 +89,10 @@ def test_advice_is_as_committed():
     assert theil.idxmin() == display_name("cvar")
     lower = difference("SYNTH", "losses_differences", "T1", "cvar", 2).split(" (")[0]
     assert f"a T1 that is {lower} points lower" in README
-    surface = table("SYNTH", "exponents").groupby(["p", "p2"])["validation_H"].mean().reset_index()
+    surface = table("SYNTH", "exponents").groupby(["p", "p2"])[["validation_H", "effective_lambda", "T1"]].mean()
+    assert round(surface.loc[(2.0, 2.0), "effective_lambda"], -3) == 13_000
+    assert round(surface.loc[(2.0, 2.0), "T1"]) == 64
+    surface = surface.reset_index()
     small = surface[(surface["p"] <= 0.5) & (surface["p2"] <= 0.5)]["validation_H"]
     assert small.max() - small.min() <= 1
 

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import re
+import shutil
 import subprocess
 import sys
 import venv
@@ -30,9 +31,12 @@ def closure(names: list[str]) -> set[str]:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("wheel")
+    folder, source = tmp_path_factory.mktemp("wheel"), tmp_path_factory.mktemp("source")
+    shutil.copytree(ROOT / "zslcore", source / "zslcore")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
     command = [sys.executable, "-m", "pip", "wheel", ".", "--no-deps", "--no-build-isolation", "-q", "-w", str(folder)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    subprocess.run(command, cwd=source, check=True, capture_output=True, timeout=120)
     (path,) = folder.glob("*.whl")
     return path
 
@@ -48,27 +52,20 @@ def python(wheel, tmp_path_factory):
     needs = importlib.metadata.PathDistribution(metadata).requires
     core = [need for need in needs if "extra ==" not in need]
     for name in closure(core):
-        for file in importlib.metadata.distribution(name).files:
-            top = file.parts[0]
-            target = site / top
-            if top == ".." or target.is_symlink():
-                continue
-            source = Path(file.locate().parents[len(file.parts) - 2], top) if len(file.parts) > 1 else file.locate()
-            if source.is_dir() and top in SHARED:
-                _link_files(source, target, file)
-            elif not target.exists():
-                target.symlink_to(source)
+        distribution = importlib.metadata.distribution(name)
+        installed = Path(distribution.locate_file(""))
+        for parts in {file.parts[: depth(installed, file.parts)] for file in distribution.files}:
+            target = site.joinpath(*parts)
+            if parts[0] not in ("..", "__pycache__") and target.suffix != ".pth" and not target.exists():
+                target.parent.mkdir(exist_ok=True)
+                target.symlink_to(installed.joinpath(*parts))
     return folder / "bin" / "python"
 
 
-SHARED = {"nvidia", "triton", "cuda"}  # folders that several distributions fill
-
-
-def _link_files(source, target, file):
-    path = target.joinpath(*file.parts[1:])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        path.symlink_to(file.locate())
+def depth(installed: Path, parts: tuple[str, ...]) -> int:
+    """1 to link a whole folder; 2 for a namespace package, such as nvidia, which several distributions fill."""
+    folder = installed / parts[0]
+    return 2 if folder.is_dir() and folder.suffix != ".dist-info" and not (folder / "__init__.py").exists() else 1
 
 
 def run(python, code, folder):

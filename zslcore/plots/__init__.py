@@ -4,6 +4,11 @@ Methods keep their colour, and their marker or their hatch, in every figure: the
 colour-blind, markers and hatches tell methods apart in grey print. Call :func:`use_style` once before the first figure.
 """
 
+# ruff: noqa: E402  (the check comes before the imports that need the packages)
+from zslcore._io.extras import require
+
+require("study", "matplotlib", "pandas", "seaborn")
+
 from zslcore.plots.attention import attention_maps, measured_attention
 from zslcore.plots.curves import noise_floor, seen_unseen_curves, training_history
 from zslcore.plots.data import attribute_heatmap, image_grid, label_distribution

@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help study results test lab lint format notebooks lock clean
+.PHONY: help study results figures docs test test-oldest lab lint format notebooks lock clean
 
 PYTHON  ?=        # an interpreter for .venv; by default python3.11, else python3
 DATASET ?= SYNTH
@@ -19,21 +19,36 @@ INSTALLED := .venv/.installed
 PIP       := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
 help: ## List the targets (the default)
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  Variables of study: DATASET=$(DATASET) SEEDS=$(SEEDS) CORES=$(CORES); ZSLCORE_DATA=folder with xlsa17/ and the images"
 
-study: $(INSTALLED) ## Run the whole study: runs, tables, executed notebooks and report (resumes where it stopped)
+study: $(INSTALLED) ## Run the whole study: runs, tables, executed notebooks and the book (resumes where it stopped)
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores $(CORES) --rerun-incomplete --config dataset=$(DATASET) seeds=$(SEEDS)
 
-results: ## Keep the tables and figures of a finished study in results/DATASET, which is committed
+results: ## Keep the tables of a finished study in results/DATASET, which is committed
 	mkdir -p results/$(DATASET)
-	cd report/$(DATASET) && cp results.csv differences.csv error_against_label.png forest_*.png $(CURDIR)/results/$(DATASET)/
+	cp "report/$(DATASET)/results.csv" "report/$(DATASET)/differences.csv" "results/$(DATASET)/"
+
+figures: $(INSTALLED) ## Draw the README's figure and write docs/results.md from the tables in results/
+	$(BIN)/python -m zslcore.study.book
+
+docs: $(INSTALLED) ## Build the book from the committed notebooks and results, without running a study
+	$(BIN)/python -c "from zslcore.study.book import build_book; print(build_book('results/$(DATASET)', 'build/book'))"
 
 # A progress bar in a stored output would stand at 0 % for ever, so the notebooks are run, and compared, without bars.
 test: $(INSTALLED) lint ## Lint, then unit tests and doctests, then every notebook against its stored outputs
 	$(BIN)/pytest -n $(CORES) --dist worksteal
 	TQDM_DISABLE=1 $(BIN)/pytest -o addopts= -q --nbval --nbval-current-env --nbval-sanitize-with notebooks/nbval.cfg notebooks
+
+# Without the type checks of the other tests, whose beartype is newer.
+OLDEST := build/oldest
+test-oldest: $(INSTALLED) ## Run the core tests with the oldest promised versions, in an environment of their own
+	$(BIN)/python -m venv --clear $(OLDEST)
+	$(BIN)/python tests/oldest.py > $(OLDEST)/requirements.txt
+	$(OLDEST)/bin/python -m pip install --quiet -r $(OLDEST)/requirements.txt pytest hypothesis beartype scikit-learn
+	PYTHONPATH=. $(OLDEST)/bin/python -m pytest -o addopts=--import-mode=importlib -q -p no:cacheprovider \
+	  tests/losses tests/test_metrics.py tests/test_remse.py tests/test_config.py
 
 lab: $(INSTALLED) ## Open JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks
@@ -58,7 +73,7 @@ lock: ## Rewrite requirements.lock from what .venv holds (after: pip install -e 
 	    | sed -E 's/^((nvidia|cuda)-.*|triton==.*)$$/\1 ; $(LINUX_ONLY)/'; } > requirements.lock.new
 	@mv requirements.lock.new requirements.lock
 
-clean: ## Remove caches and the report; keep runs/, data/ and .venv
+clean: ## Remove caches, build/ and reports; keep runs/, data/ and .venv
 	rm -rf report build *.egg-info .pytest_cache .ruff_cache .hypothesis .snakemake
 	find zslcore tests notebooks -name __pycache__ -prune -exec rm -rf {} + -o -name .ipynb_checkpoints -prune -exec rm -rf {} +
 

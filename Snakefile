@@ -1,4 +1,4 @@
-# The study as a graph: data -> frozen features -> one run per method and seed -> pages of a report.
+# The study as a graph: data -> frozen features -> one run per method and seed -> notebooks -> a book.
 #
 #   make study                                    SYNTH, 3 seeds, 2 cores
 #   make study DATASET=CUB100 SEEDS=5             with ZSLCORE_DATA set
@@ -56,13 +56,12 @@ wildcard_constraints:
 
 localrules:  # seconds each: not worth a job on a cluster
     all,
-    html,
-    report,
+    book,
 
 
 rule all:
     input:
-        expand(REPORT / "{dataset}" / "index.html", dataset=DATASETS),
+        expand(REPORT / "{dataset}" / "book" / "index.html", dataset=DATASETS),
 
 
 # The data set is checked as a whole before anything is computed on it; SYNTH is generated here.
@@ -71,7 +70,7 @@ rule features:
         RUNS / "{dataset}" / "features.ok",
     threads: 8  # one computes, the others decode images; fewer where --cores says so
     shell:
-        "zslcore check {wildcards.dataset} && zslcore features {wildcards.dataset} && touch {output}"
+        "zslcore check {wildcards.dataset} && zslcore features {wildcards.dataset} && touch {output:q}"
 
 
 rule run:
@@ -82,7 +81,7 @@ rule run:
         RUNS / "{dataset}" / "{method}-seed{seed}" / "04_train.ipynb",
     shell:
         "zslcore run 04_train -p dataset {wildcards.dataset} -p method {wildcards.method} -p seed {wildcards.seed}"
-        " --output {output[1]}"
+        " --output {output[1]:q}"
 
 
 def finished_runs(wildcards):
@@ -92,9 +91,9 @@ def finished_runs(wildcards):
 
 def page_parameters(wildcards):
     """-p options of a page; a notebook runs in its own folder, so a folder given to it must be absolute."""
-    options = f"-p dataset {wildcards.dataset}" if wildcards.page in ABOUT_DATA else ""
+    options = ["-p", "dataset", wildcards.dataset] if wildcards.page in ABOUT_DATA else []
     if wildcards.page in DRAWING:
-        options += f" -p output {(REPORT / wildcards.dataset).resolve()}"
+        options += ["-p", "output", str((REPORT / wildcards.dataset).resolve())]
     return options
 
 
@@ -109,7 +108,7 @@ rule page:
     params:
         options=page_parameters,
     shell:
-        "zslcore run {wildcards.page} {params.options} --output {output}"
+        "zslcore run {wildcards.page} {params.options:q} --output {output:q}"
 
 
 rule results:
@@ -122,36 +121,25 @@ rule results:
         folder=lambda wildcards: (REPORT / wildcards.dataset).resolve(),
         seeds=len(SEEDS),
     shell:
-        "zslcore run 05_results -p dataset {wildcards.dataset} -p seeds {params.seeds} -p output {params.folder}"
-        " --output {output[0]}"
+        "zslcore run 05_results -p dataset {wildcards.dataset} -p seeds {params.seeds} -p output {params.folder:q}"
+        " --output {output[0]:q}"
 
 
-rule html:
-    input:
-        REPORT / "{dataset}" / "{page}.ipynb",
-    output:
-        REPORT / "{dataset}" / "{page}.html",
-    wildcard_constraints:
-        page=r"\d\d_\w+",
-    shell:
-        "jupyter nbconvert --log-level WARN --to html {input}"
-
-
-def report_pages(wildcards):
+def book_pages(wildcards):
     """All pages; 06_ablations on SYNTH alone, since its 70 trainings take minutes there and hours elsewhere."""
     left_out = [] if wildcards.dataset == "SYNTH" else ["06_ablations"]
     if study_methods(wildcards.dataset) != list(METHODS):
         left_out += WITH_CONTROLS
     pages = [page for page in PAGES if page not in left_out]
-    return expand(REPORT / wildcards.dataset / "{page}.html", page=[*pages, "05_results"])
+    return expand(REPORT / wildcards.dataset / "{page}.ipynb", page=[*pages, "05_results"])
 
 
-rule report:
+rule book:
     input:
-        report_pages,
+        book_pages,
     output:
-        REPORT / "{dataset}" / "index.html",
+        REPORT / "{dataset}" / "book" / "index.html",
     params:
-        folder=lambda wildcards, output: Path(output[0]).parent,
+        folder=lambda wildcards: REPORT / wildcards.dataset,
     shell:
-        "zslcore report {params.folder}"
+        "zslcore book {params.folder:q}"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from oldest import oldest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -106,3 +107,18 @@ def test_citation_is_complete():
     (paper,) = citation["references"]
     assert paper.keys() >= {"type", "title", "authors", "journal", "year"}
     assert [author["family-names"] for author in paper["authors"]] == ["Ye", "Yang", "Jin", "Liu", "Huang"]
+
+
+def test_make_test_oldest_installs_the_lower_bounds():
+    """The Makefile takes its versions from tests/oldest.py, which takes them from pyproject.toml."""
+    pins = {canonicalize_name(pin.name): pin for pin in map(Requirement, oldest())}
+    promised = map(Requirement, [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["study"]])
+    for need in promised:
+        assert need.specifier.contains(_version(pins.pop(canonicalize_name(need.name)))), need
+    assert not pins
+    assert "tests/oldest.py > $(OLDEST)/requirements.txt" in (ROOT / "Makefile").read_text()
+
+
+def test_core_dependencies_are_the_four_that_the_loss_needs():
+    names = {canonicalize_name(Requirement(text).name) for text in PROJECT["dependencies"]}
+    assert names == {"torch", "numpy", "scipy", "jaxtyping"}

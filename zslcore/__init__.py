@@ -37,6 +37,10 @@ __all__ = [
 def __getattr__(name: str) -> object:
     """Import a public name on first use, so that ``import zslcore`` and ``zslcore --help`` are fast."""
     if name in _HOMES:
+        if name in ("Run", "RunConfig", "fit"):
+            from zslcore._io.extras import require
+
+            require("study", "yaml", "pandas", "torchvision", "accelerate")
         return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'zslcore' has no attribute {name!r}")
 

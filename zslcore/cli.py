@@ -100,11 +100,9 @@ def _parser() -> argparse.ArgumentParser:
     features.add_argument("dataset", metavar="NAME", help="as for check")
     features.set_defaults(command=_features)
 
-    report = commands.add_parser("report", help="write index.html over the pages and results in a folder")
-    report.add_argument(
-        "folder", metavar="FOLDER", help="a folder as 'make study' fills it: results.csv, *.ipynb, *.html"
-    )
-    report.set_defaults(command=_report)
+    book = commands.add_parser("book", help="build the book of a study from the notebooks and tables in a folder")
+    book.add_argument("folder", metavar="FOLDER", help="a folder as 'make study' fills it: results.csv, *.ipynb")
+    book.set_defaults(command=_book)
     return parser
 
 
@@ -230,12 +228,12 @@ def _features(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _report(arguments: argparse.Namespace) -> int:
+def _book(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
-    from zslcore.study.report import write_index
+    from zslcore.study.book import build_book
 
-    print(write_index(Path(arguments.folder)))
+    print(build_book(Path(arguments.folder)))
     return 0
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from itertools import product
@@ -11,7 +12,7 @@ import pytest
 import yaml
 
 from zslcore.config import RunConfig, run_name
-from zslcore.methods import study_methods
+from zslcore.methods import METHODS, study_methods
 
 ROOT = Path(__file__).resolve().parents[2]
 PROFILE = ROOT / "profiles" / "slurm"
@@ -50,10 +51,28 @@ def test_a_run_for_every_method_and_seed(tmp_path, options, dataset):
     """Of the data set: CUB has no settings of its own, and so not the controls, for which nothing was chosen."""
     text = plan(tmp_path, "--printshellcmds", *options, dataset=dataset)
     planned = jobs(text)
-    assert (planned["features"], planned["report"]) == (1, 1)
+    assert (planned["features"], planned["book"]) == (1, 1)
     runs = set(re.findall(r"run 04_train -p dataset (\w+) -p method (\w+) -p seed (\d)", text))
     assert runs == set(product([dataset], study_methods(dataset), "01"))
     assert planned["run"] == len(runs)
+
+
+def test_the_graph_holds_several_data_sets_and_writes_nothing(tmp_path):
+    text = plan(tmp_path, "--printshellcmds", "-c1", dataset="SYNTH,CUB100")
+    planned = set(re.findall(r"run 04_train -p dataset (\w+) -p method (\w+) -p seed (\d+)", text))
+    assert planned == set(product(("SYNTH", "CUB100"), METHODS, "01"))
+    assert not (tmp_path / "runs").exists()
+    assert not (tmp_path / "report").exists()
+
+
+def test_folders_with_blanks_are_quoted(tmp_path):
+    folder = tmp_path / "two words"
+    config = ["dataset=SYNTH", "seeds=1", f"runs={folder / 'runs'}", f"report={folder / 'report'}"]
+    result = dry_run(tmp_path, "-c1", "--printshellcmds", config=config)
+    commands = re.findall(r"zslcore (?:run|book|check) .*", result.stdout + result.stderr)
+    assert {shlex.split(line)[1] for line in commands} == {"run", "book", "check"}
+    for line in commands:
+        assert not [word for word in shlex.split(line) if word.startswith("words")], line
 
 
 def test_blanks_around_names_do_not_matter(tmp_path):
@@ -91,7 +110,7 @@ def test_every_planned_run_writes_where_the_graph_waits_for_it(tmp_path):
 
 def test_pages_that_compare_the_controls_are_left_out_where_there_are_none(tmp_path):
     pages = {
-        dataset: set(re.findall(r"(\d\d_\w+)\.html", plan(tmp_path, "-c1", dataset=dataset)))
+        dataset: set(re.findall(r"report/\w+/(\d\d_\w+)\.ipynb", plan(tmp_path, "-c1", dataset=dataset)))
         for dataset in ("SYNTH", "CUB100", "CUB")
     }
     assert pages["SYNTH"] - pages["CUB100"] == {"06_ablations"}
@@ -105,7 +124,7 @@ def test_on_the_cluster_every_training_has_a_gpu(tmp_path):
         blocks = re.findall(rf"rule {rule}:\n(?: .*\n)+", text)
         assert blocks
         assert all("gpu=1" in block for block in blocks)
-    assert not any("gpu=1" in block for block in re.findall(r"rule (?:page|html|report):\n(?: .*\n)+", text))
+    assert not any("gpu=1" in block for block in re.findall(r"rule (?:page|book):\n(?: .*\n)+", text))
 
 
 def test_the_profile_names_rules_that_exist():

@@ -128,7 +128,7 @@ class TestMisclassifications:
         wrong = misclassifications(zeros, label, CROSS, predicted=np.array([1]))
         assert wrong[["to true", "to predicted"]].isna().all(axis=None)
         assert wrong["closest"].tolist() == [True]
-        with pytest.raises(InputError, match="all zeros is closest to no class"):
+        with pytest.raises(InputError, match="prediction must not be all zeros for an image"):
             misclassifications(zeros, label, CROSS)
 
     @pytest.mark.usefixtures("unchecked")

@@ -211,7 +211,7 @@ class TestMatched:
     )
     def test_a_mean_that_no_noise_makes_is_named(self, labels, error, kind):
         how = {"normalize": bool(labels.any())}
-        with pytest.raises(InputError, match=f"^errors must have a mean that {kind} noise can make, got {error}"):
+        with pytest.raises(InputError, match=f"^errors must have a mean that {kind} noise can reach, got {error}"):
             matched_nulls(labels, np.full((3, 2), error), images=5, **how)
 
 
@@ -219,5 +219,5 @@ class TestMatched:
 def test_a_mean_that_noise_jumps_over_is_named(shape):
     """One attribute a class: a normalised prediction is right or opposite, and its error nothing in between."""
     labels = np.eye(4) if shape == (4, 4) else np.ones(shape)
-    with pytest.raises(InputError, match=r"must have a mean that .* noise can make"):
+    with pytest.raises(InputError, match=r"must have a mean that .* noise can reach"):
         matched_nulls(labels, np.full(shape, 0.01), images=2)

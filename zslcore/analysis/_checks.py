@@ -7,22 +7,22 @@ from zslcore.errors import InputError
 
 
 def check_shapes(first: np.ndarray, second: np.ndarray, names: str) -> None:
-    """InputError unless both arrays have one shape."""
+    """Raise InputError unless both arrays have the same shape."""
     if first.shape != second.shape:
         raise InputError(f"{names} must have one shape, got {first.shape} and {second.shape}")
 
 
 def check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
-    """InputError unless ``value`` is one of the allowed."""
+    """Raise InputError unless ``value`` is one of the allowed."""
     if value not in allowed:
         raise InputError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
 
 
 def present_classes(errors: Float[np.ndarray, "C A"], *, signed: bool = False) -> Bool[np.ndarray, " C"]:
-    """Which classes have errors: a row of NaN is an absent class.
+    """Which classes have errors; a row of NaN is an absent class.
 
-    InputError for a matrix without cells, a row that is NaN only in part, infinite values and, unless ``signed``,
-    negative ones.
+    Raises InputError for an empty matrix, a row that is partly NaN, infinite values and, unless ``signed``, negative
+    ones.
 
     >>> present_classes(np.array([[1.0, 2.0], [np.nan, np.nan]]))
     array([ True, False])

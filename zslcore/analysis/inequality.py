@@ -1,4 +1,4 @@
-"""How unevenly errors spread over cells, classes and attributes."""
+"""Inequality of errors over cells, classes and attributes."""
 
 import numpy as np
 import pandas as pd
@@ -12,12 +12,20 @@ STATISTICS = ["mean", "standard deviation", "coefficient of variation", "theil",
 
 
 def coefficient_of_variation(errors: Float[np.ndarray, "..."]) -> float:
-    """Standard deviation over mean of all errors, >= 0; 0 when all are equal, NaN when all are 0 or there is none.
+    """Standard deviation over mean of all errors.
 
-    NaN if an error is NaN. Raises InputError for a negative or infinite error.
+    Args:
+        errors: errors of any shape.
 
-    >>> coefficient_of_variation(np.array([1.0, 3.0]))
-    0.5
+    Returns:
+        At least 0, and 0 if all errors are equal. NaN if all errors are 0, if one is NaN, or if there is none.
+
+    Raises:
+        InputError: if an error is negative or infinite.
+
+    Example:
+        >>> coefficient_of_variation(np.array([1.0, 3.0]))
+        0.5
     """
     _check_errors(errors)
     mean = _mean(errors)
@@ -25,13 +33,17 @@ def coefficient_of_variation(errors: Float[np.ndarray, "..."]) -> float:
 
 
 def theil_index(errors: Float[np.ndarray, "..."]) -> float:
-    """Theil's T, the mean of (m / mean) ln(m / mean): 0 when all errors are equal, at most ln n; NaN if all are 0.
+    """Theil's T: the mean of (m / mean) ln(m / mean) over all n errors m.
 
-    Theil, "Economics and Information Theory", 1967. Errors of 0 add nothing (x ln x -> 0). NaN too without errors or
-    if one is NaN. Raises InputError for a negative or infinite error.
+    Theil, "Economics and Information Theory", 1967. Errors of 0 contribute 0. Arguments, NaN and errors as in
+    :func:`coefficient_of_variation`.
 
-    >>> theil_index(np.array([2.0, 2.0, 2.0]))
-    0.0
+    Returns:
+        From 0, if all errors are equal, to ln n.
+
+    Example:
+        >>> theil_index(np.array([2.0, 2.0, 2.0]))
+        0.0
     """
     _check_errors(errors)
     mean = _mean(errors)
@@ -42,12 +54,16 @@ def theil_index(errors: Float[np.ndarray, "..."]) -> float:
 
 
 def gini_index(errors: Float[np.ndarray, "..."]) -> float:
-    """Gini index: half the mean absolute difference of two errors over their mean; in [0, 1), NaN if all are 0.
+    """Gini index: half the mean absolute difference of two errors, over their mean.
 
-    NaN too without errors or if one is NaN. Raises InputError for a negative or infinite error.
+    Arguments, NaN and errors as in :func:`coefficient_of_variation`.
 
-    >>> gini_index(np.array([0.0, 1.0]))
-    0.5
+    Returns:
+        In [0, 1), and 0 if all errors are equal.
+
+    Example:
+        >>> gini_index(np.array([0.0, 1.0]))
+        0.5
     """
     _check_errors(errors)
     ordered = np.sort(errors, axis=None).astype(np.float64)
@@ -59,18 +75,22 @@ def gini_index(errors: Float[np.ndarray, "..."]) -> float:
 
 
 def inequality(errors: Float[np.ndarray, "C A"]) -> pd.DataFrame:
-    """Size and inequality of an error matrix, over all cells, over the class means and over the attribute means.
+    """Size and inequality of an error matrix, over all cells, class means and attribute means.
 
-    A tidy frame: the rows ``cells``, ``classes`` and ``attributes`` (the index ``over``), the columns ``mean``,
-    ``standard deviation`` (of the whole population, in the unit of the errors), ``coefficient of variation``,
-    ``theil`` and ``gini``; the last three have no unit, are 0 for equal errors and NaN where all errors are 0.
+    Args:
+        errors: mean error of each class and attribute. A class without images must be a row of NaN, which is left out:
+            :func:`zslcore.remse.class_error` writes zeros there, which would count as perfect.
 
-    A class that no image was seen of must be a row of NaN (:func:`zslcore.remse.class_error` writes zeros there,
-    which would count as perfect): it is left out, and all numbers are NaN if no class is left. Raises InputError
-    for a matrix without cells, a row that is NaN in part, infinite or negative errors.
+    Returns:
+        The rows ``cells``, ``classes`` and ``attributes``, the columns ``mean``, ``standard deviation`` (of the
+        population), ``coefficient of variation``, ``theil`` and ``gini``. All are NaN if no class is left.
 
-    >>> inequality(np.array([[1.0, 3.0], [1.0, 3.0]]))["gini"].to_dict()
-    {'cells': 0.25, 'classes': 0.0, 'attributes': 0.25}
+    Raises:
+        InputError: if the matrix is empty, if a row is partly NaN, or if an error is negative or infinite.
+
+    Example:
+        >>> inequality(np.array([[1.0, 3.0], [1.0, 3.0]]))["gini"].to_dict()
+        {'cells': 0.25, 'classes': 0.0, 'attributes': 0.25}
     """
     errors = errors[present_classes(errors)].astype(np.float64)
     if not len(errors):

@@ -1,4 +1,4 @@
-"""Where wrongly classified images go: how close their class vectors lie, and whether the closest class takes them."""
+"""Misclassified images: how close the class vectors are, and whether the closest class is predicted."""
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ from zslcore.analysis.intervals import bootstrap, percentile_interval
 from zslcore.errors import InputError
 
 COLUMNS = ["image", "label", "predicted", "to true", "to predicted", "true to predicted", "true to closest"]
-TIE = 1e-9  # cosines that differ by less are equal: far above the rounding of float64, far below any meaning
+TIE = 1e-9  # cosines that differ by less are equal
 
 
 def misclassifications(
@@ -19,30 +19,33 @@ def misclassifications(
     *,
     predicted: Int[np.ndarray, " n"] | None = None,
 ) -> pd.DataFrame:
-    """One row for every wrongly classified image, in their order; no row if there is none.
+    """One row for every misclassified image, in their order.
 
-    ``predicted`` holds the classes that a classifier chose, such as the argmax of calibrated scores; without it,
-    the class whose vector has the largest cosine with the prediction. There, a tie is read against the classifier
-    and against the closest class, whatever the order of the classes: a tie with the true class is wrong, and of
-    several wrong classes that tie, the one farthest from the true class is the predicted one. (Accuracies of
-    :mod:`zslcore.metrics` take a tie as the order of classes and splits has it.) Columns:
+    Args:
+        prediction: predicted attributes of each image.
+        labels: true class of each image.
+        class_vectors: attributes of each class.
+        predicted: class that a classifier chose for each image. By default the class whose vector has the largest
+            cosine with the prediction; a tie with the true class counts as wrong, and among tied wrong classes the one
+            least similar to the true class is chosen, so that the result does not depend on the order of classes.
 
-    - ``image`` (index into ``labels``), ``label``, ``predicted``
-    - ``to true``, ``to predicted``: cosine of the prediction to the vector of the true and of the predicted class
-    - ``true to predicted``, ``true to closest``: cosine of the true class's vector to that of the predicted class,
-      and to that of the other class which is closest to it
-    - ``closest``: whether the predicted class is the closest, or one of those that share this place
-    - ``tied``: how many classes share it, 1 without a tie
-    - ``chance``: tied / (C - 1), the chance of ``closest`` if the wrong class were drawn among all others
+    Returns:
+        The columns ``image`` (index into ``labels``), ``label``, ``predicted``; ``to true`` and ``to predicted``, the
+        cosine of the prediction with the vector of the true and of the predicted class; ``true to predicted`` and
+        ``true to closest``, the cosine of the true class with the predicted class and with its closest other class;
+        ``closest``, whether the predicted class is the closest or ties with it; ``tied``, the number of classes that
+        tie; ``chance``, tied / (C - 1), the probability of ``closest`` if a wrong class were drawn at random. Cosines
+        are NaN for a prediction that is all zeros.
 
-    Cosines are in [-1, 1]; NaN for a prediction that is all zeros. Raises InputError for such a prediction without
-    ``predicted``, fewer than two classes, a class vector that is all zeros, values that are not finite, and class
-    numbers outside 0..C-1.
+    Raises:
+        InputError: if a prediction is all zeros and ``predicted`` is not given, if there are fewer than two classes, if
+            a class vector is all zeros, if a value is not finite, or if a class is outside 0..C-1.
 
-    >>> classes = np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]])
-    >>> wrong = misclassifications(np.array([[0.9, 0.5], [1.0, 0.1]]), np.array([0, 2]), classes)
-    >>> wrong[["label", "predicted", "closest", "chance"]].values.tolist()
-    [[0, 1, True, 0.5], [2, 0, False, 0.5]]
+    Example:
+        >>> classes = np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]])
+        >>> wrong = misclassifications(np.array([[0.9, 0.5], [1.0, 0.1]]), np.array([0, 2]), classes)
+        >>> wrong[["label", "predicted", "closest", "chance"]].values.tolist()
+        [[0, 1, True, 0.5], [2, 0, False, 0.5]]
     """
     vectors = _unit_vectors(class_vectors)
     if prediction.shape != (len(labels), vectors.shape[1]) or not np.isfinite(prediction).all():
@@ -52,10 +55,10 @@ def misclassifications(
     length = np.linalg.norm(prediction.astype(np.float64), axis=1, keepdims=True)
     cosine = np.divide(prediction, length, out=np.full(prediction.shape, np.nan), where=length > 0) @ vectors.T
     if predicted is None and not length.all():
-        raise InputError("a prediction that is all zeros is closest to no class: give predicted, or leave it out")
+        raise InputError("prediction must not be all zeros for an image unless predicted is given")
     _check_classes("labels", labels, len(vectors), len(labels))
     between = vectors @ vectors.T
-    np.fill_diagonal(between, -np.inf)  # a class is not among its own others
+    np.fill_diagonal(between, -np.inf)  # a class is not its own closest class
     if predicted is None:
         predicted = _largest_cosine(cosine, between, labels)
     _check_classes("predicted", predicted, len(vectors), len(labels))
@@ -109,10 +112,10 @@ def _cluster_interval(hits: np.ndarray, sizes: np.ndarray, seed: int) -> tuple[f
 
 
 def _largest_cosine(cosine: np.ndarray, between: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Class of the largest cosine; of several, the one whose cosine ``between`` it and the true class is least."""
+    """Class of the largest cosine; of several, the one least similar to the true class."""
     tied = cosine >= cosine.max(1, keepdims=True) - TIE
     likeness = between[labels]
-    likeness[np.arange(len(labels)), labels] = 2  # the true class only where no other ties: above any cosine
+    likeness[np.arange(len(labels)), labels] = 2  # above any cosine, so that the true class loses ties
     return np.where(tied, likeness, np.inf).argmin(1)
 
 

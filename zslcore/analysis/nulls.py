@@ -1,4 +1,4 @@
-"""Null models: the errors that simple noise makes, to put beside the observed ones."""
+"""Null models: the errors that simple noise produces, to compare with observed errors."""
 
 from collections.abc import Callable
 
@@ -24,26 +24,34 @@ def null_errors(
 ) -> Float[np.ndarray, "C A"]:
     """Error matrix of a null model: the mean squared error of noisy predictions over the images of each class.
 
-    With e normal with mean 0 and standard deviation 1, drawn for every image, the prediction f of a label a is
+    With e standard normal, drawn for every image, the prediction f of a label a is
 
     - ``"constant"``: f = a + noise e;
     - ``"multiplicative"``: f = a (1 + noise e);
-    - ``"shrinkage"``: f = a + pull (mean - a) + noise e, drawn to the attribute's mean over the classes.
+    - ``"shrinkage"``: f = a + pull (mean - a) + noise e, where mean is the attribute's mean over classes.
 
-    With ``normalize``, as in ReMSE, labels are divided by their Euclidean length before, and predictions after the
-    noise. That matters: dividing a + noise e by its length, about sqrt(1 + A noise^2), leaves c a + c noise e with
-    the cosine c < 1, so even constant noise has the expected error (1 - c)^2 a^2 + c^2 noise^2, which goes with the
+    Normalisation matters: dividing a + noise e by its length, about sqrt(1 + A noise^2), gives c a + c noise e with the
+    cosine c < 1, so that even constant noise has the expected error (1 - c)^2 a^2 + c^2 noise^2, which rises with the
     label. Without it the expected errors are noise^2, (noise a)^2 and noise^2 + pull^2 (mean - a)^2.
 
-    ``images`` >= 0 is their number, one for all classes or one for each; a class without any gets a row of NaN.
-    ``noise`` >= 0 is in the unit of the labels (of the normalised ones), for ``"multiplicative"`` a share; ``pull`` is
-    a share in [0, 1]. Raises InputError for another kind, for numbers out of range, and for labels that are not finite
-    or, to be normalised, all zero in a class.
+    Args:
+        labels: label value of each class and attribute.
+        kind: the null model.
+        images: number of images, one for all classes or one for each. A class without images gets a row of NaN.
+        noise: at least 0, in the unit of the (normalised) labels; relative for ``"multiplicative"``.
+        rng: source of the noise.
+        pull: strength of the shrinkage, in [0, 1].
+        normalize: whether to normalise labels before the noise and predictions after it, as ReMSE does.
 
-    >>> rng = np.random.default_rng(0)
-    >>> how = {"images": 1000, "noise": 0.1, "rng": rng, "normalize": False}
-    >>> null_errors(np.array([[0.0, 1.0]]), "multiplicative", **how).round(3)
-    array([[0.  , 0.01]])
+    Raises:
+        InputError: if a choice is unknown, if a number is out of range, if labels are not finite, or if the labels of a
+            class to normalise are all 0.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> labels = np.array([[0.0, 1.0]])
+        >>> null_errors(labels, "multiplicative", images=1000, noise=0.1, rng=rng, normalize=False).round(3)
+        array([[0.  , 0.01]])
     """
     check_choice("kind", kind, NULLS)
     count = _counts(images, len(labels))
@@ -71,17 +79,28 @@ def matched_nulls(
     seed: int = 0,
     normalize: bool = True,
 ) -> dict[str, Float[np.ndarray, "C A"]]:
-    """One error matrix of each null model, all with the mean error of ``errors``, by kind.
+    """An error matrix of each null model, all with the mean error of ``errors``.
 
-    The noise of each is what gives this mean; the pull of the shrinkage model is the one whose errors are closest to
-    the observed ones (least squares over the cells), so it explains as much as shrinkage can. ``normalize`` as in
-    :func:`null_errors`, and as the errors were measured. Absent classes (rows of NaN) count neither here nor there.
-    Raises InputError as :func:`null_errors`, for shapes that differ and for a mean error that no noise reaches, such
-    as 3 / A of normalised predictions, or any but 0 of multiplicative noise on labels of 0.
+    The pull of the shrinkage model is the one whose errors are closest to the observed ones (least squares over cells).
 
-    >>> nulls = matched_nulls(np.eye(50), np.full((50, 50), 0.01), images=100)
-    >>> {kind: round(float(matrix.mean()), 3) for kind, matrix in nulls.items()}
-    {'constant': 0.01, 'multiplicative': 0.01, 'shrinkage': 0.01}
+    Args:
+        labels: label value of each class and attribute.
+        errors: observed errors; a row of NaN is an absent class.
+        images: number of images, one for all classes or one for each.
+        seed: seed of the noise.
+        normalize: as in :func:`null_errors`, and as the errors were measured.
+
+    Returns:
+        Error matrices by null model: ``constant``, ``multiplicative``, ``shrinkage``.
+
+    Raises:
+        InputError: as :func:`null_errors`, if shapes differ, or if no noise gives the mean error (normalised
+            predictions, for example, cannot reach 3 / A).
+
+    Example:
+        >>> nulls = matched_nulls(np.eye(50), np.full((50, 50), 0.01), images=100)
+        >>> {kind: round(float(matrix.mean()), 3) for kind, matrix in nulls.items()}
+        {'constant': 0.01, 'multiplicative': 0.01, 'shrinkage': 0.01}
     """
     check_shapes(labels, errors, "labels and errors")
     present = present_classes(errors)
@@ -90,9 +109,9 @@ def matched_nulls(
     count, known, seen = _counts(images, len(labels))[present], labels[present], errors[present].astype(np.float64)
 
     def draw(kind: str, noise: float, pull: float = 0.0) -> np.ndarray:
-        # the same random numbers for every noise and pull, so that errors grow with the noise
-        how = {"images": np.maximum(count, 1), "rng": np.random.default_rng(seed), "normalize": normalize}
-        return null_errors(known, kind, noise=noise, pull=pull, **how)
+        # the same random numbers every time, so that errors grow with the noise
+        rng, at_least_one = np.random.default_rng(seed), np.maximum(count, 1)
+        return null_errors(known, kind, images=at_least_one, noise=noise, rng=rng, pull=pull, normalize=normalize)
 
     def fitted(kind: str, pull: float = 0.0) -> np.ndarray:
         noise = _root(lambda noise: float(draw(kind, noise, pull).mean()), float(seen.mean()), kind)
@@ -107,34 +126,34 @@ def matched_nulls(
 
 
 def _closest_pull(fitted: Callable[..., np.ndarray], draw: Callable[..., np.ndarray], seen: np.ndarray) -> float:
-    """The pull whose errors, with the noise that gives the observed mean, are closest to the observed."""
+    """The pull whose errors are closest to the observed ones, with the noise that gives their mean."""
     most, mean = 1.0, float(seen.mean())
     if mean == 0:
         return 0.0
-    if draw("shrinkage", 0.0, 1.0).mean() > mean:  # so strong a pull errs by more than is there, without any noise
+    if draw("shrinkage", 0.0, 1.0).mean() > mean:  # a pull of 1 exceeds the mean without noise
         most = float(optimize.brentq(lambda pull: draw("shrinkage", 0.0, pull).mean() - mean, 0, 1, xtol=1e-3))
-        most = max(0.0, most - 1e-3)  # on the side that leaves room for noise
+        most = max(0.0, most - 1e-3)  # leave room for noise
     distance = lambda pull: float(((fitted("shrinkage", pull) - seen) ** 2).mean())  # noqa: E731
     return float(optimize.minimize_scalar(distance, bounds=(0, most), method="bounded", options={"xatol": 0.01}).x)
 
 
 def _root(mean_error: Callable[[float], float], target: float, kind: str) -> float:
-    """The noise at which the mean error, which grows with it, is the target."""
+    """The noise at which the mean error, which increases with it, is the target."""
     low, high = 0.0, np.sqrt(target)
     if mean_error(0.0) >= target:
         return 0.0
     while mean_error(high) < target:
         low, high = high, 2 * high
         if high > 1e6 * np.sqrt(target):
-            raise InputError(f"errors must have a mean that {kind} noise can make, got {target:.3g}")
+            raise InputError(f"errors must have a mean that {kind} noise can reach, got {target:.3g}")
     noise = float(optimize.brentq(lambda noise: mean_error(noise) - target, low, high, rtol=1e-6))
-    if abs(mean_error(noise) - target) > 0.01 * target:  # it jumps there, as where a normalised label changes its sign
-        raise InputError(f"errors must have a mean that {kind} noise can make, got {target:.3g}")
+    if abs(mean_error(noise) - target) > 0.01 * target:  # the mean jumps
+        raise InputError(f"errors must have a mean that {kind} noise can reach, got {target:.3g}")
     return noise
 
 
 def _target(labels: np.ndarray, normalize: bool) -> np.ndarray:
-    """Labels in float64, of unit length if asked for."""
+    """Labels in float64, normalised if asked for."""
     if not np.isfinite(labels).all():
         raise InputError("labels must be finite, got NaN or infinity")
     labels = labels.astype(np.float64)

@@ -1,4 +1,4 @@
-"""What a weighting does to the regression loss: by noise alone, and to lambda."""
+"""Effects of a weighting on the regression loss: the weights that noise produces, and the effective lambda."""
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -9,14 +9,21 @@ from zslcore.errors import InputError
 
 
 def noise_weight(count: int, shots: int) -> float:
-    """Expected ReMSE weight, p = 1 on one axis, when all true errors are equal: what noise alone produces.
+    """Expected ReMSE weight (p = 1, p2 = 0) if all true errors are equal, so that weights come from noise alone.
 
-    A cell's error is the mean of ``shots`` squared standard normals, and its weight 1 + ln(m / smallest of ``count``
-    such m). With two shots m is exponential and the expectation is 1 + ln(count), exactly; for other shots the
-    expectation of the logarithm of the smallest is integrated numerically.
+    A cell's error is the mean m of ``shots`` squared standard normals. Its weight is 1 + ln(m / smallest of ``count``
+    such m). The expectation is 1 + ln(count) for two shots, and is integrated numerically for others.
 
-    >>> round(noise_weight(16, shots=2), 2), round(noise_weight(312, shots=2), 2)
-    (3.77, 6.74)
+    Args:
+        count: number of cells compared.
+        shots: images of each class.
+
+    Raises:
+        InputError: if an argument is below 1.
+
+    Example:
+        >>> round(noise_weight(16, shots=2), 2), round(noise_weight(312, shots=2), 2)
+        (3.77, 6.74)
     """
     if count < 1 or shots < 1:
         raise InputError(f"count and shots must be at least 1, got {count} and {shots}")
@@ -34,15 +41,23 @@ def noise_weight(count: int, shots: int) -> float:
 def effective_lambda(
     lam: float, weights: Float[np.ndarray, "C A"], error: Float[np.ndarray, "C A"], counts: Int[np.ndarray, " C"]
 ) -> float:
-    """Lambda of the plain loss that is as large as the weighted one: lam * sum(W d) / sum(d) over all images.
+    """Lambda at which the unweighted loss equals the weighted one: lam * sum(W d) / sum(d), summed over all images.
 
-    ``error`` holds the mean error of each class and attribute, ``counts`` the images of each class that it is the
-    mean of, so that sum(d) = sum over classes of counts * error; a class without images does not count, whatever
-    its error (NaN too). At least ``lam`` for ReMSE weights, which are at least 1. NaN where the plain loss is 0.
-    Raises InputError for shapes that differ, and for negative or infinite numbers.
+    Args:
+        lam: lambda of the weighted loss, at least 0.
+        weights: weight W of each class and attribute.
+        error: mean error d of each class and attribute.
+        counts: number of images of each class; a class without images is left out.
 
-    >>> effective_lambda(0.5, np.array([[1.0, 3.0]]), np.array([[0.2, 0.2]]), np.array([4]))
-    1.0
+    Returns:
+        The effective lambda, NaN if the unweighted loss is 0. ReMSE weights are at least 1, so it is at least ``lam``.
+
+    Raises:
+        InputError: if shapes differ, or if a number is negative or not finite.
+
+    Example:
+        >>> effective_lambda(0.5, np.array([[1.0, 3.0]]), np.array([[0.2, 0.2]]), np.array([4]))
+        1.0
     """
     if not 0 <= lam < np.inf:
         raise InputError(f"lam must be finite and at least 0, got {lam!r}")
@@ -52,13 +67,14 @@ def effective_lambda(
 def matched_lambda(
     effective: float, weights: Float[np.ndarray, "C A"], error: Float[np.ndarray, "C A"], counts: Int[np.ndarray, " C"]
 ) -> float:
-    """Lambda that a weighted loss must be given to have the ``effective`` lambda: the inverse of `effective_lambda`.
+    """Lambda that gives a weighted loss the ``effective`` lambda: the inverse of :func:`effective_lambda`.
 
-    It gives a weighted loss no more weight in all than a plain loss at ``effective``, so that only the rebalancing
-    differs between the two. NaN where one of the losses is 0. Arguments and errors as of `effective_lambda`.
+    With it, the weighted loss is as large as an unweighted loss at ``effective``, and only the balance differs.
+    Arguments and errors as in :func:`effective_lambda`; NaN if one of the losses is 0.
 
-    >>> matched_lambda(1.0, np.array([[1.0, 3.0]]), np.array([[0.2, 0.2]]), np.array([4]))
-    0.5
+    Example:
+        >>> matched_lambda(1.0, np.array([[1.0, 3.0]]), np.array([[0.2, 0.2]]), np.array([4]))
+        0.5
     """
     if not 0 <= effective < np.inf:
         raise InputError(f"effective must be finite and at least 0, got {effective!r}")
@@ -67,7 +83,7 @@ def matched_lambda(
 
 
 def _amplification(weights: np.ndarray, error: np.ndarray, counts: np.ndarray) -> float:
-    """Weighted over plain loss; NaN where the plain loss is 0."""
+    """Weighted over unweighted loss; NaN if the latter is 0."""
     check_shapes(weights, error, "weights and error")
     if counts.shape != error.shape[:1]:
         raise InputError(f"counts must have one entry for each of {len(error)} classes, got shape {counts.shape}")

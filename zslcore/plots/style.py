@@ -98,14 +98,14 @@ def method_looks(methods: Iterable[str]) -> dict[str, Look]:
     methods = list(dict.fromkeys(methods))
     unknown = sorted(set(methods) - {*METHOD_LOOKS, *NULL_LINES, *LOSSES})
     looks = {key: Look(GREY, "o", "") for key in NULL_LINES}
-    for index, key in enumerate([*LOSSES, *unknown]):
-        looks[key] = Look(
-            OTHER_COLORS[index % len(OTHER_COLORS)],
-            OTHER_MARKERS[index % len(OTHER_MARKERS)],
-            OTHER_HATCHES[index % len(OTHER_HATCHES)],
-        )
+    looks.update({key: _other(index) for index, key in enumerate(LOSSES)})
+    looks.update({key: _other(-1 - index) for index, key in enumerate(unknown)})  # from the end of the list
     looks.update(METHOD_LOOKS)
     return {key: looks[key] for key in methods}
+
+
+def _other(index: int) -> Look:
+    return Look(OTHER_COLORS[index % 5], OTHER_MARKERS[index % 8], OTHER_HATCHES[index % 8])
 
 
 def panel_title(key: str, panels: int) -> str:

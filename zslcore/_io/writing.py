@@ -88,9 +88,8 @@ def remove_abandoned(path: Path) -> None:
         ['.partial-0123abcd-pictures']
     """
     for lock in path.parent.glob(f".partial-{'[0-9a-f]' * 8}-{glob.escape(path.name)}.lock"):
-        with contextlib.suppress(Timeout), FileLock(lock, timeout=0):
+        with contextlib.suppress(Timeout), locked(lock, timeout=0):
             _remove(lock.with_name(lock.name.removesuffix(".lock")))
-            _remove(lock)
 
 
 def flush_files(folder: Path) -> None:
@@ -109,18 +108,43 @@ def flush_files(folder: Path) -> None:
 
 
 @contextmanager
+def locked(path: Path, timeout: float = -1) -> Iterator[None]:
+    """Hold ``filelock.FileLock(path)`` within the block, and remove its file at the end; create its folder if needed.
+
+    Args:
+        path: the lock file.
+        timeout: seconds to wait while another process holds the lock; 0 to try once, -1 to wait without limit.
+
+    Raises:
+        Timeout: ``filelock.Timeout``, if the lock is not free in time.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / ".lock"
+        >>> with locked(path):
+        ...     path.exists()
+        True
+        >>> path.exists()
+        False
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path, timeout=timeout):
+        try:
+            yield
+        finally:
+            _remove(path)
+
+
+@contextmanager
 def _temporary(path: Path) -> Iterator[Path]:
     """A locked path beside ``path`` with the same suffix, removed at the end."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     remove_abandoned(path)
     partial = path.with_name(f".partial-{uuid.uuid4().hex[:8]}-{path.name}")
-    lock = partial.with_name(f"{partial.name}.lock")
-    with FileLock(lock):
+    with locked(partial.with_name(f"{partial.name}.lock")):
         try:
             yield partial
         finally:
             _remove(partial)
-            _remove(lock)
 
 
 def _remove(path: Path) -> None:

@@ -11,8 +11,7 @@ from PIL import Image
 from zslcore import InputError, cli
 from zslcore.study import figure_files
 from zslcore.study.figure_files import notebook_command, save_figure
-from zslcore.study.notebook_parameters import Parameter
-from zslcore.study.notebook_runner import bind
+from zslcore.study.notebook_runner import Parameter, bind
 
 COMMAND = "zslcore run 07_figures -p dataset SYNTH -p seed 0 -p output 'my figures'"
 
@@ -134,7 +133,7 @@ def test_refuses_a_name_that_is_no_plain_word(figure, tmp_path, name):
 
 
 def test_command_is_read_back_as_the_parameters_it_was_made_of():
-    values = {"dataset": "SYNTH", "seed": -3, "output": "my 'figures' $HOME", "empty": "", "share": 0.25, "fast": True}
+    values = {"dataset": "SYNTH", "seed": -3, "title": "my 'figures' $HOME", "empty": "", "share": 0.25, "fast": True}
     known = {name: Parameter(name, type(value).__name__, value, "") for name, value in values.items()}
     words = shlex.split(notebook_command("07_figures", **values))
     assert words[0] == "zslcore"

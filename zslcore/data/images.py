@@ -77,7 +77,7 @@ def random_crop(picture: UInt8[Tensor, "3 H W"], size: int, rng: np.random.Gener
     """
     height, width = picture.shape[1:]
     if min(height, width) < size:
-        raise InputError(f"a picture must have at least {size} pixels per side to be cropped, got {height} x {width}")
+        raise InputError(f"a picture must be at least {size} pixels a side to be cropped, got {height} x {width}")
     top, left = rng.integers(height - size + 1), rng.integers(width - size + 1)
     crop = functional.crop(picture, int(top), int(left), size, size)
     return functional.horizontal_flip(crop) if rng.random() < 0.5 else crop

@@ -33,18 +33,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 PARTS: tuple[str, ...] = ("bill", "crown", "head", "wing", "breast", "tail", "leg", "background")
 # The part where a group shows. Two groups also show elsewhere: tail and back have shades of the wing's colour, and a
 # crest, part of the head, has the crown's colour.
-PART_OF_GROUP: dict[str, str] = {
-    "bill_shape": "bill",
-    "crown_color": "crown",
-    "head_pattern": "head",
-    "wing_color": "wing",
-    "wing_pattern": "wing",
-    "breast_color": "breast",
-    "breast_pattern": "breast",
-    "tail_shape": "tail",
-    "leg_color": "leg",
-    "habitat": "background",
-}
+PART_OF_GROUP = {group: group.partition("_")[0] for group in GROUPS} | {"habitat": "background"}
 PALETTE: dict[str, Color] = {  # RGB, before light and individual variation
     "black": (44, 44, 52),
     "white": (243, 241, 234),
@@ -153,23 +142,21 @@ def sample_class_distributions(seed: int, num_classes: int) -> Shares:
     return shares
 
 
-def draw_values(rng: np.random.Generator, shares: Shares, label: int) -> Int[np.ndarray, " groups"]:
-    """Draw the values of one image of class ``label``: an index for each group."""
-    edges = [np.cumsum(share[label]) for share in shares.values()]
-    draws = [np.searchsorted(edge, rng.random() * edge[-1], side="right") for edge in edges]
-    return np.minimum(draws, [len(values) - 1 for values in GROUPS.values()])
-
-
 def draw_benchmark(seed: int, shares: Shares, images_per_class: int) -> Int[np.ndarray, "n groups"]:
-    """Draw the values of all images, class by class.
+    """Draw the values of all images, class by class: an index for each group.
 
     Example:
         >>> draw_benchmark(0, sample_class_distributions(0, 5), 3).shape
         (15, 10)
     """
     rng = np.random.default_rng([seed, 2])
-    labels = np.repeat(np.arange(len(shares["habitat"])), images_per_class)
-    return np.stack([draw_values(rng, shares, int(label)) for label in labels])
+    last = [len(values) - 1 for values in GROUPS.values()]
+    images = []
+    for label in np.repeat(np.arange(len(shares["habitat"])), images_per_class):
+        edges = [np.cumsum(share[label]) for share in shares.values()]
+        draws = [np.searchsorted(edge, rng.random() * edge[-1], side="right") for edge in edges]
+        images.append(np.minimum(draws, last))
+    return np.stack(images)
 
 
 # Words for class names, in the order of the values in GROUPS

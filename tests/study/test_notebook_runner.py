@@ -104,6 +104,7 @@ def test_texts_become_values_of_the_type(kind, text, value):
         ("bool", "1"),
         ("bool", "yes"),
         ("list[int]", "1,,2"),
+        ("list[int]", ","),
         ("list[int]", "1;2"),
     ],
 )

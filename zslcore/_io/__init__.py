@@ -1,1 +1,1 @@
-"""Files, locks, downloads, progress and processes: plumbing that the rest of the package uses."""
+"""Files, locks, downloads, progress bars and processes: helpers for the rest of the package."""

@@ -36,7 +36,9 @@ def text_value(name: str, kind: str, text: str) -> object:
             return _scalar(kind, text)
         parts = text.strip().removeprefix("[").removesuffix("]").split(",")
         kind = kind.removeprefix("list[").removesuffix("]")
-        return [_scalar(kind, re.sub(r"^(['\"])(.*)\1$", r"\2", part.strip())) for part in parts] if any(parts) else []
+        return (
+            [_scalar(kind, re.sub(r"^(['\"])(.*)\1$", r"\2", part.strip())) for part in parts] if parts != [""] else []
+        )
     except (ValueError, RecursionError):  # RecursionError: thousands of brackets
         raise InputError(f"{name} must be {allowed}, got {text!r:.100}") from None
 

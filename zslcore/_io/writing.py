@@ -14,15 +14,12 @@ from filelock import FileLock, Timeout
 
 @contextmanager
 def new_file(path: Path) -> Iterator[Path]:
-    """Write a file to a temporary path, and move it to ``path`` when the block succeeds.
+    """Write a file under a temporary name in the same folder, and move it to ``path`` when the block succeeds.
 
     The temporary file has the same suffix and is removed when the block fails. An existing file is replaced.
 
     Args:
         path: the file to write; its folder is created if needed.
-
-    Yields:
-        The temporary path to write to. It lies in the same folder.
 
     Example:
         >>> import tempfile
@@ -41,16 +38,13 @@ def new_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
-    """Fill a temporary folder, and move it to ``folder`` when the block succeeds.
+    """Fill a folder under a temporary name in the same place, and move it to ``folder`` when the block succeeds.
 
     The temporary folder is removed when the block fails. If ``folder`` exists at the end and is not empty, because
     another process wrote it meanwhile, the existing one stays.
 
     Args:
         folder: the folder to create; its parents are created if needed.
-
-    Yields:
-        The temporary folder, empty. It lies beside ``folder``.
 
     Example:
         >>> import tempfile
@@ -77,15 +71,6 @@ def remove_abandoned(path: Path) -> None:
 
     :func:`new_file` and :func:`new_folder` call it first. What a running process writes is not touched: that process
     holds a lock on a ``.lock`` file beside it.
-
-    Example:
-        >>> import tempfile
-        >>> parent = Path(tempfile.mkdtemp())
-        >>> for name in (".partial-0123abcd-maps", ".partial-0123abcd-maps.lock", ".partial-0123abcd-pictures"):
-        ...     (parent / name).touch()
-        >>> remove_abandoned(parent / "maps")
-        >>> [path.name for path in parent.iterdir()]
-        ['.partial-0123abcd-pictures']
     """
     for lock in path.parent.glob(f".partial-{'[0-9a-f]' * 8}-{glob.escape(path.name)}.lock"):
         with contextlib.suppress(Timeout), locked(lock, timeout=0):
@@ -93,14 +78,7 @@ def remove_abandoned(path: Path) -> None:
 
 
 def flush_files(folder: Path) -> None:
-    """Wait until the files below a folder are on the disk, so that a system crash leaves no empty file.
-
-    Example:
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     _ = (Path(folder) / "numbers.txt").write_text("1")
-        ...     flush_files(Path(folder))
-    """
+    """Wait until the files below a folder are on the disk, so that a system crash leaves no empty file."""
     for path in folder.rglob("*"):
         if path.is_file():
             with open(path, "rb") as file:
@@ -117,15 +95,6 @@ def locked(path: Path, timeout: float = -1) -> Iterator[None]:
 
     Raises:
         Timeout: ``filelock.Timeout``, if the lock is not free in time.
-
-    Example:
-        >>> import tempfile
-        >>> path = Path(tempfile.mkdtemp()) / ".lock"
-        >>> with locked(path):
-        ...     path.exists()
-        True
-        >>> path.exists()
-        False
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path, timeout=timeout):
@@ -148,7 +117,7 @@ def _temporary(path: Path) -> Iterator[Path]:
 
 
 def _remove(path: Path) -> None:
-    """Remove a file or a folder; a busy file system may keep it, and the next writer removes it."""
+    """Remove a file or a folder, without an error where a file system refuses."""
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:

@@ -26,39 +26,21 @@ KINDS = (*SCALARS, *(f"list[{kind}]" for kind in SCALARS))
 
 
 class NotebookError(RuntimeError):
-    """A cell of a notebook failed, or its kernel died; the message is one sentence.
-
-    Example:
-        >>> raise NotebookError("04_train: cell [3] raised KeyError: 'loss'")
-        Traceback (most recent call last):
-        zslcore.study.notebook_runner.NotebookError: 04_train: cell [3] raised KeyError: 'loss'
-    """
+    """A cell of a notebook failed, or its kernel died; the message is one sentence."""
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter of a notebook.
-
-    Args:
-        name: its name.
-        kind: its type, one of ``KINDS``.
-        default: its default value.
-        help: the comment after the value.
-    """
+    """A parameter of a notebook: ``name: kind = default  # help``."""
 
     name: str
-    kind: str
+    kind: str  # one of KINDS
     default: object
     help: str
 
 
 def notebooks_root() -> Path:
-    """Folder of the study's notebooks, in the checkout that holds the package.
-
-    Example:
-        >>> notebooks_root().name
-        'notebooks'
-    """
+    """Folder of the study's notebooks, in the checkout that holds the package."""
     return Path(__file__).resolve().parents[2] / "notebooks"
 
 

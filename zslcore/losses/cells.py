@@ -91,12 +91,6 @@ def group_dro_update(log_weights: Cells, error: Cells, present: Present, *, step
 
 
 def mean_one_weights(log_weights: Cells, present: Present) -> Cells:
-    """Weights of the present classes' cells, scaled to mean 1 over them; 0 for absent classes.
-
-    Example:
-        >>> mean_one_weights(torch.tensor([[1.0, 3.0], [1e30, 1.0]]).log(), torch.tensor([True, False]))
-        tensor([[0.5000, 1.5000],
-                [0.0000, 0.0000]])
-    """
+    """Weights of the present classes' cells, scaled to mean 1 over them; 0 for absent classes."""
     here = torch.where(present[:, None], log_weights, -torch.inf)
     return here.flatten().softmax(0).view_as(here) * (present.sum() * here.shape[1])

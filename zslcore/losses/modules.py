@@ -179,7 +179,7 @@ class LearntNoise(nn.Module):
         tensor([-6.,  6.])
     """
 
-    def __init__(self, shape: tuple[int, ...], *, sigma: float, normalize: bool) -> None:
+    def __init__(self, shape: tuple[int, ...] = (), *, sigma: float = 0.1, normalize: bool = True) -> None:
         super().__init__()
         low, high = SIGMA_RANGE
         if not low <= sigma <= high:
@@ -211,9 +211,6 @@ class BMC(LearntNoise):
         >>> BMC(sigma=1.0)(target, target, torch.tensor([0, 0])).detach()
         tensor(1.3863)
     """
-
-    def __init__(self, shape: tuple[int, ...] = (), *, sigma: float = 0.1, normalize: bool = True) -> None:
-        super().__init__(shape, sigma=sigma, normalize=normalize)
 
     def forward(self, prediction: Outputs, target: Outputs, labels: Labels) -> Scalar:
         """Loss of a batch; labels do not matter."""

@@ -35,9 +35,6 @@ def elementwise_error(prediction: Outputs, target: Outputs, *, kind: str = "mse"
             which the released ReMSE code calls RMSE.
         normalize: L2-normalise prediction and target per image first, so that only directions are compared.
 
-    Raises:
-        InputError: for an unknown kind, different shapes, or an empty batch.
-
     Example:
         >>> elementwise_error(torch.tensor([[1.0, 2.0]]), torch.tensor([[0.0, 4.0]]), normalize=False)
         tensor([[1., 4.]])

@@ -15,11 +15,7 @@ def mean_by_class(
 ) -> tuple[Cells, Float[Tensor, " C"]]:
     """Mean error of each class and attribute (0 for absent classes), and the number of images of each class.
 
-    Args:
-        error: error of each image and attribute.
-        labels: class of each image, in [0, num_classes).
-        num_classes: C.
-        shared: average over the batches of all processes; the mean then has no gradient.
+    ``shared``: average over the batches of all processes; the mean then has no gradient.
 
     Example:
         >>> mean_by_class(torch.tensor([[1.0], [3.0]]), torch.tensor([1, 1]), num_classes=2)
@@ -39,13 +35,12 @@ def mean_by_class(
 def cvar_weights(error: Cells, present: Present, *, alpha: float) -> Cells:
     """Conditional value at risk: equal weights on the worst cells of the present classes, 0 on the others.
 
+    The weights have mean 1 over the cells of present classes, so that ``alpha=1`` is no weighting.
+
     Args:
         error: mean error of each cell.
         present: the classes in the batch.
         alpha: share of the cells that count, in (0, 1]; their number is rounded up and at least 1.
-
-    Returns:
-        Weights of mean 1 over the cells of present classes, so that ``alpha=1`` is no weighting.
 
     Example:
         >>> cvar_weights(torch.tensor([[1.0, 2.0], [4.0, 3.0]]), torch.tensor([True, True]), alpha=0.5)
@@ -74,9 +69,6 @@ def group_dro_update(log_weights: Cells, error: Cells, present: Present, *, step
         error: mean error of each cell.
         present: the classes in the batch.
         step: step size, above 0.
-
-    Returns:
-        The new logarithms; the smallest is 0.
 
     Example:
         >>> group_dro_update(torch.zeros(1, 2), torch.tensor([[1.0, 3.0]]), torch.tensor([True]), step=0.1)

@@ -198,13 +198,9 @@ class LearntNoise(nn.Module):
 
 
 class BMC(LearntNoise):
-    """Batch-based Balanced MSE (:func:`bmc_loss`) with a trained sigma; at least 0.
+    """Batch-based Balanced MSE (:func:`zslcore.losses.bmc_loss`) with a trained sigma; at least 0.
 
-    In training mode the labels are those of all processes.
-
-    Args:
-        shape: () for one sigma, (A,) for one per attribute.
-        sigma: initial value, within ``SIGMA_RANGE``.
+    Arguments as for :class:`LearntNoise`. In training mode the labels are those of all processes.
 
     Example:
         >>> target = torch.tensor([[1.0, 0.0], [1.0, 0.0]])  # two images of one class: 2 sigma^2 ln 2 without any error
@@ -218,7 +214,7 @@ class BMC(LearntNoise):
 
 
 class GAI(LearntNoise):
-    """Balanced MSE with the density of the training labels in closed form (:func:`gai_loss`) and a trained sigma.
+    """GAI, the closed form of Balanced MSE (:func:`zslcore.losses.gai_loss`), with a trained sigma.
 
     Args:
         vectors: attribute vector of each class, (C, A).

@@ -21,9 +21,6 @@ Steps = Float[np.ndarray, " steps"]
 def per_class_accuracy(predicted: Classes, labels: Classes) -> float:
     """Accuracy of each class present in ``labels``, averaged over these classes.
 
-    Raises:
-        InputError: for empty labels or different shapes.
-
     Example:
         >>> per_class_accuracy(np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1]))  # class 0: 2/2, class 1: 1/2
         0.75

@@ -35,9 +35,6 @@ def elementwise_error(prediction: Outputs, target: Outputs, *, kind: str = "mse"
             which the released ReMSE code calls RMSE.
         normalize: L2-normalise prediction and target per image first, so that only directions are compared.
 
-    Raises:
-        InputError: for an unknown kind, different shapes, or an empty batch.
-
     Example:
         >>> elementwise_error(torch.tensor([[1.0, 2.0]]), torch.tensor([[0.0, 4.0]]), normalize=False)
         tensor([[1., 4.]])
@@ -57,10 +54,6 @@ def comparable(prediction: Outputs, target: Outputs, *, normalize: bool) -> tupl
     """Check prediction and target, convert them to at least float32, and normalise them if asked.
 
     Autocast leaves sums, norms and elementwise operations on float32 tensors in float32.
-
-    Example:
-        >>> comparable(torch.tensor([[3.0, 4.0]], dtype=torch.bfloat16), torch.tensor([[0.0, 2.0]]), normalize=True)
-        (tensor([[0.6000, 0.8000]]), tensor([[0., 1.]]))
     """
     check_tensors(prediction=prediction, target=target)
     if prediction.shape != target.shape or prediction.ndim != 2:
@@ -75,22 +68,12 @@ def comparable(prediction: Outputs, target: Outputs, *, normalize: bool) -> tupl
 
 
 def at_least_float32(values: Tensor) -> Tensor:
-    """Leave float32 and float64 as they are, and convert all other types to float32.
-
-    Example:
-        >>> at_least_float32(torch.zeros(1, dtype=torch.bfloat16)).dtype
-        torch.float32
-    """
+    """Leave float32 and float64 as they are, and convert all other types to float32."""
     return values if values.dtype in (torch.float32, torch.float64) else values.float()
 
 
 def loss_ratio(weighted: Scalar, plain: Scalar) -> Scalar:
-    """Weighted loss over plain loss, of all processes together; 1 for a plain loss of 0, NaN if one is not finite.
-
-    Example:
-        >>> loss_ratio(torch.tensor(3.0), torch.tensor(2.0))
-        tensor(1.5000)
-    """
+    """Weighted loss over plain loss, of all processes together; 1 for a plain loss of 0, NaN if one is not finite."""
     weighted, plain = all_sum(torch.stack([weighted.detach(), plain.detach()]))
     return torch.where(plain == 0, 1.0, weighted / plain)
 

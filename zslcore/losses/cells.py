@@ -15,11 +15,7 @@ def mean_by_class(
 ) -> tuple[Cells, Float[Tensor, " C"]]:
     """Mean error of each class and attribute (0 for absent classes), and the number of images of each class.
 
-    Args:
-        error: error of each image and attribute.
-        labels: class of each image, in [0, num_classes).
-        num_classes: C.
-        shared: average over the batches of all processes; the mean then has no gradient.
+    ``shared``: average over the batches of all processes; the mean then has no gradient.
 
     Example:
         >>> mean_by_class(torch.tensor([[1.0], [3.0]]), torch.tensor([1, 1]), num_classes=2)
@@ -39,13 +35,12 @@ def mean_by_class(
 def cvar_weights(error: Cells, present: Present, *, alpha: float) -> Cells:
     """Conditional value at risk: equal weights on the worst cells of the present classes, 0 on the others.
 
+    The weights have mean 1 over the cells of present classes, so that ``alpha=1`` is no weighting.
+
     Args:
         error: mean error of each cell.
         present: the classes in the batch.
         alpha: share of the cells that count, in (0, 1]; their number is rounded up and at least 1.
-
-    Returns:
-        Weights of mean 1 over the cells of present classes, so that ``alpha=1`` is no weighting.
 
     Example:
         >>> cvar_weights(torch.tensor([[1.0, 2.0], [4.0, 3.0]]), torch.tensor([True, True]), alpha=0.5)
@@ -75,9 +70,6 @@ def group_dro_update(log_weights: Cells, error: Cells, present: Present, *, step
         present: the classes in the batch.
         step: step size, above 0.
 
-    Returns:
-        The new logarithms; the smallest is 0.
-
     Example:
         >>> group_dro_update(torch.zeros(1, 2), torch.tensor([[1.0, 3.0]]), torch.tensor([True]), step=0.1)
         tensor([[0.0000, 0.1000]])
@@ -91,12 +83,6 @@ def group_dro_update(log_weights: Cells, error: Cells, present: Present, *, step
 
 
 def mean_one_weights(log_weights: Cells, present: Present) -> Cells:
-    """Weights of the present classes' cells, scaled to mean 1 over them; 0 for absent classes.
-
-    Example:
-        >>> mean_one_weights(torch.tensor([[1.0, 3.0], [1e30, 1.0]]).log(), torch.tensor([True, False]))
-        tensor([[0.5000, 1.5000],
-                [0.0000, 0.0000]])
-    """
+    """Weights of the present classes' cells, scaled to mean 1 over them; 0 for absent classes."""
     here = torch.where(present[:, None], log_weights, -torch.inf)
     return here.flatten().softmax(0).view_as(here) * (present.sum() * here.shape[1])

@@ -10,13 +10,7 @@ LABEL_TYPES = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
 def check_tensors(**arguments: object) -> None:
-    """Check that every argument is a tensor.
-
-    Example:
-        >>> check_tensors(prediction=torch.eye(2), target=[1.0])
-        Traceback (most recent call last):
-        zslcore.errors.InputError: target must be a torch.Tensor, got list
-    """
+    """Check that every argument is a tensor."""
     for name, value in arguments.items():
         if not isinstance(value, Tensor):
             raise InputError(f"{name} must be a torch.Tensor, got {type(value).__name__}")
@@ -27,10 +21,6 @@ def check_labels(labels: Integer[Tensor, " B"], num_images: int, num_classes: in
 
     uint8 would index as a mask; a length-1 tensor would broadcast. The range is checked on the CPU only, because
     reading values from a GPU stalls it.
-
-    Example:
-        >>> check_labels(torch.tensor([1, 0], dtype=torch.uint8), num_images=2, num_classes=2)
-        tensor([1, 0])
     """
     check_tensors(labels=labels)
     if labels.dtype not in LABEL_TYPES:
@@ -47,13 +37,7 @@ def check_labels(labels: Integer[Tensor, " B"], num_images: int, num_classes: in
 
 
 def check_positive(name: str, value: float, *, or_zero: bool = False) -> None:
-    """Check that a number is finite and above 0, or at least 0 with ``or_zero``.
-
-    Example:
-        >>> check_positive("delta", -0.5)
-        Traceback (most recent call last):
-        zslcore.errors.InputError: delta must be a finite number above 0, got -0.5
-    """
+    """Check that a number is finite and above 0, or at least 0 with ``or_zero``."""
     if not (0 <= value < float("inf") if or_zero else 0 < value < float("inf")):
         raise InputError(f"{name} must be a finite number {'of at least' if or_zero else 'above'} 0, got {value!r}")
 

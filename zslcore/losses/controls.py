@@ -49,17 +49,6 @@ def at_equal_loss(control: Cells, weights: Cells, error: Cells, count: Float[Ten
 
     ReMSE's weights are large where errors are large. On other cells they no longer are, so without this factor a
     control would also have a smaller effective lambda.
-
-    Args:
-        control: weights on other cells.
-        weights: ReMSE's weights.
-        error: mean error of each cell.
-        count: number of images of each class.
-
-    Example:
-        >>> weights, error = torch.tensor([[2.0, 1.0]]), torch.tensor([[4.0, 1.0]])
-        >>> at_equal_loss(weights.flip(1), weights, error, torch.ones(1))  # 2 x 4 + 1 x 1 = 1.5 x (1 x 4 + 2 x 1)
-        tensor([[1.5000, 3.0000]])
     """
     wanted = (count[:, None] * error * weights).sum()
     found = (count[:, None] * error * control).sum()

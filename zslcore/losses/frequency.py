@@ -58,8 +58,7 @@ def frequency_weights(
         vectors: attribute vector of each class.
         counts: number of training images of each class.
         power: 1 for inverse, 0.5 for square-root-inverse, 0 for no weighting.
-        bins: as in :func:`label_frequency`.
-        kernel_width: as in :func:`label_frequency`.
+        bins, kernel_width: as in :func:`label_frequency`.
 
     Example:
         >>> frequency_weights(torch.tensor([[0.0], [1.0]]), torch.tensor([3, 1])).flatten()

@@ -179,7 +179,7 @@ class LearntNoise(nn.Module):
         tensor([-6.,  6.])
     """
 
-    def __init__(self, shape: tuple[int, ...], *, sigma: float, normalize: bool) -> None:
+    def __init__(self, shape: tuple[int, ...] = (), *, sigma: float = 0.1, normalize: bool = True) -> None:
         super().__init__()
         low, high = SIGMA_RANGE
         if not low <= sigma <= high:
@@ -198,13 +198,9 @@ class LearntNoise(nn.Module):
 
 
 class BMC(LearntNoise):
-    """Batch-based Balanced MSE (:func:`bmc_loss`) with a trained sigma; at least 0.
+    """Batch-based Balanced MSE (:func:`zslcore.losses.bmc_loss`) with a trained sigma; at least 0.
 
-    In training mode the labels are those of all processes.
-
-    Args:
-        shape: () for one sigma, (A,) for one per attribute.
-        sigma: initial value, within ``SIGMA_RANGE``.
+    Arguments as for :class:`LearntNoise`. In training mode the labels are those of all processes.
 
     Example:
         >>> target = torch.tensor([[1.0, 0.0], [1.0, 0.0]])  # two images of one class: 2 sigma^2 ln 2 without any error
@@ -212,16 +208,13 @@ class BMC(LearntNoise):
         tensor(1.3863)
     """
 
-    def __init__(self, shape: tuple[int, ...] = (), *, sigma: float = 0.1, normalize: bool = True) -> None:
-        super().__init__(shape, sigma=sigma, normalize=normalize)
-
     def forward(self, prediction: Outputs, target: Outputs, labels: Labels) -> Scalar:
         """Loss of a batch; labels do not matter."""
         return bmc_loss(prediction, target, sigma=self.sigma, normalize=self.normalize, shared=self.training)
 
 
 class GAI(LearntNoise):
-    """Balanced MSE with the density of the training labels in closed form (:func:`gai_loss`) and a trained sigma.
+    """GAI, the closed form of Balanced MSE (:func:`zslcore.losses.gai_loss`), with a trained sigma.
 
     Args:
         vectors: attribute vector of each class, (C, A).

@@ -113,9 +113,9 @@ class TestFolder:
             assert os.uname().nodename not in text
 
     def test_default_folder_is_named_by_data_set_and_settings(self, tmp_path):
-        assert default_folder(CONFIG) == tmp_path / "SYNTH" / run_name(CONFIG.replace(device="auto"))
-        assert fit(CONFIG.replace(epochs=1)) == tmp_path / "SYNTH" / run_name(CONFIG.replace(epochs=1, device="auto"))
-        assert files(tmp_path / "SYNTH" / run_name(CONFIG.replace(epochs=1, device="auto"))) == FILES
+        assert default_folder(CONFIG) == tmp_path / "SYNTH" / run_name(CONFIG)
+        assert fit(CONFIG.replace(epochs=1)) == tmp_path / "SYNTH" / run_name(CONFIG.replace(epochs=1))
+        assert files(tmp_path / "SYNTH" / run_name(CONFIG.replace(epochs=1))) == FILES
 
 
 class TestCleanProtocol:

@@ -136,7 +136,7 @@ def test_while_a_state_is_written(monkeypatch, tmp_path, whole):
 def test_while_the_files_of_the_run_are_moved_in(monkeypatch, tmp_path, whole, moved):
     """Whichever of the files is the first not to arrive: no metrics, and nothing that stands in the way."""
     with monkeypatch.context() as patch:
-        cut(patch, training.os, "replace", 2 * CONFIG.epochs + moved)
+        cut(patch, checkpoints.os, "replace", 2 * CONFIG.epochs + moved)
         with pytest.raises(KeyboardInterrupt):
             fit(CONFIG, tmp_path / "run")
     assert len(files(tmp_path / "run") & FILES) == moved
@@ -155,7 +155,7 @@ def test_while_the_weights_of_the_run_are_written(monkeypatch, tmp_path, whole):
         patch.setattr(training, "save_file", disk_full)
         with pytest.raises(OSError, match="No space left"):
             fit(CONFIG, tmp_path / "run")
-    assert not files(tmp_path / "run") & FILES
+    assert not files(tmp_path / "run") & {"metrics.json", "checkpoint/model.safetensors"}
     assert_same(fit(CONFIG, tmp_path / "run"), whole)
 
 

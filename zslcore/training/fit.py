@@ -14,20 +14,18 @@ without it is an unfinished run, which ``fit`` resumes after its last finished e
 
 import contextlib
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from accelerate import Accelerator
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from safetensors.torch import save_file
 
 from zslcore._io.locations import runs_root
 from zslcore._io.progress import progress_bar
-from zslcore._io.writing import flush_files
+from zslcore._io.writing import flush_files, locked, new_file
 from zslcore.config import RunConfig, run_name
 from zslcore.data import load_benchmark
 from zslcore.data.benchmark import Benchmark
@@ -87,13 +85,13 @@ def fit_all(configs: Iterable[RunConfig]) -> list[Path]:
 
 
 def default_folder(config: RunConfig) -> Path:
-    """``runs_root()/DATASET/NAME``, see :func:`zslcore.config.run_name`; the device does not change it.
+    """``runs_root()/DATASET/NAME``, see :func:`zslcore.config.run_name`.
 
     Example:
         >>> default_folder(RunConfig.study("SYNTH", method="mse")).name
         'mse-seed0'
     """
-    return runs_root() / config.dataset / run_name(config.replace(device="auto"))
+    return runs_root() / config.dataset / run_name(config)
 
 
 def _fit(config: RunConfig, folder: Path, accelerator: Accelerator, num_workers: int, progress: bool) -> None:
@@ -164,18 +162,12 @@ def _metrics(
 def _locked(folder: Path) -> Iterator[None]:
     """Keep other processes from training in a folder; a folder made for the lock alone is removed again."""
     made = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock")
     try:
-        lock.acquire(timeout=0)
+        with locked(folder / ".lock", timeout=0):
+            yield
     except Timeout:
         raise InputError(f"another process is training in {folder}: wait for it, or give another folder") from None
-    try:
-        yield
     finally:
-        with contextlib.suppress(OSError):
-            (folder / ".lock").unlink()
-        lock.release()
         if made:
             with contextlib.suppress(OSError):
                 folder.rmdir()
@@ -201,24 +193,17 @@ def _check_unfinished(folder: Path, config: RunConfig, benchmark: Benchmark, pro
 
 
 def _write_run(folder: Path, config: RunConfig, metrics: dict[str, Any], validation: Trained, final: Trained) -> None:
-    """Write the files beside the folder, then move them in, ``metrics.json`` last: with it a run is complete.
-
-    The folder exists already: it holds the states of both trainings, and perhaps a notebook that runs there.
-    """
-    history = pd.concat(
-        [pd.DataFrame(validation.rows).assign(task="validation"), pd.DataFrame(final.rows).assign(task="test")]
-    )
-    with tempfile.TemporaryDirectory(prefix=f".partial-{folder.name}-", dir=folder.parent) as temporary:
-        partial = Path(temporary)
-        (partial / "checkpoint").mkdir()
-        (partial / "config.json").write_text(json.dumps(config.to_dict(), indent=2) + "\n")
-        history.to_csv(partial / "history.csv", index=False)
-        for name, state in zip(WEIGHTS, (final.state, final.last), strict=True):
-            save_file(state, partial / "checkpoint" / f"{name}.safetensors")
-        (partial / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
-        flush_files(partial)
-        weights = [f"checkpoint/{name}.safetensors" for name in WEIGHTS]
-        for name in ("config.json", "history.csv", *weights, "metrics.json"):
-            os.replace(partial / name, folder / name)
-    for task in TASKS:  # what an unfinished run resumes from
+    """Write the files of a run; it is complete with ``metrics.json``, which comes last."""
+    histories = pd.DataFrame(validation.rows).assign(task="validation"), pd.DataFrame(final.rows).assign(task="test")
+    with new_file(folder / "config.json") as partial:
+        partial.write_text(json.dumps(config.to_dict(), indent=2) + "\n")
+    with new_file(folder / "history.csv") as partial:
+        pd.concat(histories).to_csv(partial, index=False)
+    for name, state in zip(WEIGHTS, (final.state, final.last), strict=True):
+        with new_file(folder / "checkpoint" / f"{name}.safetensors") as partial:
+            save_file(state, partial)
+    with new_file(folder / "metrics.json") as partial:
+        partial.write_text(json.dumps(metrics, indent=2) + "\n")
+        flush_files(folder)
+    for task in TASKS:  # no longer needed: an unfinished run resumes from them
         Checkpoints(folder / "checkpoint" / task, {}).remove()

@@ -40,7 +40,6 @@ def test_maps_and_means_equal_direct_computation(benchmark, tmp_path):
     means = frozen_features(benchmark, pooling="mean", **settings)
     assert maps.maps.shape == (40, 512, 4)
     assert means.maps.shape == (40, 512, 1)
-    assert maps.num_channels == means.num_channels == 512
     assert (maps.maps.dtype, means.maps.dtype) == (np.float16, np.float32)
     scale = np.abs(expected).max()
     np.testing.assert_allclose(maps.maps.astype(np.float32), expected, atol=1e-3 * scale)
@@ -183,3 +182,15 @@ def test_damaged_cache_is_named(benchmark, tmp_path):
             (result.folder / "features.npy").write_bytes(remains)
         with pytest.raises(InputError, match=f"{result.folder.name} is damaged: delete it"):
             frozen_features(benchmark, cache=tmp_path / "cache", **SETTINGS)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), PermissionError(13, "Permission denied"), OSError(116, "Stale")])
+def test_what_is_no_damage_keeps_its_name(benchmark, tmp_path, monkeypatch, error):
+    def failing(*_, **__):
+        raise error
+
+    frozen_features(benchmark, cache=tmp_path / "cache", **SETTINGS)
+    monkeypatch.setattr(features.np, "load", failing)
+    with pytest.raises(type(error)) as caught:
+        frozen_features(benchmark, cache=tmp_path / "cache", **SETTINGS)
+    assert caught.value is error

@@ -147,9 +147,19 @@ class TestCache:
         (decoded.folder / name).unlink()
         if kept is not None:
             (decoded.folder / name).write_bytes(content[: int(kept * len(content))])
-        message = f"{decoded.folder.name} is damaged: delete it, and the pictures are decoded anew$"
+        message = f"{decoded.folder.name} is damaged: delete it, and the pictures are decoded again$"
         with pytest.raises(InputError, match=message):
             decoded_pictures(benchmark, size=28, resize_ratio=8 / 7, cache=tmp_path / "cache")
+
+    @pytest.mark.parametrize("error", [MemoryError(), PermissionError(13, "Permission denied"), OSError(116, "Stale")])
+    def test_what_is_no_damage_keeps_its_name(self, benchmark, decoded, tmp_path, monkeypatch, error):
+        def failing(*_, **__):
+            raise error
+
+        monkeypatch.setattr(pictures.np, "load", failing)
+        with pytest.raises(type(error)) as caught:
+            decoded_pictures(benchmark, size=28, resize_ratio=8 / 7, cache=tmp_path / "cache")
+        assert caught.value is error
 
     def test_one_with_too_few_pictures_is_named(self, benchmark, decoded, tmp_path):
         np.savez(decoded.folder / "index.npz", shapes=decoded.shapes[:-1], offsets=decoded.offsets[:-1])

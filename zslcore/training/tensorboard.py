@@ -1,4 +1,4 @@
-"""Live curves of a training for TensorBoard, where it is installed (``pip install tensorboard``)."""
+"""Live curves of a training in TensorBoard, if it is installed (``pip install tensorboard``)."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,13 +9,14 @@ Log = Callable[[int, dict[str, float]], None]
 
 @contextmanager
 def logbook(folder: Path | None, begun: int = 0, *, enabled: bool = True) -> Iterator[Log]:
-    """A function ``log(epoch, row)`` that writes a row's numbers to event files in ``FOLDER/tensorboard``.
+    """A function ``log(epoch, row)`` that writes the numbers of a row to event files in ``FOLDER/tensorboard``.
 
-    It does nothing without a folder, without TensorBoard, or if not ``enabled``. ``begun``: epochs that are already
-    logged; what an interrupted training logged beyond them is hidden.
+    It does nothing if there is no folder or no TensorBoard, or if not ``enabled``. ``begun`` is the number of epochs
+    that a resumed training starts from; older events of later epochs are hidden.
 
-    >>> with logbook(None) as log:
-    ...     log(0, {"loss": 1.0})
+    Example:
+        >>> with logbook(None) as log:
+        ...     log(0, {"loss": 1.0})
     """
     try:
         from torch.utils.tensorboard import SummaryWriter

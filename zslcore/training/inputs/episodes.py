@@ -9,17 +9,22 @@ from zslcore.errors import InputError
 def draw_episodes(
     labels: Int[np.ndarray, " n"], *, ways: int, shots: int, episodes: int, rng: np.random.Generator
 ) -> Int[np.ndarray, "episodes batch"]:
-    """Draw a whole epoch: row k holds the positions in ``labels`` of episode k's ways x shots images.
+    """Draw the episodes of an epoch: first the classes, then images of each, uniformly without replacement.
 
-    Each episode draws its classes uniformly without replacement and then, within a class, its images uniformly
-    without replacement, so a class counts the same however many images it has. Images of one class stand side
-    by side. Raises InputError if there are fewer than ``ways`` classes or a class has fewer than ``shots`` images.
+    So classes are equally frequent, however many images they have.
 
-    >>> labels = np.array([0, 0, 1, 1, 2, 2])
-    >>> labels[draw_episodes(labels, ways=2, shots=2, episodes=3, rng=np.random.default_rng(0))]
-    array([[2, 2, 1, 1],
-           [0, 0, 1, 1],
-           [2, 2, 0, 0]])
+    Returns:
+        Positions in ``labels``: a row of ways x shots images per episode, those of a class next to each other.
+
+    Raises:
+        InputError: if there are fewer than ``ways`` classes, or a class has fewer than ``shots`` images.
+
+    Example:
+        >>> labels = np.array([0, 0, 1, 1, 2, 2])
+        >>> labels[draw_episodes(labels, ways=2, shots=2, episodes=3, rng=np.random.default_rng(0))]
+        array([[2, 2, 1, 1],
+               [0, 0, 1, 1],
+               [2, 2, 0, 0]])
     """
     for name, value in (("ways", ways), ("shots", shots), ("episodes", episodes)):
         if value < 1:
@@ -31,7 +36,7 @@ def draw_episodes(
         smallest = classes[counts.argmin()]
         raise InputError(f"shots must be at most {counts.min()}, the images of class {smallest}, got {shots}")
 
-    # images of each class in a padded table; random keys with padding at infinity sort into a random draw
+    # a padded table of the images of each class; sorting by random keys, infinite for padding, is a random draw
     table = np.zeros((len(classes), counts.max()), dtype=np.int64)
     padded = np.arange(counts.max()) >= counts[:, None]
     table[~padded] = np.argsort(labels, kind="stable")
@@ -43,15 +48,16 @@ def draw_episodes(
 
 
 def draw_batches(images: int, *, size: int, batches: int, rng: np.random.Generator) -> Int[np.ndarray, "batches size"]:
-    """Draw batches of ``size`` of ``images`` images whatever their class: one random order after the other.
+    """Draw batches of ``size`` images regardless of their class, from one random permutation after the other.
 
-    So every image comes equally often, up to one, and frequent classes more often than rare ones.
+    So images are equally frequent (up to one draw), and classes as frequent as their images.
 
-    >>> draw_batches(4, size=2, batches=4, rng=np.random.default_rng(0))
-    array([[2, 0],
-           [1, 3],
-           [3, 2],
-           [1, 0]])
+    Example:
+        >>> draw_batches(4, size=2, batches=4, rng=np.random.default_rng(0))
+        array([[2, 0],
+               [1, 3],
+               [3, 2],
+               [1, 0]])
     """
     for name, value in (("images", images), ("size", size), ("batches", batches)):
         if value < 1:

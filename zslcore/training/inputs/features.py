@@ -1,7 +1,7 @@
 """Frozen features: the feature maps of a whole benchmark, computed once and kept on disk.
 
-One folder per (dataset, backbone, weights, image size, pooling) under ``cache_root()/features``. It appears
-under its final name only when complete, so an interrupted extraction is never taken for a finished one.
+One folder per (dataset, backbone, weights, image size, pooling) under ``cache_root()/features``. It gets its final name
+when it is complete, so an interrupted extraction is never taken for a finished one.
 """
 
 import json
@@ -22,29 +22,24 @@ from zslcore.backbone import Backbone, build_backbone, check_size, weights_id
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.images import ImageDataset, eval_transform, readable
 from zslcore.errors import InputError
+from zslcore.training.damage import damage_named
 
 VERSION = 1  # raise when a change here or in the backbones changes the numbers
-CPU_BATCH, GPU_BATCH = 4, 64  # on a CPU what fits its caches is fastest: 13 ms an image against 27 in batches of 32
-POOLINGS = {"mean": np.float32, "map": np.float16}  # maps are 49 and more times larger; half precision is enough
+CPU_BATCH, GPU_BATCH = 4, 64  # a CPU is fastest with batches that fit its caches: 13 ms an image, 27 in batches of 32
+POOLINGS = {"mean": np.float32, "map": np.float16}  # maps are at least 49 times larger, and half precision is enough
 
 
 @dataclass(frozen=True, eq=False)
 class FrozenFeatures:
     """Features of all images of a benchmark, in the order of its labels.
 
-    ``maps``: (n, D, N) on disk, memory-mapped; N = 1 for ``pooling="mean"``. ``folder`` holds them.
-
-    >>> FrozenFeatures(np.zeros((10, 512, 49), dtype=np.float16), Path("features")).num_channels
-    512
+    Attributes:
+        maps: memory-mapped; N = 1 for ``pooling="mean"``.
+        folder: where they are.
     """
 
     maps: Float[np.ndarray, "n D N"]
     folder: Path
-
-    @property
-    def num_channels(self) -> int:
-        """D, the channels of the backbone."""
-        return self.maps.shape[1]
 
 
 def frozen_features(
@@ -58,21 +53,30 @@ def frozen_features(
     cache: Path | None = None,
     num_workers: int | None = None,
 ) -> FrozenFeatures:
-    """Load the features of a benchmark from the cache, computing them first if they are not there.
+    """Load the features of a benchmark from the cache, computing them first if necessary, on the GPU if there is one.
 
-    ``size`` is the side of the image in pixels; ``pooling`` is ``"mean"`` over the locations (float32) or ``"map"``
-    (float16). ``num_workers`` processes decode images ahead, by default one less than there are cores, at most 4.
-    Runs on the GPU where there is one. Raises InputError for missing or unreadable images, an unknown backbone or
-    pooling, or weights that cannot be had.
+    Args:
+        benchmark: names the images.
+        backbone: a name of :func:`zslcore.backbone.build_backbone`.
+        weights: of the backbone, likewise.
+        size: side of the image in pixels.
+        resize_ratio: the image is resized to ``resize_ratio * size`` pixels, then cropped.
+        pooling: ``"mean"`` over the locations (float32), or ``"map"`` for all locations (float16).
+        cache: the cache folder, by default ``cache_root()``.
+        num_workers: processes that decode images ahead, by default one less than there are cores, at most 4.
 
-    >>> import tempfile
-    >>> from zslcore.synthbirds import generate
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     root = generate(folder, num_classes=4, num_unseen=1, images_per_class=2, size=64, workers=1)
-    ...     settings = dict(backbone="resnet18", weights="random", size=64, cache=root / "cache", num_workers=0)
-    ...     features = frozen_features(Benchmark.load(root, "SYNTH"), pooling="map", **settings)
-    >>> features.maps.shape, features.num_channels  # 8 images, 512 channels, 64/32 x 64/32 locations
-    ((8, 512, 4), 512)
+    Raises:
+        InputError: for missing or unreadable images, an unknown backbone or pooling, weights that cannot be loaded, or
+            a damaged cache.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as cache:
+        ...     features = frozen_features(
+        ...         benchmark, backbone="resnet18", weights="random", size=64, pooling="map", cache=Path(cache)
+        ...     )
+        >>> features.maps.shape  # 25 images, 512 channels, 64/32 x 64/32 locations
+        (25, 512, 4)
     """
     if pooling not in POOLINGS:
         raise InputError(f"pooling must be one of {', '.join(POOLINGS)}, got {pooling!r}")
@@ -98,10 +102,8 @@ def frozen_features(
         with new_folder(folder) as partial:
             _write_features(build_backbone(backbone, weights=weights), loader, partial / "features.npy", settings)
             (partial / "settings.json").write_text(json.dumps(settings, indent=2) + "\n")
-    try:
+    with damage_named(folder, "delete it, and the features are computed again"):
         return FrozenFeatures(np.load(folder / "features.npy", mmap_mode="r"), folder)
-    except (OSError, ValueError, EOFError):
-        raise InputError(f"{folder} is damaged: delete it, and the features are computed anew") from None
 
 
 def _folder_name(settings: dict) -> str:

@@ -1,7 +1,7 @@
-"""Pictures for training a backbone: every image decoded and resized once, then cropped at random as often as wanted.
+"""Pictures for training a backbone: every image is decoded and resized once, then cropped at random in each epoch.
 
-One folder per (dataset, size, resize_ratio) under ``cache_root()/pictures`` holds the resized images as bytes, one
-after the other, and where each begins. 11,788 photographs of CUB take about 12 GB at 512 pixels, and 2 GB at 256.
+One folder per (dataset, size, resize_ratio) under ``cache_root()/pictures`` holds the bytes of all resized images in
+one file, and their offsets. The 11,788 photographs of CUB take about 12 GB at 512 pixels, and 2 GB at 256.
 """
 
 import json
@@ -24,25 +24,29 @@ from zslcore._io.writing import new_folder, remove_abandoned
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.images import ImageDataset, random_crop, readable, resize, resized_side
 from zslcore.errors import InputError
+from zslcore.training.damage import damage_named
 
 VERSION = 1  # raise when a change here changes the bytes
-USUAL_SHAPE = 1.4  # long over short side of a photograph, to guess the room that a data set takes
+USUAL_SHAPE = 1.4  # long over short side of a photograph, to estimate the size of a data set
 
 
 class Pictures:
-    """The decoded pictures of a benchmark, by position in its labels. Made by :func:`decoded_pictures`.
+    """The decoded pictures of a benchmark, by position in its labels; made by :func:`decoded_pictures`.
 
-    ``size``: side of the crops in pixels; ``folder``: where the bytes lie.
+    Args:
+        folder: where the bytes are.
+        size: side of the crops in pixels.
 
-    >>> import tempfile
-    >>> folder = Path(tempfile.mkdtemp())
-    >>> np.arange(42, dtype=np.uint8).tofile(folder / "pictures.bin")  # 2 x 4 pixels of three bytes, then 3 x 2
-    >>> np.savez(folder / "index.npz", shapes=np.array([[2, 4], [3, 2]]), offsets=np.array([0, 24]))
-    >>> pictures = Pictures(folder, size=2)
-    >>> pictures[0].shape, pictures[1][:, 0, 0]
-    (torch.Size([3, 2, 4]), tensor([24, 25, 26], dtype=torch.uint8))
-    >>> [crops.shape for crops in pictures.training(np.array([[0, 1, 1], [1, 0, 0]]), seed=0, epoch=0)]
-    [torch.Size([3, 3, 2, 2]), torch.Size([3, 3, 2, 2])]
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> np.arange(42, dtype=np.uint8).tofile(folder / "pictures.bin")  # 2 x 4 pixels of three bytes, then 3 x 2
+        >>> np.savez(folder / "index.npz", shapes=np.array([[2, 4], [3, 2]]), offsets=np.array([0, 24]))
+        >>> pictures = Pictures(folder, size=2)
+        >>> pictures[0].shape, pictures[1][:, 0, 0]
+        (torch.Size([3, 2, 4]), tensor([24, 25, 26], dtype=torch.uint8))
+        >>> [crops.shape for crops in pictures.training(np.array([[0, 1, 1], [1, 0, 0]]), seed=0, epoch=0)]
+        [torch.Size([3, 3, 2, 2]), torch.Size([3, 3, 2, 2])]
     """
 
     def __init__(self, folder: Path, size: int) -> None:
@@ -56,7 +60,7 @@ class Pictures:
 
     def __getitem__(self, image: SupportsIndex) -> UInt8[Tensor, "3 H W"]:
         """The resized picture, uint8 (3, H, W)."""
-        if self._bytes is None:  # opened in the process that reads, not where the loader was made
+        if self._bytes is None:  # opened in the worker process that reads
             self._bytes = np.memmap(self.folder / "pictures.bin", mode="r")
         height, width = self.shapes[image]
         start = self.offsets[image]
@@ -80,19 +84,19 @@ class Pictures:
         share: tuple[int, int] = (0, 1),
         num_workers: int = 0,
     ) -> Iterator[Float[Tensor, "b 3 size size"]]:
-        """Random crops, half of them mirrored, of the images of every batch, in [0, 1].
+        """Random crops of the images of every batch, in [0, 1]; each is mirrored with probability 1/2.
 
-        What is drawn for a picture depends on seed, epoch, step and its position in the batch alone: not on
-        ``num_workers``, nor on ``share`` (rank, processes), which gives every so many-th picture of each batch.
+        The crop of a picture depends only on seed, epoch, step and its position in the batch, not on ``num_workers``
+        or ``share``. ``share`` is (rank, processes): each process gets every processes-th picture of a batch.
         """
         rank, processes = share
         dataset = _Crops(self, batches, None, seeds=(seed, epoch), places=range(rank, batches.shape[1], processes))
-        # a generator of its own: without one, a loader draws from the caller's random state
+        # its own generator, since a loader draws from the global random state otherwise
         yield from DataLoader(dataset, batch_size=None, num_workers=num_workers, generator=torch.Generator())
 
 
 class _Crops(Dataset):
-    """Item k: the crops of batch k at ``places`` (default: all)."""
+    """Item k: the crops of batch k at ``places`` (default: all), random ones if ``crop`` is None."""
 
     def __init__(
         self,
@@ -128,44 +132,41 @@ def decoded_pictures(
     cache: Path | None = None,
     num_workers: int | None = None,
 ) -> Pictures:
-    """The pictures of a benchmark with their short side at ``resize_ratio * size`` pixels, decoded first if not cached.
+    """Load the pictures of a benchmark from the cache, decoding the images first if necessary.
 
-    ``num_workers`` processes decode, by default one less than there are cores, at most 4. Raises InputError for missing
-    or unreadable images, for a ratio below 1, and for a disk that has not the room.
+    Args:
+        benchmark: names the images.
+        size: side of the crops in pixels.
+        resize_ratio: the short side of the pictures is ``resize_ratio * size`` pixels.
+        cache: the cache folder, by default ``cache_root()``.
+        num_workers: processes that decode, by default one less than there are cores, at most 4.
 
-    >>> import tempfile
-    >>> from zslcore.synthbirds import generate
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     root = generate(folder, num_classes=4, num_unseen=1, images_per_class=2, size=48, workers=1)
-    ...     benchmark = Benchmark.load(root, "SYNTH")
-    ...     pictures = decoded_pictures(benchmark, size=28, cache=root / "cache", num_workers=0)
-    ...     len(pictures), pictures[0].shape, next(pictures.evaluation(np.arange(8), batch_size=8)).shape
-    (8, torch.Size([3, 32, 32]), torch.Size([8, 3, 28, 28]))
+    Raises:
+        InputError: for missing or unreadable images, a ratio below 1, too little disk space, or a damaged cache.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     pictures = decoded_pictures(benchmark, size=28, cache=Path(folder), num_workers=0)
+        ...     len(pictures), pictures[0].shape, next(pictures.evaluation(np.arange(8), batch_size=8)).shape
+        (25, torch.Size([3, 32, 32]), torch.Size([8, 3, 28, 28]))
     """
     side = resized_side(size, resize_ratio)
     name = f"{benchmark.name}-{side}px-{benchmark.fingerprint}-v{VERSION}"
     folder = (cache or cache_root()) / "pictures" / name
     if not folder.is_dir():
         benchmark.check_images()
-        remove_abandoned(folder)  # which may be what fills the disk
+        remove_abandoned(folder)  # before the space is measured
         _check_room(folder, len(benchmark.image_paths), side)
         with new_folder(folder) as partial:
             workers = min(4, (os.cpu_count() or 1) - 1) if num_workers is None else num_workers
             _decode(benchmark, side, partial, workers)
-    try:
+    with damage_named(folder, "delete it, and the pictures are decoded again"):
         pictures = Pictures(folder, size)
-        whole = len(pictures) == len(benchmark.image_paths) and _bytes_are_there(pictures)
-    except Exception:  # numpy and zipfile raise many types for a damaged file
-        whole = False
-    if not whole:
-        raise InputError(f"{folder} is damaged: delete it, and the pictures are decoded anew")
+        length = int(pictures.offsets[-1] + 3 * pictures.shapes[-1].prod())
+        if len(pictures) != len(benchmark.image_paths) or (folder / "pictures.bin").stat().st_size != length:
+            raise ValueError("index.npz, pictures.bin and the benchmark do not agree")
     return pictures
-
-
-def _bytes_are_there(pictures: Pictures) -> bool:
-    """Whether ``pictures.bin`` is as long as the index says: a cut one would end a training when its turn comes."""
-    needed = int(pictures.offsets[-1] + 3 * pictures.shapes[-1].prod()) if len(pictures) else 0
-    return (pictures.folder / "pictures.bin").stat().st_size == needed
 
 
 def _check_room(folder: Path, images: int, side: int) -> None:
@@ -175,7 +176,7 @@ def _check_room(folder: Path, images: int, side: int) -> None:
     if needed > free:
         raise InputError(
             f"decoded pictures need about {needed / 1e9:.1f} GB in {folder.parent}, and {free / 1e9:.1f} GB are free: "
-            "set ZSLCORE_CACHE to a folder with more room"
+            "set ZSLCORE_CACHE to a folder with more space"
         )
 
 

@@ -66,7 +66,7 @@ def test_a_data_set_without_a_matched_mse_is_compared_with_the_plain_one():
 def test_a_run_of_other_seeds_stands_beside_the_committed_one():
     full = stored("SYNTH", "results")
     rows = clean_rows(full[full["seed"] < 3], full)
-    assert [row[0] for row in rows[1::2]] == ["committed"] * 5
+    assert [row[0] for row in rows[1::2]] == ["(committed)"] * 5
     assert [row[1:] for row in rows[1::2]] == [row[1:] for row in clean_rows(full)]
     assert {row[-1] for row in rows[::2]} == {"3"}
     assert clean_rows(full, full) == clean_rows(full)

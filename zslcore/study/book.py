@@ -84,8 +84,11 @@ def _collect(folder: Path, source: Path) -> None:
     )
     stored = _root() / "results" / dataset / "results.csv"
     earlier = pd.read_csv(stored) if stored.is_file() else results
-    day = date.fromtimestamp((folder / "results.csv").stat().st_mtime).isoformat()
-    page = first_page(results, differences, earlier, committed=committed, commit=_commit(), day=day)
+    table = folder / "results.csv"
+    tracked = _git("log", "-1", "--format=%cs %h", "--", str(table.resolve()))  # empty for a new study
+    day, commit = tracked.split() or (date.fromtimestamp(table.stat().st_mtime).isoformat(), None)
+    commit = commit or _git("rev-parse", "--short", "HEAD") or "unknown"
+    page = first_page(results, differences, earlier, committed=committed, commit=commit, day=day)
     (source / "index.md").write_text(page, encoding="utf-8")
 
 
@@ -106,10 +109,12 @@ def _is_widget(output: dict) -> bool:
     return "application/vnd.jupyter.widget-view+json" in output.get("data", {})
 
 
-def _commit() -> str:
-    command = ["git", "-C", str(_root()), "rev-parse", "--short", "HEAD"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    return result.stdout.strip() or "unknown"
+def _git(*arguments: str) -> str:
+    """What git prints in the checkout; empty where there is no git or no repository."""
+    if shutil.which("git") is None:
+        return ""
+    command = ["git", "-C", str(_root()), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def first_page(
@@ -182,7 +187,7 @@ def answer(differences: pd.DataFrame) -> list[str]:
         >>> answer(frame)[0]
         '**ReMSE has a higher H than an MSE with the same λ. Its errors are more even.**'
         >>> answer(frame)[2]
-        '- T1 changes by 1.00 (95 % interval −1.00 to 3.00): inconclusive.'
+        '- T1 changes by 1.00 points (95 % interval −1.00 to 3.00): inconclusive.'
     """
     names = differences["against"].map(display_name)
     matched = display_name("mse_matched")
@@ -200,10 +205,12 @@ def answer(differences: pd.DataFrame) -> list[str]:
         accuracy = f"No difference in accuracy is shown between ReMSE and {words}."
     evenness = {"lower": " Its errors are more even.", "higher": " Its errors are less even.", "": ""}
     lines = [f"**{accuracy}{evenness[shown['test_seen_theil']]}**", ""]
-    for name, text in (("T1", "T1"), ("H", "H"), ("test_seen_theil", "The Theil index of the errors on seen classes")):
-        digits = 3 if name == "test_seen_theil" else 2
+    for name in ("T1", "H"):
         verdict = f"ReMSE is {shown[name]}" if shown[name] else "inconclusive"
-        lines.append(f"- {text} changes by {spoken(frame.loc[name], digits)}: {verdict}.")
+        lines.append(f"- {name} changes by {spoken(frame.loc[name], 2, unit=' points')}: {verdict}.")
+    verdict = {"lower": "more even", "higher": "less even", "": "inconclusive"}[shown["test_seen_theil"]]
+    theil = spoken(frame.loc["test_seen_theil"], 3)
+    lines.append(f"- The Theil index of the errors on seen classes changes by {theil}: {verdict}.")
     return lines
 
 
@@ -211,7 +218,7 @@ def _direction(row: pd.Series) -> str:
     return "higher" if row["low"] > 0 else "lower" if row["high"] < 0 else ""
 
 
-def spoken(row: pd.Series, digits: int, *, sign: int = 1) -> str:
+def spoken(row: pd.Series, digits: int, *, sign: int = 1, unit: str = "") -> str:
     """A difference and its 95 % interval in words; ``sign=-1`` for a fall.
 
     Example:
@@ -219,7 +226,7 @@ def spoken(row: pd.Series, digits: int, *, sign: int = 1) -> str:
         '−0.024 (95 % interval −0.031 to −0.017)'
     """
     low, high = sorted((sign * row["low"], sign * row["high"]))
-    text = f"{sign * row['difference']:.{digits}f} (95 % interval {low:.{digits}f} to {high:.{digits}f})"
+    text = f"{sign * row['difference']:.{digits}f}{unit} (95 % interval {low:.{digits}f} to {high:.{digits}f})"
     return text.replace("-", "−")
 
 
@@ -233,7 +240,7 @@ def clean_rows(results: pd.DataFrame, earlier: pd.DataFrame | None = None) -> li
     for row in rows:
         paired.append(row)
         if row[0] in stored:
-            paired.append(["committed", *stored[row[0]][1:]])
+            paired.append(["(committed)", *stored[row[0]][1:]])
     return paired
 
 
@@ -334,11 +341,16 @@ def results_page() -> str:
         files = ", ".join(f"[{path.name}](../results/{name}/{path.name})" for path in sorted(folder.glob("*.csv")))
         parts += [f"## {name}", "", f"`make study DATASET={name} SEEDS=5`. Files: {files}.", ""]
         parts += [result_tables(pd.read_csv(folder / "results.csv"))]
-        parts += ["### ReMSE minus the other methods", "", "Clean protocol, paired over seeds, in points.", ""]
+        parts += [
+            "### ReMSE minus the other methods",
+            "",
+            "Clean protocol, paired over seeds; accuracies in points.",
+            "",
+        ]
         parts += [difference_table(pd.read_csv(folder / "differences.csv"))]
         for table, title in (("losses_differences", "the other losses"), ("controls", "its controls")):
             if (folder / f"{table}.csv").is_file():
-                parts += [f"### ReMSE minus {title}", "", "λ of each loss chosen on the validation split.", ""]
+                parts += [f"### ReMSE minus {title}", "", _lambdas(pd.read_csv(folder / "losses.csv")), ""]
                 parts += [difference_table(pd.read_csv(folder / f"{table}.csv"))]
         if (folder / "figures.csv").is_file():
             parts += ["### Figures", ""]
@@ -355,6 +367,14 @@ def results_page() -> str:
         markdown_table(list(PUBLISHED.columns), published),
     ]
     return "\n".join(parts).rstrip() + "\n"
+
+
+def _lambdas(losses: pd.DataFrame) -> str:
+    """How the λ of the losses in ``losses.csv`` were chosen."""
+    values = losses.loc[losses["lam"] > 0, "lam"].unique()
+    if len(values) == 1:
+        return f"All losses have λ = {values[0]:g}. Clean protocol, paired over seeds; accuracies in points."
+    return "λ of each loss chosen on the validation split. Clean protocol, paired over seeds; accuracies in points."
 
 
 def main() -> None:

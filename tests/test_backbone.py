@@ -5,7 +5,6 @@ import http.client
 import re
 import types
 import urllib.error
-import urllib.request
 
 import numpy as np
 import pytest
@@ -186,10 +185,10 @@ def test_without_a_network_the_way_out_is_told(tmp_path, monkeypatch, error):
         raise error
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr(urllib.request, "urlopen", no_network)
+    monkeypatch.setattr("torch.hub.urlopen", no_network)
     message = (
-        r"^the ImageNet weights of resnet18 could not be had: https://\S+/resnet18-f37072fd\.pth could not be fetched: "
-        r".*put at .*resnet18-f37072fd\.pth; or give weights= the path of a state dict$"
+        r"^the ImageNet weights of resnet18 could not be had: https://\S+/resnet18-f37072fd\.pth could not be "
+        r"downloaded .* copy at .*resnet18-f37072fd\.pth; or give weights= the path of a state dict$"
     )
     with pytest.raises(InputError, match=message):
         build_backbone("resnet18")
@@ -200,7 +199,7 @@ def test_resnet101_without_a_network_is_an_input_error(tmp_path, monkeypatch):
         raise urllib.error.URLError("no route to host")
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr(urllib.request, "urlopen", no_network)
+    monkeypatch.setattr("torch.hub.urlopen", no_network)
     with pytest.raises(InputError, match=r"the ImageNet weights of resnet101 could not be had: .*no route to host"):
         build_backbone("resnet101")
 
@@ -251,7 +250,7 @@ class TestDownloaded:
         """Random weights under the name would pass for ImageNet's."""
         path = stored(b"ImageNet's")
         torch.save(resnet18.model.state_dict(), path)
-        message = rf"resnet18 could not be had: {path} has the SHA-256 \w{{16}}, where \w{{8}} is expected: delete it"
+        message = rf"resnet18 could not be had: {path} must have the SHA-256 \w{{8}}, got \w{{16}}: delete it"
         with pytest.raises(InputError, match=message):
             build_backbone("resnet18")
 

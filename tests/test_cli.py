@@ -4,11 +4,15 @@ import json
 import os
 import subprocess
 import sys
+import types
 
 import nbformat
 import pytest
 
 from zslcore import cli
+from zslcore._io.extras import require
+from zslcore.config import setting_table
+from zslcore.methods import METHODS
 
 PARAMETERS = """\
 epochs: int = 3  # passes over the data
@@ -112,6 +116,7 @@ MISTAKES = {
     "unknown command": (["fly"], "invalid choice: 'fly'"),
     "no command": ([], "required: COMMAND"),
     "unknown option": (["run", "NOTEBOOK", "--fast"], "unrecognized arguments: --fast"),
+    "abbreviated option": (["train", "--data", "CUB"], "unrecognized arguments: --data"),
     "params of nothing": (["params", "99_nothing"], "no notebook '99_nothing'"),
     "train nothing": (["train"], "a CONFIG file or --dataset NAME, one of the two"),
     "file and data set": (["train", "c.json", "--dataset", "CUB"], "a CONFIG file or --dataset NAME, one of the two"),
@@ -204,6 +209,75 @@ def test_params_lists_name_type_default_and_help(notebook, capsys):
     assert lines[0].split() == ["name", "type", "default", "help"]
     assert lines[4].split(maxsplit=3) == ["seeds", "list[int]", "[0]", "one run each"]
     assert len(lines) == 6
+
+
+def test_params_alone_lists_the_notebooks(capsys):
+    assert cli.main(["params"]) == 0
+    rows = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
+    assert rows[0] == ["notebook", "title"]
+    assert "04_train" in [row[0] for row in rows]
+    assert all(len(row) == 2 for row in rows)
+
+
+def test_help_of_train_lists_methods_and_settings(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["train", "--help"])
+    printed = capsys.readouterr().out
+    for name in [*METHODS, *(row[0] for row in setting_table())]:
+        assert f"\n  {name} " in printed
+    assert "(default 16; an integer of at least 1)" in printed
+
+
+def test_a_closed_pipe_is_silent():
+    command = [sys.executable, "-m", "zslcore.cli", "params"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait() == 141
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (PermissionError(13, "Permission denied", "a.csv"), "Permission denied: a.csv"),
+    ],
+)
+def test_other_errors_of_files_are_one_sentence(monkeypatch, capsys, error, sentence):
+    def fail():
+        raise error
+
+    monkeypatch.setattr("zslcore.synthbirds.ensure", fail)
+    assert cli.main(["synth"]) == 1
+    assert capsys.readouterr().err == f"zslcore: {sentence}\n"
+
+
+def test_a_missing_extra_is_one_sentence(monkeypatch, capsys):
+    def fail():
+        require("study", "no_such_package")
+
+    monkeypatch.setattr("zslcore.synthbirds.ensure", fail)
+    assert cli.main(["synth"]) == 2
+    message = "zslcore: no_such_package is not installed; run: pip install 'zslcore[study]'\n"
+    assert capsys.readouterr().err == message
+
+
+def test_a_relative_output_of_a_notebook_lies_in_the_current_directory(tmp_path, monkeypatch):
+    cells = [
+        nbformat.v4.new_code_cell('output: str = ""  # folder', metadata={"tags": ["parameters"]}),
+        nbformat.v4.new_code_cell("from pathlib import Path\nPath(output).mkdir()"),
+    ]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "makes.ipynb")
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["run", "makes.ipynb", "-p", "output", "figures"]) == 0
+    assert (tmp_path / "figures").is_dir()
+
+
+def test_book_prints_its_page(monkeypatch, capsys, tmp_path):
+    book = types.SimpleNamespace(build_book=lambda folder: folder / "index.html")
+    monkeypatch.setitem(sys.modules, "zslcore.study.book", book)
+    assert cli.main(["book", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'index.html'}\n"
 
 
 def test_synth_prints_its_folder(monkeypatch, capsys, tmp_path):

@@ -97,10 +97,10 @@ class TestRefusals:
         [
             ({"dataset": "CUB100"}, "^dataset must be one of AWA2, CUB, SUN, got 'CUB100'$"),
             ({"backbone": "resnet50"}, "^backbone must be one of resnet101, vit_b_16, got 'resnet50'$"),
-            ({"release": "2024"}, "^release must be 2023-09, or None for the present one, got '2024'$"),
+            ({"release": "2024"}, "^release must be one of 2023-09, got '2024'$"),
             (
                 {"backbone": "vit_b_16", "release": "2023-09"},
-                "^release must be remse-variant, or None for the present one, got '2023-09'$",
+                "^release must be one of remse-variant, got '2023-09'$",
             ),
         ],
     )

@@ -1,194 +1,208 @@
-"""Settings of a run: one frozen dataclass, checked when it is made, written to the run folder as JSON."""
+"""Settings of a run: one frozen dataclass, checked when it is made and stored in the run folder as JSON."""
 
+import contextlib
 import dataclasses
 import difflib
 import hashlib
 import json
-import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from zslcore._io.fields import allowed_values, checked, in_module, setting
+from zslcore._io.text_values import text_value
 from zslcore.errors import InputError
 from zslcore.methods import CONTROLS, METHODS, study_methods
 from zslcore.settings import published_settings, study_settings
-from zslcore.study.notebook_parameters import Parameter
 
-NETWORKS = ("basic", "attention", "gem")
-# When the step size falls: after every lr_step epochs, or one epoch earlier as in the released code, which steps before
-# an epoch. Of 30 epochs with lr_step 10, those with the same step size are 10, 10, 10 or 9, 10, 10, 1.
-SCHEDULES = ("stated", "released")
-SAMPLINGS = ("episodes", "random")
-PRECISIONS = ("float32", "float64", "bf16")  # bf16: float32 weights and statistics, bfloat16 products
-DEVICES = ("auto", "cpu", "cuda")
-LARGEST_SEED = 2**63 - 1  # torch takes twice as many, numpy any; a signed 64-bit integer is what files and tables hold
-# Options of a regression loss that are settings of their own.
+# Settings that are also options of a regression loss, see zslcore.losses.factory.criterion_options.
 OPTION_FIELDS = ("p", "p2", "memory", "reference", "unit_mean", "normalize")
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
-    """All settings of one run; a value of the wrong type or out of range raises InputError and says what is allowed.
+    """All settings of one run.
 
-    >>> RunConfig(dataset="SYNTH", lam=0.25).p2
-    0.75
-    >>> RunConfig(dataset="SYNTH", epochs=0)
-    Traceback (most recent call last):
-    zslcore.errors.InputError: epochs must be an integer of at least 1, got 0
+    ``setting_table()`` lists the settings with their defaults, allowed values and meaning. numpy numbers become
+    Python's, and an integer may be given for a float.
+
+    Raises:
+        InputError: if a value has the wrong type or is not allowed.
+
+    Example:
+        >>> RunConfig(dataset="SYNTH", lam=0.25).p2
+        0.75
+        >>> RunConfig(dataset="SYNTH", epochs=0)
+        Traceback (most recent call last):
+        zslcore.errors.InputError: epochs must be an integer of at least 1, got 0
     """
 
     # data
-    dataset: str
-    backbone: str = "efficientnet_lite0"
-    weights: str = "imagenet"  # or "random", or the path of a state dict
-    fine_tune: bool = False  # train the backbone too
-    image_size: int = 224
-    resize_ratio: float = 1.0  # 8/7 for whole photographs, 1 for crops
-    standardize: bool = True  # frozen features to zero mean and unit variance per channel over the training images
-    attribute_vectors: str = "normalised"  # what is regressed and classified by; or "original"
-    word_vectors: str = "published"  # or the path of an .npy file, one row an attribute
+    dataset: str = setting(help="SYNTH, or the name of a folder under xlsa17/data")
+    backbone: str = setting(
+        "efficientnet_lite0",
+        choices=in_module("zslcore.backbone", "BACKBONES"),
+        help="network that turns images into feature maps",
+    )
+    weights: str = setting("imagenet", help="weights of the backbone: imagenet, random, or the path of a state dict")
+    fine_tune: bool = setting(False, help="train the backbone too")
+    image_size: int = setting(224, at_least=1, help="side of the input images in pixels")
+    resize_ratio: float = setting(
+        1.0, above=0, help="short side before cropping, as a multiple of image_size: 8/7 for whole photographs"
+    )
+    standardize: bool = setting(
+        True, help="frozen features get zero mean and unit variance per channel over the training images"
+    )
+    attribute_vectors: str = setting(
+        "normalised",
+        choices=in_module("zslcore.data.benchmark", "VECTORS"),
+        help="class vectors that are regressed and that classify",
+    )
+    word_vectors: str = setting("published", help="published, or the path of an .npy file with one row an attribute")
     # network
-    network: str = "basic"
-    hidden: int = 0
-    key_dim: int = 1024
-    ratio: float = 1.0
-    gem_variant: str = "release"  # GEMNet: regress the global prediction, or ("gem-zsl") the peaks of the attention
+    network: str = setting("basic", choices=("basic", "attention", "gem"), help="network on top of the backbone")
+    hidden: int = setting(0, at_least=0, help="size of a hidden layer, 0 for none")
+    key_dim: int = setting(1024, at_least=1, help="AttentionNet: size of keys and queries")
+    ratio: float = setting(1.0, at_least=0, help="AttentionNet: weight of the attended feature against the pooled one")
+    gem_variant: str = setting(
+        "release",
+        choices=in_module("zslcore.models", "GEM_VARIANTS"),
+        help="GEMNet: regress the global prediction (release) or the peaks of the attention (gem-zsl)",
+    )
     # loss: cosine cross entropy + lam * regression loss
-    loss: str = "remse"
-    scale: float = 20.0
-    lam: float = 0.25
-    normalize: bool = True  # regression of directions: prediction and target to unit length first
-    p: float = 0.1
-    p2: float = 0.75
-    memory: str = "batch"
-    reference: str = "min"  # or "mean", "median", or a quantile such as "0.1"
-    unit_mean: bool = False
-    loss_options: dict = field(default_factory=dict, hash=False)  # see zslcore.losses.factory.criterion_options
-    decorrelation: float = 0.0  # GEMNet: weight of the attribute decorrelation loss
-    compactness: float = 0.0  # GEMNet: weight of the compactness loss
-    # training: SGD over batches of ways x shots images, the step size multiplied by lr_decay every lr_step epochs
-    lr: float = 1e-2
-    momentum: float = 0.9
-    weight_decay: float = 1e-5
-    clip: float = 0.0  # largest norm of the gradient, 0 for no limit
-    lr_step: int = 10
-    lr_decay: float = 0.1
-    schedule: str = "stated"
-    epochs: int = 15
-    sampling: str = "episodes"  # classes, then images of each; or "random" images, whatever their class
-    episodes: int = 200
-    ways: int = 16
-    shots: int = 2
-    seed: int = 0
-    precision: str = "float32"
-    compile: bool = False  # torch.compile the training step
-    device: str = "auto"
+    loss: str = setting(
+        "remse",
+        choices=lambda: ("none", *in_module("zslcore.losses.factory", "CRITERIA")()),
+        help="regression loss; none for cross entropy alone",
+    )
+    scale: float = setting(20.0, above=0, help="factor of the cosines in the cross entropy")
+    lam: float = setting(0.25, at_least=0, help="weight of the regression loss")
+    normalize: bool = setting(True, help="scale prediction and target to unit length before the regression loss")
+    p: float = setting(0.1, at_least=0, help="ReMSE: exponent that balances classes within an attribute")
+    p2: float = setting(0.75, at_least=0, help="ReMSE: exponent that balances attributes within a class")
+    memory: str = setting(
+        "batch",
+        choices=in_module("zslcore.remse", "MEMORIES"),
+        help="ReMSE: errors of this batch, last known errors, or an exponential moving average",
+    )
+    reference: str = setting("min", help="ReMSE: what errors are divided by: min, mean, median, or a quantile as 0.1")
+    unit_mean: bool = setting(False, help="ReMSE: divide the weights by their mean")
+    loss_options: dict = setting(  # noqa: RUF009 - a field with a default factory
+        dict, help='other options of the loss by name, for example {"delta": 0.5} for huber'
+    )
+    decorrelation: float = setting(0.0, at_least=0, help="GEMNet: weight of the attribute decorrelation loss")
+    compactness: float = setting(0.0, at_least=0, help="GEMNet: weight of the compactness loss")
+    # training: SGD
+    lr: float = setting(1e-2, above=0, help="learning rate")
+    momentum: float = setting(0.9, at_least=0, below=1, help="momentum of SGD")
+    weight_decay: float = setting(1e-5, at_least=0, help="weight decay of SGD")
+    clip: float = setting(0.0, at_least=0, help="largest norm of the gradient, 0 for no limit")
+    lr_step: int = setting(10, at_least=1, help="epochs between two decays of the learning rate")
+    lr_decay: float = setting(0.1, above=0, help="factor of each decay")
+    # With lr_step 10, the 30 epochs of the published settings have 10, 10, 10 epochs per learning rate if stated, and
+    # 9, 10, 10, 1 if released, because the released code steps before each epoch.
+    schedule: str = setting(
+        "stated", choices=("stated", "released"), help="decay after lr_step epochs, or one epoch earlier (released)"
+    )
+    epochs: int = setting(15, at_least=1, help="passes of episodes batches")
+    sampling: str = setting(
+        "episodes", choices=("episodes", "random"), help="batches of ways classes x shots images, or of random images"
+    )
+    episodes: int = setting(200, at_least=1, help="batches an epoch")
+    ways: int = setting(16, at_least=1, help="classes a batch")
+    shots: int = setting(2, at_least=1, help="images a class")
+    seed: int = setting(0, at_least=0, below=2**63, help="random seed")  # files and tables hold signed 64-bit integers
+    precision: str = setting(
+        "float32",
+        choices=("float32", "float64", "bf16"),
+        help="bf16: bfloat16 products, float32 weights and statistics",
+    )
+    compile: bool = setting(False, help="compile the training step with torch.compile")
+    device: str = setting("auto", choices=("auto", "cpu", "cuda"), help="where to train; not part of a run's name")
 
     def __post_init__(self) -> None:
-        from zslcore.backbone import backbone_spec
-        from zslcore.data.benchmark import VECTORS
-        from zslcore.losses.factory import CRITERIA, criterion_options
-        from zslcore.models import GEM_VARIANTS
-        from zslcore.remse import MEMORIES
-
-        _check_types(self)
-        backbone_spec(self.backbone)  # names the known ones
-        choices = {
-            "network": NETWORKS,
-            "attribute_vectors": VECTORS,
-            "gem_variant": GEM_VARIANTS,
-            "loss": ("none", *CRITERIA),
-            "memory": MEMORIES,
-            "schedule": SCHEDULES,
-            "sampling": SAMPLINGS,
-            "precision": PRECISIONS,
-            "device": DEVICES,
-        }
-        for name, allowed in choices.items():
-            if getattr(self, name) not in allowed:
-                raise InputError(f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
-        _check_ranges(self)
+        for field in dataclasses.fields(self):
+            object.__setattr__(self, field.name, checked(field, getattr(self, field.name)))
         reference_value(self.reference)
-        _check_options(self, criterion_options(self.loss) if self.loss != "none" else {})
+        _check_options(self)
         if self.fine_tune and self.standardize:
-            raise InputError("standardize must be False with fine_tune: the features change from step to step")
+            raise InputError("standardize must be False with fine_tune, because the features change at every step")
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "RunConfig":
-        """Make a config from a mapping; an unknown name raises InputError with the closest known one.
+        """Make a config from a mapping.
 
-        >>> RunConfig.from_dict({"dataset": "SYNTH", "epoch": 3})
-        Traceback (most recent call last):
-        zslcore.errors.InputError: unknown setting 'epoch'; did you mean 'epochs'?
+        Raises:
+            InputError: for an unknown name, with the closest known one.
+
+        Example:
+            >>> RunConfig.from_dict({"dataset": "SYNTH", "epoch": 3})
+            Traceback (most recent call last):
+            zslcore.errors.InputError: unknown setting 'epoch'; did you mean 'epochs'?
         """
         for name in values:
-            cls._known(name)
+            _field(name)
         if "dataset" not in values:
-            raise InputError("a run needs the setting 'dataset', and it is not given")
+            raise InputError("a run needs the setting 'dataset'")
         return cls(**values)
 
     @classmethod
-    def _known(cls, name: object) -> str:
-        known = [setting.name for setting in dataclasses.fields(cls)]
-        if not isinstance(name, str):  # YAML has keys of many types
-            raise InputError(f"names of settings must be text, got {name!r:.100}")
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"the known ones are {', '.join(known)}"
-            raise InputError(f"unknown setting {name!r}; {hint}")
-        return name
-
-    @classmethod
     def study(cls, dataset: str, *, method: str | None = None, **changes: Any) -> "RunConfig":
-        """Settings of this study for a data set, as chosen on its validation split (``zslcore/settings/*.yml``).
+        """Settings of this study for a data set, chosen on its validation split (``zslcore/settings/*.yml``).
 
-        ``method`` is one of ``METHODS``; ``changes`` override single settings. A data set without a file of its own
-        takes the defaults of this class, and lacks the controls, for which nothing was chosen there: InputError for a
-        method that is not among :func:`study_methods`.
+        Args:
+            dataset: a data set without a settings file gets the defaults and has no controls.
+            method: one of :func:`zslcore.methods.study_methods`; None for the settings of the data set alone.
+            **changes: other values of single settings.
 
-        >>> RunConfig.study("SYNTH", method="mse", seed=3).loss
-        'mse'
+        Raises:
+            InputError: for a method that the data set does not have, and for settings that are not allowed.
+
+        Example:
+            >>> RunConfig.study("SYNTH", method="mse", seed=3).loss
+            'mse'
         """
         if method is not None and method not in METHODS:
             raise InputError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
-        if method is not None and method not in study_methods(dataset):
-            plain, setting = CONTROLS[method]
+        if method is not None and method not in (known := study_methods(dataset)):
+            plain, name = CONTROLS[method]
             raise InputError(
-                f"method must be one of {', '.join(study_methods(dataset))} for {dataset}, got {method!r}: it needs a "
-                f"{setting} chosen for the data set; for one of your own, run {plain} with another {setting} "
-                f"(zslcore train --dataset {dataset} --method {plain} -s {setting} VALUE)"
+                f"method must be one of {', '.join(known)} for {dataset}, got {method!r}: it needs a {name} chosen for "
+                f"the data set; to use one of your own, run: zslcore train --dataset {dataset} --method {plain} "
+                f"-s {name} VALUE"
             )
-        settings = study_settings().get(dataset, {})
-        special = settings.get("methods", {}).get(method, {})
-        return cls.from_dict(
-            {"dataset": dataset} | settings.get("settings", {}) | METHODS.get(method, {}) | special | changes
-        )
+        file = study_settings().get(dataset, {})
+        chosen = file.get("settings", {}) | METHODS.get(method, {}) | file.get("methods", {}).get(method, {})
+        return cls.from_dict({"dataset": dataset} | chosen | changes)
 
     @classmethod
     def published(cls, dataset: str, *, backbone: str = "resnet101", release: str | None = None) -> "RunConfig":
         """Settings that the paper's authors released for a data set (``zslcore/settings/published/*.yml``).
 
-        ``release``: None for the present one; ``"2023-09"`` for the first, of the ResNet-101 (cross-batch ReMSE);
-        ``"remse-variant"`` for the ViT, whose released settings are plain MSE, with the ResNet-101's exponents instead.
-        Raises InputError for what was not published. They fine-tune the backbone; ``.replace(fine_tune=False)``
-        trains the rest on frozen features.
+        They fine-tune the backbone. ``.replace(fine_tune=False)`` trains on frozen features instead.
 
-        >>> RunConfig.published("CUB").lam, RunConfig.published("CUB", release="2023-09").memory
-        (0.25, 'running')
+        Args:
+            dataset: CUB, AWA2 or SUN.
+            backbone: ``resnet101`` or ``vit_b_16``.
+            release: None for the current release; ``"2023-09"`` for the first one of the ResNet-101 (cross-batch
+                ReMSE); ``"remse-variant"`` for the ViT with the exponents of the ResNet-101, because the released
+                settings of the ViT are plain MSE.
+
+        Raises:
+            InputError: for settings that were not published.
+
+        Example:
+            >>> RunConfig.published("CUB").lam, RunConfig.published("CUB", release="2023-09").memory
+            (0.25, 'running')
         """
         files = published_settings()
-        for name, value, allowed in (
-            ("dataset", dataset, sorted({key[0] for key in files})),
-            ("backbone", backbone, sorted({key[1] for key in files})),
-        ):
-            if value not in allowed:
-                raise InputError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
+        _check_choice("dataset", dataset, sorted({key[0] for key in files}))
+        _check_choice("backbone", backbone, sorted({key[1] for key in files}))
         file = files[dataset, backbone]
-        if release is not None and release not in file["releases"]:
-            known = ", ".join(file["releases"])
-            raise InputError(f"release must be {known}, or None for the present one, got {release!r}")
+        if release is not None:
+            _check_choice("release", release, file["releases"])
         changes = file["releases"].get(release, {})
         return cls.from_dict({"dataset": dataset, "backbone": backbone} | file["settings"] | changes)
 
@@ -197,9 +211,9 @@ class RunConfig:
         """Read a config from a JSON or YAML file, such as the ``config.json`` of a run folder."""
         try:
             text = path.read_text()
-            # PyYAML takes JSON too, but 1e-05 for a text
+            # PyYAML reads JSON too, but 1e-05 as text
             values = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-        except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:  # recursion: brackets by the thousand
+        except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:  # RecursionError: thousands of brackets
             reason = " ".join(str(error).split())[:160]
             raise InputError(f"{path} cannot be read as a config in JSON or YAML: {reason}") from None
         if not isinstance(values, dict):
@@ -208,19 +222,13 @@ class RunConfig:
 
     @classmethod
     def parse(cls, name: str, text: str) -> Any:
-        """The value of a setting that a command line's ``text`` stands for; InputError if it is not of its type.
+        """The value of a setting from the text of a command line.
 
-        >>> RunConfig.parse("lr", "1e-3"), RunConfig.parse("loss_options", '{"delta": 0.5}')
-        (0.001, {'delta': 0.5})
+        Example:
+            >>> RunConfig.parse("lr", "1e-3"), RunConfig.parse("loss_options", '{"delta": 0.5}')
+            (0.001, {'delta': 0.5})
         """
-        kinds = {setting.name: setting.type for setting in dataclasses.fields(cls)}
-        kind = kinds[cls._known(name)]
-        if kind is not dict:
-            return Parameter(name, kind.__name__, None, "").convert(text)
-        try:
-            return json.loads(text)
-        except (ValueError, RecursionError):
-            raise InputError(f"{name} must be a JSON object, got {text!r:.100}") from None
+        return text_value(name, _field(name).type.__name__, text)
 
     def to_dict(self) -> dict[str, Any]:
         """All settings as plain values, in the order of their declaration."""
@@ -231,53 +239,83 @@ class RunConfig:
         return self.from_dict(self.to_dict() | changes)
 
 
-def _check_ranges(config: RunConfig) -> None:
-    for name in ("epochs", "episodes", "ways", "shots", "image_size", "lr_step", "key_dim"):
-        if getattr(config, name) < 1:
-            raise InputError(f"{name} must be an integer of at least 1, got {getattr(config, name)}")
-    weights = ("lam", "p", "p2", "decorrelation", "compactness", "ratio")
-    for name in (*weights, "momentum", "weight_decay", "clip", "hidden", "seed"):
-        if not 0 <= getattr(config, name) < math.inf:
-            raise InputError(f"{name} must be a number of at least 0, got {getattr(config, name)}")
-    if config.seed > LARGEST_SEED:
-        raise InputError(f"seed must be at most {LARGEST_SEED}, got {config.seed}")
-    if config.momentum >= 1:
-        raise InputError(f"momentum must lie in [0, 1), got {config.momentum}")
-    for name in ("scale", "lr", "lr_decay", "resize_ratio"):
-        if not 0 < getattr(config, name) < math.inf:
-            raise InputError(f"{name} must be a number above 0, got {getattr(config, name)}")
+def setting_table() -> list[tuple[str, str, str, str]]:
+    """Name, default, allowed values and help of every setting, as texts.
+
+    Example:
+        >>> setting_table()[-1]
+        ('device', 'auto', 'one of auto, cpu, cuda', "where to train; not part of a run's name")
+    """
+    rows = []
+    for field in dataclasses.fields(RunConfig):
+        default = {} if field.type is dict else field.default
+        default = "required" if default is dataclasses.MISSING else str(default)
+        rows.append((field.name, default, allowed_values(field), field.metadata["help"]))
+    return rows
+
+
+def run_name(config: RunConfig) -> str:
+    """Name of a run, which does not depend on the device.
+
+    It is ``METHOD-seedN`` for a run of the study. For other runs it is ``LOSS-seedN-`` and a hash of the settings that
+    are not defaults.
+
+    Example:
+        >>> run_name(RunConfig.study("SYNTH", method="remse", seed=2))
+        'remse-seed2'
+        >>> run_name(RunConfig.study("SYNTH", method="remse", p=3.0))[:12]
+        'remse-seed0-'
+    """
+    config = config.replace(device="auto")
+    for method in study_methods(config.dataset):
+        if config == RunConfig.study(config.dataset, method=method, seed=config.seed):
+            return f"{method}-seed{config.seed}"
+    # only settings that are not defaults, so that a new setting does not rename old runs
+    defaults = RunConfig(dataset=config.dataset).to_dict() | {"dataset": None}
+    special = {name: value for name, value in config.to_dict().items() if value != defaults[name]}
+    digest = hashlib.sha256(json.dumps(special, sort_keys=True).encode()).hexdigest()[:8]
+    return f"{config.loss}-seed{config.seed}-{digest}"
 
 
 def reference_value(text: str) -> str | float:
     """The ``reference`` of a config as :class:`zslcore.remse.ReMSE` takes it: a name, or a quantile in (0, 1).
 
-    >>> reference_value("median"), reference_value("0.1")
-    ('median', 0.1)
+    Example:
+        >>> reference_value("median"), reference_value("0.1")
+        ('median', 0.1)
     """
     from zslcore.remse import REFERENCES
 
     if text in REFERENCES:
         return text
-    try:
-        quantile = float(text)
-    except ValueError:
-        quantile = math.nan
-    if not 0 < quantile < 1:
-        raise InputError(f"reference must be one of {', '.join(REFERENCES)}, or a quantile in (0, 1), got {text!r}")
-    return quantile
+    with contextlib.suppress(ValueError):
+        if 0 < float(text) < 1:
+            return float(text)
+    raise InputError(f"reference must be one of {', '.join(REFERENCES)}, or a quantile in (0, 1), got {text!r}")
 
 
-def _check_types(config: RunConfig) -> None:
-    for setting in dataclasses.fields(config):
-        name, kind, value = setting.name, setting.type, getattr(config, setting.name)
-        if kind is float and type(value) is int:
-            object.__setattr__(config, name, float(value))  # 1 is a fine way to write 1.0
-        elif type(value) is not kind:
-            raise InputError(f"{name} must be {kind.__name__}, got {value!r}")
+def _field(name: object) -> dataclasses.Field:
+    """The field of a setting; InputError for an unknown name."""
+    fields = {field.name: field for field in dataclasses.fields(RunConfig)}
+    if not isinstance(name, str):  # YAML has keys of other types
+        raise InputError(f"names of settings must be text, got {name!r:.100}")
+    if name not in fields:
+        close = difflib.get_close_matches(name, fields, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"the known ones are {', '.join(fields)}"
+        raise InputError(f"unknown setting {name!r}; {hint}")
+    return fields[name]
 
 
-def _check_options(config: RunConfig, known: dict[str, Any]) -> None:
-    """InputError for a loss option that is unknown, or of another type than the default that ``known`` has for it."""
+def _check_choice(name: str, value: str, allowed: Any) -> None:
+    if value not in allowed:
+        raise InputError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
+
+
+def _check_options(config: RunConfig) -> None:
+    """InputError for an option that the loss does not have, or whose type differs from the default's."""
+    from zslcore.losses.factory import criterion_options
+
+    known = criterion_options(config.loss) if config.loss != "none" else {}
     for name, value in config.loss_options.items():
         if name not in known or name in OPTION_FIELDS:
             allowed = ", ".join(sorted(set(known) - set(OPTION_FIELDS))) or "none"
@@ -285,21 +323,3 @@ def _check_options(config: RunConfig, known: dict[str, Any]) -> None:
         kind = type(known[name])
         if type(value) is not kind and not (kind is float and type(value) is int):
             raise InputError(f"{name} in loss_options must be {kind.__name__}, got {value!r}")
-
-
-def run_name(config: RunConfig) -> str:
-    """Name of a run: ``METHOD-seedN`` for a run of the study, else ``LOSS-seedN-`` and a hash of what is not default.
-
-    >>> run_name(RunConfig.study("SYNTH", method="remse", seed=2))
-    'remse-seed2'
-    >>> run_name(RunConfig.study("SYNTH", method="remse", p=3.0))[:12]
-    'remse-seed0-'
-    """
-    for method in study_methods(config.dataset):
-        if config == RunConfig.study(config.dataset, method=method, seed=config.seed):
-            return f"{method}-seed{config.seed}"
-    # only what differs from the defaults, so that a setting added later leaves the names of old runs as they are
-    defaults = RunConfig(dataset=config.dataset).to_dict() | {"dataset": None}
-    special = {name: value for name, value in config.to_dict().items() if value != defaults[name]}
-    digest = hashlib.sha256(json.dumps(special, sort_keys=True).encode()).hexdigest()[:8]
-    return f"{config.loss}-seed{config.seed}-{digest}"

@@ -1,10 +1,10 @@
-"""The methods that the study compares: their settings, and the names that tables and figures give them."""
+"""The methods that the study compares: their settings and their display names."""
 
 from zslcore.settings import study_settings
 
-# The methods that the study compares, each a change to the settings of a data set. Two are controls: the plain MSE at
-# the effective lambda of ReMSE, whose weights above 1 also raise lambda; and a cross entropy without regression whose
-# scale was chosen on the validation split, as lambda was for the others.
+# Each method changes the settings of a data set. Two are controls. mse_matched has the effective lambda of ReMSE,
+# because ReMSE's weights are at least 1 and so raise lambda too. cross_entropy_tuned has no regression loss, and its
+# scale was chosen on the validation split, as lambda was for the other methods.
 METHODS = {
     "cross_entropy": {"loss": "none"},
     "cross_entropy_tuned": {"loss": "none"},
@@ -12,18 +12,16 @@ METHODS = {
     "mse_matched": {"loss": "mse"},
     "remse": {"loss": "remse"},
 }
-# The controls, each another method but for one setting, whose value is chosen per data set: without one they would be
-# that other method again, under a second name.
+# Each control is another method with one setting chosen per data set. Without that value it would equal that method.
 CONTROLS = {"cross_entropy_tuned": ("cross_entropy", "scale"), "mse_matched": ("mse", "lam")}
-METHOD_NAMES = {
+
+# Display names in the order of tables: methods, other losses (06_ablations), null models.
+DISPLAY_NAMES = {
     "cross_entropy": "cross entropy",
     "cross_entropy_tuned": "cross entropy, tuned scale",
     "mse": "+ MSE",
     "mse_matched": "+ MSE, matched λ",
     "remse": "+ ReMSE",
-}
-# Losses beyond the study's methods, which 06_ablations compares at lambdas chosen on the validation split.
-LOSS_NAMES = {
     "mae": "+ MAE",
     "charbonnier": "+ Charbonnier",
     "rmse": "+ RMSE",
@@ -40,26 +38,36 @@ LOSS_NAMES = {
     "cvar": "+ CVaR",
     "remse_permuted": "+ ReMSE, permuted",
     "remse_random": "+ ReMSE, random",
+    "constant": "null: constant",
+    "multiplicative": "null: multiplicative",
+    "shrinkage": "null: shrinkage",
+    "permuted": "null: permuted",
 }
 
 
-def study_methods(dataset: str) -> list[str]:
-    """The ``METHODS`` that the study has for a data set: without the controls where no file chose their setting.
+def display_name(key: str) -> str:
+    """Text that tables and figures show for a method, a loss or a null model; an unknown name is returned unchanged.
 
-    >>> study_methods("CUB100")
-    ['cross_entropy', 'cross_entropy_tuned', 'mse', 'mse_matched', 'remse']
-    >>> study_methods("CUB")
-    ['cross_entropy', 'mse', 'remse']
+    Example:
+        >>> display_name("mse_matched"), display_name("constant"), display_name("mine")
+        ('+ MSE, matched λ', 'null: constant', 'mine')
+    """
+    return DISPLAY_NAMES.get(key, key)
+
+
+def study_methods(dataset: str) -> list[str]:
+    """Methods of the study for a data set; a control only if its setting was chosen for this data set.
+
+    Example:
+        >>> study_methods("CUB100")
+        ['cross_entropy', 'cross_entropy_tuned', 'mse', 'mse_matched', 'remse']
+        >>> study_methods("CUB")
+        ['cross_entropy', 'mse', 'remse']
     """
     chosen = study_settings().get(dataset, {}).get("methods", {})
     return [name for name in METHODS if name not in CONTROLS or CONTROLS[name][1] in chosen.get(name, {})]
 
 
-def display_name(key: str) -> str:
-    """The name of a method in tables and figures; an unknown key is returned unchanged.
-
-    Example:
-        >>> display_name("mse_matched"), display_name("other")
-        ('+ MSE, matched λ', 'other')
-    """
-    return (METHOD_NAMES | LOSS_NAMES).get(key, key)
+# For the files that do not use display_name yet.
+METHOD_NAMES = {key: DISPLAY_NAMES[key] for key in METHODS}
+LOSS_NAMES = {key: name for key, name in DISPLAY_NAMES.items() if name.startswith("+") and key not in METHODS}

@@ -9,10 +9,10 @@ import sys
 import time
 
 import pytest
+from filelock import Timeout
 
 from zslcore import InputError
-from zslcore._io import locks
-from zslcore._io.locks import locked
+from zslcore._io.writing import locked
 from zslcore.config import RunConfig
 from zslcore.training import fit
 
@@ -26,16 +26,16 @@ HOLDER = """
 import sys, time
 import importlib
 from pathlib import Path
-from zslcore._io.locks import locked
-with locked(Path(sys.argv[1])) as state:
-    print(state, flush=True)
+from zslcore._io.writing import locked
+with locked(Path(sys.argv[1])):
+    print("locked", flush=True)
     sys.stdin.read()
 """
 
 KILLED_WITH_A_CHILD = """
 import os, signal, sys, time
 from pathlib import Path
-from zslcore._io.locks import locked
+from zslcore._io.writing import locked
 with locked(Path(sys.argv[1])):
     child = os.fork()
     if child == 0:
@@ -77,23 +77,22 @@ def start(script, *arguments):
 class TestLocked:
     def test_another_process_is_kept_out_until_the_first_ends(self, tmp_path):
         path = tmp_path / ".lock"
-        holder, state = start(HOLDER, path)
-        assert state == "True"
-        with locked(path) as alone:
-            assert alone is False
+        holder, _ = start(HOLDER, path)
+        with pytest.raises(Timeout):
+            locked(path, timeout=0).__enter__()
         holder.communicate()
         assert not path.exists()
-        with locked(path) as alone:
-            assert alone is True
+        with locked(path, timeout=0):
+            assert path.exists()
 
-    def test_a_killed_one_is_no_obstacle(self, tmp_path):
+    def test_a_killed_one_does_not_block(self, tmp_path):
         path = tmp_path / ".lock"
         holder, _ = start(HOLDER, path)
         holder.kill()
         holder.communicate()
         assert path.exists()
-        with locked(path) as alone:
-            assert alone is True
+        with locked(path, timeout=0):
+            pass
         assert not path.exists()
 
     def test_the_children_of_a_killed_one_do_not_hold_it(self, tmp_path):
@@ -101,32 +100,11 @@ class TestLocked:
         holder, child = start(KILLED_WITH_A_CHILD, tmp_path / ".lock")
         assert holder.wait(timeout=30) == -signal.SIGKILL
         try:
-            with locked(tmp_path / ".lock") as alone:
-                assert alone is True
+            with locked(tmp_path / ".lock", timeout=0):
+                pass
         finally:
             os.kill(int(child), signal.SIGKILL)
             holder.communicate()
-
-    def test_a_file_that_its_holder_removed_meanwhile_is_not_the_lock(self, tmp_path, monkeypatch):
-        path, opened, original = tmp_path / ".lock", [], locks._open
-
-        def slow(path):
-            descriptor = original(path)
-            if not opened:
-                path.unlink()
-            opened.append(descriptor)
-            return descriptor
-
-        monkeypatch.setattr(locks, "_open", slow)
-        with locked(path) as alone:
-            assert alone is True
-            assert path.exists()
-        assert len(opened) == 2
-
-    def test_where_there_are_no_locks_nothing_is_locked(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(locks, "fcntl", None)
-        with locked(tmp_path / ".lock") as first, locked(tmp_path / ".lock") as second:
-            assert (first, second) == (None, None)
 
 
 @pytest.mark.usefixtures("small_world")

@@ -11,8 +11,7 @@ from PIL import Image
 from zslcore import InputError, cli
 from zslcore.study import figure_files
 from zslcore.study.figure_files import notebook_command, save_figure
-from zslcore.study.notebook_parameters import Parameter
-from zslcore.study.notebook_runner import bind
+from zslcore.study.notebook_runner import Parameter, bind
 
 COMMAND = "zslcore run 07_figures -p dataset SYNTH -p seed 0 -p output 'my figures'"
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from zslcore._io import locations
+from zslcore._io import writing
 from zslcore.backbone import build_backbone
 from zslcore.data.images import eval_transform
 from zslcore.errors import InputError
@@ -124,7 +124,7 @@ def test_interrupted_extraction_is_never_taken_for_a_finished_one(benchmark, tmp
     with monkeypatch.context() as patch:
         patch.setattr(features, "build_backbone", build_interrupted)
         if killed:  # nothing is cleaned up
-            patch.setattr(locations.shutil, "rmtree", lambda *_, **__: None)
+            patch.setattr(writing.shutil, "rmtree", lambda *_, **__: None)
         with pytest.raises(KeyboardInterrupt):
             frozen_features(benchmark, cache=cache, **SETTINGS)
     left = list((cache / "features").iterdir())

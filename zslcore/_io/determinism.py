@@ -1,4 +1,4 @@
-"""Results that do not depend on how many cores there are, nor on what ran before."""
+"""Results that depend neither on the number of cores nor on what ran before."""
 
 import random
 from collections.abc import Iterator
@@ -10,14 +10,14 @@ import torch
 
 @contextmanager
 def single_thread() -> Iterator[None]:
-    """Run torch on one thread within the block: sums over several threads depend on their number.
+    """Run torch on one thread within the block, because sums over several threads depend on their number.
 
-    It costs little here: the networks are small, and for EfficientNet-Lite0 at 224 px one thread on two busy cores
-    was measured to be faster than two (13 ms against 20 ms an image), since waiting threads spin.
+    It is not slow: EfficientNet-Lite0 at 224 px took 13 ms an image on one thread, 20 ms on two, on two busy cores.
 
-    >>> with single_thread():
-    ...     torch.get_num_threads()
-    1
+    Example:
+        >>> with single_thread():
+        ...     torch.get_num_threads()
+        1
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -29,15 +29,16 @@ def single_thread() -> Iterator[None]:
 
 @contextmanager
 def reproducible(seed: int) -> Iterator[None]:
-    """Seed torch and use one thread within the block; the caller's random states come back afterwards.
+    """Seed torch and use one thread within the block; restore the random states of torch, Python and numpy after it.
 
-    Those of Python and numpy too: nothing here draws from them, but a resumed checkpoint sets them.
+    Loading a checkpoint sets the states of Python and numpy.
 
-    >>> with reproducible(3):
-    ...     first = torch.rand(2)
-    >>> with reproducible(3):
-    ...     bool((torch.rand(2) == first).all())
-    True
+    Example:
+        >>> with reproducible(3):
+        ...     first = torch.rand(2)
+        >>> with reproducible(3):
+        ...     bool((torch.rand(2) == first).all())
+        True
     """
     python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002 - the state that accelerate restores
     try:

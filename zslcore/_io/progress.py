@@ -1,4 +1,4 @@
-"""Progress bars: tqdm's, which the variable ``TQDM_DISABLE`` switches off in notebooks too."""
+"""Progress bars that the environment variable ``TQDM_DISABLE`` switches off."""
 
 import os
 from collections.abc import Iterable
@@ -8,15 +8,20 @@ from tqdm.auto import tqdm
 from tqdm.std import tqdm as AnyBar
 
 
+def progress_shown() -> bool:
+    """Whether ``TQDM_DISABLE`` is unset, empty or 0."""
+    return os.environ.get("TQDM_DISABLE", "0") in ("", "0")
+
+
 def progress_bar(iterable: Iterable | None = None, **settings: Any) -> AnyBar:
-    """``tqdm.auto.tqdm(iterable, **settings)``, silent where ``TQDM_DISABLE`` is set to anything but 0.
+    """``tqdm.auto.tqdm(iterable, **settings)``, disabled if ``TQDM_DISABLE`` is set.
 
-    tqdm itself heeds that variable in a terminal, but not in a notebook, where a bar that is stored with the outputs
-    stands at 0 % for ever. So notebooks that nobody watches run with it.
+    tqdm itself ignores that variable in notebooks, where a stored bar would stay at 0 %.
 
-    >>> sum(progress_bar(range(4), disable=True))
-    6
+    Example:
+        >>> sum(progress_bar(range(4), disable=True))
+        6
     """
-    if os.environ.get("TQDM_DISABLE", "0") not in ("", "0"):
+    if not progress_shown():
         settings["disable"] = True
     return tqdm(iterable, **settings)

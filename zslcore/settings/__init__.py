@@ -1,33 +1,40 @@
-"""Settings that ship with the package as YAML, each file with a header that says where its values come from."""
+"""Settings that are part of the package, as YAML files; the header of each says where its values come from."""
 
 from functools import cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Any
 
-import yaml
+from zslcore._io.extras import require
+
+require("study", "yaml")
+
+import yaml  # noqa: E402 - after the check
 
 _FOLDER = resources.files("zslcore") / "settings"
 
 
 @cache
 def study_settings() -> dict[str, dict[str, Any]]:
-    """The YAML files that ship with the package, by data set: ``settings``, and per method what differs from them.
+    """Settings of the study by data set: ``settings``, and ``methods`` with what differs per method.
 
-    >>> sorted(study_settings())
-    ['CUB100', 'SYNTH']
+    Example:
+        >>> sorted(study_settings())
+        ['CUB100', 'SYNTH']
     """
-    files = (file for file in _FOLDER.iterdir() if file.name.endswith(".yml"))
-    content = [yaml.safe_load(file.read_text()) for file in files]
-    return {values["dataset"]: values for values in content}
+    return {content["dataset"]: content for content in _read(_FOLDER)}
 
 
 @cache
 def published_settings() -> dict[tuple[str, str], dict[str, Any]]:
-    """The YAML files of the released settings, by data set and backbone: ``settings``, and what other releases change.
+    """Released settings by data set and backbone: ``settings``, and ``releases`` with what other releases change.
 
-    >>> ("CUB", "vit_b_16") in published_settings()
-    True
+    Example:
+        >>> ("CUB", "vit_b_16") in published_settings()
+        True
     """
-    files = (_FOLDER / "published").iterdir()
-    content = [yaml.safe_load(file.read_text()) for file in files if file.name.endswith(".yml")]
-    return {(values["dataset"], values["backbone"]): values for values in content}
+    return {(content["dataset"], content["backbone"]): content for content in _read(_FOLDER / "published")}
+
+
+def _read(folder: Traversable) -> list[dict[str, Any]]:
+    return [yaml.safe_load(file.read_text()) for file in folder.iterdir() if file.name.endswith(".yml")]

@@ -1,8 +1,7 @@
 """Run a notebook with checked parameters: what ``zslcore run`` does.
 
-papermill fills in the cell tagged ``parameters``, but takes a misspelt name or a text for a number and still reports
-success. So that cell is read first, line by line (``name: type = value  # help``), and what the user gave is checked
-against it before anything is written.
+papermill ignores misspelt parameters and does not check types. So the parameters cell is read first, and the user's
+values are checked against it before anything is written.
 """
 
 import ast
@@ -12,47 +11,91 @@ import hashlib
 import json
 import os
 import sys
-import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from zslcore._io.extras import require
+from zslcore._io.text_values import SCALARS, text_value
+from zslcore._io.writing import new_file
 from zslcore.errors import InputError
-from zslcore.study.notebook_parameters import Parameter
+
+require("notebooks", "papermill", "nbformat", "ipykernel")
+
+KINDS = (*SCALARS, *(f"list[{kind}]" for kind in SCALARS))
 
 
 class NotebookError(RuntimeError):
     """A cell of a notebook failed, or its kernel died; the message is one sentence.
 
-    >>> raise NotebookError("04_train: cell [3] raised KeyError: 'loss'")
-    Traceback (most recent call last):
-    zslcore.study.notebook_runner.NotebookError: 04_train: cell [3] raised KeyError: 'loss'
+    Example:
+        >>> raise NotebookError("04_train: cell [3] raised KeyError: 'loss'")
+        Traceback (most recent call last):
+        zslcore.study.notebook_runner.NotebookError: 04_train: cell [3] raised KeyError: 'loss'
     """
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a notebook.
+
+    Args:
+        name: its name.
+        kind: its type, one of ``KINDS``.
+        default: its default value.
+        help: the comment after the value.
+    """
+
+    name: str
+    kind: str
+    default: object
+    help: str
 
 
 def notebooks_root() -> Path:
     """Folder of the study's notebooks, in the checkout that holds the package.
 
-    >>> notebooks_root().name
-    'notebooks'
+    Example:
+        >>> notebooks_root().name
+        'notebooks'
     """
     return Path(__file__).resolve().parents[2] / "notebooks"
 
 
+def notebook_titles() -> dict[str, str]:
+    """Names of the study's notebooks, with the first heading of each.
+
+    Example:
+        >>> "04_train" in notebook_titles()
+        True
+    """
+    titles = {}
+    for path in sorted(notebooks_root().glob("*.ipynb")):
+        lines = "\n".join(cell.source for cell in _load(path).cells if cell.cell_type == "markdown").splitlines()
+        titles[path.stem] = next((line.lstrip("# ") for line in lines if line.startswith("#")), "")
+    return titles
+
+
 def find_notebook(name: str, folder: Path | None = None) -> Path:
-    """Path of a notebook given as a path, or by its name or the beginning of it (``04_train``, ``04``) in ``folder``.
+    """Find a notebook.
 
-    ``folder`` is the checkout's ``notebooks/`` by default, so names work from any working directory.
-    :class:`~zslcore.errors.InputError` where none or several fit.
+    Args:
+        name: a path, or the name of a notebook in ``folder`` or its beginning: ``04_train``, ``04``.
+        folder: by default ``notebooks/`` of the checkout, whatever the working directory is.
 
-    >>> import tempfile
-    >>> folder = Path(tempfile.mkdtemp())
-    >>> for stem in ("01_data", "04_train"):
-    ...     (folder / f"{stem}.ipynb").touch()
-    >>> find_notebook("04", folder).name
-    '04_train.ipynb'
-    >>> find_notebook("04_trian", folder)
-    Traceback (most recent call last):
-    zslcore.errors.InputError: no notebook '04_trian' (did you mean 04_train?); there are: 01_data, 04_train
+    Raises:
+        InputError: if no notebook or several match.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> for stem in ("01_data", "04_train"):
+        ...     (folder / f"{stem}.ipynb").touch()
+        >>> find_notebook("04", folder).name
+        '04_train.ipynb'
+        >>> find_notebook("04_trian", folder)
+        Traceback (most recent call last):
+        zslcore.errors.InputError: no notebook '04_trian' (did you mean 04_train?); there are: 01_data, 04_train
     """
     path = Path(name).expanduser()
     if path.suffix == ".ipynb" and path.is_file():
@@ -70,43 +113,73 @@ def find_notebook(name: str, folder: Path | None = None) -> Path:
 
 
 def read_parameters(notebook: str | Path) -> dict[str, Parameter]:
-    """Parameters of a notebook by name, from its one cell tagged ``parameters``, in their order there.
+    """Parameters of a notebook by name, from its cell tagged ``parameters``, in their order there.
 
-    :class:`~zslcore.errors.InputError` for a file that is no notebook, for no such cell or several, and for a line that
-    is not ``name: type = value  # help``.
+    Raises:
+        InputError: for a file that is not a notebook, a notebook without exactly one such cell, and a line of the cell
+            that is not ``name: type = value  # help``, without ``=`` in the help.
 
-    >>> import nbformat, tempfile
-    >>> cell = nbformat.v4.new_code_cell("epochs: int = 3  # passes over the data", metadata={"tags": ["parameters"]})
-    >>> path = Path(tempfile.mkdtemp()) / "small.ipynb"
-    >>> nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
-    >>> read_parameters(path)
-    {'epochs': Parameter(name='epochs', kind='int', default=3, help='passes over the data')}
+    Example:
+        >>> import nbformat, tempfile
+        >>> source = "epochs: int = 3  # passes over the data"
+        >>> cell = nbformat.v4.new_code_cell(source, metadata={"tags": ["parameters"]})
+        >>> path = Path(tempfile.mkdtemp()) / "small.ipynb"
+        >>> nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
+        >>> read_parameters(path)
+        {'epochs': Parameter(name='epochs', kind='int', default=3, help='passes over the data')}
     """
+    from papermill.translators import PythonTranslator  # here, because papermill takes a second to import
+
     path = Path(notebook)
     cells = [cell for cell in _load(path).cells if "parameters" in cell.metadata.get("tags", [])]
     if len(cells) != 1:
         raise InputError(f"{path.name} must have one cell tagged 'parameters', but has {len(cells)}")
-    source = cells[0].source
+    lines = [line for line in cells[0].source.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    found = PythonTranslator.inspect(cells[0])
+    if len(found) != len(lines) or any(parameter.inferred_type_name not in KINDS for parameter in found):
+        form = f"'name: type = value  # help' with a type among {', '.join(KINDS)}, and no = in the help"
+        raise InputError(f"{path.name}: every line of the parameters cell must be {form}")
+    return {
+        name: Parameter(name, kind, _default(path.name, name, kind, default), help)
+        for name, kind, default, help in found
+    }
+
+
+def _default(where: str, name: str, kind: str, source: str) -> object:
+    """The default value that a parameters cell declares."""
     try:
-        statements = ast.parse(source).body
-    except SyntaxError as error:
-        raise InputError(f"{path.name}: line {error.lineno} of the parameters cell is not Python") from error
-    read = [Parameter.read(statement, source, path.name) for statement in statements]
-    return {parameter.name: parameter for parameter in read}
+        value = ast.literal_eval(source)
+    except (ValueError, SyntaxError):
+        value = ...
+    if kind == "float" and type(value) is int:
+        value = float(value)
+    inner = kind.removeprefix("list[").removesuffix("]")
+    values = value if kind != inner and type(value) is list else [value]
+    if any(type(item).__name__ != inner for item in values):
+        raise InputError(f"{where}: the default of {name} must be {kind}, got {source}")
+    return value
 
 
 def bind(parameters: dict[str, Parameter], given: Sequence[tuple[str, str]]) -> dict[str, object]:
-    """Values of the parameters that the user gave as texts, each of the type that the notebook declares.
+    """Convert the texts that a user gave for parameters to the types that the notebook declares.
 
-    :class:`~zslcore.errors.InputError` for an unknown name (with the closest and all that are allowed), a name given
-    twice, and a text that is not of the type.
+    The parameter ``output`` is a path. A relative one is relative to the current directory, not to the folder of the
+    executed notebook.
 
-    >>> known = {"epochs": Parameter("epochs", "int", 3, "")}
-    >>> bind(known, [("epochs", "10")])
-    {'epochs': 10}
-    >>> bind(known, [("epoch", "10")])
-    Traceback (most recent call last):
-    zslcore.errors.InputError: no parameter 'epoch' (did you mean epochs?); there are: epochs (int)
+    Args:
+        parameters: parameters by name, as :func:`read_parameters` returns them.
+        given: names and texts.
+
+    Raises:
+        InputError: for an unknown name, a name given twice, and a text of another type.
+
+    Example:
+        >>> known = {"epochs": Parameter("epochs", "int", 3, "")}
+        >>> bind(known, [("epochs", "10")])
+        {'epochs': 10}
+        >>> bind(known, [("epoch", "10")])
+        Traceback (most recent call last):
+        zslcore.errors.InputError: no parameter 'epoch' (did you mean epochs?); there are: epochs (int)
     """
     values = {}
     for name, text in given:
@@ -116,64 +189,88 @@ def bind(parameters: dict[str, Parameter], given: Sequence[tuple[str, str]]) -> 
             raise InputError(f"no parameter {name!r}{hint}; there are: {allowed or 'none'}")
         if name in values:
             raise InputError(f"parameter {name!r} is given twice")
-        values[name] = parameters[name].convert(text)
+        values[name] = text_value(name, parameters[name].kind, text)
+        if name == "output" and text:
+            values[name] = str(Path(text).expanduser().absolute())
     return values
 
 
 def output_path(notebook: Path, values: dict[str, object], runs: Path) -> Path:
-    """Default place of an executed notebook: ``RUNS/notebooks/NAME.ipynb``, or with parameters ``NAME-HASH.ipynb``.
+    """Default path of an executed notebook: ``RUNS/notebooks/NAME.ipynb``, or ``NAME-HASH.ipynb`` with parameters.
 
-    The hash tells parameters apart, so runs side by side do not overwrite each other, and a rerun replaces its own.
+    The hash is that of the parameters, so other parameters have another path, and a rerun replaces its own output.
 
-    >>> output_path(Path("04_train.ipynb"), {}, Path("runs")).as_posix()
-    'runs/notebooks/04_train.ipynb'
-    >>> output_path(Path("04_train.ipynb"), {"epochs": 3}, Path("runs")).as_posix()
-    'runs/notebooks/04_train-543da7ab.ipynb'
+    Example:
+        >>> output_path(Path("04_train.ipynb"), {}, Path("runs")).as_posix()
+        'runs/notebooks/04_train.ipynb'
+        >>> output_path(Path("04_train.ipynb"), {"epochs": 3}, Path("runs")).as_posix()
+        'runs/notebooks/04_train-543da7ab.ipynb'
     """
     key = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:8]
     return runs / "notebooks" / (f"{notebook.stem}-{key}.ipynb" if values else f"{notebook.stem}.ipynb")
 
 
 def execute(notebook: Path, values: dict[str, object], output: Path) -> Path:
-    """Run ``notebook`` with the parameters ``values`` in the current interpreter; the executed copy becomes ``output``.
+    """Run a notebook in the current interpreter and write the executed copy.
 
-    ``output`` appears only when all cells have run. When one fails, what there is goes to ``NAME.failed.ipynb`` beside
-    it and :class:`NotebookError` names the cell, the error and that file; an ``InputError`` of a cell is raised as one.
-    ``values`` are as :func:`bind` gives them. Raises ``InputError`` too for an ``output`` that cannot be written.
+    Args:
+        notebook: the notebook; it is not changed.
+        values: parameters, as :func:`bind` returns them.
+        output: path of the executed copy, which appears only when all cells have run. The notebook's working directory
+            is the folder of ``output``.
 
-    >>> import nbformat, tempfile
-    >>> folder = Path(tempfile.mkdtemp())
-    >>> cells = [nbformat.v4.new_code_cell("n: int = 3", metadata={"tags": ["parameters"]})]
-    >>> cells.append(nbformat.v4.new_code_cell("print(n**2)"))
-    >>> nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "square.ipynb")
-    >>> executed = execute(folder / "square.ipynb", {"n": 5}, folder / "executed.ipynb")
-    >>> nbformat.read(executed, as_version=4).cells[-1].outputs[0].text
-    '25\\n'
+    Returns:
+        The absolute path of ``output``.
+
+    Raises:
+        NotebookError: if a cell fails or the kernel dies. What was executed is kept in ``NAME.failed.ipynb`` beside
+            ``output``.
+        InputError: if a cell raises an ``InputError``, or ``output`` cannot be written.
+
+    Example:
+        >>> import nbformat, tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> cells = [nbformat.v4.new_code_cell("n: int = 3", metadata={"tags": ["parameters"]})]
+        >>> cells.append(nbformat.v4.new_code_cell("print(n**2)"))
+        >>> nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "square.ipynb")
+        >>> executed = execute(folder / "square.ipynb", {"n": 5}, folder / "executed.ipynb")
+        >>> nbformat.read(executed, as_version=4).cells[-1].outputs[0].text
+        '25\\n'
     """
-    import papermill  # here, since it takes a second to import
+    import papermill  # here, because it takes a second to import
     from nbclient.exceptions import DeadKernelError
 
     output = output.expanduser().absolute()
     _refuse_output(notebook, output)
     failed = output.with_suffix(".failed.ipynb")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    partial = output.with_name(f".partial-{output.stem}-{uuid.uuid4().hex[:8]}.ipynb")
-    paths = [str(path).replace("{", "{{").replace("}", "}}") for path in (notebook, partial)]  # papermill formats them
-    options = {"kernel_name": "python3", "language": "python", "kernel_manager_class": _kernel_manager()}
     try:
-        papermill.execute_notebook(*paths, values, cwd=output.parent, **options)
-        os.replace(partial, output)
+        with new_file(output) as partial:
+            try:
+                papermill.execute_notebook(
+                    _escaped(notebook),
+                    _escaped(partial),
+                    values,
+                    cwd=output.parent,
+                    kernel_name="python3",
+                    language="python",
+                    kernel_manager_class=_kernel_manager(),
+                )
+            except papermill.PapermillExecutionError:
+                os.replace(partial, failed)
+                raise
         failed.unlink(missing_ok=True)
     except papermill.PapermillExecutionError as error:
-        os.replace(partial, failed)
         what = " ".join(f"{error.ename}: {error.evalue}".split())
         message = f"{notebook.stem}: cell [{error.exec_count}] raised {what} (executed so far: {failed})"
         raise (InputError if error.ename == InputError.__name__ else NotebookError)(message) from None
     except DeadKernelError:
         raise NotebookError(f"{notebook.stem}: the Python process of the notebook died (out of memory?)") from None
-    finally:
-        partial.unlink(missing_ok=True)
     return output
+
+
+def _escaped(path: Path) -> str:
+    """The path as papermill takes it, which calls ``str.format`` on it."""
+    return str(path).replace("{", "{{").replace("}", "}}")
 
 
 def _refuse_output(notebook: Path, output: Path) -> None:
@@ -193,7 +290,7 @@ def _load(path: Path) -> "nbformat.NotebookNode":  # noqa: F821
         text = path.read_text(encoding="utf-8")
         content = json.loads(text)
         if not isinstance(content, dict) or not isinstance(content.get("cells"), list):
-            raise ValueError("no cells")  # nbformat itself stumbles over these
+            raise ValueError("no cells")  # nbformat raises other errors for these
         nbformat.validate(content, version=4)
     except (OSError, ValueError, nbformat.ValidationError) as error:
         raise InputError(f"{path} cannot be read as a notebook of format 4 ({type(error).__name__})") from error
@@ -207,14 +304,14 @@ def _did_you_mean(name: str, known: dict[str, object]) -> str:
 
 @functools.cache
 def _kernel_manager() -> type:
-    """Kernel manager that starts this interpreter, whatever another ``python3`` kernelspec of the user points to."""
+    """Kernel manager that starts this interpreter, even if the user has another kernel called ``python3``."""
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
     from traitlets import default
 
     command = [sys.executable, "-Xfrozen_modules=off", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     metadata = {"supported_encryption": "curve"}
-    quiet = {"TQDM_DISABLE": "1"}  # nobody watches; in the executed notebook a bar would stand at 0 % for ever
+    quiet = {"TQDM_DISABLE": "1"}  # a stored progress bar would stay at 0 %
     spec = KernelSpec(argv=command, display_name="Python 3", language="python", metadata=metadata, env=quiet)
 
     class ThisInterpreter(AsyncKernelManager):
@@ -224,6 +321,6 @@ def _kernel_manager() -> type:
 
         @default("transport_encryption")
         def _encrypt_where_possible(self) -> str:
-            return "auto"  # on a shared machine others could listen; ipykernel warns of it at each start
+            return "auto"  # on a shared machine others could listen; ipykernel warns without it
 
     return ThisInterpreter

@@ -22,12 +22,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from accelerate import Accelerator
+from filelock import Timeout
 from safetensors.torch import save_file
 
 from zslcore._io.locations import runs_root
-from zslcore._io.locks import locked
 from zslcore._io.progress import progress_bar
-from zslcore._io.writing import flush_files
+from zslcore._io.writing import flush_files, locked
 from zslcore.config import RunConfig, run_name
 from zslcore.data import load_benchmark
 from zslcore.data.benchmark import Benchmark
@@ -114,10 +114,10 @@ def _alone_in(folder: Path) -> Iterator[None]:
     """
     made = not folder.exists()
     try:
-        with locked(folder / ".lock") as alone:
-            if alone is False:
-                raise InputError(f"another process is training in {folder}: wait for it, or give another folder")
+        with locked(folder / ".lock", timeout=0):
             yield
+    except Timeout:
+        raise InputError(f"another process is training in {folder}: wait for it, or give another folder") from None
     finally:
         if made:
             with contextlib.suppress(OSError):

@@ -15,8 +15,9 @@ from jaxtyping import Float
 from torch.utils.data import DataLoader
 
 from zslcore._io.determinism import single_thread
-from zslcore._io.locations import cache_root, complete_folder
+from zslcore._io.locations import cache_root
 from zslcore._io.progress import progress_bar
+from zslcore._io.writing import new_folder
 from zslcore.backbone import Backbone, build_backbone, check_size, weights_id
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.images import ImageDataset, eval_transform, readable
@@ -94,7 +95,7 @@ def frozen_features(
             batch_size=GPU_BATCH if torch.cuda.is_available() else CPU_BATCH,
             num_workers=min(4, (os.cpu_count() or 1) - 1) if num_workers is None else num_workers,
         )
-        with complete_folder(folder) as partial:
+        with new_folder(folder) as partial:
             _write_features(build_backbone(backbone, weights=weights), loader, partial / "features.npy", settings)
             (partial / "settings.json").write_text(json.dumps(settings, indent=2) + "\n")
     try:

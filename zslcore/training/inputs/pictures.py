@@ -18,8 +18,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
-from zslcore._io.locations import cache_root, complete_folder, remove_abandoned
+from zslcore._io.locations import cache_root
 from zslcore._io.progress import progress_bar
+from zslcore._io.writing import new_folder, remove_abandoned
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.images import ImageDataset, random_crop, readable, resize, resized_side
 from zslcore.errors import InputError
@@ -148,7 +149,7 @@ def decoded_pictures(
         benchmark.check_images()
         remove_abandoned(folder)  # which may be what fills the disk
         _check_room(folder, len(benchmark.image_paths), side)
-        with complete_folder(folder) as partial:
+        with new_folder(folder) as partial:
             workers = min(4, (os.cpu_count() or 1) - 1) if num_workers is None else num_workers
             _decode(benchmark, side, partial, workers)
     try:

@@ -1,14 +1,12 @@
-"""Folders that appear when complete: what a killed process left of one is removed, what a living one writes is not."""
+"""Files and folders appear complete; what a killed process left is removed, what a running one writes is not."""
 
-import os
 import signal
 import subprocess
 import sys
 
 import pytest
 
-from zslcore._io import locks
-from zslcore._io.locations import DAY, complete_folder
+from zslcore._io.writing import new_file, new_folder
 from zslcore.training.inputs import pictures
 from zslcore.training.inputs.features import frozen_features
 from zslcore.training.inputs.pictures import decoded_pictures
@@ -19,8 +17,8 @@ PICTURES = {"size": 28, "num_workers": 0}
 WRITER = """
 import sys
 from pathlib import Path
-from zslcore._io.locations import complete_folder
-with complete_folder(Path(sys.argv[1])) as partial:
+from zslcore._io.writing import new_folder
+with new_folder(Path(sys.argv[1])) as partial:
     (partial / "half.bin").write_bytes(b"half")
     print(partial.name, flush=True)
     sys.stdin.read()
@@ -50,14 +48,14 @@ def names(folder):
 def test_what_a_killed_process_left_is_removed_when_the_next_begins(tmp_path):
     killed(tmp_path / "maps")
     other = killed(tmp_path / "maps-large")
-    with complete_folder(tmp_path / "maps") as partial:
+    with new_folder(tmp_path / "maps") as partial:
         assert names(tmp_path) == {other, f"{other}.lock", partial.name, f"{partial.name}.lock"}
     assert names(tmp_path) == {other, f"{other}.lock", "maps"}
 
 
 def test_what_a_living_process_writes_stays(tmp_path):
     process, name = start(tmp_path / "maps")
-    with complete_folder(tmp_path / "maps") as partial:
+    with new_folder(tmp_path / "maps") as partial:
         assert name in names(tmp_path)
         (partial / "whole.bin").write_bytes(b"whole")
     process.communicate()
@@ -66,21 +64,35 @@ def test_what_a_living_process_writes_stays(tmp_path):
     assert names(tmp_path / "maps") == {"whole.bin"}
 
 
-@pytest.mark.parametrize("locks_work", [True, False])
-@pytest.mark.parametrize(("age", "removed"), [(DAY / 2, False), (2 * DAY, True)])
-def test_without_a_lock_to_tell_the_age_does(tmp_path, monkeypatch, locks_work, age, removed):
-    """What an older version left has no lock; some file systems have none at all."""
-    if not locks_work:
-        monkeypatch.setattr(locks, "fcntl", None)
-    left = tmp_path / ".partial-maps-0123abcd"
-    left.mkdir()
-    (left / "half.bin").touch()
-    if not locks_work:
-        (tmp_path / f"{left.name}.lock").touch()
-    for path in (left / "half.bin", left):
-        os.utime(path, (path.stat().st_mtime - age,) * 2)
-    with complete_folder(tmp_path / "maps"):
-        assert left.exists() != removed
+def fail(writer, path):
+    with writer(path) as partial:
+        target = partial / "half.bin" if partial.is_dir() else partial
+        target.write_bytes(b"half")
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("writer", [new_file, new_folder])
+def test_a_failure_leaves_nothing(tmp_path, writer):
+    with pytest.raises(ZeroDivisionError):
+        fail(writer, tmp_path / "maps")
+    assert not names(tmp_path)
+
+
+def test_a_file_is_replaced_and_its_temporary_name_has_the_suffix(tmp_path):
+    (tmp_path / "table.csv").write_text("old")
+    with new_file(tmp_path / "table.csv") as partial:
+        assert partial.suffix == ".csv"
+        partial.write_text("new")
+        assert (tmp_path / "table.csv").read_text() == "old"
+    assert (tmp_path / "table.csv").read_text() == "new"
+    assert names(tmp_path) == {"table.csv"}
+
+
+def test_a_folder_that_another_process_finished_meanwhile_stays(tmp_path):
+    with new_folder(tmp_path / "maps"), new_folder(tmp_path / "maps") as partial:
+        (partial / "first.bin").touch()
+    assert names(tmp_path) == {"maps"}
+    assert names(tmp_path / "maps") == {"first.bin"}
 
 
 def test_a_killed_decoding_or_extraction_leaves_no_litter_after_the_next(tiny, tmp_path, monkeypatch):

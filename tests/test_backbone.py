@@ -3,6 +3,8 @@
 import hashlib
 import http.client
 import re
+import subprocess
+import sys
 import types
 import urllib.error
 
@@ -187,8 +189,8 @@ def test_without_a_network_the_way_out_is_told(tmp_path, monkeypatch, error):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr("torch.hub.urlopen", no_network)
     message = (
-        r"^the ImageNet weights of resnet18 could not be had: https://\S+/resnet18-f37072fd\.pth could not be "
-        r"downloaded .* copy at .*resnet18-f37072fd\.pth; or give weights= the path of a state dict$"
+        r"^the ImageNet weights of resnet18 could not be loaded: .*resnet18-f37072fd\.pth.*"
+        r"; or give weights= the path of a state dict$"
     )
     with pytest.raises(InputError, match=message):
         build_backbone("resnet18")
@@ -200,7 +202,7 @@ def test_resnet101_without_a_network_is_an_input_error(tmp_path, monkeypatch):
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr("torch.hub.urlopen", no_network)
-    with pytest.raises(InputError, match=r"the ImageNet weights of resnet101 could not be had: .*no route to host"):
+    with pytest.raises(InputError, match=r"the ImageNet weights of resnet101 could not be loaded: .*no route to host"):
         build_backbone("resnet101")
 
 
@@ -218,6 +220,24 @@ def test_fine_tuning_reaches_the_first_layer_and_batch_norm_follows_the_mode(nam
     after = dict(backbone.named_buffers())
     assert all(not torch.equal(after[key], value) for key, value in before.items())
     assert bool(before) == (name != "vit_b_16")
+
+
+@pytest.mark.parametrize(("name", "package"), [("resnet18", "torchvision"), ("efficientnet_lite0", "timm")])
+def test_a_missing_extra_is_named(monkeypatch, name, package):
+    monkeypatch.setattr("zslcore._io.extras.find_spec", lambda wanted: None if wanted == package else True)
+    with pytest.raises(ImportError, match=rf"^{package} is not installed; run: pip install 'zslcore\[study\]'$"):
+        build_backbone(name)
+
+
+def test_importing_the_core_loads_only_torch_and_numpy():
+    modules = "zslcore.backbone, zslcore.remse, zslcore.metrics, zslcore.losses.factory"
+    code = f"import sys, {modules}; print(*sorted(sys.modules))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    optional = {"torchvision", "timm", "accelerate", "pandas", "safetensors", "tqdm", "yaml", "PIL", "matplotlib"}
+    bare = subprocess.run(
+        [sys.executable, "-c", "import sys, torch; print(*sys.modules)"], capture_output=True, text=True, check=True
+    )
+    assert not optional & (set(result.stdout.split()) - set(bare.stdout.split()))
 
 
 class TestDownloaded:
@@ -250,7 +270,7 @@ class TestDownloaded:
         """Random weights under the name would pass for ImageNet's."""
         path = stored(b"ImageNet's")
         torch.save(resnet18.model.state_dict(), path)
-        message = rf"resnet18 could not be had: {path} must have the SHA-256 \w{{8}}, got \w{{16}}: delete it"
+        message = rf"resnet18 could not be loaded: .*{path}.*SHA-256"
         with pytest.raises(InputError, match=message):
             build_backbone("resnet18")
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.integrate import trapezoid
 from sklearn.metrics import balanced_accuracy_score
 
 from zslcore import InputError
@@ -64,7 +65,8 @@ def test_best_and_area_agree_with_a_fine_sweep():
     harmonic = harmonic_mean(sweep[:, 0], sweep[:, 1])
     assert curve.best()[2] >= harmonic.max() - 1e-12
     assert curve.best()[2] == pytest.approx(harmonic.max(), abs=0.01)
-    assert curve.ausuc == pytest.approx(np.trapezoid(sweep[:, 0], sweep[:, 1]), abs=0.01)
+    assert curve.ausuc == pytest.approx(trapezoid(sweep[:, 0], sweep[:, 1]), abs=0.01)
+    assert curve.ausuc == trapezoid(curve.seen, curve.unseen)
 
 
 def test_curve_is_monotone_and_bounded():
@@ -119,3 +121,24 @@ def test_bad_input_is_one_sentence(unchecked):
         per_class_accuracy(labels[:0], labels[:0])
     with pytest.raises(InputError, match=r"one shape, got \(2,\) and \(1,\)"):
         per_class_accuracy(labels, labels[:1])
+
+
+@pytest.mark.parametrize(
+    ("labels_seen", "labels_unseen", "message"),
+    [
+        ([0, 2], [2, 2], r"^labels_seen must lie in 0\.\.1, got 0\.\.2$"),
+        ([0, -1], [2, 2], r"^labels_seen must lie in 0\.\.1, got -1\.\.0$"),
+        ([0, 1], [0, 2], r"^labels_unseen must lie in 2\.\.2, got 0\.\.2$"),
+        ([0, 1], [2, 3], r"^labels_unseen must lie in 2\.\.2, got 2\.\.3$"),
+    ],
+)
+def test_labels_of_the_other_side_are_refused(labels_seen, labels_unseen, message):
+    """They were counted as wrong predictions, so the accuracies were 0."""
+    score = np.eye(3)[:2]
+    with pytest.raises(InputError, match=message):
+        seen_unseen_curve(score, np.array(labels_seen), score, np.array(labels_unseen), num_seen=2)
+
+
+def test_nothing_needs_numpy_2(monkeypatch):
+    monkeypatch.delattr(np, "trapezoid", raising=False)
+    assert 0 < seen_unseen_curve(*problem(1), num_seen=4).ausuc < 1

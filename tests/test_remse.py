@@ -1,6 +1,9 @@
 """ReMSE against brute force, finite differences and its laws."""
 
+import inspect
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -11,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 
 from zslcore import InputError, ReMSE, class_error, remse_weights
 from zslcore.losses import mse_loss
-from zslcore.remse import control_weights
+from zslcore.losses.controls import control_weights, draw_control
 
 positive = arrays(np.float64, (4, 5), elements=st.floats(1e-6, 1e3))
 exponent = st.floats(0, 3)
@@ -165,6 +168,42 @@ def test_ema_is_the_textbook_recursion_per_class():
     np.testing.assert_allclose(remse.error, expected, rtol=1e-6)
 
 
+class TestNonFiniteErrors:
+    """They show in the loss of their batch, and are forgotten after it."""
+
+    @pytest.mark.parametrize("normalize", [True, False])
+    @pytest.mark.parametrize("control", ["none", "permuted"])
+    @pytest.mark.parametrize("memory", ["batch", "running", "ema"])
+    @pytest.mark.parametrize("value", [float("inf"), float("nan")])
+    def test_they_do_not_enter_the_memory(self, value, memory, control, normalize):
+        remse, undisturbed = (
+            ReMSE(5, 7, p=1, p2=1, memory=memory, control=control, normalize=normalize) for _ in range(2)
+        )
+        first, bad, last = (batch(dtype=torch.float32) for _ in range(3))
+        for module in (remse, undisturbed):
+            module(*first)
+        with torch.no_grad():
+            bad[0][0, 0] = value
+        assert not remse(*bad).isfinite()
+        assert remse.amplification.isnan()
+        assert bool(remse.error.isfinite().all())
+        assert bool(remse.weights.isfinite().all())
+        assert remse(*last).isfinite()
+        assert remse.amplification > 1
+        if memory == "batch" and control == "none":
+            assert torch.equal(remse(*last), undisturbed(*last))
+
+    def test_cells_that_were_finite_are_remembered(self):
+        remse = ReMSE(2, 2, p=1, p2=1, memory="running", normalize=False)
+        prediction = torch.tensor([[1.0, 2.0], [3.0, float("inf")]])
+        remse(prediction, torch.zeros(2, 2), torch.tensor([0, 1]))
+        assert remse.error.tolist() == [[1.0, 4.0], [9.0, 0.0]]
+
+    def test_weights_of_such_cells_are_one(self):
+        error = torch.tensor([[1.0, float("inf")], [torch.e, float("nan")]])
+        assert remse_weights(error, p=1, p2=1).tolist() == [[1.0, 1.0], [2.0, 1.0]]
+
+
 class TestControls:
     """Weights of the same size on other cells."""
 
@@ -187,9 +226,8 @@ class TestControls:
         assert torch.equal(permuted.error, plain.error)
 
     def test_random_weights_are_drawn_from_the_same_weights(self):
-        remse = ReMSE(5, 7, p=1, p2=1, control="random")
         weights, present = torch.rand(5, 7), torch.tensor([True, True, False, True, True])
-        drawn = remse._elsewhere(weights, present)
+        drawn = draw_control(weights, present, torch.tensor(0), "random", 0)
         assert set(drawn[present].flatten().tolist()) < set(weights[present].flatten().tolist())
         assert torch.equal(drawn[2], weights[2])
 
@@ -254,6 +292,74 @@ def test_buffers_are_updated_in_place():
     remse(*batch(dtype=torch.float32))
     assert {name: buffer.data_ptr() for name, buffer in remse.named_buffers()} == before
     assert remse.step == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, set()),
+        ({"memory": "running"}, {"error"}),
+        ({"memory": "ema"}, {"error"}),
+        ({"control": "random"}, {"step"}),
+        ({"memory": "ema", "control": "permuted"}, {"error", "step"}),
+    ],
+    ids=str,
+)
+def test_only_what_the_next_step_needs_is_saved(settings, expected):
+    """A ReMSE without memory added to a module must not break the strict loading of its older checkpoints."""
+    assert set(ReMSE(3, 2, p=1, p2=1, **settings).state_dict()) == expected
+    older = torch.nn.Linear(2, 2).state_dict()
+    model = torch.nn.Linear(2, 2)
+    model.criterion = ReMSE(3, 2, p=1, p2=1)
+    model.load_state_dict(older)
+
+
+def test_its_repr_shows_every_setting():
+    names = [name for name in inspect.signature(ReMSE).parameters if name != "self"]
+    shown = repr(ReMSE(3, 2, p=1, p2=0.5, memory="ema", decay=0.75, control="random", normalize=False, seed=4))
+    for part in ("decay=0.75", "control='random'", "normalize=False", "seed=4", *(f"{name}=" for name in names)):
+        assert part in shown
+
+
+def test_importing_it_loads_no_compiler():
+    """torch._dynamo takes a second to load; only a control that draws, and torch.compile, need it."""
+    code = "import sys; from zslcore import ReMSE; ReMSE(3, 2, p=1, p2=1); print('torch._dynamo' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "False"
+
+
+def regression_problem(rng, *, groups=8, outputs=3, rows=2000):
+    """Data as in notebook 00, with fewer outputs: sines of a frequency per output and an amplitude per cell."""
+    centres, directions = rng.normal(size=(groups, 6)), rng.normal(size=(6, outputs)) / np.sqrt(6)
+    frequencies, amplitudes = np.linspace(0.3, 2.5, outputs), rng.uniform(0.3, 1.0, size=(groups, outputs))
+    labels = rng.integers(groups, size=rows)
+    inputs = centres[labels] + 0.5 * rng.normal(size=(rows, 6))
+    targets = amplitudes[labels] * np.sin(frequencies * (inputs @ directions))
+    return [torch.tensor(part) for part in (inputs, targets, labels)]
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_larger_loss_needs_a_smaller_step(seed):
+    """At a step size that suits MSE, weights that raise the loss tenfold diverge; ``unit_mean`` trains."""
+    inputs, targets, labels = regression_problem(np.random.default_rng(0))
+    errors = {}
+    for name, remse in {
+        "mse": ReMSE(8, 3, p=0, p2=0, normalize=False),
+        "remse": ReMSE(8, 3, p=1, p2=1, normalize=False),
+        "unit_mean": ReMSE(8, 3, p=1, p2=1, normalize=False, unit_mean=True),
+    }.items():
+        torch.manual_seed(seed)
+        model = torch.nn.Sequential(torch.nn.Linear(6, 256), torch.nn.ReLU(), torch.nn.Linear(256, 3)).double()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+        for rows in torch.randint(len(inputs), (100, 128)):
+            optimizer.zero_grad()
+            remse(model(inputs[rows]), targets[rows], labels[rows]).backward()
+            optimizer.step()
+        errors[name] = (model(inputs) - targets).square().mean().item()
+    untrained = targets.square().mean().item()
+    assert errors["mse"] < untrained
+    assert errors["unit_mean"] < untrained
+    assert not errors["remse"] < untrained  # NaN, or far worse than predicting 0
 
 
 def test_state_is_saved_and_resumed():
@@ -332,10 +438,22 @@ def test_class_error_takes_labels_of_any_integer_type_and_no_others():
     for wrong, message in (
         (labels[:, None], r"^labels must have shape \(12,\), got \(12, 1\)$"),
         (labels[:3], r"^labels must have shape \(12,\), got \(3,\)$"),
-        (labels.double(), r"^labels must be a tensor of whole numbers .*, got torch.float64$"),
+        (labels.double(), r"^labels must be of an integer type .*, got torch.float64$"),
     ):
         with pytest.raises(InputError, match=message):
             class_error(prediction, target, wrong, 5)
+
+
+@pytest.mark.parametrize("argument", ["prediction", "target", "labels"])
+@pytest.mark.usefixtures("unchecked")
+def test_arrays_are_refused(argument):
+    arguments = dict(zip(("prediction", "target", "labels"), batch(), strict=True))
+    arguments[argument] = arguments[argument].detach().numpy()
+    message = f"^{argument} must be a torch.Tensor, got ndarray$"
+    with pytest.raises(InputError, match=message):
+        ReMSE(5, 7, p=1, p2=1)(**arguments)
+    with pytest.raises(InputError, match=message):
+        class_error(**arguments, num_classes=5)
 
 
 def test_labels_out_of_range_are_named():

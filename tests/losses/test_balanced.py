@@ -120,7 +120,7 @@ def test_bmc_is_no_smaller_than_zero_and_zero_where_sure():
         (lambda: bmc_loss(PREDICTION[:0], TARGET[:0], sigma=0.1), "^prediction must hold at least one image"),
         (
             lambda: gai_loss(PREDICTION, TARGET, VECTORS, 0 * COUNTS, sigma=1.0),
-            "^counts must hold the training images of each class, at least one in all$",
+            "^counts must hold the number of training images of each class, at least one in total$",
         ),
         (
             lambda: bmc_loss(PREDICTION, TARGET, sigma=torch.ones(3)),

@@ -2,6 +2,8 @@
 
 import inspect
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -185,9 +187,9 @@ def test_labels_may_be_of_any_integer_type(name, dtype):
         (lambda labels: labels[:, None], r"^labels must have shape \(6,\), got \(6, 1\)$"),
         (lambda labels: labels[:1], r"^labels must have shape \(6,\), got \(1,\)$"),
         (lambda labels: labels[0], r"^labels must have shape \(6,\), got \(\)$"),
-        (lambda labels: labels.float(), r"^labels must be a tensor of whole numbers \(.*int64\), got torch.float32$"),
-        (lambda labels: labels > 0, r"^labels must be a tensor of whole numbers \(.*int64\), got torch.bool$"),
-        (lambda labels: labels.tolist(), r"^labels must be a tensor of whole numbers \(.*int64\), got list$"),
+        (lambda labels: labels.float(), r"^labels must be of an integer type \(.*int64\), got torch.float32$"),
+        (lambda labels: labels > 0, r"^labels must be of an integer type \(.*int64\), got torch.bool$"),
+        (lambda labels: labels.tolist(), r"^labels must be a torch.Tensor, got list$"),
         (lambda labels: labels.to(torch.int8) - 9, r"^labels must lie in 0\.\.4 \(num_classes=5\), got -9\.\.-\d$"),
     ],
 )
@@ -198,6 +200,35 @@ def test_other_labels_are_refused(name, change, message):
     prediction, target, labels, vectors, counts = inputs("ordinary", torch.float32)
     with pytest.raises(InputError, match=message):
         build(name, vectors, counts)(prediction, target, change(labels))
+
+
+@pytest.mark.parametrize("argument", ["prediction", "target"])
+@pytest.mark.parametrize("name", CRITERIA)
+@pytest.mark.usefixtures("unchecked")
+def test_arrays_are_refused(name, argument):
+    """The message was "'numpy.ndarray' object has no attribute 'float'"."""
+    prediction, target, labels, vectors, counts = inputs("ordinary", torch.float32)
+    arguments = {"prediction": prediction, "target": target, "labels": labels}
+    arguments[argument] = arguments[argument].detach().numpy()
+    with pytest.raises(InputError, match=f"^{argument} must be a torch.Tensor, got ndarray$"):
+        build(name, vectors, counts)(**arguments)
+
+
+@pytest.mark.parametrize("name", sorted(WEIGHTED_MSE - {"mse"}))
+def test_amplification_of_a_loss_that_is_not_finite_is_nan(name):
+    """It was 1.0, as if nothing had happened; the step after it is an ordinary one."""
+    prediction, target, labels, vectors, counts = inputs("ordinary", torch.float32)
+    criterion = build(name, vectors, counts)
+    assert not criterion(torch.full_like(prediction, torch.nan), target, labels).isfinite()
+    assert criterion.amplification.isnan()
+    assert criterion(prediction, target, labels).isfinite()
+    assert criterion.amplification > 0
+
+
+def test_losses_do_not_import_the_factory_or_remse():
+    code = "import sys, zslcore.losses; print(*sorted(m for m in sys.modules if m.startswith('zslcore')))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"zslcore.losses.factory", "zslcore.losses.modules", "zslcore.remse"} & set(result.stdout.split())
 
 
 @pytest.mark.parametrize("name", ["inverse", "cvar", "group_dro", "remse"])

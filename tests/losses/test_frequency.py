@@ -77,5 +77,5 @@ def test_impossible_options_are_named(settings, message):
 
 def test_counts_must_be_there():
     for counts in (torch.zeros(30, dtype=torch.long), -torch.ones(30, dtype=torch.long)):
-        with pytest.raises(InputError, match=r"^counts must hold the training images of each class"):
+        with pytest.raises(InputError, match=r"^counts must hold the number of training images of each class"):
             frequency_weights(torch.from_numpy(VECTORS), counts)

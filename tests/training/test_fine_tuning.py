@@ -98,7 +98,7 @@ class TestSmall:
             ({"image_size": 16}, r"^resnet18 takes images of at least 32 pixels a side, got 16 x 16$"),
             ({"resize_ratio": 0.9}, r"^resize_ratio must be at least 1, got 0\.9$"),
             ({"weights": "nowhere.pth"}, r"^weights must be .* or the path of a file, got 'nowhere\.pth'$"),
-            ({"weights": "imagenet"}, r"^the ImageNet weights of resnet18 could not be had: .*no route to host"),
+            ({"weights": "imagenet"}, r"^the ImageNet weights of resnet18 could not be loaded: .*no route to host"),
         ],
         ids=str,
     )

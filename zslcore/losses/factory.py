@@ -1,103 +1,131 @@
-"""All regression losses by name: :func:`build_criterion` makes a module of any of ``CRITERIA``.
-
-Each is called as ``criterion(prediction, target, labels)`` and has an ``amplification``, see
-:mod:`zslcore.losses.modules`. What a loss needs to know of the training set, its class vectors and class sizes, is
-given once.
-"""
+"""All regression losses by name. The keyword arguments of a loss's builder are its options."""
 
 import inspect
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import torch
-from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import nn
 
 from zslcore.errors import InputError
 from zslcore.losses import charbonnier_loss, focal_loss, frequency_weights, huber_loss, mae_loss, mse_loss, rmse_loss
 from zslcore.losses.modules import BMC, GAI, Criterion, CVaR, GroupDRO, Uncertainty, WeightedMSE
+from zslcore.losses.shapes import Cells, Counts
 from zslcore.remse import ReMSE
 
-_FUNCTIONS = {
-    "mse": mse_loss,
-    "mae": mae_loss,
-    "charbonnier": charbonnier_loss,
-    "rmse": rmse_loss,
-    "huber": huber_loss,
-    "focal": focal_loss,
+
+def _remse(control: str) -> Callable[..., nn.Module]:
+    def build(
+        vectors: Cells,
+        counts: Counts,
+        *,
+        normalize: bool,
+        p: float,
+        p2: float,
+        kind: str = "mse",
+        memory: str = "batch",
+        reference: str | float = "min",
+        unit_mean: bool = False,
+        decay: float = 0.9,
+        seed: int = 0,
+    ) -> nn.Module:
+        return ReMSE(
+            *vectors.shape,
+            p=p,
+            p2=p2,
+            kind=kind,
+            normalize=normalize,
+            memory=memory,
+            reference=reference,
+            unit_mean=unit_mean,
+            decay=decay,
+            control=control,
+            seed=seed,
+        )
+
+    return build
+
+
+CRITERIA = {
+    "mse": lambda vectors, counts, *, normalize: Criterion(partial(mse_loss, normalize=normalize), amplification=1.0),
+    "mae": lambda vectors, counts, *, normalize: Criterion(partial(mae_loss, normalize=normalize)),
+    "charbonnier": lambda vectors, counts, *, normalize: Criterion(partial(charbonnier_loss, normalize=normalize)),
+    "rmse": lambda vectors, counts, *, normalize: Criterion(partial(rmse_loss, normalize=normalize), shared=True),
+    "huber": lambda vectors, counts, *, normalize, delta=1.0: Criterion(
+        partial(huber_loss, delta=delta, normalize=normalize)
+    ),
+    "focal": lambda vectors, counts, *, normalize, beta=0.2, gamma=1.0: Criterion(
+        partial(focal_loss, beta=beta, gamma=gamma, normalize=normalize)
+    ),
+    "inverse": lambda vectors, counts, *, normalize, bins=20: WeightedMSE(
+        frequency_weights(vectors, counts, power=1.0, bins=bins), normalize=normalize
+    ),
+    "sqrt_inverse": lambda vectors, counts, *, normalize, bins=20: WeightedMSE(
+        frequency_weights(vectors, counts, power=0.5, bins=bins), normalize=normalize
+    ),
+    "lds": lambda vectors, counts, *, normalize, bins=20, kernel_width=2.0: WeightedMSE(
+        frequency_weights(vectors, counts, power=1.0, bins=bins, kernel_width=kernel_width), normalize=normalize
+    ),
+    "bmc": lambda vectors, counts, *, normalize, sigma=0.1: BMC((), sigma=sigma, normalize=normalize),
+    "bmc_per_attribute": lambda vectors, counts, *, normalize, sigma=0.1: BMC(
+        (vectors.shape[1],), sigma=sigma, normalize=normalize
+    ),
+    "gai": lambda vectors, counts, *, normalize, sigma=0.1: GAI(vectors, counts, sigma=sigma, normalize=normalize),
+    "uncertainty": lambda vectors, counts, *, normalize: Uncertainty(vectors.shape[1], normalize=normalize),
+    "group_dro": lambda vectors, counts, *, normalize, step=0.01: GroupDRO(
+        tuple(vectors.shape), step=step, normalize=normalize
+    ),
+    "cvar": lambda vectors, counts, *, normalize, alpha=0.2: CVaR(
+        tuple(vectors.shape), alpha=alpha, normalize=normalize
+    ),
+    "remse": _remse("none"),
+    "remse_permuted": _remse("permuted"),
+    "remse_random": _remse("random"),
 }
-_POWERS = {"inverse": 1.0, "sqrt_inverse": 0.5, "lds": 1.0}  # exponents of the label frequency
-_CONTROLS = {"remse": "none", "remse_permuted": "permuted", "remse_random": "random"}
-_OTHERS = {
-    "bmc": BMC,
-    "bmc_per_attribute": BMC,
-    "gai": GAI,
-    "uncertainty": Uncertainty,
-    "group_dro": GroupDRO,
-    "cvar": CVaR,
-}
-CRITERIA = (*_FUNCTIONS, *_POWERS, *_OTHERS, *_CONTROLS)
-_SET_HERE = ("normalize", "control", "power", "shared")  # not options: given for all losses, or by the name or mode
 
 
 def criterion_options(name: str) -> dict[str, Any]:
     """Options of a loss and their defaults; ``inspect.Parameter.empty`` for those that must be given (ReMSE's p, p2).
 
-    >>> criterion_options("huber")
-    {'delta': 1.0}
-    >>> list(criterion_options("remse"))[:3]
-    ['p', 'p2', 'kind']
+    Example:
+        >>> criterion_options("huber")
+        {'delta': 1.0}
+        >>> list(criterion_options("remse"))[:3]
+        ['p', 'p2', 'kind']
     """
     if name not in CRITERIA:
         raise InputError(f"loss must be one of {', '.join(CRITERIA)}, got {name!r}")
-    source: Callable = {**_FUNCTIONS, **_OTHERS}.get(name, ReMSE if name in _CONTROLS else frequency_weights)
-    parameters = inspect.signature(source).parameters.values()
-    options = {
-        one.name: one.default for one in parameters if one.kind is one.KEYWORD_ONLY and one.name not in _SET_HERE
-    }
-    if name == "lds":
-        return options | {"kernel_width": 2.0}
-    return options if name not in _POWERS else {"bins": options["bins"]}
+    parameters = inspect.signature(CRITERIA[name]).parameters
+    return {option: parameters[option].default for option in list(parameters)[3:]}  # after vectors, counts, normalize
 
 
-def build_criterion(
-    name: str, vectors: Float[Tensor, "C A"], counts: Int[Tensor, " C"], *, normalize: bool = True, **options: Any
-) -> nn.Module:
-    """A regression loss as a module: ``criterion(prediction (B, A), target (B, A), labels (B,))`` -> scalar.
+def build_criterion(name: str, vectors: Cells, counts: Counts, *, normalize: bool = True, **options: Any) -> nn.Module:
+    """Build a regression loss as a module: ``criterion(prediction (B, A), target (B, A), labels (B,))`` -> scalar.
 
-    ``vectors``: attribute vectors of the classes that labels index; ``counts``: training images of each. With
-    ``normalize`` prediction and target are compared as directions. ``options`` as :func:`criterion_options` lists them.
-    Raises InputError for an unknown name, option or value.
+    Args:
+        name: one of ``CRITERIA``.
+        vectors: attribute vector of each class that labels index.
+        counts: number of training images of each class.
+        normalize: compare prediction and target as directions.
+        options: as listed by :func:`criterion_options`.
 
-    >>> criterion = build_criterion("cvar", torch.rand(4, 6), torch.tensor([5, 5, 5, 5]), alpha=0.1)
-    >>> criterion(torch.rand(8, 6), torch.rand(8, 6), torch.arange(8) % 4).shape
-    torch.Size([])
+    Raises:
+        InputError: for an unknown name, option or value.
+
+    Example:
+        >>> import torch
+        >>> criterion = build_criterion("cvar", torch.rand(4, 6), torch.tensor([5, 5, 5, 5]), alpha=0.1)
+        >>> criterion(torch.rand(8, 6), torch.rand(8, 6), torch.arange(8) % 4).shape
+        torch.Size([])
     """
     known = criterion_options(name)
     for option in options:
         if option not in known:
             raise InputError(f"options of {name} must be among: {', '.join(known) or 'none'}; got {option!r}")
-    missing = [
-        option for option, default in known.items() if default is inspect.Parameter.empty and option not in options
-    ]
+    missing = [option for option in known if known[option] is inspect.Parameter.empty and option not in options]
     if missing:
         raise InputError(f"{name} needs the options {', '.join(missing)}")
-    options = {"normalize": normalize} | options
-    if name in _FUNCTIONS:
-        function = partial(_FUNCTIONS[name], **options)
-        function(vectors[:1], vectors[:1])  # an option out of range is named now rather than in the first step
-        return Criterion(function, amplification=1.0 if name == "mse" else torch.nan, shared=name == "rmse")
-    if name in _CONTROLS:
-        return ReMSE(*vectors.shape, control=_CONTROLS[name], **options)
-    if name in _POWERS:
-        del options["normalize"]
-        weights = frequency_weights(vectors, counts, power=_POWERS[name], **(known | options))
-        return WeightedMSE(weights, normalize=normalize)
-    arguments = {
-        "bmc": ((),),
-        "bmc_per_attribute": ((vectors.shape[1],),),
-        "gai": (vectors, counts),
-        "uncertainty": (vectors.shape[1],),
-    }
-    return _OTHERS[name](*arguments.get(name, (tuple(vectors.shape),)), **options)
+    criterion = CRITERIA[name](vectors, counts, normalize=normalize, **options)
+    if isinstance(criterion, Criterion):
+        criterion.function(vectors[:1], vectors[:1])  # raises for an option out of range now, not in the first step
+    return criterion

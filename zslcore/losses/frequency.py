@@ -1,29 +1,32 @@
-"""Weights by how frequent a label value is: inverse, square-root-inverse, and smoothed over neighbouring values (LDS).
+"""Weights by label frequency: inverse, square-root-inverse, and smoothed over neighbouring values (LDS).
 
-Deep imbalanced regression's answer to imbalance (Yang et al., ICML 2021), per attribute: classes whose value of an
-attribute is rare among the training images weigh more there. Pure functions of the class vectors and class sizes.
+Source: Yang et al., "Delving into Deep Imbalanced Regression", ICML 2021, applied per attribute. A class gets a large
+weight for an attribute if few training images have a similar value of that attribute.
 """
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from zslcore.errors import InputError
-from zslcore.losses.elementwise import check_positive
+from zslcore.losses.checks import check_counts, check_positive
+from zslcore.losses.shapes import Cells, Counts
 
 
-def label_frequency(
-    vectors: Float[Tensor, "C A"], counts: Int[Tensor, " C"], *, bins: int = 20, kernel_width: float = 0.0
-) -> Float[Tensor, "C A"]:
-    """Training images whose value of an attribute falls into the same bin as the class's, for every class.
+def label_frequency(vectors: Cells, counts: Counts, *, bins: int = 20, kernel_width: float = 0.0) -> Cells:
+    """Number of training images in the same bin of attribute values, for each class and attribute.
 
-    ``counts``: training images of each class. Each attribute's range is cut into ``bins`` of equal width. With
-    ``kernel_width`` > 0, in bins, the histogram is first smoothed by a Gaussian of that deviation, cut off at three of
-    them (label distribution smoothing, LDS).
+    Args:
+        vectors: attribute vector of each class.
+        counts: number of training images of each class.
+        bins: number of bins of equal width over the range of an attribute.
+        kernel_width: standard deviation, in bins, of a Gaussian that smooths the histogram (label distribution
+            smoothing, LDS), cut off at three deviations; 0 for no smoothing.
 
-    >>> label_frequency(torch.tensor([[0.0], [0.1], [1.0]]), torch.tensor([5, 2, 1]), bins=2).flatten()
-    tensor([7., 7., 1.])
+    Example:
+        >>> label_frequency(torch.tensor([[0.0], [0.1], [1.0]]), torch.tensor([5, 2, 1]), bins=2).flatten()
+        tensor([7., 7., 1.])
     """
     if bins < 1:
         raise InputError(f"bins must be at least 1, got {bins}")
@@ -45,20 +48,22 @@ def _gaussian(width: float) -> Float[Tensor, "1 1 taps"]:
 
 
 def frequency_weights(
-    vectors: Float[Tensor, "C A"],
-    counts: Int[Tensor, " C"],
-    *,
-    power: float = 1.0,
-    bins: int = 20,
-    kernel_width: float = 0.0,
-) -> Float[Tensor, "C A"]:
-    """Weight of each class and attribute: frequency^-power, with mean 1 per attribute over the training images.
+    vectors: Cells, counts: Counts, *, power: float = 1.0, bins: int = 20, kernel_width: float = 0.0
+) -> Cells:
+    """Weight of each class and attribute: frequency^-power, scaled to mean 1 per attribute over the training images.
 
-    ``power`` 1 is inverse, 0.5 square-root-inverse, 0 no weighting. Classes without training images weigh as their
-    bin does, or 1 where the bin is empty, and do not enter the mean.
+    Classes without training images get the weight of their bin, or 1 if the bin is empty.
 
-    >>> frequency_weights(torch.tensor([[0.0], [1.0]]), torch.tensor([3, 1])).flatten()
-    tensor([0.6667, 2.0000])
+    Args:
+        vectors: attribute vector of each class.
+        counts: number of training images of each class.
+        power: 1 for inverse, 0.5 for square-root-inverse, 0 for no weighting.
+        bins: as in :func:`label_frequency`.
+        kernel_width: as in :func:`label_frequency`.
+
+    Example:
+        >>> frequency_weights(torch.tensor([[0.0], [1.0]]), torch.tensor([3, 1])).flatten()
+        tensor([0.6667, 2.0000])
     """
     check_positive("power", power, or_zero=True)
     check_counts(counts, vectors)
@@ -66,12 +71,3 @@ def frequency_weights(
     weights = torch.where(frequency > 0, frequency.clamp(min=torch.finfo(vectors.dtype).tiny) ** -power, 0.0)
     mean = (counts.to(vectors)[:, None] * weights).sum(0) / counts.sum()
     return torch.where(frequency > 0, weights / mean, 1.0)
-
-
-def check_counts(counts: Tensor, vectors: Tensor) -> None:
-    """InputError unless ``counts`` has a number of at least 0 for each row of ``vectors``, not all of them 0.
-
-    >>> check_counts(torch.tensor([0, 2]), torch.eye(2))
-    """
-    if counts.shape != vectors.shape[:1] or counts.sum() < 1 or counts.min() < 0:
-        raise InputError("counts must hold the training images of each class, at least one in all")

@@ -16,13 +16,16 @@ from zslcore.losses.basic import at_least_float32
 
 
 def group_membership(groups: Sequence[Sequence[int]], num_attributes: int) -> Bool[Tensor, "G A"]:
-    """Which attribute (column) is in which group (row), from the attributes of each group.
+    """Convert lists of attributes to a mask: row g marks the attributes of group g.
 
-    Raises InputError unless each of the ``num_attributes`` attributes is in exactly one group.
+    Args:
+        groups: the attributes of each group; each attribute must be in exactly one group.
+        num_attributes: A.
 
-    >>> group_membership([[0, 2], [1]], 3).int()
-    tensor([[1, 0, 1],
-            [0, 1, 0]], dtype=torch.int32)
+    Example:
+        >>> group_membership([[0, 2], [1]], 3).int()
+        tensor([[1, 0, 1],
+                [0, 1, 0]], dtype=torch.int32)
     """
     members = [int(attribute) for group in groups for attribute in group]
     if sorted(members) != list(range(num_attributes)) or not all(len(group) for group in groups):
@@ -31,8 +34,8 @@ def group_membership(groups: Sequence[Sequence[int]], num_attributes: int) -> Bo
             f"got {[list(group) for group in groups]!r:.200}"
         )
     membership = torch.zeros(len(groups), num_attributes, dtype=torch.bool)
-    rows = [row for row, group in enumerate(groups) for _ in group]
-    membership[rows, members] = True
+    for row, group in enumerate(groups):
+        membership[row, list(group)] = True
     return membership
 
 
@@ -41,51 +44,54 @@ def attribute_decorrelation_loss(
 ) -> Float[Tensor, ""]:
     """Mean over groups g and dimensions d of the L2 norm, over the attributes of g, of query[., d]; at least 0.
 
-    As in the group lasso, a dimension that a group uses already costs little more for another attribute of it, and a
-    new one costs in full: so the attributes of a group come to share dimensions, and groups to have their own.
+    This is a group lasso. A dimension that a group already uses costs little more for another attribute of the group,
+    and a new dimension costs in full. So attributes of one group share dimensions, and different groups use different
+    ones.
 
     Args:
-        query: one query an attribute.
-        groups: the attributes of each group, or the :func:`group_membership` made of them once for many steps.
+        query: one query per attribute.
+        groups: the attributes of each group, or the mask of :func:`group_membership`.
 
-    >>> attribute_decorrelation_loss(torch.tensor([[3.0, 0.0], [4.0, 0.0], [0.0, 2.0]]), [[0, 1], [2]])
-    tensor(1.7500)
+    Example:
+        >>> attribute_decorrelation_loss(torch.tensor([[3.0, 0.0], [4.0, 0.0], [0.0, 2.0]]), [[0, 1], [2]])
+        tensor(1.7500)
     """
     if not isinstance(groups, Tensor):
         groups = group_membership(groups, len(query))
     with torch.autocast(query.device.type, enabled=False):
         query = at_least_float32(query)
         squares = groups.to(query) @ query.square()  # (G, D)
-        # the clamp keeps the slope of the root finite (and makes it 0) where all members are exactly zero
+        # where all members are exactly 0, the clamp makes the slope of the root 0 instead of infinite
         return squares.clamp(min=torch.finfo(query.dtype).tiny).sqrt().mean()
 
 
 def compactness_loss(attention: Float[Tensor, "B A H W"]) -> Float[Tensor, ""]:
     """Mean over all cells of attention x squared distance to the attention's peak, in locations; at least 0.
 
-    Low where the attention of each attribute stays around one location. The peak itself has no gradient.
+    It is low if the attention of each attribute stays close to one location. The peak itself has no gradient.
 
-    >>> attention = torch.tensor([[[[0.6, 0.0, 0.4]]]])  # 1 image, 1 attribute, 1 x 3 locations
-    >>> compactness_loss(attention)  # 0.4 x 2^2 over three cells
-    tensor(0.5333)
+    Example:
+        >>> attention = torch.tensor([[[[0.6, 0.0, 0.4]]]])  # 1 image, 1 attribute, 1 x 3 locations
+        >>> compactness_loss(attention)  # 0.4 x 2^2 over three cells
+        tensor(0.5333)
     """
     if attention.ndim != 4:
         raise InputError(f"attention must have shape (images, attributes, height, width), got {tuple(attention.shape)}")
-    with torch.autocast(attention.device.type, enabled=False):
-        attention = at_least_float32(attention)
-        peak = attention.flatten(2).argmax(2, keepdim=True)  # (B, A, 1)
-        # squared distance = rows apart squared + columns apart squared, so two sums over one side each will do
-        rows, columns = (torch.arange(size, device=attention.device) for size in attention.shape[2:])
-        height = (attention.sum(3) * (rows - peak // len(columns)).square()).sum()
-        width = (attention.sum(2) * (columns - peak % len(columns)).square()).sum()
-        return (height + width) / attention.numel()
+    attention = at_least_float32(attention)
+    peak = attention.flatten(2).argmax(2, keepdim=True)  # (B, A, 1)
+    # squared distance = squared row distance + squared column distance, so each side is summed by itself
+    rows, columns = (torch.arange(size, device=attention.device) for size in attention.shape[2:])
+    height = (attention.sum(3) * (rows - peak // len(columns)).square()).sum()
+    width = (attention.sum(2) * (columns - peak % len(columns)).square()).sum()
+    return (height + width) / attention.numel()
 
 
 def square_map(attention: Float[Tensor, "B A N"]) -> Float[Tensor, "B A H H"]:
-    """Attention over the locations of a square image in rows and columns, without a ViT's class token.
+    """Reshape attention over the locations of a square image to rows and columns; a ViT's class token is dropped.
 
-    >>> square_map(torch.zeros(2, 5, 49)).shape, square_map(torch.zeros(2, 5, 197)).shape
-    (torch.Size([2, 5, 7, 7]), torch.Size([2, 5, 14, 14]))
+    Example:
+        >>> square_map(torch.zeros(2, 5, 49)).shape, square_map(torch.zeros(2, 5, 197)).shape
+        (torch.Size([2, 5, 7, 7]), torch.Size([2, 5, 14, 14]))
     """
     locations = attention.shape[2]
     side = math.isqrt(locations)

@@ -1,0 +1,66 @@
+"""Controls for ReMSE: the same weights on other cells, so that only the rebalancing is lost."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from zslcore.losses.shapes import Cells, Present
+
+CONTROLS = ("none", "permuted", "random")
+
+
+def control_weights(weights: Cells, present: Present, control: str, generator: torch.Generator) -> Cells:
+    """Reassign the weights of the present classes to other cells at random; absent classes keep theirs.
+
+    Args:
+        weights: ReMSE's weights.
+        present: the classes in the batch.
+        control: ``"permuted"`` permutes the weights over the cells; ``"random"`` draws them with replacement.
+        generator: source of the random draw.
+
+    Example:
+        >>> weights = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+        >>> control_weights(weights, torch.tensor([False, True]), "permuted", torch.Generator()).sort().values
+        tensor([[1., 2.],
+                [3., 4.]])
+    """
+    cells = weights[present].flatten()
+    if control == "permuted":
+        chosen = torch.randperm(len(cells), generator=generator)
+    else:
+        chosen = torch.randint(len(cells), (len(cells),), generator=generator)
+    result = weights.clone()
+    result[present] = cells[chosen.to(cells.device)].view(-1, weights.shape[1])
+    return result
+
+
+def _draw(weights: Tensor, present: Tensor, step: Tensor, control: str, seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed((1_000_003 * seed + int(step)) % 2**32)  # a generator takes 32 bits
+    return control_weights(weights, present, control, generator)
+
+
+# As a custom operator, the draw is opaque to torch.compile, which would otherwise recompile in every step.
+draw_control = torch.library.custom_op("zslcore::draw_control", _draw, mutates_args=())
+draw_control.register_fake(lambda weights, present, step, control, seed: torch.empty_like(weights))
+
+
+def at_equal_loss(control: Cells, weights: Cells, error: Cells, count: Float[Tensor, " C"]) -> Cells:
+    """Rescale a control's weights so that its loss on this batch equals that of ReMSE's weights.
+
+    ReMSE's weights are large where errors are large. On other cells they no longer are, so without this factor a
+    control would also have a smaller effective lambda.
+
+    Args:
+        control: weights on other cells.
+        weights: ReMSE's weights.
+        error: mean error of each cell.
+        count: number of images of each class.
+
+    Example:
+        >>> weights, error = torch.tensor([[2.0, 1.0]]), torch.tensor([[4.0, 1.0]])
+        >>> at_equal_loss(weights.flip(1), weights, error, torch.ones(1))  # 2 x 4 + 1 x 1 = 1.5 x (1 x 4 + 2 x 1)
+        tensor([[1.5000, 3.0000]])
+    """
+    wanted = (count[:, None] * error * weights).sum()
+    found = (count[:, None] * error * control).sum()
+    return control * torch.where(found > 0, wanted / torch.where(found > 0, found, 1.0), 1.0)

@@ -2,6 +2,8 @@
 
 import functools
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -97,12 +99,12 @@ def test_real_word_vectors(real_data, name):
     assert load_real(real_data, "SUN").attribute_names[88] == "man-made"
 
 
-def test_the_missing_attributes_of_awa2_are_four_colours_of_the_antelope(real_data):
+def test_missing_annotations_are_minus_one_and_count_as_zero(real_data):
     benchmark = load_real(real_data, "AWA2")
-    rows, columns = np.nonzero(benchmark.missing_attributes)
+    rows, columns = np.nonzero(benchmark.original_attributes == -1)
     assert {benchmark.class_names[row] for row in rows} == {"antelope"}
     assert [benchmark.attribute_names[column] for column in columns] == ["black", "white", "blue", "brown"]
-    assert not any(load_real(real_data, name).missing_attributes.any() for name in ("CUB", "SUN", "CUB100"))
+    assert (benchmark.vectors("original")[rows, columns] == 0).all()
 
 
 def test_images_of_cub100_are_all_there_and_those_of_cub_are_counted(real_data):
@@ -144,6 +146,12 @@ def test_train_and_val_need_only_the_locations_or_only_the_class_lists(tiny, abs
         np.testing.assert_array_equal(benchmark.split(name), expected.split(name))
     np.testing.assert_array_equal(benchmark.train_classes, expected.train_classes)
     np.testing.assert_array_equal(benchmark.val_classes, expected.val_classes)
+
+
+def test_the_package_needs_neither_torch_nor_an_extra():
+    program = "import sys, zslcore.data; print(*{'torch', 'torchvision', 'PIL', 'tqdm'} & set(sys.modules))"
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert printed.strip() == ""
 
 
 def test_unknown_split_is_refused(tiny):
@@ -195,10 +203,11 @@ def test_fingerprint_depends_on_the_content(tiny, part, key, index):
     assert tiny.load().fingerprint != before
 
 
-def test_missing_attributes_are_those_below_zero(tiny):
+def test_a_missing_annotation_is_zero_in_the_original_vectors(tiny):
     tiny.splits["original_att"][2, 3] = -1
-    missing = tiny.load().missing_attributes
-    assert np.argwhere(missing).tolist() == [[3, 2]]
+    shares = tiny.load().vectors("original")
+    assert shares[3, 2] == 0
+    assert np.count_nonzero(shares) == shares.size - 1
 
 
 @pytest.mark.parametrize("name", REAL)
@@ -207,12 +216,10 @@ def test_original_vectors_are_shares_in_the_direction_of_the_normalised_ones(rea
     shares = benchmark.vectors("original")
     assert shares.dtype == np.float32
     assert 0 <= shares.min() < shares.max() <= 1
-    missing = benchmark.missing_attributes
-    directions = np.where(missing, np.nan, shares / np.linalg.norm(shares, axis=1, keepdims=True))
-    whole = ~missing.any(1)
-    np.testing.assert_allclose(directions[whole], benchmark.attributes[whole], atol=1e-6)
-    assert missing.sum() == {"AWA2": 4}.get(name, 0)
-    assert (shares[missing] == 0).all()
+    complete = (benchmark.original_attributes >= 0).all(axis=1)
+    assert (~complete).sum() == {"AWA2": 1}.get(name, 0)
+    directions = shares / np.linalg.norm(shares, axis=1, keepdims=True)
+    np.testing.assert_allclose(directions[complete], benchmark.attributes[complete], atol=1e-6)
     assert benchmark.vectors("normalised") is benchmark.attributes
 
 
@@ -226,7 +233,7 @@ def test_word_vectors_of_ones_own(small_synth, tmp_path):
     np.save(tmp_path / "own.npy", own)
     np.testing.assert_allclose(small_synth.word_vectors(str(tmp_path / "own.npy")), own, rtol=1e-6)
     np.save(tmp_path / "short.npy", own[1:])
-    with pytest.raises(InputError, match=r"short\.npy must hold one vector for each of \d+ attributes"):
+    with pytest.raises(InputError, match=r"short\.npy must hold one vector for each of the \d+ attributes"):
         small_synth.word_vectors(str(tmp_path / "short.npy"))
     with pytest.raises(InputError, match=r"^no word vectors at nowhere\.npy"):
         small_synth.word_vectors("nowhere.npy")

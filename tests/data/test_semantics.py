@@ -149,7 +149,7 @@ def test_objects_smuggled_in_an_object_array_are_not_made(tmp_path, monkeypatch)
     ids=["list", "dict", "1-D", "3-D", "class", "None"],
 )
 def test_what_is_given_instead_of_a_matrix_is_named(tmp_path, content, given):
-    with pytest.raises(InputError, match=rf"must hold a numpy array of numbers .*, got {given}"):
+    with pytest.raises(InputError, match=rf"must hold a numpy array of numbers.*, got {given}"):
         load(tmp_path, pickle.dumps(content))
 
 
@@ -187,7 +187,7 @@ def test_pickle_with_a_changed_byte_gives_an_array_or_an_input_error(tmp_path):
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (VECTORS[:3], "one vector for each of 4 attributes, got 3"),
+        (VECTORS[:3], "one vector for each of the 4 attributes, got 3"),
         (spoiled(np.nan), "finite numbers, got nan"),
         (spoiled(-np.inf), "finite numbers, got -inf"),
         (spoiled(1e300), "finite numbers, got inf"),
@@ -220,7 +220,7 @@ def test_real_pickles_name_only_the_parts_of_an_array(real_data):
 def test_names_are_read_one_a_line_and_numbered_where_there_is_no_file(tmp_path):
     (tmp_path / "names.txt").write_bytes("has_size::très petit\r\n\n furry \n".encode())
     assert read_attribute_names(tmp_path / "names.txt", num_attributes=2) == ("has_size::très petit", "furry")
-    with pytest.raises(InputError, match=r"names\.txt must hold one name for each of 3 attributes, got 2"):
+    with pytest.raises(InputError, match=r"names\.txt must hold one name for each of the 3 attributes, got 2"):
         read_attribute_names(tmp_path / "names.txt", num_attributes=3)
     assert read_attribute_names(tmp_path / "absent.txt", num_attributes=2) == ("attribute 1", "attribute 2")
 

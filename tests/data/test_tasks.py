@@ -145,7 +145,7 @@ def test_share_outside_0_1_is_refused(held_out):
 def test_class_with_a_single_image_cannot_be_split():
     benchmark = make_benchmark([4, 1])
     lonely = next(c for c in benchmark.train_classes if (benchmark.labels[benchmark.split("train")] == c).sum() == 1)
-    with pytest.raises(InputError, match=rf"'class {lonely}' has 1 image\(s\), at least 2 are needed"):
+    with pytest.raises(InputError, match=rf"class 'class {lonely}' must have at least 2 train images, got 1"):
         validation_task(benchmark)
 
 

@@ -56,7 +56,7 @@ SPOILED = {
     "location NaN": (set_value("splits", "trainval_loc", 0, np.nan), r"whole numbers in 1\.\.40, got nan"),
     "location infinite": (set_value("splits", "trainval_loc", 0, np.inf), r"whole numbers in 1\.\.40, got inf"),
     "location of text": (set_variable("splits", "trainval_loc", lambda _: "1"), r"trainval_loc .* whole numbers, got"),
-    "location repeated": (set_value("splits", "trainval_loc", 0, 2), r"trainval_loc .* once, but repeats 2"),
+    "location repeated": (set_value("splits", "trainval_loc", 0, 2), r"trainval_loc .* each image once, but repeats 2"),
     "locations empty": (set_variable("splits", "test_seen_loc", lambda _: np.zeros((0, 0))), r"test_seen_loc .* empty"),
     "trainval and test_seen overlap": (
         set_value("splits", "test_seen_loc", 0, 1),
@@ -75,33 +75,33 @@ SPOILED = {
             set_variable("splits", "trainval_loc", without(1))(tiny),
             set_value("splits", "test_unseen_loc", 0, 1)(tiny),
         ),
-        r"a class of .* must be seen or unseen, but 'lark' is both",
+        r"each class in .* must be either seen or unseen, but 'lark' is both",
     ),
     "test_seen with an unseen class": (
         lambda tiny: (
             set_variable("splits", "test_unseen_loc", without(11))(tiny),
             set_value("splits", "test_seen_loc", 0, 11)(tiny),
         ),
-        r"test_seen_loc of .* must hold seen classes only, got 'auk'",
+        r"test_seen_loc in .* must hold only images of seen classes, got 'auk'",
     ),
     "train_loc with an image of a val class": (
         lambda tiny: (
             set_variable("splits", "val_loc", without(6))(tiny),
             set_value("splits", "train_loc", 0, 6)(tiny),
         ),
-        r"train_loc of .* images of the train classes only, but image 6 is not",
+        r"train_loc in .* only images of the train classes, but image 6 is not",
     ),
-    "val_loc outside trainval": (set_variable("splits", "val_loc", as_column(10, 35)), r"val_loc of .* names none"),
+    "val_loc outside trainval": (set_variable("splits", "val_loc", as_column(10, 35)), r"val_loc in .* lists none"),
     # labels and images
     "label zero": (set_value("images", "labels", 3, 0), r"labels in .*res101\.mat .* in 1\.\.8, got 0"),
     "label too large": (set_value("images", "labels", 3, 9), r"labels .* in 1\.\.8, got 9"),
     "label too many": (
         set_variable("images", "labels", lambda labels: np.vstack([labels, [[1]]])),
-        r"res101\.mat must hold one label an image, got 41 and 40",
+        r"res101\.mat must hold one label per image, got 41 labels and 40 images",
     ),
     "label of the other role": (
         set_value("images", "labels", 0, 3),
-        r"a class of .* must be seen or unseen, but 'auk' is both",
+        r"each class in .* must be either seen or unseen, but 'auk' is both",
     ),
     "image path empty": (set_value("images", "image_files", 0, ""), r"image_files .* cell array of strings"),
     "image path a number": (
@@ -123,7 +123,7 @@ SPOILED = {
     ),
     "attributes not normalised": (
         set_value("splits", "att", (slice(None), 3), 1.0),
-        r"att in .* L2 norm of 1 per class .* got 3 for class 'finch'",
+        r"att in .* L2 norm of 1 for each class, got 3 for class 'finch'",
     ),
     "attributes transposed": (
         set_variable("splits", "att", np.transpose),
@@ -133,7 +133,7 @@ SPOILED = {
     "attributes without rows": (set_variable("splits", "att", lambda _: np.zeros((0, 8))), r"got shape \(0, 8\)"),
     "one attribute fewer": (
         set_variable("splits", "original_att", lambda original: original[1:]),
-        r"att and original_att in .* differ: \(8, 9\) and \(8, 8\)",
+        r"att and original_att in .* must have one shape, got \(8, 9\) and \(8, 8\)",
     ),
     "class name repeated": (set_value("splits", "allclasses_names", 1, "lark"), r"allclasses_names .* repeats 'lark'"),
     # class lists
@@ -143,11 +143,11 @@ SPOILED = {
     ),
     "class list that disagrees with the labels": (
         write_list("testclasses.txt", "auk\n"),
-        r"testclasses\.txt and the labels must name the same classes, but differ in 'stork'",
+        r"testclasses\.txt and the labels must give the same classes, but differ in 'stork'",
     ),
     "class in the train and the val list": (
         write_list("valclasses1.txt", "lark\nheron\nowl\n"),
-        r"train and val classes of .* must part the 6 seen classes",
+        r"train and val classes in .* must partition the 6 seen classes",
     ),
     "class list in another encoding": (
         lambda tiny: (tiny.folder / "testclasses.txt").write_bytes(b"auk\n\xffstork\n"),
@@ -163,7 +163,7 @@ SPOILED = {
     ),
     "an attribute name too few": (
         lambda tiny: tiny.names_file.write_text("red\nblue\n"),
-        r"TINY\.txt must hold one name for each of 9 attributes, got 2",
+        r"TINY\.txt must hold one name for each of the 9 attributes, got 2",
     ),
 }
 
@@ -182,7 +182,7 @@ def test_spoiled_data_are_refused_in_one_sentence(tiny, change, message):
 def test_missing_variable_is_named(tiny, key):
     tiny.splits.pop(key, None)
     tiny.images.pop(key, None)
-    with pytest.raises(InputError, match=rf"\.mat must hold the variable '{key}', and does not: "):
+    with pytest.raises(InputError, match=rf"\.mat must hold the variable '{key}', but does not; "):
         tiny.load()
 
 
@@ -222,8 +222,8 @@ def test_mat_file_truncated_anywhere_is_an_input_error(tiny, file, do_compressio
 def test_features_of_the_original_archive_are_passed_over(tiny):
     tiny.images["features"] = np.zeros((2048, 40))
     tiny.write()
-    content = xlsa17.read_mat(tiny.folder / "res101.mat", ("labels",), optional=("image_files", "absent"))
-    assert set(content) == {"labels", "image_files"}
+    content = xlsa17.MatFile.read(tiny.folder / "res101.mat", ("labels",), optional=("image_files", "absent"))
+    assert set(content.variables) == {"labels", "image_files"}
 
 
 CUB, AWA2 = "CUB/CUB_200_2011/images", "AWA2/Animals_with_Attributes2/JPEGImages"

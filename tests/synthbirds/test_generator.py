@@ -6,6 +6,7 @@ import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import ClassVar
 
 import numpy as np
@@ -14,12 +15,13 @@ import scipy.io
 from PIL import Image
 
 from zslcore import synthbirds
+from zslcore.data import Benchmark
 from zslcore.errors import InputError
-from zslcore.synthbirds import anatomy, picture, schema
-from zslcore.synthbirds.settings import Settings
+from zslcore.synthbirds import Settings, anatomy, generator, picture, schema
 from zslcore.synthbirds.tables import attribute_shares, split_images
 
 SMALL = {"num_classes": 6, "num_unseen": 2, "images_per_class": 5, "size": 64}
+SETTINGS = Settings(**SMALL)
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +131,11 @@ def test_same_seed_same_bytes_whatever_the_workers(root, tmp_path):
     assert [path for path in first if first[path] != second[path]] == []
 
 
+def test_fingerprint_stays(root):
+    """Committed results carry fingerprints: another one would make them results of other data."""
+    assert Benchmark.load(root, "SYNTH").fingerprint == "4a447f21116d45da"
+
+
 def test_another_seed_other_bytes(root, tmp_path):
     other = synthbirds.generate(tmp_path, **SMALL, seed=1, workers=1)
     first, second = tree_bytes(root), tree_bytes(other)
@@ -215,13 +222,16 @@ def test_spline_passes_through_its_points():
     np.testing.assert_allclose(anatomy.spline(points, steps=5)[::5], points, atol=1e-12)
 
 
+def without_lock(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir() if path.name != ".synth.lock"]
+
+
 def test_ensure_generates_once(tmp_path, monkeypatch):
-    root = synthbirds.ensure(tmp_path / "synth", **SMALL)
-    before = tree_bytes(root)
-    monkeypatch.setattr(synthbirds, "generate", lambda *_, **__: pytest.fail("generated again"))
-    assert synthbirds.ensure(root, **SMALL) == root
-    assert tree_bytes(root) == before
-    assert [path.name for path in tmp_path.iterdir()] == ["synth"]  # nothing temporary is left
+    root = synthbirds.ensure(tmp_path / "synth", settings=SETTINGS)
+    assert synthbirds.is_complete(root, SETTINGS)
+    monkeypatch.setattr(generator, "_write", lambda *_: pytest.fail("generated again"))
+    assert synthbirds.ensure(root, settings=SETTINGS) == root
+    assert without_lock(tmp_path) == ["synth"]  # nothing temporary is left
 
 
 @pytest.mark.parametrize("damage", ["no stamp", "older version", "missing picture", "other settings"])
@@ -235,9 +245,9 @@ def test_ensure_regenerates_what_is_not_whole(root, tmp_path, damage):
     elif damage == "missing picture":
         next(mine.glob("SYNTH/images/*/*.png")).unlink()
     else:
-        stamp.write_text(Settings(**{**SMALL, "seed": 5}).stamp)
-    assert not synthbirds.is_complete(mine, Settings(**SMALL))
-    synthbirds.ensure(mine, **SMALL)
+        stamp.write_text(replace(SETTINGS, seed=5).stamp)
+    assert not synthbirds.is_complete(mine, SETTINGS)
+    synthbirds.ensure(mine, settings=SETTINGS)
     assert tree_bytes(mine) == tree_bytes(root)
 
 
@@ -247,12 +257,27 @@ def test_an_interrupted_generation_leaves_nothing(tmp_path, monkeypatch):
 
     monkeypatch.setattr(synthbirds.tables, "write_tables", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        synthbirds.ensure(tmp_path / "synth", **SMALL, workers=1)
-    assert list(tmp_path.iterdir()) == []
+        synthbirds.ensure(tmp_path / "synth", settings=SETTINGS, workers=1)
+    assert without_lock(tmp_path) == []
+
+
+def test_a_failed_generation_keeps_the_folder_that_it_would_replace(root, tmp_path, monkeypatch):
+    mine = Path(shutil.copytree(root, tmp_path / "synth"))
+    monkeypatch.setattr(generator, "_write", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        synthbirds.ensure(mine, settings=replace(SETTINGS, seed=1))
+    assert tree_bytes(mine) == tree_bytes(root)
+
+
+def test_an_old_benchmark_that_cannot_be_removed_is_an_input_error(root, tmp_path, monkeypatch):
+    mine = Path(shutil.copytree(root, tmp_path / "synth"))
+    monkeypatch.setattr(generator, "shutil", SimpleNamespace(rmtree=lambda *_, **__: None))
+    with pytest.raises(InputError, match=r"cannot replace the old benchmark at .*synth; is the folder writable"):
+        synthbirds.ensure(mine, settings=replace(SETTINGS, num_classes=5), workers=1)
 
 
 def _ensure_in_process(root: Path) -> None:
-    synthbirds.ensure(root, **SMALL, workers=1)
+    synthbirds.ensure(root, settings=SETTINGS, workers=1)
 
 
 def test_two_processes_at_once_both_end_well(root, tmp_path):
@@ -264,13 +289,13 @@ def test_two_processes_at_once_both_end_well(root, tmp_path):
         process.join(60)
     assert [process.exitcode for process in both] == [0, 0]
     assert tree_bytes(tmp_path / "synth") == tree_bytes(root)
-    assert [path.name for path in tmp_path.iterdir()] == ["synth"]
+    assert without_lock(tmp_path) == ["synth"]
 
 
 def test_ensure_never_moves_a_folder_with_other_data(tmp_path):
     (tmp_path / "data/CUB").mkdir(parents=True)
     with pytest.raises(InputError, match="CUB"):
-        synthbirds.ensure(tmp_path / "data", **SMALL)
+        synthbirds.ensure(tmp_path / "data", settings=SETTINGS)
     assert (tmp_path / "data/CUB").is_dir()
 
 

@@ -1,26 +1,25 @@
-"""Datasets on disk, their images, features and episodes."""
+"""Data sets on disk: benchmarks, their tasks, attribute names, word vectors and images."""
 
-from typing import TYPE_CHECKING
+from zslcore.data.benchmark import Benchmark
 
-if TYPE_CHECKING:
-    from zslcore.data.benchmark import Benchmark
+__all__ = ["Benchmark", "load_benchmark"]
 
 
-def load_benchmark(name: str) -> "Benchmark":
-    """Load a benchmark by name: SYNTH, generated on first use, or one that lies under ``data_root()``.
+def load_benchmark(name: str) -> Benchmark:
+    """Load a benchmark by name.
 
-    InputError says what is missing or wrong, and which data sets there are.
+    Args:
+        name: a folder of ``xlsa17/data/`` under ``$ZSLCORE_DATA``, or ``"SYNTH"``, which is generated on first use.
 
-    >>> import os, tempfile
-    >>> from unittest import mock
-    >>> with tempfile.TemporaryDirectory() as folder, mock.patch.dict(os.environ, ZSLCORE_DATA=folder):
-    ...     os.makedirs(f"{folder}/xlsa17/data/CUB")
-    ...     load_benchmark("CBU")  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-    zslcore.errors.InputError: no data set 'CBU' in ...; there are: CUB
+    Raises:
+        InputError: if the data set is missing or damaged.
+
+    Example:
+        >>> load_benchmark("CBU")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        zslcore.errors.InputError: no data ...
     """
     from zslcore import synthbirds
     from zslcore._io.locations import data_root
-    from zslcore.data.benchmark import Benchmark
 
     return Benchmark.load(synthbirds.ensure() if name == "SYNTH" else data_root(), name)

@@ -1,4 +1,4 @@
-"""A zero-shot benchmark on disk, read from the xlsa17 layout and validated as a whole."""
+"""A zero-shot benchmark on disk: read from the xlsa17 layout and validated as a whole."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -6,9 +6,9 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
-from zslcore.data import xlsa17
+from zslcore.data import _checks, xlsa17
 from zslcore.data.semantics import load_word_vectors, read_attribute_names
 from zslcore.errors import InputError
 
@@ -18,29 +18,26 @@ SPLITS = ("trainval", "test_seen", "test_unseen", "train", "val")
 
 @dataclass(frozen=True, eq=False)
 class Benchmark:
-    """A validated benchmark: C classes, A attributes, n images. Made by :meth:`load`.
+    """A validated benchmark of C classes, A attributes and n images, made by :meth:`load`.
 
     Attributes:
-        name, root: the data set and the folder that it was read from.
-        attributes: (C, A) float32, each class vector of unit L2 norm, as the field uses them.
-        original_attributes: (C, A) float32 as annotated: percent of annotators or images, 0 to 100, for CUB and SYNTH;
-            shares, 0 to 1, for SUN; AWA2 holds four -1, see :attr:`missing_attributes`.
-        class_names, attribute_names: in the order of the rows and columns. For CUB and AWA2 that is not the folders'.
+        name: name of the data set.
+        root: folder that it was read from.
+        attributes: (C, A) float32 class vectors of unit L2 norm.
+        original_attributes: (C, A) float32 annotations: percent, 0 to 100, for CUB and SYNTH; shares, 0 to 1, for SUN;
+            -1 marks a missing annotation (four cells of AWA2).
+        class_names: in the order of the rows, which is not the order of the folders for CUB and AWA2.
+        attribute_names: in the order of the columns.
         labels: (n,) class index of each image.
-        image_paths: (n,) where each image should lie; :meth:`check_images` looks.
-        seen_classes, unseen_classes, train_classes, val_classes: sorted class indices; train and val part the seen.
+        image_paths: (n,) expected path of each image; :meth:`check_images` tests whether the files exist.
+        seen_classes, unseen_classes: sorted class indices.
+        train_classes, val_classes: sorted class indices; they partition the seen classes.
 
-    >>> import tempfile
-    >>> from zslcore.synthbirds import generate
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     root = generate(folder, num_classes=5, num_unseen=1, images_per_class=5, size=32, workers=1)
-    ...     benchmark = Benchmark.load(root, "SYNTH")
-    >>> benchmark.attributes.shape, np.linalg.norm(benchmark.attributes, axis=1).round(3).tolist()
-    ((5, 57), [1.0, 1.0, 1.0, 1.0, 1.0])
-    >>> len(benchmark.seen_classes), len(benchmark.unseen_classes), float(benchmark.vectors("original").max())
-    (4, 1, 1.0)
-    >>> {name: len(benchmark.split(name)) for name in SPLITS}  # of 25 images, one in five of each seen class to test
-    {'trainval': 16, 'test_seen': 4, 'test_unseen': 5, 'train': 12, 'val': 4}
+    Example:
+        >>> benchmark.attributes.shape, benchmark.seen_classes, benchmark.unseen_classes
+        ((5, 57), array([0, 1, 2, 4]), array([3]))
+        >>> {name: len(benchmark.split(name)) for name in SPLITS}  # 25 images
+        {'trainval': 16, 'test_seen': 4, 'test_unseen': 5, 'train': 12, 'val': 4}
     """
 
     name: str
@@ -61,62 +58,56 @@ class Benchmark:
     def load(cls, root: Path | str, name: str) -> "Benchmark":
         """Read and validate ``root/xlsa17/data/NAME``.
 
-        Checked: shapes, indices in range, locations without repeats or overlaps, labels and class lists that agree,
-        no class both seen and unseen, finite attributes. Raises InputError with the first thing that is wrong.
+        Args:
+            root: folder that holds ``xlsa17/`` and the images.
+            name: name of the data set, such as ``"CUB"``.
+
+        Raises:
+            InputError: if a file is missing or damaged, or the tables contradict each other.
         """
         root = Path(root).expanduser().absolute()
         folder = xlsa17.dataset_folder(root, name)
-        split_file, image_file = folder / "att_splits.mat", folder / "res101.mat"
-        keys = ("att", "original_att", "allclasses_names", "trainval_loc", "test_seen_loc", "test_unseen_loc")
-        content = xlsa17.read_mat(split_file, keys, optional=("train_loc", "val_loc"))
-        class_names = xlsa17.strings(split_file, "allclasses_names", content["allclasses_names"])
-        _check_names(split_file, class_names)
-        attributes = xlsa17.attribute_matrix(split_file, "att", content, class_names)
-        _check_norms(split_file, attributes, class_names)
-        original = xlsa17.attribute_matrix(split_file, "original_att", content, class_names)
-        if original.shape != attributes.shape:
-            raise InputError(f"att and original_att in {split_file} differ: {attributes.shape} and {original.shape}")
-
-        images = xlsa17.read_mat(image_file, ("labels", "image_files"))
-        labels = xlsa17.zero_based(image_file, "labels", images["labels"], len(class_names))
-        stored_paths = xlsa17.strings(image_file, "image_files", images["image_files"])
-        if len(stored_paths) != len(labels):
-            raise InputError(f"{image_file} must hold one label an image, got {len(labels)} and {len(stored_paths)}")
-
-        splits = {
-            name: xlsa17.zero_based(split_file, f"{name}_loc", content[f"{name}_loc"], len(labels))
-            for name in SPLITS
-            if f"{name}_loc" in content
-        }
-        _check_locations(split_file, splits)
-        classes = _split_classes(folder, class_names, labels, splits)
-        _split_trainval(folder, labels, splits, classes)
+        class_names, attributes, original = _read_classes(folder / "att_splits.mat")
+        labels, stored_paths = _read_images(folder / "res101.mat", len(class_names))
+        splits = _read_splits(folder / "att_splits.mat", len(labels))
+        seen, unseen = np.unique(labels[splits["trainval"]]), np.unique(labels[splits["test_unseen"]])
+        _checks.no_class_is_seen_and_unseen(folder, seen, unseen, class_names)
+        _checks.test_seen_holds_seen_classes(folder, labels[splits["test_seen"]], seen, class_names)
+        for file, classes in (("trainvalclasses.txt", seen), ("testclasses.txt", unseen)):
+            listed = xlsa17.class_list(folder / file, class_names)
+            if listed is not None:
+                _checks.list_agrees_with_labels(folder / file, listed, classes, class_names)
+        train, val = _train_and_val_classes(folder, class_names, labels, splits, seen)
+        splits["train"] = _within_trainval(folder, "train", splits, np.isin(labels, train))
+        splits["val"] = _within_trainval(folder, "val", splits, np.isin(labels, val))
+        names_file = root / "Attribute" / "names" / f"{name}.txt"
         return cls(
             name=name,
             root=root,
             attributes=attributes,
             original_attributes=original,
             class_names=tuple(class_names),
-            attribute_names=read_attribute_names(
-                root / "Attribute" / "names" / f"{name}.txt", num_attributes=attributes.shape[1]
-            ),
+            attribute_names=read_attribute_names(names_file, num_attributes=attributes.shape[1]),
             labels=labels,
             image_paths=tuple(xlsa17.image_path(root, name, path) for path in stored_paths),
-            **classes,
-            _splits={name: np.sort(splits[name]) for name in SPLITS},
+            seen_classes=seen,
+            unseen_classes=unseen,
+            train_classes=train,
+            val_classes=val,
+            _splits={split: np.sort(images) for split, images in splits.items()},
         )
 
     def split(self, name: str) -> Int[np.ndarray, " m"]:
-        """Sorted positions of the images of a split: trainval, test_seen, test_unseen, and train, val of trainval."""
+        """Sorted image indices of a split, one of ``SPLITS``; ``"train"`` and ``"val"`` partition ``"trainval"``."""
         if name not in SPLITS:
             raise InputError(f"split must be one of {', '.join(SPLITS)}, got {name!r}")
         return self._splits[name]
 
     def vectors(self, kind: str = "normalised") -> Float[np.ndarray, "C A"]:
-        """Class vectors: ``"normalised"`` to unit length, or the ``"original"`` annotation as shares in [0, 1].
+        """Class vectors: ``"normalised"`` to unit length, or the ``"original"`` annotations as shares in [0, 1].
 
-        Percent are divided by 100, and a missing annotation (AWA2's -1) counts as 0. Directions agree but for those, so
-        the two differ for a loss that compares values (``normalize=False``), not for cosine scores.
+        For the shares, percentages are divided by 100 and a missing annotation (-1) counts as 0. Apart from missing
+        annotations both kinds have the same directions, so they differ only for a loss with ``normalize=False``.
         """
         if kind not in VECTORS:
             raise InputError(f"vectors must be one of {', '.join(VECTORS)}, got {kind!r}")
@@ -126,9 +117,11 @@ class Benchmark:
         return shares / np.float32(100) if shares.max() > 1 else shares
 
     def word_vectors(self, source: str = "published") -> Float[np.ndarray, "A k"]:
-        """Word vectors of the attributes: ``root/Attribute/w2v/NAME_attribute.pkl`` (or ``.npy``), or a file of yours.
+        """Word vectors of the attributes.
 
-        ``source``: ``"published"``, or the path of an ``.npy`` or ``.pkl`` file with one row for each attribute.
+        Args:
+            source: ``"published"`` reads ``root/Attribute/w2v/NAME_attribute.pkl`` (or ``.npy``). Any other value is
+                the path of a ``.npy`` or ``.pkl`` file with one row per attribute.
         """
         path = self.root / "Attribute" / "w2v" / f"{self.name}_attribute.pkl"
         if source != "published":
@@ -137,13 +130,8 @@ class Benchmark:
             path = path.with_suffix(".npy")
         return load_word_vectors(path, num_attributes=len(self.attribute_names))
 
-    @property
-    def missing_attributes(self) -> Bool[np.ndarray, "C A"]:
-        """Where the annotation is missing (below 0; four cells of AWA2); ``attributes`` keeps the files' values."""
-        return self.original_attributes < 0
-
     def check_images(self) -> None:
-        """Raise one InputError that counts the missing images and names the first three, if any is missing."""
+        """Raise InputError if images are missing; the message counts them and names the first three."""
         missing = [path for path in self.image_paths if not path.is_file()]
         if missing:
             named = ", ".join(str(path) for path in missing[:3]) + (", ..." if len(missing) > 3 else "")
@@ -151,7 +139,7 @@ class Benchmark:
 
     @cached_property
     def fingerprint(self) -> str:
-        """16 hex digits over attributes, labels, image paths and splits: the same wherever the files lie."""
+        """16 hex digits over attributes, labels, image paths and splits, independent of ``root``."""
         digest = hashlib.sha256()
         for array in (self.attributes, self.original_attributes):
             digest.update(array.astype("<f4").tobytes())
@@ -162,58 +150,47 @@ class Benchmark:
         return digest.hexdigest()[:16]
 
 
-def _check_names(path: Path, class_names: list[str]) -> None:
-    names, counts = np.unique(class_names, return_counts=True)
-    if (counts > 1).any():
-        raise InputError(
-            f"allclasses_names in {path} must name a class once, but repeats {str(names[counts > 1][0])!r}"
-        )
+def _read_classes(path: Path) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Names of the C classes, normalised and original attributes."""
+    file = xlsa17.MatFile.read(path, ("allclasses_names", "att", "original_att"))
+    names = file.strings("allclasses_names")
+    _checks.class_names_are_unique(path, names)
+    attributes = file.matrix("att", num_classes=len(names))
+    original = file.matrix("original_att", num_classes=len(names))
+    _checks.shapes_agree(path, attributes, original)
+    for key, matrix in (("att", attributes), ("original_att", original)):
+        _checks.attributes_are_finite(path, key, matrix, names)
+        _checks.no_class_is_all_zero(path, key, matrix, names)
+    _checks.classes_have_unit_norm(path, attributes, names)
+    return names, attributes, original
 
 
-def _check_norms(path: Path, attributes: np.ndarray, class_names: list[str]) -> None:
-    norms = np.linalg.norm(attributes, axis=1)
-    wrong = np.flatnonzero(np.abs(norms - 1) > 1e-3)
-    if len(wrong):
-        raise InputError(
-            f"att in {path} must have an L2 norm of 1 per class (original_att over its norm), "
-            f"got {norms[wrong[0]]:.4g} for class {class_names[wrong[0]]!r}"
-        )
+def _read_images(path: Path, num_classes: int) -> tuple[np.ndarray, list[str]]:
+    """Labels and stored paths of the n images."""
+    file = xlsa17.MatFile.read(path, ("labels", "image_files"))
+    labels, paths = file.indices("labels", limit=num_classes), file.strings("image_files")
+    _checks.every_image_has_a_label(path, labels, paths)
+    return labels, paths
 
 
-def _check_locations(path: Path, splits: dict[str, np.ndarray]) -> None:
-    """Every location once, and none in two of trainval, test_seen and test_unseen."""
-    for name, indices in splits.items():
-        unique, counts = np.unique(indices, return_counts=True)
-        if not len(unique):
-            raise InputError(f"{name}_loc in {path} must name at least one image, and is empty")
-        if (counts > 1).any():
-            raise InputError(f"{name}_loc in {path} must name an image once, but repeats {unique[counts > 1][0] + 1}")
-    pairs = [("trainval", "test_seen"), ("trainval", "test_unseen"), ("test_seen", "test_unseen"), ("train", "val")]
-    for first, second in pairs:
-        both = np.intersect1d(splits.get(first, []), splits.get(second, []))
-        if len(both):
-            raise InputError(
-                f"{first}_loc and {second}_loc in {path} must be disjoint, but share {len(both)} images, "
-                f"the first is {int(both[0]) + 1}"
-            )
+def _read_splits(path: Path, num_images: int) -> dict[str, np.ndarray]:
+    """Image indices of the stored splits; train and val are optional."""
+    required, optional = ("trainval_loc", "test_seen_loc", "test_unseen_loc"), ("train_loc", "val_loc")
+    file = xlsa17.MatFile.read(path, required, optional)
+    splits = {key.removesuffix("_loc"): file.indices(key, limit=num_images) for key in file.variables}
+    for name, images in splits.items():
+        _checks.images_are_unique(path, name, images)
+    _checks.splits_are_disjoint(path, splits, "trainval", "test_seen")
+    _checks.splits_are_disjoint(path, splits, "trainval", "test_unseen")
+    _checks.splits_are_disjoint(path, splits, "test_seen", "test_unseen")
+    _checks.splits_are_disjoint(path, splits, "train", "val")
+    return splits
 
 
-def _split_classes(
-    folder: Path, class_names: list[str], labels: np.ndarray, splits: dict[str, np.ndarray]
-) -> dict[str, np.ndarray]:
-    """Class indices of the four roles, from the class lists where there are some, checked against the labels."""
-    seen, unseen = np.unique(labels[splits["trainval"]]), np.unique(labels[splits["test_unseen"]])
-    both = np.intersect1d(seen, unseen)
-    if len(both):
-        raise InputError(f"a class of {folder} must be seen or unseen, but {class_names[both[0]]!r} is both")
-    stray = np.setdiff1d(labels[splits["test_seen"]], seen)
-    if len(stray):
-        raise InputError(f"test_seen_loc of {folder} must hold seen classes only, got {class_names[stray[0]]!r}")
-    for file, expected in (("trainvalclasses.txt", seen), ("testclasses.txt", unseen)):
-        listed = xlsa17.class_list(folder / file, class_names)
-        if listed is not None and not np.array_equal(listed, expected):
-            odd = class_names[np.setxor1d(listed, expected)[0]]
-            raise InputError(f"{folder / file} and the labels must name the same classes, but differ in {odd!r}")
+def _train_and_val_classes(
+    folder: Path, class_names: list[str], labels: np.ndarray, splits: dict[str, np.ndarray], seen: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Train and val classes: from the class lists, or from the locations if a list is missing."""
     train = xlsa17.class_list(folder / "trainclasses1.txt", class_names)
     val = xlsa17.class_list(folder / "valclasses1.txt", class_names)
     if train is None or val is None:
@@ -221,27 +198,18 @@ def _split_classes(
             raise InputError(f"{folder} must hold train_loc and val_loc, or trainclasses1.txt and valclasses1.txt")
         val = np.intersect1d(labels[splits["val"]], seen)
         train = np.setdiff1d(seen, val)
-    if len(np.intersect1d(train, val)) or not np.array_equal(np.union1d(train, val), seen) or not len(train) * len(val):
-        raise InputError(f"the train and val classes of {folder} must part the {len(seen)} seen classes")
-    return {"seen_classes": seen, "unseen_classes": unseen, "train_classes": train, "val_classes": val}
+    _checks.train_and_val_partition(folder, train, val, seen)
+    return train, val
 
 
-def _split_trainval(
-    folder: Path, labels: np.ndarray, splits: dict[str, np.ndarray], classes: dict[str, np.ndarray]
-) -> None:
-    """Fill in train and val: from their locations within trainval, or by class where the file has none (CUB).
+def _within_trainval(folder: Path, name: str, splits: dict[str, np.ndarray], of_class: np.ndarray) -> np.ndarray:
+    """Images of ``train`` or ``val``: the stored ones within trainval, or all of their classes if none are stored.
 
-    AWA2 and SUN ship a train_loc and val_loc that hold all of test_seen: without the intersection, whatever is
-    chosen on them has been chosen on test images.
+    The ``train_loc`` and ``val_loc`` of AWA2 and SUN contain all of test_seen. Without the intersection, choices made
+    on them would be made on test images.
     """
     trainval = splits["trainval"]
-    for name in ("train", "val"):
-        by_class = trainval[np.isin(labels[trainval], classes[f"{name}_classes"])]
-        splits[name] = np.intersect1d(splits[name], trainval) if name in splits else by_class
-        if not len(splits[name]):
-            raise InputError(f"{name}_loc of {folder} must name images of trainval_loc, and names none")
-        stray = np.setdiff1d(splits[name], by_class)
-        if len(stray):
-            raise InputError(
-                f"{name}_loc of {folder} must hold images of the {name} classes only, but image {stray[0] + 1} is not"
-            )
+    by_class = trainval[of_class[trainval]]
+    images = np.intersect1d(splits[name], trainval) if name in splits else by_class
+    _checks.split_holds_its_classes(folder, name, images, by_class)
+    return images

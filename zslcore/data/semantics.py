@@ -1,4 +1,4 @@
-"""Attributes as people read them: their names, the groups they come in, and their word vectors."""
+"""Names, groups and word vectors of attributes."""
 
 import io
 import pickle
@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from zslcore.data.xlsa17 import read_lines
+from zslcore.data.xlsa17 import one_line, read_lines
 from zslcore.errors import InputError
 
 
 class _StoredType:
-    """Stands in for ``numpy.dtype`` in a pickle: a type of number and its byte order."""
+    """Replaces ``numpy.dtype`` in a pickle: holds the type code and the byte order."""
 
     def __init__(self, code: str, *_: object) -> None:
         self.code, self.order = code, "="
@@ -24,12 +24,12 @@ class _StoredType:
 
 
 class _StoredArray:
-    """Stands in for ``numpy.ndarray`` in a pickle; ``values`` are set from its bytes."""
+    """Replaces ``numpy.ndarray`` in a pickle: ``values`` holds the numbers."""
 
     values: np.ndarray | None = None
 
     def __init__(self, *_: object) -> None:
-        pass  # numpy makes an empty array first, whatever its arguments
+        pass  # numpy first creates an empty array, then sets its state
 
     def __setstate__(self, state: tuple) -> None:
         _, shape, stored_type, is_fortran, content = state
@@ -48,7 +48,7 @@ def _numbers(content: bytes | bytearray, stored_type: _StoredType, shape: tuple,
     return np.frombuffer(content, np.dtype(stored_type.order + stored_type.code)).reshape(shape, order=order)
 
 
-# what a pickled array names, under numpy 1 and numpy 2, and what is called in its place
+# Names in a pickled array, written by numpy 1 or numpy 2, and their replacements
 _STAND_INS = {
     "ndarray": _StoredArray,
     "dtype": _StoredType,
@@ -64,9 +64,9 @@ _MODULES = {
 
 
 class _ArrayUnpickler(pickle.Unpickler):
-    """Reads arrays of numbers and refuses everything else: a pickle can run any program it names.
+    """Reads arrays of numbers and refuses everything else, because a pickle can call any function.
 
-    Not even numpy is called: a forged ``dtype`` makes it read any bytes of the file as pointers to objects.
+    numpy's own functions are replaced too: with a forged ``dtype`` they would read bytes of the file as pointers.
     """
 
     def find_class(self, module: str, name: str) -> object:
@@ -76,17 +76,22 @@ class _ArrayUnpickler(pickle.Unpickler):
 
 
 def load_word_vectors(path: Path, *, num_attributes: int) -> Float[np.ndarray, "A k"]:
-    """Word vectors of the attributes, float32 (A, k), from a pickled array or a ``.npy`` file.
+    """Read word vectors from a pickled numpy array or a ``.npy`` file. Pickles from the internet are safe to read.
 
-    Files from the internet are not trusted: only numpy arrays are unpickled. A row of zeros (SUN's ``man-made``) is
-    kept, so guard its norm before dividing. Raises InputError for a missing or truncated file, one that holds anything
-    but an array, a wrong number of rows, or values that are not finite.
+    Args:
+        path: a ``.npy`` file, or a pickle with any other suffix.
+        num_attributes: the number of rows that the array must have.
 
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "TINY_attribute.pkl"
-    >>> _ = path.write_bytes(pickle.dumps(np.ones((3, 300))))
-    >>> load_word_vectors(path, num_attributes=3).shape
-    (3, 300)
+    Returns:
+        float32 (A, k). A row can be all zero (``man-made`` in SUN), so guard its norm before dividing.
+
+    Raises:
+        InputError: if the file is missing or damaged, or holds anything but finite numbers in A rows.
+
+    Example:
+        >>> path = benchmark.root / "Attribute" / "w2v" / "SYNTH_attribute.pkl"
+        >>> load_word_vectors(path, num_attributes=57).shape
+        (57, 300)
     """
     try:
         content = Path(path).read_bytes()
@@ -99,14 +104,18 @@ def load_word_vectors(path: Path, *, num_attributes: int) -> Float[np.ndarray, "
             vectors = _ArrayUnpickler(io.BytesIO(content)).load()
             vectors = vectors.values if isinstance(vectors, _StoredArray) else vectors
     except Exception as error:  # a damaged pickle can fail in any way
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
-        raise InputError(f"{path} must hold a numpy array and nothing else, but cannot be read: {reason}") from None
-    if not isinstance(vectors, np.ndarray) or vectors.dtype.kind not in "fiu" or vectors.ndim != 2:
         raise InputError(
-            f"{path} must hold a numpy array of numbers (attributes, dimensions), got {_describe(vectors)}"
+            f"{path} must hold a numpy array and nothing else, but cannot be read: {one_line(error)}"
+        ) from None
+    if not isinstance(vectors, np.ndarray):
+        raise InputError(f"{path} must hold a numpy array of numbers, got a {type(vectors).__name__}")
+    if vectors.dtype.kind not in "fiu" or vectors.ndim != 2:
+        raise InputError(
+            f"{path} must hold a numpy array of numbers (attributes, dimensions), "
+            f"got an array of shape {vectors.shape} and type {vectors.dtype}"
         )
     if len(vectors) != num_attributes:
-        raise InputError(f"{path} must hold one vector for each of {num_attributes} attributes, got {len(vectors)}")
+        raise InputError(f"{path} must hold one vector for each of the {num_attributes} attributes, got {len(vectors)}")
     with np.errstate(over="ignore"):
         vectors = vectors.astype(np.float32)
     if not np.isfinite(vectors).all():
@@ -114,35 +123,29 @@ def load_word_vectors(path: Path, *, num_attributes: int) -> Float[np.ndarray, "
     return vectors
 
 
-def _describe(value: object) -> str:
-    if isinstance(value, np.ndarray):
-        return f"an array of shape {value.shape} and type {value.dtype}"
-    return f"a {type(value).__name__}"
-
-
 def read_attribute_names(path: Path, *, num_attributes: int) -> tuple[str, ...]:
-    """Names of the attributes, one a line; ``attribute 1`` and so on where the file does not exist.
+    """Names of the attributes, one per line. Without a file they are called ``attribute 1``, ``attribute 2``, ...
 
-    The original archives do not all ship names, and a benchmark without them is still a benchmark.
-
-    >>> read_attribute_names(Path("absent.txt"), num_attributes=2)
-    ('attribute 1', 'attribute 2')
+    Example:
+        >>> read_attribute_names(Path("absent.txt"), num_attributes=2)
+        ('attribute 1', 'attribute 2')
     """
     if not Path(path).is_file():
         return tuple(f"attribute {index + 1}" for index in range(num_attributes))
     names = tuple(read_lines(Path(path)))
     if len(names) != num_attributes:
-        raise InputError(f"{path} must hold one name for each of {num_attributes} attributes, got {len(names)}")
+        raise InputError(f"{path} must hold one name for each of the {num_attributes} attributes, got {len(names)}")
     return names
 
 
 def attribute_groups(names: Sequence[str]) -> dict[str, list[int]]:
-    """Attributes by group, in order of appearance: what stands before ``::`` in CUB's way of naming.
+    """Attribute indices by group, in order of appearance.
 
-    A name without ``::`` (AWA2, SUN) is a group of its own.
+    The group of ``has_crown_color::red`` is ``crown color``. A name without ``::`` (AWA2, SUN) is its own group.
 
-    >>> attribute_groups(["has_crown_color::red", "has_crown_color::blue", "furry"])
-    {'crown color': [0, 1], 'furry': [2]}
+    Example:
+        >>> attribute_groups(["has_crown_color::red", "has_crown_color::blue", "furry"])
+        {'crown color': [0, 1], 'furry': [2]}
     """
     groups: dict[str, list[int]] = {}
     for index, name in enumerate(names):
@@ -151,10 +154,11 @@ def attribute_groups(names: Sequence[str]) -> dict[str, list[int]]:
 
 
 def pretty(name: str) -> str:
-    """An attribute's name for axis labels.
+    """Name of an attribute for axis labels.
 
-    >>> pretty("has_crown_color::red")
-    'crown color: red'
+    Example:
+        >>> pretty("has_crown_color::red")
+        'crown color: red'
     """
     return ": ".join(_words(part) for part in name.split("::"))
 

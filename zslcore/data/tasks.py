@@ -1,7 +1,4 @@
-"""What a model is trained on and tested on: the test split of a benchmark, or its validation split.
-
-Both have one shape, so that whatever is chosen on the validation split carries over to the test split.
-"""
+"""Tasks: which images a model is trained on and tested on, for testing and for validation."""
 
 from dataclasses import dataclass
 
@@ -14,15 +11,19 @@ from zslcore.errors import InputError
 
 @dataclass(frozen=True, eq=False)
 class ZeroShotTask:
-    """Images to train on, images of seen and unseen classes to test on, as positions in the benchmark.
+    """Images to train on and images of seen and unseen classes to test on.
 
-    ``classes`` is the order of the columns of all scores: the seen classes first, then the unseen ones.
+    Attributes:
+        name: ``"test"`` or ``"validation"``.
+        train, test_seen, test_unseen: image indices of the benchmark.
+        seen_classes, unseen_classes: class indices of the benchmark.
 
-    >>> task = ZeroShotTask("test", *(np.array(x) for x in ([0, 1], [2], [3], [1, 4], [0, 2])))
-    >>> task.classes, task.num_seen
-    (array([1, 4, 0, 2]), 2)
-    >>> task.relabel(np.array([4, 2, 1]))
-    array([1, 3, 0])
+    Example:
+        >>> task = test_task(benchmark)
+        >>> task.classes, task.num_seen
+        (array([0, 1, 2, 4, 3]), 4)
+        >>> task.relabel(np.array([3, 4]))
+        array([4, 3])
     """
 
     name: str
@@ -34,37 +35,30 @@ class ZeroShotTask:
 
     @property
     def classes(self) -> Int[np.ndarray, " C"]:
-        """Class indices of the benchmark, seen then unseen."""
+        """Class indices of the benchmark in the order of the score columns: seen classes, then unseen classes."""
         return np.concatenate([self.seen_classes, self.unseen_classes])
 
     @property
     def num_seen(self) -> int:
-        """How many of ``classes`` are seen."""
+        """Number of seen classes."""
         return len(self.seen_classes)
 
     def relabel(self, labels: Int[np.ndarray, " m"]) -> Int[np.ndarray, " m"]:
-        """Class indices of the benchmark as positions in ``classes``; InputError for a class not in the task."""
-        classes = self.classes
-        order = np.argsort(classes)
-        found = np.minimum(np.searchsorted(classes, labels, sorter=order), len(classes) - 1)
-        positions = order[found]
-        if (classes[positions] != labels).any():
-            raise InputError(
-                f"labels must be classes of the {self.name} task, got {labels[classes[positions] != labels][0]}"
-            )
-        return positions
+        """Class indices of the benchmark as positions in ``classes``."""
+        foreign = ~np.isin(labels, self.classes)
+        if foreign.any():
+            raise InputError(f"labels must be classes of the {self.name} task, got {labels[foreign][0]}")
+        order = np.argsort(self.classes)
+        return order[np.searchsorted(self.classes, labels, sorter=order)]
 
 
 def test_task(benchmark: Benchmark) -> ZeroShotTask:
-    """Train on trainval, test on test_seen and test_unseen: each use is a look at the test set.
+    """Train on trainval, test on test_seen and test_unseen.
 
-    >>> import tempfile
-    >>> from zslcore.synthbirds import generate
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     root = generate(folder, num_classes=4, num_unseen=1, images_per_class=3, size=32, workers=1)
-    ...     task = test_task(Benchmark.load(root, "SYNTH"))
-    >>> len(task.train), len(task.test_seen), len(task.test_unseen), task.num_seen  # one of each seen class to test
-    (6, 3, 3, 3)
+    Example:
+        >>> task = test_task(benchmark)
+        >>> len(task.train), len(task.test_seen), len(task.test_unseen), task.num_seen
+        (16, 4, 5, 4)
     """
     return ZeroShotTask(
         name="test",
@@ -76,25 +70,24 @@ def test_task(benchmark: Benchmark) -> ZeroShotTask:
     )
 
 
-test_task.__test__ = False  # not a test for pytest to collect
+test_task.__test__ = False  # pytest would collect it as a test
 
 
 def validation_task(benchmark: Benchmark, *, seed: int = 0, held_out: float = 0.2) -> ZeroShotTask:
-    """Train on train, test on val as the unseen classes and on ``held_out`` of each train class as the seen ones.
+    """Task within trainval: the val classes act as unseen, held-out images of the train classes as seen test images.
 
-    The share is drawn per class, seeded, at least one image and never all. Only trainval images occur. Raises
-    InputError for a class with a single image or a share outside (0, 1).
+    Args:
+        benchmark: the benchmark to split.
+        seed: seed of the held-out images.
+        held_out: share of each train class to hold out, in (0, 1); at least one image and never all.
 
-    >>> import tempfile
-    >>> from zslcore.synthbirds import generate
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     root = generate(folder, num_classes=5, num_unseen=1, images_per_class=5, size=32, workers=1)
-    ...     benchmark = Benchmark.load(root, "SYNTH")
-    >>> task = validation_task(benchmark, held_out=0.25)  # 3 train classes with 4 images each, one of the four held out
-    >>> len(task.train), len(task.test_seen), len(task.test_unseen), task.num_seen
-    (9, 3, 4, 3)
-    >>> np.intersect1d(task.test_unseen, test_task(benchmark).train).size  # all of them: no test image occurs
-    4
+    Raises:
+        InputError: if ``held_out`` is not in (0, 1), or a train class has a single image.
+
+    Example:
+        >>> task = validation_task(benchmark, held_out=0.25)  # 3 train classes of 4 images, 1 val class of 4
+        >>> len(task.train), len(task.test_seen), len(task.test_unseen), task.num_seen
+        (9, 3, 4, 3)
     """
     if not 0 < held_out < 1:
         raise InputError(f"held_out must lie in (0, 1), got {held_out}")
@@ -105,7 +98,7 @@ def validation_task(benchmark: Benchmark, *, seed: int = 0, held_out: float = 0.
         members = images[benchmark.labels[images] == index]
         if len(members) < 2:
             raise InputError(
-                f"class {benchmark.class_names[index]!r} has {len(members)} image(s), at least 2 are needed"
+                f"class {benchmark.class_names[index]!r} must have at least 2 train images, got {len(members)}"
             )
         count = min(max(1, round(held_out * len(members))), len(members) - 1)
         held.append(rng.choice(members, size=count, replace=False))

@@ -1,5 +1,10 @@
-"""SynthBirds: the embedded benchmark, drawn in seconds in the layout of the real ones."""
+"""SynthBirds: the embedded benchmark, generated in seconds in the layout of the real ones."""
 
-from zslcore.synthbirds.generator import GroundTruth, ensure, generate, is_complete, load_ground_truth
+from zslcore._io.extras import require
 
-__all__ = ["GroundTruth", "ensure", "generate", "is_complete", "load_ground_truth"]
+require("study", "PIL", "tqdm", "filelock")
+
+from zslcore.synthbirds.generator import GroundTruth, ensure, generate, is_complete, load_ground_truth  # noqa: E402
+from zslcore.synthbirds.schema import Settings  # noqa: E402
+
+__all__ = ["GroundTruth", "Settings", "ensure", "generate", "is_complete", "load_ground_truth"]

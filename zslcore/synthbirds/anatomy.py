@@ -1,6 +1,6 @@
-"""The shapes of a SynthBird: spline outlines of its parts, posed in the bird's own frame and placed on a canvas.
+"""Outlines of the parts of a bird, posed in the bird's own frame and placed on a canvas.
 
-In its own frame a bird faces +x, y points down, and its body is about 0.8 long.
+In its own frame a bird faces +x, y points down, and the body is about 0.8 long.
 """
 
 from collections.abc import Mapping
@@ -33,16 +33,17 @@ _BILLS: dict[str, list[tuple[float, float]]] = {
 }  # fmt: skip
 
 
-def spline(points: Points, closed: bool = True, steps: int = 8) -> Float[np.ndarray, "m 2"]:
-    """Catmull-Rom curve through ``points``, ``steps`` samples a segment.
+def _rotation(angle: float) -> Float[np.ndarray, "2 2"]:
+    c, s = np.cos(angle), np.sin(angle)
+    return np.array([[c, -s], [s, c]])
 
-    >>> spline(np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]])).shape
-    (24, 2)
-    """
+
+def spline(points: Points, closed: bool = True, steps: int = 8) -> Float[np.ndarray, "m 2"]:
+    """Catmull-Rom curve through ``points``, with ``steps`` samples per segment."""
     padded = np.concatenate([points[-1:], points, points[:2]] if closed else [points[:1], points, points[-1:]])
+    padded = padded[:, None]
     before, start, end, after = padded[:-3], padded[1:-2], padded[2:-1], padded[3:]
     t = np.linspace(0, 1, steps, endpoint=False)[None, :, None]
-    before, start, end, after = (p[:, None] for p in (before, start, end, after))
     curve = 0.5 * (
         2 * start
         + (end - before) * t
@@ -54,12 +55,7 @@ def spline(points: Points, closed: bool = True, steps: int = 8) -> Float[np.ndar
 
 @dataclass(frozen=True)
 class Frame:
-    """Map from the bird's frame to canvas pixels: ``points @ matrix.T + offset``.
-
-    >>> frame = Frame(np.diag([-20.0, 20.0]), np.array([50.0, 10.0]))  # flipped, so that the bird faces left
-    >>> frame(np.array([[0.0, 0.0], [1.0, 0.5]])).tolist(), round(frame.scale, 6)
-    ([[50.0, 10.0], [30.0, 20.0]], 20.0)
-    """
+    """Map from the bird's frame to canvas pixels: ``points @ matrix.T + offset``."""
 
     matrix: Float[np.ndarray, "2 2"]
     offset: Float[np.ndarray, " 2"]
@@ -76,14 +72,13 @@ class Frame:
 
 @dataclass
 class Anatomy:
-    """Outlines of one posed bird in its own frame (each n x 2), and its local frames.
+    """One posed bird in its own frame.
 
-    ``posture`` and ``head_tilt`` in radians, upwards from level; ``plump``: depth of the body, 1 as drawn. ``crest``
-    belongs to the head and is not among the outlines: a bird is placed without it, so its tip may leave the picture.
-
-    >>> level, upright = Anatomy(0.0, 0.0, 1.1), Anatomy(np.pi / 2, 0.0, 1.1)
-    >>> level.body((0.3, 0.1)).round(2).tolist(), upright.body((0.3, 0.1)).round(2).tolist()  # y points down
-    ([[0.3, 0.11]], [[0.11, -0.3]])
+    Attributes:
+        posture, head_tilt: angles in radians, upwards from level.
+        plump: factor on the depth of the body.
+        outlines: (n, 2) points of each part.
+        crest: outline of the crest, if any. It is ignored when the bird is placed, so its tip may leave the picture.
     """
 
     posture: float
@@ -93,50 +88,29 @@ class Anatomy:
     crest: Points | None = None
 
     def body(self, *points: Point) -> Points:
-        """From (along the body to the breast, down to the belly)."""
-        c, s = np.cos(self.posture), np.sin(self.posture)
-        return np.array(points) * [1, self.plump] @ np.array([[c, -s], [s, c]])
+        """Points given as (towards the breast, towards the belly)."""
+        return np.array(points) * [1, self.plump] @ _rotation(self.posture)
 
     def head(self, *points: Point) -> Points:
-        """From (to the bill, to the throat) in head radii."""
+        """Points given as (towards the bill, towards the throat), in head radii."""
         centre = self.body((0.30, -0.11))[0] + [0.04, -0.135]
-        c, s = np.cos(self.head_tilt), np.sin(self.head_tilt)
-        return centre + HEAD_RADIUS * np.array(points) @ np.array([[c, -s], [s, c]])
+        return centre + HEAD_RADIUS * np.array(points) @ _rotation(self.head_tilt)
 
 
 def pose(values: Mapping[str, str], rng: np.random.Generator) -> Anatomy:
-    """A bird with random posture and the shapes that ``values`` name (``bill_shape``, ``tail_shape``, ...).
-
-    Its outlines are the parts that a picture has a ground truth of, the whole ``contour``, and the ``hips`` and
-    ``feet`` as two points each.
-
-    >>> bird = pose({"bill_shape": "needle", "tail_shape": "long"}, np.random.default_rng(0))
-    >>> sorted(bird.outlines)
-    ['bill', 'breast', 'contour', 'crown', 'feet', 'head', 'hips', 'leg', 'tail', 'wing']
-    >>> bool(bird.outlines["bill"][:, 0].max() > 0 > bird.outlines["tail"][:, 0].min())  # it faces +x
-    True
-    """
+    """Pose a bird at random, with the shapes named by ``values`` (``bill_shape``, ``tail_shape``, ``head_pattern``)."""
     bird = Anatomy(rng.uniform(0.12, 0.85), rng.uniform(-0.25, 0.3), rng.uniform(0.9, 1.12))
     body, head, out = bird.body, bird.head, bird.outlines
+    cap = head((0.95, -0.22), (0.62, -0.8), (0.0, -1.02), (-0.66, -0.8), (-0.99, -0.2))
     nape = (head((-0.98, 0.42)) + body((0.08, -0.24))) / 2
+    back = body((0.0, -0.235), (-0.2, -0.19), (-0.36, -0.09), (-0.44, 0.0), (-0.36, 0.08))
+    belly = body((-0.2, 0.18), (0.0, 0.235), (0.2, 0.2), (0.335, 0.08))
     throat = (body((0.37, -0.05)) + head((0.62, 1.05))) / 2
-    contour = spline(
-        np.concatenate(
-            [
-                head((0.95, -0.22), (0.62, -0.8), (0.0, -1.02), (-0.66, -0.8), (-0.99, -0.2)),
-                nape,
-                body((0.0, -0.235), (-0.2, -0.19), (-0.36, -0.09), (-0.44, 0.0), (-0.36, 0.08)),
-                body((-0.2, 0.18), (0.0, 0.235), (0.2, 0.2), (0.335, 0.08)),
-                throat,
-                head((0.66, 0.78), (0.95, 0.26)),
-            ]
-        )
-    )
-    out["contour"] = contour  # 8 samples a control point: points 0 to 4 are the cap, 10 to 16 vent to chin
-    lower = np.concatenate(
-        [head((0.1, 0.72)), body((0.28, -0.1), (0.2, 0.0), (0.05, 0.06), (-0.15, 0.08), (-0.34, 0.05))]
-    )
-    out["breast"] = np.concatenate([contour[10 * 8 : 16 * 8 + 1], spline(lower, closed=False)])
+    contour = spline(np.concatenate([cap, nape, back, belly, throat, head((0.66, 0.78), (0.95, 0.26))]))
+    out["contour"] = contour  # 8 samples per control point: points 0 to 4 are the cap, 10 to 16 vent to chin
+    breast = body((0.28, -0.1), (0.2, 0.0), (0.05, 0.06), (-0.15, 0.08), (-0.34, 0.05))
+    upper_edge = spline(np.concatenate([head((0.1, 0.72)), breast]), closed=False)
+    out["breast"] = np.concatenate([contour[10 * 8 : 16 * 8 + 1], upper_edge])
     brow = head((0.97, -0.18), (0.55, -0.4), (0.1, -0.3), (-0.4, -0.1), (-0.95, 0.12))
     out["crown"] = np.concatenate([contour[: 4 * 8 + 4], spline(brow, closed=False)[::-1]])
     angle = np.linspace(0, 2 * np.pi, 25)[:-1]
@@ -153,12 +127,11 @@ def pose(values: Mapping[str, str], rng: np.random.Generator) -> Anatomy:
 
 
 def _add_tail_bill_legs(bird: Anatomy, values: Mapping[str, str], rng: np.random.Generator) -> None:
-    """The parts whose outline depends on a value or on where the ground is."""
+    """Add the parts that depend on a value or on the ground."""
     out = bird.outlines
     swing = bird.posture + rng.uniform(-0.3, 0.25)
-    c, s = np.cos(swing), np.sin(swing)
     tail = np.array(_TAILS[values["tail_shape"]]) * rng.uniform(0.92, 1.08) * [-1, 1]
-    tail = bird.body((-0.34, 0.0)) + tail @ np.array([[c, -s], [s, c]])
+    tail = bird.body((-0.34, 0.0)) + tail @ _rotation(swing)
     out["tail"] = spline(tail, steps=6) if values["tail_shape"] != "square" else tail
     bill = np.array(_BILLS[values["bill_shape"]]) * rng.uniform(0.92, 1.08) + [0.93, 0.04]
     out["bill"] = spline(bird.head(*bill), closed=False) if values["bill_shape"] != "dagger" else bird.head(*bill)
@@ -173,20 +146,13 @@ def _add_tail_bill_legs(bird: Anatomy, values: Mapping[str, str], rng: np.random
 
 
 def place(bird: Anatomy, canvas: int, rng: np.random.Generator) -> Frame:
-    """Flip, turn, scale and shift ``bird`` at random so that its outlines lie inside a square canvas (pixels).
-
-    >>> bird = pose({"bill_shape": "needle", "tail_shape": "long"}, np.random.default_rng(0))
-    >>> pixels = place(bird, 300, np.random.default_rng(1))(np.concatenate(list(bird.outlines.values())))
-    >>> bool((pixels >= 0).all() and (pixels <= 300).all())
-    True
-    """
+    """Flip, turn, scale and shift ``bird`` at random, with its outlines inside a square canvas (side in pixels)."""
     turn, flip = rng.uniform(-0.12, 0.12), rng.choice([-1.0, 1.0])
-    c, s = np.cos(turn), np.sin(turn)
-    matrix = np.array([[c, -s], [s, c]]) @ np.diag([flip, 1.0])
+    matrix = _rotation(turn) @ np.diag([flip, 1.0])
     points = np.concatenate(list(bird.outlines.values())) @ matrix.T
     low, high = points.min(axis=0), points.max(axis=0)
     scale = min(rng.uniform(0.56, 0.72), 0.95 / (high - low).max()) * canvas
     slack = canvas - scale * (high - low)
-    # Around the middle, a little low: there is a perch below the feet, air above the head.
+    # near the middle, a little low
     share = np.clip(rng.normal([0.5, 0.52], [0.17, 0.13]), 0.03, [0.97, 0.9])
     return Frame(matrix * scale, slack * share - scale * low)

@@ -1,58 +1,55 @@
-"""SynthBirds: the embedded benchmark, generated in seconds, in the layout of the real ones (name ``SYNTH``).
+"""Writes SynthBirds as a benchmark called ``SYNTH`` in the xlsa17 layout.
 
-Under ROOT, besides ``xlsa17/data/SYNTH`` and ``Attribute`` as every benchmark of the xlsa17 layout has them::
+The root folder holds ``xlsa17/data/SYNTH`` and ``Attribute`` like every benchmark in this layout, and also::
 
     SYNTH/images/001.Red_crowned_Longtail/Red_crowned_Longtail_0001.png
-    SYNTH/ground_truth.npz
-    SYNTH/stamp.json            version and settings, written last: without it the folder is incomplete
+    SYNTH/ground_truth.npz      the fields of GroundTruth
+    SYNTH/stamp.json            version and settings; written last, so a folder without it is incomplete
 
-``ground_truth.npz`` holds, for the n images in the order of ``image_files`` and P parts (pixels of the final
-picture, x to the right, y down; :func:`load_ground_truth` reads it):
-
-- ``values`` (n x groups): index of the drawn value of every group; ``group_names``, ``group_parts``: the part
-  where a group shows; ``part_names``
-- ``positions`` (n x P x 2): innermost point of the part; ``extents`` (n x P x 4): its box, left, top, right, bottom
-- ``visible`` (n x P): share 0..1 of the part that no leaf, twig or blade covers
-
-A class is a distribution over the values of every group, an image draws from it, and the class attribute is the
-share of the class's images that show the value (percent in ``original_att``, unit L2 norm in ``att``).
+A class is a distribution over the values of every group. An image draws its values from it. The class attribute is the
+percentage of the class's images that show the value (``original_att``), divided by the norm of its vector (``att``).
 """
 
-import contextlib
 import multiprocessing
-import os
 import shutil
 import sys
-import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 from jaxtyping import Float, Int
 
 from zslcore._io import locations
 from zslcore._io.progress import progress_bar
+from zslcore._io.writing import new_folder
 from zslcore.errors import InputError
 from zslcore.synthbirds import picture, schema, tables
-from zslcore.synthbirds.settings import NAME, Settings
+from zslcore.synthbirds.schema import NAME, Settings
 
 
 @dataclass(frozen=True, eq=False)
 class GroundTruth:
-    """What is really in the pictures, image by image (see the head of this module).
+    """What the n images of a SYNTH really show, in the order of the benchmark's images.
 
-    Of n images, 10 groups and 8 parts. ``group_parts`` names the part where each group shows; positions and boxes are
-    in pixels, x to the right and y down; ``visible`` is a share in [0, 1].
+    Positions and boxes are in pixels of the picture, x to the right and y down. There are 10 groups and 8 parts.
 
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     _ = generate(folder, num_classes=4, num_unseen=1, images_per_class=2, size=32, workers=1)
-    ...     truth = load_ground_truth(folder)
-    >>> part = truth.part_names.index(truth.group_parts[truth.group_names.index("wing_color")])
-    >>> truth.part_names[part], truth.positions[:, part].shape, truth.extents[:, part].shape
-    ('wing', (8, 2), (8, 4))
-    >>> bool((truth.extents[:, part, :2] <= truth.positions[:, part]).all())  # not left of or above the box
-    True
+    Attributes:
+        group_names: names of the groups, such as ``crown_color``.
+        group_parts: the part where each group shows, such as ``crown``.
+        part_names: names of the parts.
+        values: (n, groups) index of the drawn value of each group, in the order of ``schema.GROUPS``.
+        positions: (n, parts, 2) x and y of the innermost point of each part.
+        extents: (n, parts, 4) box of each part: left, top, right, bottom.
+        visible: (n, parts) share of the part, 0 to 1, that no leaf, twig or blade covers.
+
+    Example:
+        >>> truth = load_ground_truth(benchmark.root)
+        >>> part = truth.part_names.index(truth.group_parts[truth.group_names.index("wing_color")])
+        >>> truth.part_names[part], truth.positions[:, part].shape, truth.extents[:, part].shape
+        ('wing', (25, 2), (25, 4))
     """
 
     group_names: tuple[str, ...]
@@ -74,145 +71,146 @@ def generate(
     size: int = 128,
     workers: int = 2,
 ) -> Path:
-    """Write the benchmark ``SYNTH`` under ``root`` (beside other benchmarks, if any) and give ``root``.
+    """Write the benchmark ``SYNTH`` below ``root``, next to other benchmarks if there are any.
 
-    The bytes depend on the settings and the version alone, not on ``workers`` (processes). Pictures are
-    size x size RGB PNG. About 17 s for the default 1500 images on two idle cores. :class:`~zslcore.errors.InputError`
-    for a setting out of range. Prefer :func:`ensure`, which makes what is missing and never shows half of it.
+    The bytes depend on the settings and the version, not on ``workers``. The default takes about 17 s on two cores.
+    :func:`ensure` generates only what is missing.
 
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     root = generate(folder, num_classes=4, num_unseen=1, images_per_class=2, size=32, workers=1)
-    ...     len(list(root.glob("SYNTH/images/*/*.png")))
-    8
+    Args:
+        root: folder to write to.
+        seed, num_classes, num_unseen, images_per_class, size: see :class:`~zslcore.synthbirds.Settings`.
+        workers: number of processes.
+
+    Returns:
+        ``root``.
+
+    Raises:
+        InputError: if a setting is out of range.
     """
-    settings = Settings(seed, num_classes, num_unseen, images_per_class, size)
     if workers < 1:
         raise InputError(f"SynthBirds: workers must be at least 1, got {workers!r}")
-    root = Path(root)
+    settings = Settings(seed, num_classes, num_unseen, images_per_class, size)
+    _write(Path(root), settings, workers)
+    return Path(root)
+
+
+def _write(root: Path, settings: Settings, workers: int) -> None:
     home = root / NAME
     (home / "stamp.json").unlink(missing_ok=True)
     shutil.rmtree(home / "images", ignore_errors=True)
-    shares = schema.sample_class_distributions(seed, num_classes)
+    shares = schema.sample_class_distributions(settings.seed, settings.num_classes)
     names = schema.class_names(shares)
-    values = schema.draw_benchmark(seed, shares, images_per_class)
-    files = [
-        f"{NAME}/images/{name}/{name.partition('.')[2]}_{number:04d}.png"
-        for name in names
-        for number in range(1, images_per_class + 1)
-    ]
+    values = schema.draw_benchmark(settings.seed, shares, settings.images_per_class)
+    files = []
     for name in names:
         (home / "images" / name).mkdir(parents=True)
-    drawn = zip(files, values.tolist())
-    tasks = [(root / file, row, (seed, 3, index), size) for index, (file, row) in enumerate(drawn)]
-    parts = _run(tasks, workers)
-    _write_ground_truth(home, values, parts)
-    tables.write_tables(root, settings, names, files, values)
-    (home / "stamp.json").write_text(settings.stamp)
-    return root
-
-
-def _run(tasks: list[tuple], workers: int) -> list[dict[str, np.ndarray]]:
-    """Results of all tasks in order, with a progress bar."""
-    bar = {"total": len(tasks), "desc": "SynthBirds", "unit": "image", "leave": False}
-    if workers == 1:
-        return list(progress_bar(map(picture.paint_file, tasks), **bar))
-    # fork needs no importable __main__ (notebooks, scripts on stdin); elsewhere it is unsafe or missing.
-    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        return list(progress_bar(pool.map(picture.paint_file, tasks, chunksize=8), **bar))
-
-
-def _write_ground_truth(home: Path, values: Int[np.ndarray, "n groups"], parts: list[dict[str, np.ndarray]]) -> None:
+        for number in range(1, settings.images_per_class + 1):
+            files.append(f"{NAME}/images/{name}/{name.partition('.')[2]}_{number:04d}.png")
+    parts = _paint([root / file for file in files], values, settings, workers)
     np.savez(
         home / "ground_truth.npz",
         group_names=np.array(list(schema.GROUPS)),
         group_parts=np.array([schema.PART_OF_GROUP[group] for group in schema.GROUPS]),
         part_names=np.array(schema.PARTS),
         values=values.astype(np.int64),
-        **{key: np.stack([part[key] for part in parts]) for key in ("positions", "extents", "visible")},
+        positions=np.stack([part["positions"] for part in parts]),
+        extents=np.stack([part["extents"] for part in parts]),
+        visible=np.stack([part["visible"] for part in parts]),
     )
+    tables.write_tables(root, settings, names, files, values)
+    (home / "stamp.json").write_text(settings.stamp)
+
+
+def _paint(
+    paths: list[Path], values: Int[np.ndarray, "n groups"], settings: Settings, workers: int
+) -> list[dict[str, np.ndarray]]:
+    """Paint all images with a progress bar, and return their parts in order."""
+    paint = partial(picture.paint_file, seed=settings.seed, size=settings.size)
+    bar = partial(progress_bar, total=len(paths), desc="SynthBirds", unit="image", leave=False)
+    if workers == 1:
+        return list(bar(map(paint, paths, values.tolist(), range(len(paths)))))
+    # fork needs no importable __main__ (notebooks, scripts on stdin); elsewhere it is unsafe or missing
+    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        return list(bar(pool.map(paint, paths, values.tolist(), range(len(paths)), chunksize=8)))
 
 
 def load_ground_truth(root: str | Path) -> GroundTruth:
-    """Read ``ROOT/SYNTH/ground_truth.npz``; :class:`~zslcore.errors.InputError` when it is not there.
+    """Read the ground truth of the SYNTH below ``root``.
 
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     root = generate(folder, num_classes=4, num_unseen=1, images_per_class=2, size=32, workers=1)
-    ...     load_ground_truth(root).positions.shape
-    (8, 8, 2)
+    Raises:
+        InputError: if there is none.
     """
     path = Path(root) / NAME / "ground_truth.npz"
     if not path.is_file():
         raise InputError(f"SynthBirds: no ground truth at {path}; make it with zslcore.synthbirds.ensure()")
     with np.load(path, allow_pickle=False) as stored:
-        texts = {key: tuple(stored[key].tolist()) for key in ("group_names", "group_parts", "part_names")}
-        return GroundTruth(**texts, **{key: stored[key] for key in ("values", "positions", "extents", "visible")})
+        return GroundTruth(
+            group_names=tuple(stored["group_names"].tolist()),
+            group_parts=tuple(stored["group_parts"].tolist()),
+            part_names=tuple(stored["part_names"].tolist()),
+            values=stored["values"],
+            positions=stored["positions"],
+            extents=stored["extents"],
+            visible=stored["visible"],
+        )
 
 
 def is_complete(root: str | Path, settings: Settings | None = None) -> bool:
-    """Whether ``root`` holds a whole SYNTH of this version and these settings (default: the default ones).
-
-    >>> is_complete("/nowhere")
-    False
-    """
+    """Whether ``root`` holds a complete SYNTH of this version with these settings (by default, the default ones)."""
     settings = settings or Settings()
     home = Path(root) / NAME
     try:
-        if (home / "stamp.json").read_text() != settings.stamp:
-            return False
+        stamp = (home / "stamp.json").read_text()
     except OSError:
         return False
     pictures = sum(1 for _ in home.glob("images/*/*.png"))
-    return pictures == settings.num_classes * settings.images_per_class
+    return stamp == settings.stamp and pictures == settings.num_classes * settings.images_per_class
 
 
-def ensure(root: str | Path | None = None, *, workers: int = 2, **sizes: int) -> Path:
-    """Root folder of a complete SYNTH, generated first where it is absent, incomplete or of another version.
+def ensure(root: str | Path | None = None, *, settings: Settings | None = None, workers: int = 2) -> Path:
+    """Return the root of a complete SYNTH. Generate it first if it is missing, incomplete or of another version.
 
-    ``root`` (default: ``synth`` in the cache folder) is SYNTH's alone. It is made in a temporary folder beside
-    it and moved into place whole, so an interrupted run leaves nothing that could be taken for a benchmark, and
-    of two processes at once one wins and the other uses what it finds. ``sizes`` are :func:`generate`'s settings.
-    :class:`~zslcore.errors.InputError` when the folder holds anything else, which is never deleted.
+    An interrupted run leaves no benchmark. A second process waits for the first and uses its result.
 
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     small = dict(num_classes=4, num_unseen=1, images_per_class=2, size=32, workers=1)
-    ...     root = ensure(Path(folder) / "synth", **small)
-    ...     ensure(root, **small) == root and is_complete(root, Settings(0, 4, 1, 2, 32))
-    True
+    Args:
+        root: folder that holds nothing but SYNTH; by default ``synth`` in the cache folder.
+        settings: settings of the benchmark; by default, the default ones.
+        workers: number of processes.
+
+    Raises:
+        InputError: if ``root`` holds anything else; nothing is deleted then.
     """
-    settings = Settings(**sizes)
+    settings = settings or Settings()
     root = locations.cache_root() / "synth" if root is None else Path(root)
     if is_complete(root, settings):
         return root
-    _refuse_foreign(root)
     root.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{root.name}-", dir=root.parent, ignore_cleanup_errors=True) as temporary:
-        fresh = generate(Path(temporary) / "fresh", workers=workers, **vars(settings))
-        for attempt in range(10):
-            if is_complete(root, settings):  # another process was faster
-                return root
-            with contextlib.suppress(FileNotFoundError):
-                os.replace(root, Path(temporary) / f"stale{attempt}")
-            with contextlib.suppress(OSError):  # another process moved its own in between: look again
-                os.replace(fresh, root)
-                return root
-    raise InputError(f"SynthBirds: cannot put the generated benchmark at {root}; is the folder writable?")
-
-
-_OWN_ENTRIES = {
-    "": {"xlsa17", "Attribute", NAME},
-    "xlsa17": {"data"},
-    "xlsa17/data": {NAME},
-    "Attribute": {"w2v", "names"},
-    "Attribute/w2v": {f"{NAME}_attribute.pkl"},
-    "Attribute/names": {f"{NAME}.txt"},
-}
+    with FileLock(root.with_name(f".{root.name}.lock")):
+        if is_complete(root, settings):  # another process made it meanwhile
+            return root
+        _refuse_foreign(root)
+        with new_folder(root) as fresh:
+            _write(fresh, settings, workers)
+            (root / NAME / "stamp.json").unlink(missing_ok=True)  # first: an interruption here leaves no benchmark
+            shutil.rmtree(root, ignore_errors=True)
+    if not is_complete(root, settings):
+        raise InputError(f"SynthBirds: cannot replace the old benchmark at {root}; is the folder writable?")
+    return root
 
 
 def _refuse_foreign(root: Path) -> None:
-    """Stop before a folder that holds more than an old or broken SYNTH is moved away."""
-    for folder, own in _OWN_ENTRIES.items():
-        inside = {entry.name for entry in (root / folder).iterdir()} if (root / folder).is_dir() else set()
+    """Raise InputError if a folder holds more than a SYNTH, because :func:`ensure` replaces all of it."""
+    allowed = {
+        "": {"xlsa17", "Attribute", NAME},
+        "xlsa17": {"data"},
+        "xlsa17/data": {NAME},
+        "Attribute": {"w2v", "names"},
+        "Attribute/w2v": {f"{NAME}_attribute.pkl"},
+        "Attribute/names": {f"{NAME}.txt"},
+    }
+    for folder, own in allowed.items():
+        inside = {path.name for path in (root / folder).iterdir()} if (root / folder).is_dir() else set()
         for foreign in sorted(inside - own):
             raise InputError(
                 f"SynthBirds: {root} must be new, empty or an earlier SYNTH, but holds {Path(folder) / foreign}"

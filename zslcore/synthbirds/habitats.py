@@ -1,9 +1,7 @@
-"""Six habitats behind a SynthBird.
+"""Paints the background: one of six habitats.
 
-They are painted at a quarter of the canvas and enlarged, which blurs them like a background out of focus.
+It is painted at a quarter of the canvas and enlarged, which blurs it like a background out of focus.
 """
-
-from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Float, Float32
@@ -11,16 +9,9 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from zslcore.synthbirds.schema import Color, mix
 
-_BACKGROUND_SHARE = 4  # canvas pixels per background pixel
 
-
-def cloudiness(rng: np.random.Generator, side: int, cells: int, *, stretch: int = 1) -> Float32[np.ndarray, "s s"]:
-    """Smooth noise in 0..1: random values on ``cells`` x ``cells / stretch`` points, enlarged to side x side.
-
-    >>> field = cloudiness(np.random.default_rng(0), 32, 4)
-    >>> field.shape, bool(0 <= field.min() and field.max() <= 1)
-    ((32, 32), True)
-    """
+def _clouds(rng: np.random.Generator, side: int, cells: int, *, stretch: int = 1) -> Float32[np.ndarray, "s s"]:
+    """Smooth noise in [0, 1]: ``cells`` x ``cells / stretch`` random values, enlarged to side x side."""
     total = np.zeros((side, side), dtype=np.float32)
     for octave, weight in ((1, 0.6), (2, 0.4)):
         rows, columns = cells * octave, max(2, cells * octave // stretch)
@@ -40,7 +31,7 @@ def _picture(pixels: Float[np.ndarray, "s s 3"]) -> Image.Image:
 
 
 def _below(side: int, horizon: Float[np.ndarray, " s"]) -> Float[np.ndarray, "s s 1"]:
-    """1 below a horizon line (rows per column), 0 above, one pixel of transition."""
+    """Mask of the pixels below a horizon (row for each column), with a transition of one pixel."""
     return np.clip(np.arange(side)[:, None] - horizon[None, :], 0, 1)[..., None]
 
 
@@ -53,20 +44,19 @@ def _hills(rng: np.random.Generator, side: int, height: float, swing: float) -> 
 
 def _sky(rng: np.random.Generator, side: int) -> Image.Image:
     pixels = _gradient(side, (86, 150, 222), (196, 224, 246))
-    cloud = np.clip(cloudiness(rng, side, 5, stretch=2) * 3 - 1.45, 0, 0.92)[..., None]
+    cloud = np.clip(_clouds(rng, side, 5, stretch=2) * 3 - 1.45, 0, 0.92)[..., None]
     return _picture(pixels * (1 - cloud) + cloud * np.array((252, 252, 255)))
 
 
 def _forest(rng: np.random.Generator, side: int) -> Image.Image:
-    pixels = _gradient(side, (104, 142, 74), (38, 62, 36)) * (0.7 + 0.6 * cloudiness(rng, side, 6)[..., None])
+    pixels = _gradient(side, (104, 142, 74), (38, 62, 36)) * (0.7 + 0.6 * _clouds(rng, side, 6)[..., None])
     picture = _picture(pixels)
     draw = ImageDraw.Draw(picture)
     for _ in range(rng.integers(3, 7)):
         x, w, lean = rng.uniform(0, side), side * rng.uniform(0.03, 0.09), side * rng.uniform(-0.08, 0.08)
         bark = mix((74, 54, 38), (38, 44, 30), rng.random())
-        draw.polygon(
-            [(x - w / 2, 0), (x + w / 2, 0), (x + w * 0.7 + lean, side), (x - w * 0.7 + lean, side)], fill=bark
-        )
+        trunk = [(x - w / 2, 0), (x + w / 2, 0), (x + w * 0.7 + lean, side), (x - w * 0.7 + lean, side)]
+        draw.polygon(trunk, fill=bark)
     for _ in range(26):  # discs of light between leaves
         (x, y), r = rng.uniform(0, side, 2), side * rng.uniform(0.015, 0.06)
         draw.ellipse((x - r, y * 0.7 - r, x + r, y * 0.7 + r), fill=mix((84, 128, 60), (188, 214, 120), rng.random()))
@@ -76,7 +66,7 @@ def _forest(rng: np.random.Generator, side: int) -> Image.Image:
 def _grass(rng: np.random.Generator, side: int) -> Image.Image:
     pixels = _gradient(side, (176, 208, 232), (226, 232, 214))
     far = _below(side, _hills(rng, side, rng.uniform(0.25, 0.4), 0.04))
-    field = _gradient(side, (172, 196, 96), (98, 146, 50)) * (0.8 + 0.4 * cloudiness(rng, side, 10)[..., None])
+    field = _gradient(side, (172, 196, 96), (98, 146, 50)) * (0.8 + 0.4 * _clouds(rng, side, 10)[..., None])
     picture = _picture(pixels * (1 - far) + far * field)
     draw = ImageDraw.Draw(picture)
     for _ in range(90):
@@ -92,7 +82,7 @@ def _water(rng: np.random.Generator, side: int) -> Image.Image:
     shore = _below(side, _hills(rng, side, horizon - 0.05, 0.02))
     pixels = pixels * (1 - shore) + shore * np.array(mix((96, 118, 104), (120, 140, 150), rng.random()))
     lake = _below(side, np.full(side, side * horizon))
-    ripple = cloudiness(rng, side, 28, stretch=6)[..., None] - 0.5
+    ripple = _clouds(rng, side, 28, stretch=6)[..., None] - 0.5
     water = _gradient(side, (142, 186, 200), (26, 92, 122)) + 95 * ripple
     return _picture(pixels * (1 - lake) + lake * water)
 
@@ -106,12 +96,10 @@ def _snow(rng: np.random.Generator, side: int) -> Image.Image:
         foot, tall = horizon[x] + side * 0.03, side * rng.uniform(0.2, 0.42)
         for level in range(4):
             y, w = foot - tall * level / 4, tall * 0.26 * (1 - level / 4.6)
-            draw.polygon(
-                [(x - w, y), (x + w, y), (x, y - tall * 0.42)],
-                fill=mix((58, 84, 84), (150, 168, 180), rng.random() * 0.6),
-            )
+            green = mix((58, 84, 84), (150, 168, 180), rng.random() * 0.6)
+            draw.polygon([(x - w, y), (x + w, y), (x, y - tall * 0.42)], fill=green)
     ground = _below(side, horizon)
-    drifts = _gradient(side, (226, 232, 242), (250, 252, 255)) - 26 * cloudiness(rng, side, 7, stretch=2)[..., None]
+    drifts = _gradient(side, (226, 232, 242), (250, 252, 255)) - 26 * _clouds(rng, side, 7, stretch=2)[..., None]
     return _picture(np.asarray(picture, dtype=float) * (1 - ground) + ground * drifts)
 
 
@@ -120,9 +108,8 @@ def _desert(rng: np.random.Generator, side: int) -> Image.Image:
     pixels = np.asarray(picture, dtype=float)
     for height, color in ((0.36, (206, 160, 112)), (0.52, (220, 168, 104)), (0.68, (232, 188, 124))):
         dune = _below(side, _hills(rng, side, height, 0.05))
-        pixels = pixels * (1 - dune) + dune * (
-            np.array(color) + 26 * (cloudiness(rng, side, 12, stretch=3)[..., None] - 0.5)
-        )
+        sand = np.array(color) + 26 * (_clouds(rng, side, 12, stretch=3)[..., None] - 0.5)
+        pixels = pixels * (1 - dune) + dune * sand
     picture = _picture(pixels)
     draw = ImageDraw.Draw(picture)
     for _ in range(rng.integers(1, 4)):  # saguaros
@@ -135,23 +122,12 @@ def _desert(rng: np.random.Generator, side: int) -> Image.Image:
     return picture
 
 
-_BACKGROUNDS: dict[str, Callable[[np.random.Generator, int], Image.Image]] = {
-    "water": _water,
-    "forest": _forest,
-    "grass": _grass,
-    "snow": _snow,
-    "desert": _desert,
-    "sky": _sky,
-}
+_PAINTERS = {"water": _water, "forest": _forest, "grass": _grass, "snow": _snow, "desert": _desert, "sky": _sky}
 
 
 def background(habitat: str, canvas: int, rng: np.random.Generator) -> Image.Image:
-    """The habitat, out of focus, as a square RGB picture of ``canvas`` pixels.
-
-    >>> background("water", 64, np.random.default_rng(0)).size
-    (64, 64)
-    """
-    picture = _BACKGROUNDS[habitat](rng, canvas // _BACKGROUND_SHARE)
+    """A square RGB picture of the habitat, out of focus, with sides of ``canvas`` pixels."""
+    picture = _PAINTERS[habitat](rng, canvas // 4)
     if rng.random() < 0.5:
         picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     return picture.resize((canvas, canvas), Image.Resampling.BICUBIC)

@@ -1,6 +1,6 @@
-"""Paints one SynthBird from its values: plumage, marks and light, on a supersampled canvas.
+"""Paints one bird: plumage, marks and light.
 
-Paint and coverage are kept apart: marks may run over an edge, and only what the silhouette covers is pasted.
+Paint and silhouette are separate images. Marks may cross an edge, because only the silhouette is pasted.
 """
 
 from collections.abc import Mapping
@@ -13,18 +13,9 @@ from zslcore.synthbirds.schema import PALETTE, Color, mix
 
 
 class Painter:
-    """Paint and coverage of one bird: ``color`` (RGB) and ``mask`` (L), drawn in parallel, canvas x canvas pixels.
+    """The paint (``color``, RGB) and the silhouette (``mask``, L) of one bird, drawn in parallel.
 
-    Points are (n, 2) in the bird's frame, widths and radii in its unit.
-
-    >>> bird, frame = Anatomy(0.0, 0.0, 1.0), Frame(np.diag([10.0, 10.0]), np.zeros(2))
-    >>> painter = Painter(bird, frame, 40, np.random.default_rng(0))
-    >>> painter.fill(np.array([[1.0, 1.0], [3.0, 1.0], [3.0, 2.0], [1.0, 2.0]]), (200, 0, 0))
-    >>> painter.dot(np.array([[1.0, 3.5]]), 0.2, (0, 0, 200))  # a mark: paint without coverage
-    >>> painter.color.getpixel((20, 15)), painter.mask.getpixel((20, 15))
-    ((200, 0, 0), 255)
-    >>> painter.color.getpixel((10, 35)), painter.mask.getpixel((10, 35))
-    ((0, 0, 200), 0)
+    Points are (n, 2) in the bird's frame. Widths and radii are in its unit.
     """
 
     def __init__(self, bird: Anatomy, frame: Frame, canvas: int, rng: np.random.Generator):
@@ -33,12 +24,12 @@ class Painter:
         self.mask = Image.new("L", (canvas, canvas))
         self.paint, self.cover = ImageDraw.Draw(self.color), ImageDraw.Draw(self.mask)
 
-    def xy(self, points: Points) -> list[tuple[float, float]]:
-        """Canvas pixels as Pillow wants them."""
-        return [tuple(p) for p in self.frame(points).tolist()]
+    def xy(self, points: Points) -> list[float]:
+        """Canvas pixels x, y, x, y, ... for Pillow."""
+        return self.frame(points).ravel().tolist()
 
     def fill(self, points: Points, color: Color, *, cover: bool = True) -> None:
-        """Fill an outline; ``cover=False`` paints only where the bird already is."""
+        """Fill an outline; with ``cover=False`` the silhouette stays as it is."""
         pixels = self.xy(points)
         self.paint.polygon(pixels, fill=color)
         if cover:
@@ -51,17 +42,20 @@ class Painter:
         if cover:
             self.cover.line(pixels, fill=255, width=wide, joint="curve")
 
-    def dot(self, centre: Points, radius: float, color: Color, *, cover: bool = False) -> None:
+    def dot(self, centre: Points, radius: float, color: Color) -> None:
         """A disc of ``radius`` (bird units)."""
         (x, y), r = self.frame(centre)[0], radius * self.frame.scale
-        for draw, fill in ((self.paint, color), (self.cover, 255))[: 1 + cover]:
-            draw.ellipse((x - r, y - r, x + r, y + r), fill=fill)
+        self.paint.ellipse((x - r, y - r, x + r, y + r), fill=color)
+
+    def inside(self, outline: Points, value: int = 255) -> Image.Image:
+        """Mask (L) with ``value`` inside an outline."""
+        mask = Image.new("L", self.color.size)
+        ImageDraw.Draw(mask).polygon(self.xy(outline), fill=value)
+        return mask
 
     def only_within(self, outline: Points, before: Image.Image) -> None:
-        """Undo what was painted outside ``outline`` since ``before``."""
-        window = Image.new("L", self.color.size)
-        ImageDraw.Draw(window).polygon(self.xy(outline), fill=255)
-        self.color = Image.composite(self.color, before, window)
+        """Restore the paint of ``before`` outside ``outline``."""
+        self.color = Image.composite(self.color, before, self.inside(outline))
         self.paint = ImageDraw.Draw(self.color)
 
     def soften(self, radius: float) -> None:
@@ -72,33 +66,20 @@ class Painter:
 
 
 def _color(name: str, rng: np.random.Generator) -> Color:
-    """The palette's colour with individual variation."""
+    """A colour of the palette with individual variation."""
     bright, tint = rng.uniform(0.9, 1.08), rng.normal(0, 4, 3)
     return tuple(int(v) for v in np.clip(np.array(PALETTE[name]) * bright + tint, 0, 255))
 
 
 def _contrast(name: str) -> Color:
-    """The colour of marks on plumage of this name: cream on dark, near black on light."""
+    """Colour of marks on plumage of this colour: cream on dark, near black on light."""
     return (245, 238, 220) if np.dot(PALETTE[name], (0.3, 0.59, 0.11)) < 135 else (52, 40, 36)
 
 
 def paint_bird(
     canvas: Image.Image, bird: Anatomy, frame: Frame, values: Mapping[str, str], rng: np.random.Generator
 ) -> None:
-    """Paint a posed and placed bird onto ``canvas``, in place.
-
-    ``values`` names the value of every group but the habitat, as in :data:`zslcore.synthbirds.schema.GROUPS`. Nothing
-    outside the bird's silhouette changes.
-
-    >>> from zslcore.synthbirds.anatomy import place, pose
-    >>> from zslcore.synthbirds.schema import GROUPS
-    >>> values, rng = {group: names[0] for group, names in GROUPS.items()}, np.random.default_rng(0)
-    >>> bird, canvas = pose(values, rng), Image.new("RGB", (192, 192), (0, 255, 0))
-    >>> paint_bird(canvas, bird, place(bird, 192, rng), values, rng)
-    >>> share = (np.asarray(canvas) != (0, 255, 0)).any(axis=2).mean()
-    >>> bool(0.05 < share < 0.5)
-    True
-    """
+    """Paint a posed and placed bird onto ``canvas``, in place, with one value for each group of ``schema.GROUPS``."""
     p = Painter(bird, frame, canvas.width, rng)
     wing, breast = _color(values["wing_color"], rng), _color(values["breast_color"], rng)
     back = mix(wing, (70, 66, 62), 0.28)
@@ -109,7 +90,10 @@ def paint_bird(
     p.fill(bird.outlines["breast"], breast, cover=False)
     p.soften(0.012)
     _paint_breast(p, values["breast_pattern"], mix(breast, _contrast(values["breast_color"]), 0.85))
-    _paint_head(p, _color(values["crown_color"], rng))
+    crown = _color(values["crown_color"], rng)
+    if bird.crest is not None:
+        p.fill(bird.crest, crown)
+    p.fill(bird.outlines["crown"], crown, cover=False)
     p.soften(0.005)
     wing_shape = _paint_wing(p, values["wing_pattern"], wing, _contrast(values["wing_color"]))
     _paint_face(p, values)
@@ -156,13 +140,6 @@ def _paint_breast(p: Painter, pattern: str, mark: Color) -> None:
     p.only_within(p.bird.outlines["breast"], before)
 
 
-def _paint_head(p: Painter, crown: Color) -> None:
-    """Crown and, for a crested bird, its crest."""
-    if p.bird.crest is not None:
-        p.fill(p.bird.crest, crown)
-    p.fill(p.bird.outlines["crown"], crown, cover=False)
-
-
 def _paint_face(p: Painter, values: Mapping[str, str]) -> None:
     """Bill, eye, and the marks round the eye."""
     head, pattern = p.bird.head, values["head_pattern"]
@@ -177,11 +154,8 @@ def _paint_face(p: Painter, values: Mapping[str, str]) -> None:
         p.fill(spline(head((0.95, -0.16), (0.45, -0.36), (-0.2, -0.28), (-0.72, 0.1), (-0.2, 0.22), (0.45, 0.2),
                            (0.95, 0.16))), (26, 24, 28), cover=False)  # fmt: skip
     elif pattern == "eyebrow":
-        p.stroke(
-            spline(head((0.9, -0.3), (0.45, -0.46), (-0.1, -0.4), (-0.85, -0.05)), closed=False),
-            0.2 * r,
-            (252, 250, 240),
-        )
+        brow = spline(head((0.9, -0.3), (0.45, -0.46), (-0.1, -0.4), (-0.85, -0.05)), closed=False)
+        p.stroke(brow, 0.2 * r, (252, 250, 240))
     elif pattern == "eyering":
         p.dot(eye, 0.33 * r, (252, 250, 240))
     p.dot(eye, 0.21 * r, (18, 16, 18))
@@ -191,16 +165,15 @@ def _paint_face(p: Painter, values: Mapping[str, str]) -> None:
 
 
 def _paint_wing(p: Painter, pattern: str, wing: Color, mark: Color) -> Image.Image:
-    """Folded wing with coverts, flight feathers and the pattern; gives its coverage (L)."""
+    """Paint the folded wing with coverts, flight feathers and the pattern, and return its mask (L)."""
     body, outline = p.bird.body, p.bird.outlines["wing"]
-    shadow = Image.new("L", p.color.size)
-    ImageDraw.Draw(shadow).polygon(p.xy(outline + np.array([0.0, 0.03])), fill=110)
+    shadow = p.inside(outline + np.array([0.0, 0.03]), 110)
     p.color.paste((20, 18, 24), mask=shadow.filter(ImageFilter.BoxBlur(0.025 * p.frame.scale)))
     p.fill(outline, wing)
     before, dark = p.color.copy(), mix(wing, (0, 0, 0), 0.42)
     for v in (-0.1, -0.06, -0.02, 0.02, 0.06):  # flight feathers run to the tip
         p.stroke(spline(body((0.02, v + 0.03), (-0.22, v * 0.8), (-0.54, -0.01 + v * 0.15)), closed=False), 0.009, dark)
-    for u, span in ((0.0, 0.14), (0.09, 0.13), (0.17, 0.1)):  # rows of coverts, scalloped towards the tip
+    for u, span in ((0.0, 0.14), (0.09, 0.13), (0.17, 0.1)):  # rows of coverts
         turns = np.linspace(-1.4, 1.4, 31)
         arc = [(u + 0.04 * np.cos(t) - 0.024 * abs(np.sin(3.4 * t)), span * np.sin(t) - 0.02) for t in turns]
         p.stroke(body(*arc), 0.008, mix(wing, (0, 0, 0), 0.26))
@@ -213,22 +186,19 @@ def _paint_wing(p: Painter, pattern: str, wing: Color, mark: Color) -> Image.Ima
                 p.dot(body((u, v)), 0.019, mark)
     elif pattern == "striped":
         for v in (-0.12, -0.06, 0.0, 0.06):
-            p.stroke(
-                spline(body((0.24, v * 0.9), (0.0, v + 0.02), (-0.54, -0.01 + v * 0.2)), closed=False), 0.022, mark
-            )
+            stripe = spline(body((0.24, v * 0.9), (0.0, v + 0.02), (-0.54, -0.01 + v * 0.2)), closed=False)
+            p.stroke(stripe, 0.022, mark)
     elif pattern == "patched":
         p.fill(spline(body((0.1, -0.1), (-0.12, -0.12), (-0.2, 0.0), (-0.1, 0.12), (0.06, 0.08))), mark, cover=False)
         for v in (-0.06, -0.01, 0.04):
             p.stroke(body((0.0, v + 0.02), (-0.2, v)), 0.008, mix(mark, wing, 0.45))
     p.only_within(outline, before)
     p.stroke(np.concatenate([outline, outline[:1]]), 0.008, dark)
-    shape = Image.new("L", p.color.size)
-    ImageDraw.Draw(shape).polygon(p.xy(outline), fill=255)
-    return shape
+    return p.inside(outline)
 
 
 def _light(p: Painter, wing_shape: Image.Image, rng: np.random.Generator) -> None:
-    """Light from above on the rounded body and wing, and the fine texture of feathers."""
+    """Shade body and wing as if lit from above, with a fine texture."""
     box = p.mask.getbbox()
     full = (box[2] - box[0], box[3] - box[1])
     small = (max(2, full[0] // 4), max(2, full[1] // 4))

@@ -1,4 +1,4 @@
-"""What surrounds a SynthBird at close range: its perch, leaves and blades in front of it, the light of the hour."""
+"""Paints what is near a bird: its perch, leaves and blades in front of it, and the light."""
 
 import numpy as np
 from jaxtyping import Float
@@ -13,61 +13,61 @@ def _limb(picture: Image.Image, path: Float[np.ndarray, "n 2"], width: float, ba
     draw = ImageDraw.Draw(picture)
     for share, shift, tone in ((1.0, 0.0, -0.35), (0.8, -0.06, 0.0), (0.35, -0.2, 0.3)):
         color = mix(bark, (0, 0, 0) if tone < 0 else (255, 244, 220), abs(tone))
-        line = [tuple(p) for p in (path + np.array([0, shift * width])).tolist()]
-        draw.line(line, fill=color, width=max(1, round(width * share)), joint="curve")
+        line = path + np.array([0, shift * width])
+        draw.line(line.ravel().tolist(), fill=color, width=max(1, round(width * share)), joint="curve")
 
 
 def paint_perch(
     picture: Image.Image, habitat: str, feet: Float[np.ndarray, "n 2"], unit: float, rng: np.random.Generator
 ) -> None:
-    """Something to stand on, its top at the feet (canvas pixels); ``unit`` is the bird's size in pixels.
-
-    >>> picture = Image.new("RGB", (64, 64), (255, 0, 255))
-    >>> paint_perch(picture, "forest", np.array([[30.0, 40.0], [34.0, 40.0]]), 40.0, np.random.default_rng(0))
-    >>> picture.getpixel((32, 2)), picture.getpixel((32, 42)) == (255, 0, 255)  # nothing above, a branch at the feet
-    ((255, 0, 255), False)
-    """
-    side, (x, y) = picture.width, feet.mean(axis=0)
+    """Paint a branch or a mound with its top at ``feet`` (canvas pixels); ``unit`` is the bird's size in pixels."""
+    x, y = feet.mean(axis=0)
     on_branch = {"forest": 1.0, "sky": 1.0, "snow": 0.6, "grass": 0.4, "desert": 0.35, "water": 0.2}[habitat]
     if rng.random() < on_branch:
-        width = unit * rng.uniform(0.06, 0.1)
-        bend, slope = rng.normal(0, 0.03, 2) * side, rng.normal(0, 0.06)
-        xs = np.linspace(-0.05 * side, 1.05 * side, 7)
-        ys = y + width * 0.5 + slope * (xs - x) + bend[0] * np.sin((xs - x) / side * 3) ** 2
-        bark = mix((104, 78, 56), (120, 112, 100), rng.random())
-        path = spline(np.stack([xs, ys], axis=1), closed=False)
-        fork = path[rng.integers(len(path) // 5, len(path) * 4 // 5)]
-        reach = side * np.array([rng.choice([-1, 1]) * rng.uniform(0.15, 0.3), rng.uniform(0.08, 0.22)])
-        thick, thin = np.array([0, width * 0.28]), np.array([0, width * 0.1])
-        twig = np.stack([fork - thick, fork + reach - thin, fork + reach + thin, fork + thick])
-        ImageDraw.Draw(picture).polygon([tuple(p) for p in twig.tolist()], fill=mix(bark, (0, 0, 0), 0.15))
-        if habitat in ("forest", "grass"):
-            draw = ImageDraw.Draw(picture)
-            for share in rng.uniform(0.3, 1.0, 4):
-                green = mix((58, 112, 44), (150, 170, 70), rng.random() * 0.6)
-                _leaf(draw, fork + share * reach, rng.uniform(-0.4, np.pi + 0.4), side * rng.uniform(0.05, 0.09), green)
-        _limb(picture, path, width, bark)
-        if habitat == "snow":
-            snow, wave = (
-                path - np.array([0, width * 0.32]),
-                width * (0.3 + 0.2 * np.sin(np.arange(len(path))[:, None] * 1.3)),
-            )
-            cap = np.concatenate([snow - wave * np.array([0, 0.5]), (snow + wave * np.array([0, 1.0]))[::-1]])
-            ImageDraw.Draw(picture).polygon([tuple(p) for p in cap.tolist()], fill=(247, 250, 255))
-        return
-    _mound(picture, habitat, y, x, unit, rng)
+        _paint_branch(picture, habitat, y, x, unit, rng)
+    else:
+        _paint_mound(picture, habitat, y, x, unit, rng)
 
 
-def _mound(picture: Image.Image, habitat: str, top: float, x: float, unit: float, rng: np.random.Generator) -> None:
+def _paint_branch(
+    picture: Image.Image, habitat: str, top: float, x: float, unit: float, rng: np.random.Generator
+) -> None:
+    """A branch across the picture with a twig; leaves or snow on it in some habitats."""
+    side, draw = picture.width, ImageDraw.Draw(picture)
+    width = unit * rng.uniform(0.06, 0.1)
+    bend, slope = rng.normal(0, 0.03, 2) * side, rng.normal(0, 0.06)
+    xs = np.linspace(-0.05 * side, 1.05 * side, 7)
+    ys = top + width * 0.5 + slope * (xs - x) + bend[0] * np.sin((xs - x) / side * 3) ** 2
+    bark = mix((104, 78, 56), (120, 112, 100), rng.random())
+    path = spline(np.stack([xs, ys], axis=1), closed=False)
+    fork = path[rng.integers(len(path) // 5, len(path) * 4 // 5)]
+    reach = side * np.array([rng.choice([-1, 1]) * rng.uniform(0.15, 0.3), rng.uniform(0.08, 0.22)])
+    thick, thin = np.array([0, width * 0.28]), np.array([0, width * 0.1])
+    twig = np.stack([fork - thick, fork + reach - thin, fork + reach + thin, fork + thick])
+    draw.polygon(twig.ravel().tolist(), fill=mix(bark, (0, 0, 0), 0.15))
+    if habitat in ("forest", "grass"):
+        for share in rng.uniform(0.3, 1.0, 4):
+            green = mix((58, 112, 44), (150, 170, 70), rng.random() * 0.6)
+            _leaf(draw, fork + share * reach, rng.uniform(-0.4, np.pi + 0.4), side * rng.uniform(0.05, 0.09), green)
+    _limb(picture, path, width, bark)
+    if habitat == "snow":
+        snow = path - np.array([0, width * 0.32])
+        wave = width * (0.3 + 0.2 * np.sin(np.arange(len(path))[:, None] * 1.3))
+        cap = np.concatenate([snow - wave * np.array([0, 0.5]), (snow + wave * np.array([0, 1.0]))[::-1]])
+        draw.polygon(cap.ravel().tolist(), fill=(247, 250, 255))
+
+
+def _paint_mound(
+    picture: Image.Image, habitat: str, top: float, x: float, unit: float, rng: np.random.Generator
+) -> None:
     """A rock in the lake, a sandstone block, a tussock or a drift, flat where the bird stands."""
     side, draw = picture.width, ImageDraw.Draw(picture)
-    stone = {"grass": (116, 148, 62), "snow": (240, 244, 252), "desert": (202, 146, 98), "water": (128, 124, 118)}[
-        habitat
-    ]
+    stones = {"grass": (116, 148, 62), "snow": (240, 244, 252), "desert": (202, 146, 98), "water": (128, 124, 118)}
+    stone = stones[habitat]
     spread = unit * (rng.uniform(0.38, 0.55) if habitat == "water" else rng.uniform(0.6, 1.1))
     floor = min(side * 0.985, top + unit * 0.3) if habitat == "water" else side * 1.02
     rise = min(unit * rng.uniform(0.1, 0.2), 0.7 * max(floor - top, 0))
-    # Shoulders fall away on both sides of a flat top; each is jagged for stone, even for snow and turf.
+    # a flat top with shoulders on both sides: jagged for stone, smooth for snow and turf
     jag = 0.02 * unit if habitat in ("water", "desert") else 0.01 * unit
     left = [(-1.0, 1.0), (-0.88, 0.5), (-0.66, 0.16), (-0.42, 0.02)]
     profile = np.array([*left, (0.0, 0.0), *((-u, v) for u, v in left[::-1])]) * [spread, rise] + np.array([x, top])
@@ -94,7 +94,7 @@ def _mound(picture: Image.Image, habitat: str, top: float, x: float, unit: float
 def _leaf(
     draw: ImageDraw.ImageDraw, at: Float[np.ndarray, " 2"], angle: float, length: float, color: Color
 ) -> list[tuple[float, ...]]:
-    """A leaf with its midrib; gives its outline."""
+    """Draw a leaf with its midrib, and return its outline."""
     along, across = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
     shape = np.array([[0, 0], [0.25, 0.2], [0.6, 0.19], [1, 0], [0.6, -0.19], [0.25, -0.2]]) * length
     edge = at + shape[:, :1] * along + shape[:, 1:] * across
@@ -109,15 +109,10 @@ def _leaf(
 def paint_occluder(
     picture: Image.Image, habitat: str, target: Float[np.ndarray, " 2"], rng: np.random.Generator
 ) -> Image.Image:
-    """Leaves on a twig, or blades, from the border to ``target`` (canvas pixels); gives what they cover (L mask).
+    """Paint leaves on a twig, or blades of grass, from the border to ``target`` (canvas pixels).
 
-    ``habitat`` is one of schema's; grass and water have blades.
-
-    >>> picture = Image.new("RGB", (64, 64), (255, 0, 255))
-    >>> cover = np.asarray(paint_occluder(picture, "forest", np.array([32.0, 32.0]), np.random.default_rng(0))) > 0
-    >>> changed = (np.asarray(picture) != (255, 0, 255)).any(axis=2)
-    >>> bool((changed == cover).all()), bool(cover[28:36, 28:36].any())
-    (True, True)
+    Returns:
+        What they cover, as a mask (L).
     """
     side = picture.width
     layer, cover = picture.copy(), Image.new("L", picture.size)
@@ -130,7 +125,7 @@ def paint_occluder(
             w = side * rng.uniform(0.008, 0.016)
             half = np.array([w, 0.0])
             blade = spline(np.stack([foot - half, lean - half, tip, lean + half, foot + half]), closed=False)
-            pixels = [tuple(p) for p in blade.tolist()]
+            pixels = blade.ravel().tolist()
             draw.polygon(pixels, fill=mix((62, 108, 40), (176, 186, 84), rng.random()))
             hide.polygon(pixels, fill=255)
     else:
@@ -140,7 +135,7 @@ def paint_occluder(
         start = target + 1.5 * side * np.array([np.cos(away), np.sin(away)])
         path = spline(np.stack([start, (start + 2 * target) / 3 + side * rng.normal(0, 0.04, 2), target]), closed=False)
         for d, fill in ((draw, (86, 66, 48)), (hide, 255)):
-            d.line([tuple(p) for p in path.tolist()], fill=fill, width=round(side * 0.012))
+            d.line(path.ravel().tolist(), fill=fill, width=round(side * 0.012))
         for at in path[-9::2]:
             for way in (-1, 1):
                 angle, length = away + np.pi + way * rng.uniform(0.4, 1.1), side * rng.uniform(0.07, 0.13)
@@ -151,16 +146,7 @@ def paint_occluder(
 
 
 def weather(picture: Image.Image, habitat: str, rng: np.random.Generator) -> Image.Image:
-    """Light of the hour over the whole picture: exposure, warmth, vignette, snowflakes, sensor noise.
-
-    A new picture of the same size. Snowflakes only in the habitat ``"snow"``.
-
-    >>> grey = Image.new("RGB", (64, 64), (128, 128, 128))
-    >>> lit = np.asarray(weather(grey, "forest", np.random.default_rng(2)), dtype=float)
-    >>> middle, corner = lit[24:40, 24:40].mean(), lit[:8, :8].mean()
-    >>> lit.shape, bool(middle > 1.1 * corner)  # the vignette
-    ((64, 64, 3), True)
-    """
+    """Apply exposure, warmth, vignette and sensor noise, and snowflakes in the habitat ``"snow"``."""
     side = picture.width
     pixels = np.asarray(picture, dtype=np.float32)
     warm = rng.normal(0, 0.04)

@@ -1,16 +1,22 @@
-"""What a SynthBird can look like, and what its classes are: groups, values, colours, distributions, names.
+"""The settings of SynthBirds, the attributes of a bird, and its classes.
 
-A *group* (``crown_color``) has 4-7 *values* (``red``); an *attribute* is one value of one group, named as CUB
-names it (``has_crown_color::red``). A class is one distribution over the values of every group. Nothing here
-draws or writes; :mod:`zslcore.synthbirds.painter` draws, :mod:`zslcore.synthbirds` writes.
+A *group* (``crown_color``) has 4 to 7 *values* (``red``). An *attribute* is one value of one group, named as in CUB
+(``has_crown_color::red``). A *class* is one distribution over the values of every group.
 """
 
+import json
 import re
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from zslcore.errors import InputError
+
+NAME = "SYNTH"
+VERSION = 3  # increase it when any file changes: cached copies are then generated again
 Color = tuple[int, int, int]
+Shares = dict[str, Float[np.ndarray, "C values"]]  # by group: a distribution over its values for each class
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "bill_shape": ("cone", "dagger", "needle", "hooked", "curved", "spatulate"),
@@ -24,11 +30,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "leg_color": ("yellow", "red", "black", "pink"),
     "habitat": ("water", "forest", "grass", "snow", "desert", "sky"),
 }
-"""Values of every group, in the order of the attributes."""
-
 PARTS: tuple[str, ...] = ("bill", "crown", "head", "wing", "breast", "tail", "leg", "background")
-"""Parts of a picture that have a position in the ground truth."""
-
+# The part where a group shows. Two groups also show elsewhere: tail and back have shades of the wing's colour, and a
+# crest, part of the head, has the crown's colour.
 PART_OF_GROUP: dict[str, str] = {
     "bill_shape": "bill",
     "crown_color": "crown",
@@ -41,10 +45,7 @@ PART_OF_GROUP: dict[str, str] = {
     "leg_color": "leg",
     "habitat": "background",
 }
-"""Where in the picture a group shows. For two of them not the only place: the tail is a shade of the wing's colour and
-the back between those of wing and breast; a crest, part of the head, has the crown's."""
-
-PALETTE: dict[str, Color] = {
+PALETTE: dict[str, Color] = {  # RGB, before light and individual variation
     "black": (44, 44, 52),
     "white": (243, 241, 234),
     "grey": (140, 147, 156),
@@ -58,149 +59,159 @@ PALETTE: dict[str, Color] = {
     "purple": (122, 70, 156),
     "pink": (232, 140, 150),
 }
-"""RGB of the colour names, before light and individual variation."""
 
-# How sure a class is of its dominant value, group by group: three temperaments, drawn per (class, group).
-_SURE, _USUAL, _SPREAD = (0.93, 1.0), (0.6, 0.9), (0.3, 0.55)
-_TEMPERAMENT_SHARE = (0.35, 0.33, 0.32)
-_GENUS_SIZE = 4  # classes of one genus share most dominant values: neighbours that are easily confused
+# How sure a class is of its dominant value: one of three ranges, drawn for each class and group.
+_SURENESS = np.array([(0.93, 1.0), (0.6, 0.9), (0.3, 0.55)])
+_SURENESS_SHARE = (0.35, 0.33, 0.32)
+_GENUS_SIZE = 4  # classes of one genus share most dominant values and are easily confused
 _GENUS_LOYALTY = 0.6  # probability that a class takes a group's dominant value from its genus
 _WORD_DIMENSIONS = 300
 
 
-def mix(first: Color, second: Color, share: float) -> Color:
-    """Colour that is ``share`` of the way from ``first`` to ``second``.
+@dataclass(frozen=True)
+class Settings:
+    """Settings of a SYNTH. Equal settings and versions give equal bytes.
 
-    >>> mix((0, 0, 0), (200, 100, 0), 0.5)
-    (100, 50, 0)
+    Args:
+        seed: 0 to 2**31.
+        num_classes: 4 to 999.
+        num_unseen: 1 to ``num_classes - 3``.
+        images_per_class: 2 to 9999.
+        size: side of the pictures, 32 to 1024 pixels.
+
+    Raises:
+        InputError: if a setting is out of range.
+
+    Example:
+        >>> Settings(num_classes=5, num_unseen=3)  # would leave two seen classes
+        Traceback (most recent call last):
+        zslcore.errors.InputError: SynthBirds: num_unseen must be a whole number from 1 to 2, got 3
     """
+
+    seed: int = 0
+    num_classes: int = 50
+    num_unseen: int = 10
+    images_per_class: int = 30
+    size: int = 128
+
+    def __post_init__(self) -> None:
+        ranges = {
+            "seed": (0, 2**31),
+            "num_classes": (4, 999),  # folder names have three digits
+            "num_unseen": (1, self.num_classes - 3),  # leaves a train, a val and one more seen class
+            "images_per_class": (2, 9999),
+            "size": (32, 1024),
+        }
+        for name, (low, high) in ranges.items():
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+                raise InputError(f"SynthBirds: {name} must be a whole number from {low} to {high}, got {value!r}")
+
+    @property
+    def stamp(self) -> str:
+        """Text of ``stamp.json``, which marks a complete benchmark with these settings."""
+        return json.dumps({"version": VERSION, **vars(self)}, indent=1) + "\n"
+
+
+def mix(first: Color, second: Color, share: float) -> Color:
+    """Blend of two colours: ``share`` 0 gives the first, 1 the second."""
     return tuple(round(a + (b - a) * share) for a, b in zip(first, second))
 
 
 def attribute_names() -> tuple[str, ...]:
-    """Names of all attributes, group after group, as CUB spells them.
+    """Names of all attributes, group by group, spelled as in CUB.
 
-    >>> attribute_names()[:2], len(attribute_names())
-    (('has_bill_shape::cone', 'has_bill_shape::dagger'), 57)
+    Example:
+        >>> attribute_names()[:2], len(attribute_names())
+        (('has_bill_shape::cone', 'has_bill_shape::dagger'), 57)
     """
     return tuple(f"has_{group}::{value}" for group, values in GROUPS.items() for value in values)
 
 
-def sample_class_distributions(seed: int, num_classes: int) -> dict[str, Float[np.ndarray, "C values"]]:
-    """Distribution over the values of every group, for every class; rows sum to 1.
+def sample_class_distributions(seed: int, num_classes: int) -> Shares:
+    """Draw the distribution over the values of every group for every class. Rows sum to 1.
 
-    Classes come in genera that share most of their dominant values. A class is nearly certain of some groups
-    and spreads over others, and what it spreads goes to few values: so the attribute values are skewed, most
-    of them zero or small, a few near 100 %, as the annotators' certainties of CUB are.
+    Classes of a genus share most of their dominant values. A class is nearly certain of some groups and spreads over
+    few values of others. The attribute values are therefore skewed as in CUB: most are zero or small, a few near 100 %.
 
-    >>> share = sample_class_distributions(0, 50)["leg_color"]
-    >>> share.shape, bool(np.allclose(share.sum(axis=1), 1))
-    ((50, 4), True)
+    Example:
+        >>> sample_class_distributions(0, 50)["leg_color"].shape
+        (50, 4)
     """
     rng = np.random.default_rng([seed, 1])
     genus = np.arange(num_classes) // _GENUS_SIZE
-    distributions = {}
+    shares = {}
     for group, values in GROUPS.items():
-        # A shuffled round-robin instead of free draws: no value is left without a class.
+        # permuted cycles instead of independent draws: every value is dominant in some class
         of_genus = rng.permutation(np.arange(genus[-1] + 1) % len(values))[genus]
         of_class = rng.permutation(np.arange(num_classes) % len(values))
         dominant = np.where(rng.random(num_classes) < _GENUS_LOYALTY, of_genus, of_class)
-        low, high = np.array([_SURE, _USUAL, _SPREAD])[rng.choice(3, num_classes, p=_TEMPERAMENT_SHARE)].T
+        low, high = _SURENESS[rng.choice(3, num_classes, p=_SURENESS_SHARE)].T
         sureness = rng.uniform(low, high)
-        rest = rng.dirichlet(np.full(len(values) - 1, 0.4), num_classes)
-        share = np.empty((num_classes, len(values)))
-        for c in range(num_classes):
-            share[c] = np.insert(rest[c] * (1 - sureness[c]), dominant[c], sureness[c])
-        distributions[group] = share
-    return distributions
+        rest = rng.dirichlet(np.full(len(values) - 1, 0.4), num_classes) * (1 - sureness[:, None])
+        shares[group] = np.stack([np.insert(*row) for row in zip(rest, dominant, sureness)])
+    return shares
 
 
-def draw_values(
-    rng: np.random.Generator, distributions: dict[str, Float[np.ndarray, "C values"]], label: int
-) -> Int[np.ndarray, " groups"]:
-    """Values of one image of class ``label``: one index per group.
-
-    >>> shares = {group: np.eye(len(values))[:1] for group, values in GROUPS.items()}
-    >>> draw_values(np.random.default_rng(0), shares, 0).tolist()
-    [0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
-    """
-    edges = [np.cumsum(share[label]) for share in distributions.values()]
+def draw_values(rng: np.random.Generator, shares: Shares, label: int) -> Int[np.ndarray, " groups"]:
+    """Draw the values of one image of class ``label``: an index for each group."""
+    edges = [np.cumsum(share[label]) for share in shares.values()]
     draws = [np.searchsorted(edge, rng.random() * edge[-1], side="right") for edge in edges]
     return np.minimum(draws, [len(values) - 1 for values in GROUPS.values()])
 
 
-def draw_benchmark(
-    seed: int, distributions: dict[str, Float[np.ndarray, "C values"]], images_per_class: int
-) -> Int[np.ndarray, "n groups"]:
-    """Values of all images, class by class.
+def draw_benchmark(seed: int, shares: Shares, images_per_class: int) -> Int[np.ndarray, "n groups"]:
+    """Draw the values of all images, class by class.
 
-    >>> draw_benchmark(0, sample_class_distributions(0, 5), 3).shape
-    (15, 10)
+    Example:
+        >>> draw_benchmark(0, sample_class_distributions(0, 5), 3).shape
+        (15, 10)
     """
     rng = np.random.default_rng([seed, 2])
-    labels = np.repeat(np.arange(len(distributions["habitat"])), images_per_class)
-    return np.stack([draw_values(rng, distributions, int(label)) for label in labels])
+    labels = np.repeat(np.arange(len(shares["habitat"])), images_per_class)
+    return np.stack([draw_values(rng, shares, int(label)) for label in labels])
 
 
-_GENUS_OF_TAIL = {
-    "forked": "Forktail",
-    "fan": "Fantail",
-    "pointed": "Spinetail",
-    "square": "Shorttail",
-    "long": "Longtail",
-}
-_GENUS_OF_BILL = {
-    "cone": "Finch",
-    "dagger": "Daggerbill",
-    "needle": "Needlebill",
-    "hooked": "Hookbill",
-    "curved": "Sicklebill",
-    "spatulate": "Spoonbill",
-}
-_HABITAT_NAME = {
-    "water": "Lake",
-    "forest": "Forest",
-    "grass": "Meadow",
-    "snow": "Snow",
-    "desert": "Desert",
-    "sky": "Sky",
-}
-_HEAD_NAME = {"crested": "Crested", "masked": "Masked", "eyebrow": "Browed", "eyering": "Spectacled"}
-_MARK_NAME = {"spotted": "Spot", "striped": "Stripe", "barred": "Bar", "banded": "Band", "patched": "Patch"}
+# Words for class names, in the order of the values in GROUPS
+_GENUS_OF_TAIL = ("Forktail", "Fantail", "Spinetail", "Shorttail", "Longtail")
+_GENUS_OF_BILL = ("Finch", "Daggerbill", "Needlebill", "Hookbill", "Sicklebill", "Spoonbill")
+_HABITATS = ("Lake", "Forest", "Meadow", "Snow", "Desert", "Sky")
+_HEADS = ("", "Crested", "Masked", "Browed", "Spectacled")
+_BREASTS = ("", "Spot_breasted", "Stripe_breasted", "Bar_breasted", "Band_breasted")
+_WINGS = ("", "Bar_winged", "Spot_winged", "Stripe_winged", "Patch_winged")
 
 
-def _epithets(values: dict[str, str]) -> dict[str, str]:
-    """One epithet per group: what a class could be called after its dominant value there (none if it is plain)."""
-    words = {
-        "crown_color": f"{values['crown_color']}_crowned",
-        "breast_color": f"{values['breast_color']}_breasted",
-        "wing_color": f"{values['wing_color']}_winged",
-        "leg_color": f"{values['leg_color']}_legged",
-        "habitat": _HABITAT_NAME[values["habitat"]],
+def _epithets(dominant: dict[str, int]) -> dict[str, str]:
+    """A word for each group that could describe a class with these dominant values; empty for plain ones."""
+    color = {group: GROUPS[group][value] for group, value in dominant.items()}
+    return {
+        "crown_color": f"{color['crown_color']}_crowned",
+        "breast_color": f"{color['breast_color']}_breasted",
+        "wing_color": f"{color['wing_color']}_winged",
+        "leg_color": f"{color['leg_color']}_legged",
+        "habitat": _HABITATS[dominant["habitat"]],
+        "head_pattern": _HEADS[dominant["head_pattern"]],
+        "breast_pattern": _BREASTS[dominant["breast_pattern"]],
+        "wing_pattern": _WINGS[dominant["wing_pattern"]],
     }
-    if values["head_pattern"] in _HEAD_NAME:
-        words["head_pattern"] = _HEAD_NAME[values["head_pattern"]]
-    for part in ("breast", "wing"):
-        if values[f"{part}_pattern"] in _MARK_NAME:
-            words[f"{part}_pattern"] = f"{_MARK_NAME[values[f'{part}_pattern']]}_{part}ed"
-    return words
 
 
-def class_names(distributions: dict[str, Float[np.ndarray, "C values"]]) -> tuple[str, ...]:
-    """Folder names ``001.Red_crowned_Longtail``, unique, made of what each class is surest of.
+def class_names(shares: Shares) -> tuple[str, ...]:
+    """Unique folder names such as ``001.Red_crowned_Longtail``, made of the values that a class is surest of.
 
-    >>> class_names({group: np.eye(len(values))[:1] for group, values in GROUPS.items()})
-    ('001.Red_crowned_Finch',)
+    Example:
+        >>> class_names({group: np.eye(len(values))[:1] for group, values in GROUPS.items()})
+        ('001.Red_crowned_Finch',)
     """
     taken: set[str] = set()
     names = []
-    for c in range(len(distributions["habitat"])):
-        values = {group: GROUPS[group][int(np.argmax(share[c]))] for group, share in distributions.items()}
-        sure = {group: share[c].max() for group, share in distributions.items()}
+    for c in range(len(shares["habitat"])):
+        dominant = {group: int(np.argmax(share[c])) for group, share in shares.items()}
+        sure = {group: share[c].max() for group, share in shares.items()}
         tail_first = sure["tail_shape"] > sure["bill_shape"]
-        genus = _GENUS_OF_TAIL[values["tail_shape"]] if tail_first else _GENUS_OF_BILL[values["bill_shape"]]
-        words = _epithets(values)
-        ranked = [words[group] for group in sorted(words, key=lambda group: -sure[group])]
+        genus = _GENUS_OF_TAIL[dominant["tail_shape"]] if tail_first else _GENUS_OF_BILL[dominant["bill_shape"]]
+        words = _epithets(dominant)
+        ranked = [words[group] for group in sorted(words, key=lambda group: -sure[group]) if words[group]]
         candidates = [f"{first}_{genus}" for first in ranked]
         candidates += [f"{second}_{first}_{genus}" for first in ranked for second in ranked if first != second]
         candidates += [f"{candidates[0]}_{number}" for number in range(2, len(names) + 3)]
@@ -211,14 +222,15 @@ def class_names(distributions: dict[str, Float[np.ndarray, "C values"]]) -> tupl
 
 
 def word_vectors(names: tuple[str, ...]) -> Float[np.ndarray, "A k"]:
-    """Unit vectors (A x 300) of attribute names: normalised sums of one random vector per word.
+    """Unit vectors (A, 300) of attribute names: the normalised sum of one random vector per word.
 
-    Attributes that share words (``has_crown_color::red``, ``has_wing_color::red``) are therefore similar, as
-    real word vectors would make them. A word's vector depends on its letters alone.
+    Attributes that share words (``has_crown_color::red``, ``has_wing_color::red``) have similar vectors. The vector of
+    a word depends only on its letters.
 
-    >>> crown, wing, leg = word_vectors(("has_crown_color::red", "has_wing_color::red", "has_leg_color::pink"))
-    >>> bool(crown @ wing > crown @ leg > 0)
-    True
+    Example:
+        >>> crown, wing, leg = word_vectors(("has_crown_color::red", "has_wing_color::red", "has_leg_color::pink"))
+        >>> bool(crown @ wing > crown @ leg > 0)
+        True
     """
     rows = []
     for name in names:

@@ -8,7 +8,7 @@ from scipy import stats
 from sklearn.linear_model import LinearRegression
 
 from zslcore import InputError
-from zslcore.analysis import bootstrap_mean, partial_correlation, row_correlation, sample_correlation
+from zslcore.analysis import partial_correlation, row_correlation, sample_correlation
 
 
 class TestRowCorrelation:
@@ -66,62 +66,6 @@ class TestRowCorrelation:
             row_correlation(np.zeros((2, 3)), np.zeros((3, 2)))
 
 
-class TestBootstrapMean:
-    def test_is_seeded_and_leaves_out_nan(self):
-        values = np.random.default_rng(4).normal(0.5, 0.1, size=30)
-        interval = bootstrap_mean(values)
-        assert bootstrap_mean(values) == interval
-        assert bootstrap_mean(values, seed=1) != interval
-        assert bootstrap_mean(np.append(values, np.nan)) == interval
-
-    def test_is_close_to_students_interval_for_normal_values(self):
-        values = np.random.default_rng(5).normal(0.5, 0.1, size=200)
-        expected = stats.t.interval(0.9, len(values) - 1, values.mean(), stats.sem(values))
-        np.testing.assert_allclose(bootstrap_mean(values, confidence=0.9), expected, atol=0.002)
-
-    @pytest.mark.parametrize("values", [[], [0.5], [0.5, np.nan], [np.nan, np.nan]])
-    def test_less_than_two_values_give_no_interval(self, values):
-        assert np.isnan(bootstrap_mean(np.array(values, dtype=float))).all()
-
-    def test_equal_values_give_an_interval_without_width(self):
-        assert bootstrap_mean(np.full(5, 0.1)) == (0.1, 0.1)
-
-    @pytest.mark.parametrize("scale", [0.1, -0.1, 1e-30, 1e30])
-    @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-    def test_values_equal_up_to_rounding_give_an_interval_without_width(self, scale, dtype):
-        values = np.full(7, scale, dtype)
-        values[0] = np.nextafter(values[0], dtype(0))
-        low, high = bootstrap_mean(values)
-        assert low == high == pytest.approx(scale, rel=1e-6)
-
-    def test_a_spread_above_rounding_has_a_width(self):
-        values = 0.1 + 1e-6 * np.random.default_rng(6).normal(size=20)
-        low, high = bootstrap_mean(values)
-        assert values.min() < low < values.mean() < high < values.max()
-        around_zero = (values - values.mean()) * 1e-9
-        low, high = bootstrap_mean(around_zero)
-        assert around_zero.min() < low < high < around_zero.max()
-
-    @pytest.mark.parametrize("infinite", [np.inf, -np.inf])
-    def test_infinite_values_are_named(self, infinite):
-        with pytest.raises(InputError, match="values must be finite or NaN, got infinity"):
-            bootstrap_mean(np.array([1.0, 2.0, infinite]))
-
-    @pytest.mark.parametrize("confidence", [95.0, 1.0, 0.0, -0.5, np.nan])
-    def test_a_confidence_that_is_no_share_is_named(self, confidence):
-        for values in (np.arange(5.0), np.ones(5), np.ones(1)):
-            with pytest.raises(InputError, match="confidence must lie between 0 and 1, such as"):
-                bootstrap_mean(values, confidence=confidence)
-
-
-def test_bootstrap_interval_covers_and_degenerates():
-    rng = np.random.default_rng(0)
-    intervals = [bootstrap_mean(rng.normal(size=40)) for _ in range(40)]
-    assert np.mean([low < 0 < high for low, high in intervals]) > 0.8
-    assert bootstrap_mean(np.array([2.0, 2.0])) == (2.0, 2.0)
-    assert np.isnan(bootstrap_mean(np.array([1.0, np.nan]))).all()
-
-
 class TestPartialCorrelation:
     @pytest.fixture
     def columns(self):
@@ -137,10 +81,6 @@ class TestPartialCorrelation:
     def test_equals_the_inverse_covariance_formula(self, columns):
         ours = partial_correlation(columns[:, 0], columns[:, 1], columns[:, 2:])
         assert ours == pytest.approx(self.by_inverse(columns), rel=1e-9)
-
-    def test_of_ranks_equals_the_formula_on_ranks(self, columns):
-        ours = partial_correlation(columns[:, 0], columns[:, 1], columns[:, 2:], method="spearman")
-        assert ours == pytest.approx(self.by_inverse(stats.rankdata(columns, axis=0)), rel=1e-9)
 
     def test_equals_the_residuals_of_scikit_learn(self, columns):
         fit = LinearRegression().fit(columns[:, 2:], columns[:, :2])
@@ -186,8 +126,6 @@ class TestPartialCorrelation:
 
     def test_bad_input_is_named(self):
         x = np.arange(5.0)
-        with pytest.raises(InputError, match="method must be one of pearson, spearman, got 'kendall'"):
-            partial_correlation(x, x, x[:, None], method="kendall")
         with pytest.raises(InputError, match="must be finite"):
             partial_correlation(x, x * np.nan, x[:, None])
 
@@ -228,12 +166,6 @@ class TestSampleCorrelation:
         assert np.isnan(sample_correlation(errors, np.full(6, 30))).all()
         assert np.isnan(sample_correlation(np.ones((6, 2)), np.arange(6))).all()
         assert np.isnan(sample_correlation(errors[:2], np.arange(2))).all()
-
-    @pytest.mark.parametrize("confidence", [95.0, 1.0, 0.0, np.nan])
-    def test_a_confidence_that_is_no_share_is_named(self, errors, confidence):
-        for counts in (np.arange(6), np.ones(6, int)):
-            with pytest.raises(InputError, match="confidence must lie between 0 and 1, such as"):
-                sample_correlation(errors, counts, confidence=confidence)
 
     @pytest.mark.usefixtures("unchecked")
     def test_bad_counts_are_named(self, errors):

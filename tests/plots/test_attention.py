@@ -10,6 +10,7 @@ from matplotlib.colors import to_hex
 from zslcore import plots
 from zslcore.analysis import energy_inside
 from zslcore.errors import InputError
+from zslcore.methods import display_name
 
 
 class TestAttentionMaps:
@@ -78,10 +79,10 @@ class TestMeasuredAttention:
         groups = ["crown_color", "wing_color", "habitat"]
         return lambda: energy_inside(rng.random((8, 3, 4, 4)), boxes, 40, names=groups)
 
-    @pytest.mark.parametrize("methods", [None, ["+ ReMSE"], ["cross entropy", "+ ReMSE", "mine"]])
+    @pytest.mark.parametrize("methods", [["remse"], ["cross_entropy", "remse", "untrained"]])
     def test_bars_intervals_and_chance(self, measured, render, assert_labelled, methods):
-        frames = {method: measured() for method in methods or [""]}
-        figure = render(plots.measured_attention(frames if methods else frames[""], label="energy inside the part"))
+        frames = {method: measured() for method in methods}
+        figure = render(plots.measured_attention(frames, label="energy inside the part"))
         assert_labelled(figure)
         (axis,) = figure.axes
         assert [tick.get_text() for tick in axis.get_yticklabels()] == ["crown color", "wing color", "habitat"]
@@ -93,12 +94,12 @@ class TestMeasuredAttention:
             np.testing.assert_allclose(ends, frame[["low", "high"]][:2])
             places = [segment[0, 0] for segment in chance.get_segments()[:2]]
             np.testing.assert_allclose(places, frame["chance"][:2])
-            if method in plots.METHOD_COLORS:
-                assert to_hex(bars[0].get_facecolor()) == to_hex(plots.METHOD_COLORS[method])
-            assert {bar.get_hatch() or "" for bar in bars} == {plots.method_hatches([method])[method] if method else ""}
+            look = plots.method_looks(methods)[method]
+            assert to_hex(bars[0].get_facecolor()) == look.color
+            assert {bar.get_hatch() or "" for bar in bars} == {look.hatch}
         assert [text.get_text() for text in axis.texts] == ["nothing to measure"]
         assert axis.texts[0].get_position()[1] == 2  # at the background
-        assert [text.get_text() for text in axis.get_legend().get_texts()] == ["chance", *(methods or [])]
+        assert [text.get_text() for text in axis.get_legend().get_texts()] == ["chance", *map(display_name, methods)]
         assert axis.get_xlim() == (0, 1)
         assert axis.yaxis_inverted()
 
@@ -109,7 +110,7 @@ class TestMeasuredAttention:
 
     def test_groups_that_differ(self, measured):
         frame = measured()
-        with pytest.raises(InputError, match="at least one method and group, got none"):
+        with pytest.raises(InputError, match="at least one method, got none"):
             plots.measured_attention({}, label="pointing accuracy")
         with pytest.raises(InputError, match="the same groups in the same order"):
             plots.measured_attention({"a": frame, "b": pd.concat([frame[1:], frame[:1]])}, label="x")

@@ -7,10 +7,11 @@ from matplotlib.colors import to_hex
 
 from zslcore import plots
 from zslcore.errors import InputError
-from zslcore.methods import METHOD_NAMES
+from zslcore.methods import DISPLAY_NAMES, display_name
+from zslcore.methods import METHODS as STUDY
 from zslcore.metrics import seen_unseen_curve
 
-METHODS = list(METHOD_NAMES.values())
+METHODS = list(STUDY)
 
 
 @pytest.fixture
@@ -39,9 +40,11 @@ class TestSeenUnseenCurves:
             seen, unseen, harmonic, _ = curve.best()
             (best,) = line.get_markevery()
             assert (line.get_xdata()[best], line.get_ydata()[best]) == pytest.approx((100 * unseen, 100 * seen))
-            assert line.get_label() == f"{method}: AUSUC {100 * curve.ausuc:.1f}, best H {100 * harmonic:.1f}"
-            style = plots.method_styles(curves)[method]
-            assert (line.get_color(), line.get_marker()) == (style["color"], style["marker"])
+            assert (
+                line.get_label()
+                == f"{display_name(method)}: AUSUC {100 * curve.ausuc:.1f}, best H {100 * harmonic:.1f}"
+            )
+            assert (line.get_color(), line.get_marker()) == plots.method_looks(curves)[method][:2]
         assert (point.get_xdata(), point.get_ydata(), point.get_label()) == ([40], [60], "uncalibrated")
         texts = [text.get_text() for text in figure.legends[0].get_texts()]
         assert texts[-1] == "best H on the test images (oracle)"
@@ -54,7 +57,7 @@ class TestSeenUnseenCurves:
         (mark,) = [line for line in figure.axes[0].lines if line.get_markerfacecolor() == "white"]
         seen, unseen, harmonic, _ = curves[METHODS[1]].at(gamma)
         assert (mark.get_xdata(), mark.get_ydata()) == ([pytest.approx(100 * unseen)], [pytest.approx(100 * seen)])
-        assert to_hex(mark.get_color()) == to_hex(plots.METHOD_COLORS[METHODS[1]])
+        assert to_hex(mark.get_color()) == to_hex(plots.METHOD_LOOKS[METHODS[1]].color)
         texts = [text.get_text() for text in figure.legends[0].get_texts()]
         assert texts[1].endswith(f"clean H {100 * harmonic:.1f}")
         assert "clean" not in texts[0]
@@ -62,6 +65,11 @@ class TestSeenUnseenCurves:
 
     def test_one_curve_of_any_name_without_points(self, some_curve, render, assert_labelled):
         assert_labelled(render(plots.seen_unseen_curves({"mine": some_curve()})))
+
+    def test_every_loss_of_the_study_fits_the_legend(self, some_curve, render):
+        losses = [key for key, name in DISPLAY_NAMES.items() if name[0] == "+"]
+        assert len(losses) >= 19
+        render(plots.seen_unseen_curves({loss: some_curve() for loss in losses}, clean=dict.fromkeys(losses, 0.0)))
 
     def test_a_gamma_without_a_curve(self, some_curve):
         with pytest.raises(InputError, match="clean must be for curves among mine, got yours"):
@@ -103,6 +111,6 @@ class TestTrainingHistory:
         }
         assert "training images" in left.get_ylabel()
         colors = {to_hex(line.get_color()) for line in (*left.lines, *right.lines)}
-        styles = plots.method_styles([*METHODS, *(f"method {index}" for index in range(40))])
-        assert colors.isdisjoint(to_hex(style["color"]) for style in styles.values())
+        looks = plots.method_looks([*METHODS, *(f"method {index}" for index in range(40))])
+        assert colors.isdisjoint(to_hex(look.color) for look in looks.values())
         assert len({(line.get_marker(), line.get_linestyle()) for line in right.lines}) == 4  # in grey print

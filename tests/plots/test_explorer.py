@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from zslcore import InputError, remse_weights
+from zslcore._io.extras import MissingExtraError
 from zslcore.analysis import noise_weight
 from zslcore.plots import explorer
 from zslcore.plots.explorer import error_fields, explore, measured_errors, weight_explorer
@@ -88,7 +89,14 @@ def test_sliders_move_the_picture(monkeypatch):
     assert seen[-1] == (1.5, 0.75, 8)
 
 
+def test_labels_of_sliders_have_room():
+    """A character is at most 0.7 em wide; the label has a width of its own."""
+    for slider in weight_explorer().children[:3]:
+        assert float(slider.style.description_width.removesuffix("em")) >= 0.5 * len(slider.description)
+        assert float(slider.layout.width.removesuffix("em")) >= 38
+
+
 def test_without_ipywidgets_the_way_out_is_told(monkeypatch):
     monkeypatch.setitem(sys.modules, "ipywidgets", None)
-    with pytest.raises(InputError, match=r"^weight_explorer needs ipywidgets: pip install"):
+    with pytest.raises(MissingExtraError, match=r"^ipywidgets is not installed; run: pip install"):
         weight_explorer()

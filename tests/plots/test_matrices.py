@@ -5,9 +5,10 @@ import pytest
 
 from zslcore import plots
 from zslcore.errors import InputError
-from zslcore.methods import METHOD_NAMES
+from zslcore.methods import METHODS as STUDY
+from zslcore.methods import display_name
 
-METHODS = list(METHOD_NAMES.values())
+METHODS = list(STUDY)
 
 
 class TestErrorHeatmaps:
@@ -18,7 +19,7 @@ class TestErrorHeatmaps:
         figure = render(plots.error_heatmaps(errors, rows="class", columns="attribute"))
         assert_labelled(figure)
         panels = [axis for axis in figure.axes if axis.images]
-        assert [" ".join(axis.get_title().split()) for axis in panels] == methods
+        assert [" ".join(axis.get_title().split()) for axis in panels] == [*map(display_name, methods)]
         everything = np.concatenate([matrix[matrix > 0] for matrix in errors.values()])
         for axis in panels:
             assert axis.images[0].get_clim() == (np.quantile(everything, 0.01, method="lower"), everything.max())
@@ -40,7 +41,7 @@ class TestErrorHeatmaps:
         figure = render(plots.error_heatmaps(errors, rows="class", columns="attribute", attribute_names=names))
         assert_labelled(figure)
         panels = [axis for axis in figure.axes if axis.images]
-        assert [axis.get_title() for axis in panels] == methods
+        assert [axis.get_title() for axis in panels] == [*map(display_name, methods)]
         starts = [sum(groups[:index]) - 0.5 for index in range(1, len(groups))]
         for axis in panels:
             walls = [line.get_xdata()[0] for line in axis.lines if line.get_color() == "white"]
@@ -53,13 +54,13 @@ class TestErrorHeatmaps:
     def test_scattered_groups_are_brought_together(self, rng):
         names = ["has_a::1", "has_b::1", "has_a::2"]
         matrix = rng.random((4, 3)) + 0.1
-        figure = plots.error_heatmaps({"+ MSE": matrix}, rows="class", columns="attribute", attribute_names=names)
+        figure = plots.error_heatmaps({"mse": matrix}, rows="class", columns="attribute", attribute_names=names)
         np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), matrix[:, [0, 2, 1]])
 
     def test_sorted_by_mean_error_within_groups(self, render):
         names = ["has_a::1", "has_a::2", "has_b::1", "has_b::2"]
         one = np.array([[1.0, 2.0, 9.0, 8.0], [5.0, 6.0, 9.0, 8.0], [np.nan] * 4])
-        errors = {"+ MSE": one, "+ ReMSE": one / 2}
+        errors = {"mse": one, "remse": one / 2}
         settings = {"rows": "class", "columns": "attribute", "attribute_names": names, "sort": True}
         panels = render(plots.error_heatmaps(errors, **settings)).axes
         expected = [[6, 5, 9, 8], [2, 1, 9, 8]]
@@ -82,14 +83,14 @@ class TestErrorHeatmaps:
         render(plots.error_heatmaps(errors_of(METHODS, rng), rows="class", columns="attribute"))
 
     def test_equal_errors_have_a_scale(self, render):
-        render(plots.error_heatmaps({"+ MSE": np.full((3, 4), 0.5)}, rows="class", columns="attribute"))
+        render(plots.error_heatmaps({"mse": np.full((3, 4), 0.5)}, rows="class", columns="attribute"))
 
     def test_bad_input(self, rng):
         with pytest.raises(InputError, match="errors must hold a value above 0"):
             plots.error_heatmaps({}, rows="class", columns="attribute")
         with pytest.raises(InputError, match="errors must hold a value above 0"):
-            plots.error_heatmaps({"+ MSE": np.zeros((3, 4))}, rows="class", columns="attribute")
-        matrix = {"+ MSE": rng.random((3, 4))}
+            plots.error_heatmaps({"mse": np.zeros((3, 4))}, rows="class", columns="attribute")
+        matrix = {"mse": rng.random((3, 4))}
         with pytest.raises(InputError, match="one for each of 4 attributes, got 2"):
             plots.error_heatmaps(matrix, rows="class", columns="attribute", attribute_names=["a", "b"])
 

@@ -10,16 +10,17 @@ from scipy import stats
 
 from zslcore import plots
 from zslcore.errors import InputError
-from zslcore.methods import METHOD_NAMES
+from zslcore.methods import DISPLAY_NAMES, display_name
+from zslcore.methods import METHODS as STUDY
 
-METHODS = list(METHOD_NAMES.values())
+METHODS = list(STUDY)
 
 
 class TestForest:
     def frame(self, rng, methods, seeds):
         rows = itertools.product(("clean", "paper"), methods, range(seeds))
         frame = pd.DataFrame(rows, columns=["protocol", "method", "seed"])
-        frame["lam"] = np.where(frame["method"].str.startswith("cross"), 0.0, 10.0)
+        frame["lam"] = np.where(frame["method"].str.startswith("cross_"), 0.0, 10.0)
         return frame.assign(H=rng.normal(60, 2, size=len(frame)))
 
     @pytest.mark.parametrize(("methods", "seeds"), [(METHODS[:1], 1), (METHODS, 1), (METHODS, 5)])
@@ -33,10 +34,10 @@ class TestForest:
         for position, container in enumerate(axis.containers):
             protocol, method = ["clean", "paper"][position // len(methods)], methods[position % len(methods)]
             numbers = frame[(frame["protocol"] == protocol) & (frame["method"] == method)]["H"]
-            assert names[position].startswith(f"{protocol}: {method}")
+            assert names[position].startswith(f"{protocol}: {display_name(method)}")
             mark, _, (bar,) = container
             assert mark.get_xdata() == [pytest.approx(numbers.mean())]
-            assert mark.get_color() == plots.METHOD_COLORS[method]
+            assert mark.get_color() == plots.METHOD_LOOKS[method].color
             low, high = bar.get_segments()[0][:, 0]
             if seeds > 1:
                 expected = stats.t.interval(0.95, seeds - 1, loc=numbers.mean(), scale=stats.sem(numbers))
@@ -48,16 +49,65 @@ class TestForest:
         assert axis.yaxis_inverted()  # the first group on top
 
     def test_lambda_is_named_where_there_is_one(self, rng):
-        figure = plots.forest(self.frame(rng, ["cross entropy", "+ MSE"], 2), "H", label="H (%)")
+        figure = plots.forest(self.frame(rng, ["cross_entropy", "mse"], 2), "H", label="H (%)")
         names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
         assert names[:2] == ["clean: cross entropy", "clean: + MSE, λ = 10"]
 
     def test_more_methods_than_have_a_colour(self, rng, render):
-        methods = [*METHODS, "+ BMC", "+ focal MSE", "+ MAE"]
+        methods = [*METHODS, "bmc", "mine", "mae"]
         (axis,) = render(plots.forest(self.frame(rng, methods, 3), "H", label="H (%)")).axes
         marks = [(to_hex(c[0].get_color()), c[0].get_marker()) for c in axis.containers]
         assert marks[: len(methods)] == marks[len(methods) :]  # the same under both protocols
         assert len(set(marks)) == len(methods)
+
+
+class TestPairedDifferences:
+    @pytest.fixture
+    def frame(self, rng):
+        rows = itertools.product(["T1", "H", "AUSUC", "test_seen_theil"], METHODS[:4])
+        frame = pd.DataFrame(rows, columns=["measure", "against"])
+        frame["difference"] = rng.normal(size=len(frame))
+        return frame.assign(low=frame["difference"] - 0.5, high=frame["difference"] + 0.6)
+
+    def test_a_panel_for_each_measure_and_a_line_for_each_method(self, frame, render, assert_labelled):
+        figure = render(plots.paired_differences(frame.set_index(["measure", "against"]), method="remse"))
+        assert_labelled(figure)
+        assert [" ".join(axis.get_title().split()) for axis in figure.axes] == [
+            "T1",
+            "H",
+            "AUSUC",
+            "Theil index, seen classes",
+        ]
+        assert [axis.get_xlabel() for axis in figure.axes] == ["points", "points", "points", "difference"]
+        assert figure.axes[0].get_ylabel() == "+ ReMSE minus"
+        names = [" ".join(tick.get_text().split()) for tick in figure.axes[0].get_yticklabels()]
+        assert names == [*map(display_name, METHODS[:4])]
+        for axis, (_, part) in zip(figure.axes, frame.groupby("measure", sort=False), strict=True):
+            zero, *lines = axis.lines
+            assert list(zero.get_xdata()) == [0, 0]
+            for place, (row, bar, mark) in enumerate(zip(part.itertuples(), lines[::2], lines[1::2], strict=True)):
+                assert list(bar.get_xdata()) == [row.low, row.high]
+                assert (list(mark.get_xdata()), list(mark.get_ydata())) == ([row.difference], [place])
+                assert (mark.get_color(), mark.get_marker()) == plots.METHOD_LOOKS[row.against][:2]
+            assert axis.yaxis_inverted()
+
+    def test_data_sets_have_their_own_colour_and_marker(self, frame, render):
+        both = pd.concat([frame.assign(dataset="SYNTH"), frame.assign(dataset="CUB100")])
+        figure = render(plots.paired_differences(both, method="remse"))
+        assert [text.get_text() for text in figure.legends[0].get_texts()] == ["SYNTH", "CUB100"]
+        marks = figure.axes[0].lines[2::2]
+        assert len({(mark.get_color(), mark.get_marker()) for mark in marks}) == 2
+        places = sorted(mark.get_ydata()[0] for mark in marks)
+        assert min(np.diff(places)) > 0.3
+
+    def test_one_measure_against_every_loss(self, rng, render):
+        losses = [key for key, name in DISPLAY_NAMES.items() if name[0] == "+" and key != "remse"]
+        frame = pd.DataFrame({"measure": "H", "against": losses, "difference": 1.0, "low": -1.0, "high": 2.0})
+        render(plots.paired_differences(frame, method="remse"))
+
+    def test_no_row(self, frame):
+        with pytest.raises(InputError, match="at least one difference, got none"):
+            plots.paired_differences(frame.iloc[:0], method="remse")
 
 
 class TestExponentSurface:
@@ -70,7 +120,7 @@ class TestExponentSurface:
         places = {(text.get_position()[1], text.get_position()[0]): float(text.get_text()) for text in axis.texts}
         return [places[place] for place in sorted(places)]
 
-    @pytest.mark.parametrize("exponents", [[0.0, 1.0], [0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 2.0]])
+    @pytest.mark.parametrize("exponents", [[0.0, 1.0], [0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 2.0], [*np.arange(11) / 4]])
     def test_mean_and_spread_of_each_pair(self, rng, render, assert_labelled, exponents):
         frame = self.frame(rng, exponents, 3)
         figure = render(plots.exponent_surface(frame, "H", label="H (%)"))
@@ -107,15 +157,15 @@ class TestExponentSurface:
 class TestIntervals:
     @pytest.fixture
     def frame(self, rng):
-        rows = itertools.product(["seen classes", "unseen classes"], [*METHODS, "mine", "constant noise"])
+        rows = itertools.product(["seen classes", "unseen classes"], [*METHODS, "theil", "constant"])
         frame = pd.DataFrame(rows, columns=["group", "name"]).assign(estimate=lambda rows: rng.normal(size=len(rows)))
         return frame.assign(low=frame["estimate"] - 0.2, high=frame["estimate"] + 0.3)
 
     def test_every_row_under_its_group(self, frame, render, assert_labelled):
-        figure = render(plots.intervals(frame, label="correlation", reference=0.1, nulls=["constant noise"]))
+        figure = render(plots.intervals(frame, label="correlation", reference=0.1))
         assert_labelled(figure)
         (axis,) = figure.axes
-        names = [*METHODS, "mine", "constant noise"]
+        names = [*map(display_name, METHODS), "Theil index", "null: constant"]
         ticks = axis.get_yticklabels()
         assert [tick.get_text() for tick in ticks] == ["seen classes", *names, "unseen classes", *names]
         assert [tick.get_text() for tick in ticks if tick.get_fontweight() == "bold"] == frame[
@@ -126,11 +176,11 @@ class TestIntervals:
         for row, bar, mark in zip(frame.itertuples(), lines[::2], lines[1::2], strict=True):
             assert list(bar.get_xdata()) == [row.low, row.high]
             assert mark.get_xdata() == [row.estimate]
-            assert ticks[int(mark.get_ydata()[0])].get_text() == row.name
+            assert ticks[int(mark.get_ydata()[0])].get_text() == plots.measure_name(row.name)
             hollow = mark.get_markerfacecolor() == "white"
-            assert hollow == (row.name == "constant noise")
+            assert hollow == (row.name == "constant")
             if row.name in METHODS:
-                assert to_hex(mark.get_color()) == to_hex(plots.METHOD_COLORS[row.name])
+                assert to_hex(mark.get_color()) == to_hex(plots.METHOD_LOOKS[row.name].color)
         assert axis.yaxis_inverted()
 
     def test_no_interval_and_no_method(self, render):

@@ -1,6 +1,8 @@
 """Colours, markers, hatches: one of its own for every method, known or not; names of panels and groups that fit."""
 
 import itertools
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -10,16 +12,29 @@ from matplotlib.colors import to_hex, to_rgb
 from scipy.optimize import minimize
 
 from zslcore import plots
-from zslcore.methods import METHOD_NAMES
-from zslcore.plots.groups import group_columns, spread
+from zslcore.methods import DISPLAY_NAMES
+from zslcore.methods import METHODS as STUDY
+from zslcore.plots.groups import columns_in_groups, spread
 
-METHODS = list(METHOD_NAMES.values())
+METHODS = list(STUDY)
 
 
-def test_every_method_has_a_colour_and_a_marker_of_its_own():
-    assert list(plots.METHOD_COLORS) == list(plots.METHOD_MARKERS) == METHODS
-    assert len({to_hex(color) for color in plots.METHOD_COLORS.values()}) == len(METHODS)
-    assert len(set(plots.METHOD_MARKERS.values())) == len(METHODS)
+def test_every_method_has_a_look_of_its_own():
+    assert list(plots.METHOD_LOOKS) == METHODS
+    assert len({to_hex(look.color) for look in plots.METHOD_LOOKS.values()}) == len(METHODS)
+    assert len({look.marker for look in plots.METHOD_LOOKS.values()}) == len(METHODS)
+
+
+def test_measures_and_methods_have_display_names():
+    names = [plots.measure_name(key) for key in ("test_seen_theil", "lam", "remse", "constant", "H", "mine")]
+    assert names == ["Theil index, seen classes", "λ", "+ ReMSE", "null: constant", "H", "mine"]
+    assert not any("_" in name for name in plots.MEASURE_NAMES.values())
+
+
+@pytest.mark.parametrize("package", ["accelerate", "zslcore.training", "zslcore.study", "torchvision"])
+def test_figures_do_not_load_what_trains(package):
+    code = f"import sys; from zslcore import plots; sys.exit({package!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def contrast(one, other):
@@ -33,60 +48,52 @@ def contrast(one, other):
 class TestGreyPrint:
     def test_contrast(self):
         assert contrast("white", "black") == pytest.approx(21)
-        assert contrast(plots.METHOD_COLORS["+ MSE"], plots.METHOD_COLORS["+ ReMSE"]) < 1.3  # why there are hatches
+        looks = plots.METHOD_LOOKS
+        assert contrast(looks["mse"].color, looks["remse"].color) < 1.3  # why there are hatches
 
     @pytest.mark.parametrize(("one", "other"), itertools.combinations(METHODS, 2))
     def test_any_two_methods_of_the_study(self, one, other):
-        hatches, styles = plots.method_hatches(METHODS), plots.method_styles(METHODS)
-        assert to_hex(styles[one]["color"]) != to_hex(styles[other]["color"])
-        assert styles[one]["marker"] != styles[other]["marker"]
-        assert hatches[one] != hatches[other] or contrast(styles[one]["color"], styles[other]["color"]) > 3
+        one, other = plots.METHOD_LOOKS[one], plots.METHOD_LOOKS[other]
+        assert one.hatch != other.hatch or contrast(one.color, other.color) > 3
 
     def test_a_hatch_is_seen_on_its_colour(self):
         """It is drawn in the dark colour of the edge."""
-        hatched = [plots.METHOD_COLORS[method] for method in METHODS if plots.METHOD_HATCHES[method]]
+        hatched = [look.color for look in plots.METHOD_LOOKS.values() if look.hatch]
         assert hatched
         assert min(contrast(color, "0.2") for color in hatched) > 2
 
-    def test_a_method_beside_others(self):
-        names = [*METHODS, *(f"method {index}" for index in range(8))]
-        hatches = plots.method_hatches(names)
-        assert list(hatches) == names
-        assert len({hatches[name] for name in names[len(METHODS) :]} - {hatches[name] for name in METHODS}) == 8
-        assert plots.method_hatches(["b", "+ MSE", "a"])["b"] == plots.method_hatches(["a", "b"])["b"]
 
-    def test_a_method_that_was_added(self, monkeypatch):
-        monkeypatch.setitem(plots.METHOD_COLORS, "mine", "#123456")
-        assert plots.method_hatches(["mine"]) == {"mine": ""}
-        monkeypatch.setitem(plots.METHOD_HATCHES, "mine", "O")
-        assert plots.method_hatches(["mine"]) == {"mine": "O"}
+class TestMethodLooks:
+    def test_a_loss_has_the_same_look_beside_any_others(self):
+        alone, among = plots.method_looks(["bmc"]), plots.method_looks(["mae", "remse", "bmc", "mine", "aaa"])
+        assert list(among) == ["mae", "remse", "bmc", "mine", "aaa"]
+        assert alone["bmc"] == among["bmc"]
+        assert among["remse"] == plots.METHOD_LOOKS["remse"]
 
-
-class TestMethodStyles:
-    def test_known_methods_keep_theirs_among_others(self):
-        styles = plots.method_styles(["+ BMC", "+ ReMSE", "+ focal MSE"])
-        assert styles["+ ReMSE"] == {"color": plots.METHOD_COLORS["+ ReMSE"], "marker": plots.METHOD_MARKERS["+ ReMSE"]}
-        assert list(styles) == ["+ BMC", "+ ReMSE", "+ focal MSE"]
-
-    def test_others_do_not_depend_on_the_order(self):
-        one, other = plots.method_styles(["b", "a"]), plots.method_styles(["a", "+ MSE", "b"])
+    def test_unknown_names_do_not_depend_on_the_order(self):
+        one, other = plots.method_looks(["b", "a"]), plots.method_looks(["a", "mse", "b"])
         assert one["a"] == other["a"]
         assert one["b"] == other["b"]
         assert one["a"] != one["b"]
 
     def test_no_two_of_many_look_alike(self):
-        names = [*METHODS, *(f"method {index}" for index in range(40))]
-        looks = {(to_hex(style["color"]), style["marker"]) for style in plots.method_styles(names).values()}
-        assert len(looks) == len(names)
+        names = [key for key, name in DISPLAY_NAMES.items() if not name.startswith("null")]
+        names += [f"method {index}" for index in range(20)]
+        looks = plots.method_looks(names).values()
+        assert len({(to_hex(look.color), look.marker) for look in looks}) == len(names)
+
+    def test_null_models_are_one_grey(self):
+        looks = plots.method_looks(["constant", "multiplicative", "shrinkage", "permuted"]).values()
+        assert len(set(looks)) == 1
 
     def test_a_method_that_was_added(self, monkeypatch):
-        monkeypatch.setitem(plots.METHOD_COLORS, "mine", "#123456")
-        assert plots.method_styles(["mine"])["mine"]["color"] == "#123456"
+        monkeypatch.setitem(plots.METHOD_LOOKS, "mine", plots.Look("#123456", "X", "O"))
+        assert plots.method_looks(["mine"])["mine"].color == "#123456"
 
 
 class TestGroups:
     def test_a_group_is_brought_together(self):
-        order, spans = group_columns(["has_a::1", "has_b::1", "has_a::2", "c", "has_b::2"])
+        order, spans = columns_in_groups(["has_a::1", "has_b::1", "has_a::2", "c", "has_b::2"], 5)
         assert order.tolist() == [0, 2, 1, 4, 3]
         assert spans == {"a": (0, 1), "b": (2, 3), "c": (4, 4)}
 

@@ -1,8 +1,13 @@
-"""Imbalance of errors: how unevenly they spread over classes and attributes, and what they go with.
+"""Imbalance of errors: how unevenly they are distributed over classes and attributes, and what they depend on.
 
-Pure functions of arrays. Symbols: ``C`` classes, ``A`` attributes; an error matrix holds the mean error of each
-class and attribute, as :func:`zslcore.remse.class_error` gives it.
+Functions of arrays. Symbols: ``C`` classes, ``A`` attributes. An error matrix holds the mean error of each class and
+attribute, see :func:`zslcore.remse.class_error`; a row of NaN is an absent class.
 """
+
+# ruff: noqa: E402  (the check comes before the imports that need the packages)
+from zslcore._io.extras import require
+
+require("study", "pandas")
 
 from zslcore.analysis.attention import energy_inside, group_index, pointing_accuracy
 from zslcore.analysis.claims import (
@@ -11,27 +16,21 @@ from zslcore.analysis.claims import (
     label_claim,
     partial_claim,
     reduction_claim,
+    sample_claim,
     slope_claim,
 )
-from zslcore.analysis.correlation import bootstrap_mean, partial_correlation, row_correlation, sample_correlation
+from zslcore.analysis.correlation import partial_correlation, row_correlation, sample_correlation
 from zslcore.analysis.inequality import coefficient_of_variation, gini_index, inequality, theil_index
-from zslcore.analysis.intervals import percentile_interval, t_interval, verdict
-from zslcore.analysis.label_value import (
-    LabelCorrelation,
-    error_by_label,
-    label_correlation,
-    label_partial_correlation,
-    reduction_correlation,
-)
+from zslcore.analysis.intervals import VERDICTS, bootstrap, percentile_interval, t_interval, verdict
+from zslcore.analysis.label_value import error_by_label, label_correlation, label_partial_correlation, relative_slope
 from zslcore.analysis.misclassification import closest_class_share, misclassifications
 from zslcore.analysis.nulls import matched_nulls, null_errors
-from zslcore.analysis.slope import relative_slope
 from zslcore.analysis.weighting import effective_lambda, matched_lambda, noise_weight
 
 __all__ = [
-    "LabelCorrelation",
+    "VERDICTS",
     "agreement_claim",
-    "bootstrap_mean",
+    "bootstrap",
     "closest_class_share",
     "coefficient_of_variation",
     "effective_lambda",
@@ -54,9 +53,9 @@ __all__ = [
     "percentile_interval",
     "pointing_accuracy",
     "reduction_claim",
-    "reduction_correlation",
     "relative_slope",
     "row_correlation",
+    "sample_claim",
     "sample_correlation",
     "slope_claim",
     "t_interval",

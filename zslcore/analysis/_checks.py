@@ -18,12 +18,6 @@ def check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
         raise InputError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
 
 
-def check_confidence(confidence: float) -> None:
-    """InputError unless the level is a share strictly between 0 and 1; a level in percent is not."""
-    if not 0 < confidence < 1:
-        raise InputError(f"confidence must lie between 0 and 1, such as 0.95, got {confidence}")
-
-
 def present_classes(errors: Float[np.ndarray, "C A"], *, signed: bool = False) -> Bool[np.ndarray, " C"]:
     """Which classes have errors: a row of NaN is an absent class.
 

@@ -1,8 +1,7 @@
-"""Where attention looks: how often its peak falls on a part, and how much of its mass, each beside chance.
+"""Where attention looks: how often its peak falls on a part, and how much of it lies inside, each beside chance.
 
-Attention over H x W locations parts the image into H x W equal cells, and a location stands for the centre of its
-cell. Boxes are left, top, right, bottom in pixels, x to the right and y down; the image reaches from (0, 0) to
-(width, height).
+Attention over H x W locations divides the image into H x W equal cells. Boxes are (left, top, right, bottom) in pixels;
+the image spans (0, 0) to (width, height), with y pointing down.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,21 +10,32 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
-from zslcore.analysis.correlation import bootstrap_mean
+from zslcore.analysis.intervals import bootstrap, percentile_interval
 from zslcore.errors import InputError
 
 COLUMNS = ["group", "images", "value", "low", "high", "chance"]
-EDGE = 1e-6  # of the image's side: a box that ends where a cell begins does not touch it, whatever the rounding
+EDGE = 1e-6  # share of the image's side: a box that ends where a cell begins does not touch it, despite rounding
+TOLERANCE = 0.5  # cells: every cell that a box partly covers is a hit
+MIN_VISIBLE = 0.5  # share of a part that must be visible for an image to count
 
 
 def group_index(groups: Mapping[str, Sequence[int]], names: Sequence[str]) -> Int[np.ndarray, " A"]:
-    """Position in ``names`` of the group of each attribute, -1 for a group that is not among them.
+    """Position in ``names`` of the group of each attribute.
 
-    ``groups`` maps a name to its attributes, as :func:`zslcore.data.semantics.attribute_groups` gives them; together
-    they hold every attribute 0..A-1 once. Underscores and blanks are alike. Raises InputError for other ``groups``.
+    Args:
+        groups: attributes by group, see :func:`zslcore.data.semantics.attribute_groups`; must hold every attribute
+            0..A-1 once.
+        names: group names; underscores and blanks are equivalent.
 
-    >>> group_index({"crown color": [0, 1], "size": [2], "leg color": [3]}, ["leg_color", "crown_color"])
-    array([ 1,  1, -1,  0])
+    Returns:
+        The positions, -1 for a group that is not in ``names``.
+
+    Raises:
+        InputError: if an attribute is missing or occurs twice.
+
+    Example:
+        >>> group_index({"crown color": [0, 1], "size": [2], "leg color": [3]}, ["leg_color", "crown_color"])
+        array([ 1,  1, -1,  0])
     """
     members = [attribute for attributes in groups.values() for attribute in attributes]
     if sorted(members) != list(range(len(members))):
@@ -45,54 +55,50 @@ def pointing_accuracy(
     *,
     groups: Int[np.ndarray, " A"] | None = None,
     names: Sequence[str] | None = None,
-    min_visible: float = 0.5,
-    tolerance: float = 0.5,
-    confidence: float = 0.95,
-    seed: int = 0,
 ) -> pd.DataFrame:
-    """Share of images where the peak of the attention falls on the part, per attribute group, beside chance.
+    """Share of images in which the peak of the attention falls on the part, for each attribute group.
 
     The pointing game of Zhang et al., "Top-down neural attention by excitation backprop", IJCV 2018: a hit is a peak
-    (the centre of its cell) inside the box, widened by ``tolerance`` cells on all sides; the default of half a cell
-    hits with every cell that the box covers some of. Of k cells that share the peak, the hits among them count 1/k
-    each, as if one were drawn. Chance is the share of all cells that would hit, and what uniform attention gets.
+    in a cell that the box partly covers. If k cells share the peak, each counts 1/k. Chance is the share of cells that
+    would hit. An image does not count where the part has no box (NaN), lies outside the image, is less than half
+    visible, or if every cell would hit.
 
-    ``image_size``: (width, height) in pixels, or the side of a square. ``groups``: the column of ``boxes`` that each
-    attribute belongs to, -1 for none (:func:`group_index` makes it); without it the attention must have one map for
-    each of the G groups. The attributes of a group count alike. ``names`` name the groups, else their numbers do.
+    Args:
+        attention: a map for each image and attribute.
+        boxes: the part of each image and group; NaN if there is none.
+        image_size: (width, height) in pixels, or the side of a square image.
+        visible: visible share of each part, 0 to 1.
+        groups: column of ``boxes`` for each attribute, -1 for none (see :func:`group_index`). Needed unless there is
+            one attribute for each group.
+        names: names of the groups; their numbers by default.
 
-    A frame with a row for each group, and the columns
+    Returns:
+        A row for each group: ``group``, ``images`` (number that count), ``value`` (mean over these images, in [0, 1]),
+        ``low`` and ``high`` (its 95 % bootstrap interval over images) and ``chance``. NaN if no image counts; a single
+        image has no interval.
 
-    - ``group``; ``images``: how many count. Those do not where the box is NaN (no such part) or lies outside the
-      image, less than ``min_visible`` (share, 0 to 1) of the part is ``visible``, or every cell would hit, such as
-      with a box over the whole image (SynthBirds' background): nothing is measured there.
-    - ``value``: mean over these images, in [0, 1]; ``low``, ``high``: its bootstrap interval, images taken as
-      independent (:func:`zslcore.analysis.bootstrap_mean`); ``chance``: its mean over the same images.
+    Raises:
+        InputError: if shapes disagree, if attention is negative, not finite or zero in a whole map, if a box is partly
+            NaN or ends before it begins, or if ``visible`` is outside [0, 1].
 
-    All four are NaN for a group without attributes or without images, the interval for a single image. Raises
-    InputError for shapes that do not agree, attention that is negative, not finite or zero all over a map, boxes that
-    are NaN in part or end before they begin, and ``visible`` outside 0 to 1.
-
-    >>> attention = np.zeros((2, 1, 4, 4))
-    >>> attention[0, 0, 1, 2], attention[1, 0, 3, 0] = 0.7, 0.7  # row 1, column 2: x 40 to 60, y 20 to 40
-    >>> box = np.array([[[45.0, 25.0, 55.0, 35.0]]] * 2)
-    >>> pointing_accuracy(attention + 0.02, box, 80)[["images", "value", "chance"]].values.tolist()
-    [[2.0, 0.5, 0.0625]]
+    Example:
+        >>> attention = np.zeros((2, 1, 4, 4))
+        >>> attention[0, 0, 1, 2], attention[1, 0, 3, 0] = 0.7, 0.7  # row 1, column 2: x 40 to 60, y 20 to 40
+        >>> box = np.array([[[45.0, 25.0, 55.0, 35.0]]] * 2)
+        >>> pointing_accuracy(attention + 0.02, box, 80)[["images", "value", "chance"]].values.tolist()
+        [[2.0, 0.5, 0.0625]]
     """
-    if not 0 <= tolerance < np.inf:
-        raise InputError(f"tolerance must be finite and at least 0, got {tolerance!r}")
-    width, height = _checked(attention, boxes, image_size, visible, min_visible)
+    width, height = _checked(attention, boxes, image_size, visible)
 
     def hits(box: np.ndarray, rows: int, columns: int) -> np.ndarray:
         x, y = (np.arange(columns) + 0.5) * width / columns, (np.arange(rows) + 0.5) * height / rows
-        wide, high = tolerance * width / columns, tolerance * height / rows
+        wide, high = TOLERANCE * width / columns, TOLERANCE * height / rows
         inside_x = (x > box[:, :1] - wide + EDGE * width) & (x < box[:, 2:3] + wide - EDGE * width)
         inside_y = (y > box[:, 1:2] - high + EDGE * height) & (y < box[:, 3:] + high - EDGE * height)
         return (inside_y[:, :, None] & inside_x[:, None, :]).astype(np.float64)
 
     peaks = attention == attention.max((2, 3), keepdims=True)
-    counted = _counted(boxes, (width, height), visible, min_visible)
-    return _per_group(peaks, boxes, hits, counted, groups, names, confidence, seed)
+    return _per_group(peaks, boxes, hits, _counted(boxes, (width, height), visible), groups, names)
 
 
 def energy_inside(
@@ -103,30 +109,26 @@ def energy_inside(
     *,
     groups: Int[np.ndarray, " A"] | None = None,
     names: Sequence[str] | None = None,
-    min_visible: float = 0.5,
-    confidence: float = 0.95,
-    seed: int = 0,
 ) -> pd.DataFrame:
-    """Share of the attention's mass that lies in the part's box, per attribute group, beside chance.
+    """Share of the attention that lies inside the part's box, for each attribute group.
 
-    The energy-based pointing game of Wang et al., "Score-CAM", CVPR-W 2020: a cell counts by the share of it that
-    the box covers, and each map by its own sum. Chance is the box's share of the image's area, exactly what uniform
-    attention gets. Arguments, result and errors as of :func:`pointing_accuracy`; only the last reason to leave an image
-    out is here a box over the whole image.
+    The energy-based pointing game of Wang et al., "Score-CAM", CVPR-W 2020: a cell counts by the share of it that the
+    box covers. Chance is the box's share of the image area. Arguments, result and errors are those of
+    :func:`pointing_accuracy`, but an image is left out only if its box covers the whole image, not if every cell hits.
 
-    >>> uniform = np.ones((3, 1, 7, 7))
-    >>> energy_inside(uniform, np.array([[[0.0, 0.0, 64.0, 32.0]]] * 3), 128)["value"].round(12).tolist()
-    [0.125]
+    Example:
+        >>> uniform = np.ones((3, 1, 7, 7))
+        >>> energy_inside(uniform, np.array([[[0.0, 0.0, 64.0, 32.0]]] * 3), 128)["value"].round(12).tolist()
+        [0.125]
     """
-    width, height = _checked(attention, boxes, image_size, visible, min_visible)
+    width, height = _checked(attention, boxes, image_size, visible)
 
     def covered(box: np.ndarray, rows: int, columns: int) -> np.ndarray:
         x = _overlap(box[:, 0], box[:, 2], width, columns)
         y = _overlap(box[:, 1], box[:, 3], height, rows)
         return y[:, :, None] * x[:, None, :]
 
-    counted = _counted(boxes, (width, height), visible, min_visible)
-    return _per_group(attention, boxes, covered, counted, groups, names, confidence, seed)
+    return _per_group(attention, boxes, covered, _counted(boxes, (width, height), visible), groups, names)
 
 
 def _overlap(start: np.ndarray, end: np.ndarray, side: float, cells: int) -> Float[np.ndarray, "n cells"]:
@@ -143,59 +145,51 @@ def _per_group(
     counted: np.ndarray,
     groups: np.ndarray | None,
     names: Sequence[str] | None,
-    confidence: float,
-    seed: int,
 ) -> pd.DataFrame:
-    """Share of the mass inside the boxes and that of uniform mass, group by group."""
+    """Share of the mass inside the boxes, and that of uniform mass, for each group."""
     groups = _check_groups(groups, names, mass.shape[1], boxes.shape[1])
     rows = []
     for group, name in enumerate(range(boxes.shape[1]) if names is None else names):
         images = counted[:, group]
         inside = inside_box(boxes[images, group].astype(np.float64), *mass.shape[2:])
-        can_miss = inside.min((1, 2)) < 1 - 1e-9  # elsewhere all attention is inside
+        can_miss = inside.min((1, 2)) < 1 - 1e-9
         inside, maps = inside[can_miss], mass[images][can_miss][:, groups == group].astype(np.float64)
         if not maps.size:
-            rows.append((name, 0, *[np.nan] * 4))
+            rows.append((name, 0, np.nan, np.nan, np.nan, np.nan))
             continue
-        shares = (maps * inside[:, None]).sum((2, 3)) / maps.sum((2, 3))
-        value = shares.mean(1)
-        rows.append(
-            (name, len(value), value.mean(), *bootstrap_mean(value, confidence=confidence, seed=seed), inside.mean())
-        )
+        value = ((maps * inside[:, None]).sum((2, 3)) / maps.sum((2, 3))).mean(1)
+        low, high = np.nan, np.nan
+        if len(value) > 1:
+            low, high = percentile_interval(bootstrap(lambda v: v.mean(-1), value, resamples=9999, seed=0))
+        rows.append((name, len(value), value.mean(), low, high, inside.mean()))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _counted(boxes: np.ndarray, size: tuple[float, float], visible: np.ndarray | None, least: float) -> np.ndarray:
-    """Which parts (n, G) have a box with an area inside the image, and are visible enough."""
+def _counted(boxes: np.ndarray, size: tuple[float, float], visible: np.ndarray | None) -> np.ndarray:
+    """Which parts (n, G) have an area inside the image and are visible enough."""
     clipped = np.clip(boxes, 0, np.array([*size, *size]))
     has_area = (clipped[..., 2] > clipped[..., 0]) & (clipped[..., 3] > clipped[..., 1])  # False for NaN
-    return has_area if visible is None else has_area & (visible >= least)
+    return has_area if visible is None else has_area & (visible >= MIN_VISIBLE)
 
 
 def _checked(
-    attention: np.ndarray,
-    boxes: np.ndarray,
-    image_size: int | tuple[int, int],
-    visible: np.ndarray | None,
-    min_visible: float,
+    attention: np.ndarray, boxes: np.ndarray, image_size: int | tuple[int, int], visible: np.ndarray | None
 ) -> tuple[float, float]:
-    """Width and height of the image; InputError for arguments that cannot be measured."""
+    """Width and height of the image, after checking the arguments."""
     if attention.ndim != 4 or not attention.size or boxes.shape != (len(attention), *boxes.shape[1:2], 4):
         raise InputError(
-            "attention must have shape (images, attributes, height, width) and boxes (images, groups, 4), of at least "
-            f"one image, got {attention.shape} and {boxes.shape}"
+            "attention must have shape (images, attributes, height, width) and boxes (images, groups, 4), with at "
+            f"least one image, got {attention.shape} and {boxes.shape}"
         )
     if not (np.isfinite(attention) & (attention >= 0)).all() or not attention.any((2, 3)).all():
         raise InputError("attention must be finite, at least 0, and above 0 somewhere in each map")
     missing = np.isnan(boxes)
     if (missing.any(2) != missing.all(2)).any() or np.isinf(boxes).any():
-        raise InputError("a box must be four finite numbers, or NaN throughout for a part that is not there")
+        raise InputError("a box must be four finite numbers, or four NaN if there is no part")
     if (boxes[..., :2] > boxes[..., 2:]).any():
         raise InputError("boxes must be left, top, right, bottom, got one that ends before it begins")
     if visible is not None and (visible.shape != boxes.shape[:2] or not ((visible >= 0) & (visible <= 1)).all()):
         raise InputError(f"visible must be shares 0 to 1 of shape {boxes.shape[:2]}, got shape {visible.shape}")
-    if not 0 <= min_visible <= 1:
-        raise InputError(f"min_visible must be a share in [0, 1], got {min_visible!r}")
     width, height = np.broadcast_to(image_size, 2)
     if min(width, height) <= 0:
         raise InputError(f"image_size must be above 0, got {image_size}")

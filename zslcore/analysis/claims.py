@@ -1,35 +1,41 @@
-"""The three claims of the paper's abstract, put as questions to error matrices: estimate, interval, verdict.
+"""The claims of the paper's abstract as sentences about error matrices, with estimates, intervals and verdicts.
 
-Every function takes error matrices by name. The first is judged; it is compared with each of the others, which are null
-models (:func:`zslcore.analysis.matched_nulls`) or another method. Each returns a frame with a row for each name and the
-columns ``estimate``, ``low``, ``high`` (its own 95 % interval) and ``verdict``: whether the first one's estimate is
-larger than the row's, by the interval of the difference over the same resamples, so that what both share cancels
-(:data:`zslcore.analysis.intervals.VERDICTS`). The first row's verdict is whether its own estimate is above 0. Intervals
-are not corrected for their number. A class that one matrix lacks (a row of NaN) is left out of all. Raises InputError
-for no matrix and for matrices of other shapes.
+Every function returns a frame with the columns ``claim`` (the sentence), ``estimate``, ``low``, ``high`` and
+``verdict`` (see :func:`zslcore.analysis.verdict`). The verdict is about the sentence of its row.
+
+Most functions take error matrices by the key of a method or null model (:func:`zslcore.analysis.matched_nulls`) and
+return a row for each. The first row judges whether the first matrix's own estimate is above 0. Every other row judges
+whether the first estimate is larger than the row's, by the interval of their difference over paired resamples.
+``low`` and ``high`` are the 95 % interval of the row's own estimate. Intervals are not corrected for multiple
+comparisons. A class that is absent (a row of NaN) from one matrix is left out of all. Functions raise InputError if
+there is no matrix or if shapes differ.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from zslcore.analysis._checks import check_shapes, present_classes
-from zslcore.analysis.correlation import partial_correlation
+from zslcore.analysis.correlation import sample_correlation
 from zslcore.analysis.inequality import inequality
-from zslcore.analysis.intervals import percentile_interval, t_interval, verdict
+from zslcore.analysis.intervals import bootstrap, percentile_interval, t_interval, verdict
 from zslcore.analysis.label_value import (
-    LabelCorrelation,
-    label_correlation,
+    correlated_rows,
     label_partial_correlation,
+    mean_correlation,
+    other_causes,
+    partial_of_cells,
+    relative_slope,
+    slope_of_rows,
 )
-from zslcore.analysis.slope import relative_slope, slope_of
 from zslcore.errors import InputError
+from zslcore.methods import display_name
 
 Matrices = Mapping[str, Float[np.ndarray, "C A"]]
-COLUMNS = ["estimate", "low", "high", "verdict"]
-PERMUTED = "null: permuted"
+COLUMNS = ["claim", "estimate", "low", "high", "verdict"]
+PERMUTED = "permuted"
 
 
 def label_claim(
@@ -39,76 +45,72 @@ def label_claim(
     axis: str = "class",
     method: str = "pearson",
     permutations: int = 500,
+    resamples: int = 500,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Claim 1: does the error go with the value of the label?
+    """Claim 1: the error rises with the label value.
 
-    The estimate is the mean correlation of :func:`zslcore.analysis.label_correlation`, whose arguments and errors these
-    are: the part of the errors' variance that goes with the label, which all else that makes errors differ lowers. To
-    compare how strongly the error depends on the label, see :func:`slope_claim`. A last row, ``"null: permuted"``, has
-    the middle 95 % of what permuted labels give, and the verdict whether the measured correlation lies above it:
-    whether there is any.
+    The estimate is :func:`zslcore.analysis.label_correlation`. It measures how closely the error follows the label, and
+    noise lowers it; to compare how strongly errors depend on the label, see :func:`slope_claim`. The last row,
+    ``"permuted"``, holds the mean and the central 95 % of the correlations with permuted labels. Labels are permuted in
+    the same way in all rows, because classes share hard attributes and attributes share hard classes.
 
-    >>> labels = np.random.default_rng(0).random((8, 20))
-    >>> noise = np.random.default_rng(1).random((8, 20))
-    >>> label_claim(labels, {"measured": labels + noise / 2, "null: noise": noise})["verdict"].to_dict()
-    {'measured': 'holds', 'null: noise': 'holds', 'null: permuted': 'holds'}
+    Args:
+        labels: label value of each class and attribute.
+        errors: error matrices by key.
+        axis: ``"class"`` or ``"attribute"``.
+        method: ``"pearson"`` or ``"spearman"``.
+        permutations: number of permutations; with 0 there is no last row.
+        resamples: number of bootstrap resamples.
+        seed: seed of permutations and resamples.
+
+    Example:
+        >>> labels = np.random.default_rng(0).random((8, 20))
+        >>> noise = np.random.default_rng(1).random((8, 20))
+        >>> frame = label_claim(labels, {"mse": labels + noise / 2, "constant": noise})
+        >>> frame["verdict"].to_dict()
+        {'mse': 'supported', 'constant': 'supported', 'permuted': 'supported'}
+        >>> frame["claim"]["mse"]
+        'The error rises with the label value within a class.'
     """
-    errors, how = _in_common(errors), {"axis": axis, "method": method, "seed": seed}
-    measured = label_correlation(labels, next(iter(errors.values())), permutations=permutations, **how)
-    found = {name: label_correlation(labels, matrix, **how) for name, matrix in errors.items()}
-    frame = _compared(found)
+    pairs = {key: correlated_rows(labels, matrix, axis, method) for key, matrix in _in_common(errors).items()}
+    claim = f"The error rises with the label value within {_an(axis)}."
+    frame = _compared(
+        [claim, f"The error follows the label value within {_an(axis)} more closely for {{}} than for {{}}."],
+        {key: mean_correlation(*pair) for key, pair in pairs.items()},
+        {key: bootstrap(mean_correlation, *pair, resamples=resamples, seed=seed) for key, pair in pairs.items()},
+    )
     if permutations:
-        low, high = np.quantile(measured.null, [0.025, 0.975])
-        told = verdict(measured.mean - high, measured.mean - low)
-        frame.loc[PERMUTED] = [measured.null.mean(), low, high, told]
+        x, y = next(iter(pairs.values()))
+        rng = np.random.default_rng(seed)
+        null = np.array([mean_correlation(x[:, rng.permutation(x.shape[1])], y) for _ in range(permutations)])
+        low, high = np.quantile(null, [0.025, 0.975])
+        measured = frame["estimate"].iloc[0]
+        claim = f"The error follows the label value within {_an(axis)} more closely than permuted labels."
+        frame.loc[PERMUTED] = [claim, null.mean(), low, high, verdict(measured - high, measured - low)]
     return frame
 
 
 def slope_claim(
     labels: Float[np.ndarray, "C A"], errors: Matrices, *, axis: str = "class", resamples: int = 500, seed: int = 0
 ) -> pd.DataFrame:
-    """Claim 1: does the error rise with the label, and more steeply than a null model's does?
+    """Claim 1: the error has a positive slope over the label value, and a steeper one than a null model's.
 
-    The estimate is :func:`zslcore.analysis.relative_slope`; intervals are from classes and attributes drawn anew
-    together. Errors as there.
+    The estimate is :func:`zslcore.analysis.relative_slope`. Arguments as in :func:`label_claim`.
 
-    >>> labels, rng = np.random.default_rng(0).random((8, 20)), np.random.default_rng(1)
-    >>> errors = {"measured": labels + rng.random((8, 20)), "null": rng.random((8, 20))}
-    >>> slope_claim(labels, errors)["verdict"].to_dict()
-    {'measured': 'holds', 'null': 'holds'}
+    Example:
+        >>> labels, rng = np.random.default_rng(0).random((8, 20)), np.random.default_rng(1)
+        >>> errors = {"mse": labels + rng.random((8, 20)), "constant": rng.random((8, 20))}
+        >>> slope_claim(labels, errors)["claim"].tolist()  # doctest: +NORMALIZE_WHITESPACE
+        ['The error has a positive slope over the label value within a class.',
+         'The slope of the error over the label value within a class is steeper for + MSE than for null: constant.']
     """
-    errors = _in_common(errors)
-    estimates = [relative_slope(labels, matrix, axis=axis) for matrix in errors.values()]
-    statistic = slope_of if axis == "class" else lambda x, y: slope_of(x.T, y.T)
-    return _by_draws(errors, estimates, _joint_draws(statistic, [labels], list(errors.values()), resamples, seed))
-
-
-def partial_claim(
-    labels: Float[np.ndarray, "C A"], errors: Matrices, *, resamples: int = 200, seed: int = 0
-) -> pd.DataFrame:
-    """Claim 1 with two other causes held fixed: |label - attribute's mean| and the attribute's variance.
-
-    The estimate is :func:`zslcore.analysis.label_partial_correlation`; intervals are from classes and attributes drawn
-    anew together, with the causes as they are in all classes. Errors as there.
-
-    >>> labels = np.random.default_rng(0).random((8, 20))
-    >>> claim = partial_claim(labels, {"measured": labels, "null: shrinkage": abs(labels - labels.mean(0))})
-    >>> claim["verdict"].tolist()  # the second is one of the two causes: nothing of it is left to ask of
-    ['holds', 'cannot be asked']
-    """
-    errors = _in_common(errors)
-    estimates = [label_partial_correlation(labels, matrix) for matrix in errors.values()]
-    values = labels[present_classes(next(iter(errors.values())), signed=True)].astype(np.float64)
-    mean, variance = (values.mean(0), values.var(0)) if len(values) else (0.0, 0.0)
-    causes = [np.abs(labels - mean), np.broadcast_to(variance, labels.shape)]
-
-    def statistic(x: np.ndarray, distance: np.ndarray, variance: np.ndarray, matrix: np.ndarray) -> float:
-        given = np.stack([distance.ravel(), variance.ravel()], axis=1)
-        return partial_correlation(x.ravel(), matrix.ravel(), given)
-
-    draws = _joint_draws(statistic, [labels, *causes], list(errors.values()), resamples, seed)
-    return _by_draws(errors, estimates, draws)
+    over = f"over the label value within {_an(axis)}"
+    claims = [
+        f"The error has a positive slope {over}.",
+        f"The slope of the error {over} is steeper for {{}} than for {{}}.",
+    ]
+    return _slopes(claims, labels, errors, axis, resamples, seed)
 
 
 def reduction_claim(
@@ -120,119 +122,202 @@ def reduction_claim(
     resamples: int = 500,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Does the error fall most where the label is large, and more than in proportion to what was there to lose?
+    """The error falls most where the label value is large, and more than in proportion.
 
-    The rows are the slope (:func:`zslcore.analysis.relative_slope`) of the ``"reduction"``, ``before - after``, and
-    that of ``"in proportion"``, of ``before``: had all errors fallen by one factor, the two would be the same but for
-    noise. Their correlations would not, since a difference is noisier than what it is the difference of. NaN where the
-    mean error did not fall. Errors as there.
+    The row ``"reduction"`` has the slope (:func:`zslcore.analysis.relative_slope`) of ``before - after``, the row ``"in
+    proportion"`` that of ``before``. The two slopes agree if all errors fall by the same factor. NaN if the mean error
+    did not fall.
 
-    >>> labels, rng = np.random.default_rng(0).random((8, 20)), np.random.default_rng(1)
-    >>> before = 1 + labels + 0.2 * rng.random((8, 20))
-    >>> after = 0.7 * (1 + labels) + 0.2 * rng.random((8, 20))
-    >>> reduction_claim(labels, before, after)["verdict"].tolist()
-    ['holds', 'not shown']
+    Args:
+        labels: label value of each class and attribute.
+        before: errors before, such as after initialisation or of a baseline.
+        after: errors after, such as at the end of training or of a method.
+        axis: ``"class"`` or ``"attribute"``.
+        resamples: number of bootstrap resamples.
+        seed: seed of the resamples.
+
+    Example:
+        >>> labels, rng = np.random.default_rng(0).random((8, 20)), np.random.default_rng(1)
+        >>> before = 1 + labels + 0.2 * rng.random((8, 20))
+        >>> after = 0.7 * (1 + labels) + 0.2 * rng.random((8, 20))
+        >>> reduction_claim(labels, before, after)["verdict"].to_dict()
+        {'reduction': 'supported', 'in proportion': 'inconclusive'}
     """
     check_shapes(before, after, "before and after")
+    within = f"where the label value is large within {_an(axis)}"
+    claims = [f"The error falls most {within}.", f"The error falls more than in proportion {within}."]
     fall = {"reduction": before.astype(np.float64) - after, "in proportion": before}
-    return slope_claim(labels, fall, axis=axis, resamples=resamples, seed=seed)
+    return _slopes(claims, labels, fall, axis, resamples, seed)
 
 
-def agreement_claim(errors: Matrices, *, seed: int = 0) -> pd.DataFrame:
-    """Claim 2: do attributes differ in their errors, so that the classes agree on which are hard?
+def partial_claim(
+    labels: Float[np.ndarray, "C A"], errors: Matrices, *, resamples: int = 200, seed: int = 0
+) -> pd.DataFrame:
+    """Claim 1 with two other causes held fixed: the label's distance to its attribute's mean, the attribute's variance.
 
-    The estimate is the correlation of each class's errors with the mean errors of the other classes, its mean over the
-    classes: 0 if all attributes have one distribution; NaN for a single class. Raises InputError as
-    :func:`zslcore.analysis.inequality`.
+    The estimate is :func:`zslcore.analysis.label_partial_correlation`; resamples keep the causes computed from all
+    classes. Arguments as in :func:`label_claim`.
 
-    >>> hardness, rng = np.linspace(1, 3, 20), np.random.default_rng(0)
-    >>> noise = rng.exponential(size=(2, 8, 20))
-    >>> agreement_claim({"measured": hardness * noise[0], "null: equal": noise[1]})["verdict"].to_dict()
-    {'measured': 'holds', 'null: equal': 'holds'}
+    Example:
+        >>> labels = np.random.default_rng(0).random((8, 20))
+        >>> errors = {"mse": labels, "shrinkage": abs(labels - labels.mean(0))}
+        >>> partial_claim(labels, errors)["verdict"].tolist()  # the second matrix is a cause: no error is left
+        ['supported', 'not testable']
     """
-    found = {}
-    for name, matrix in _in_common(errors).items():
-        count = present_classes(matrix).sum()
-        others = (np.nansum(matrix, axis=0) - np.nan_to_num(matrix)) / max(count - 1, 1)
-        found[name] = label_correlation(others if count > 1 else np.zeros(matrix.shape), matrix, seed=seed)
-    return _compared(found)
+    errors = _in_common(errors)
+    present = present_classes(next(iter(errors.values())), signed=True)
+    x = labels[present].astype(np.float64)
+    known, draws = [x, *other_causes(x)], {}
+    for key, matrix in errors.items():
+        y = matrix[present].astype(np.float64)
+        draws[key] = bootstrap(partial_of_cells, *known, y, resamples=resamples, seed=seed)
+    fixed = "With the label's distance to its attribute's mean and the attribute's variance held fixed, "
+    claims = [
+        f"{fixed}the error rises with the label value.",
+        f"{fixed}the error follows the label value more closely for {{}} than for {{}}.",
+    ]
+    return _compared(claims, {key: label_partial_correlation(labels, m) for key, m in errors.items()}, draws)
+
+
+def sample_claim(errors: Float[np.ndarray, "C A"], counts: Int[np.ndarray, " C"]) -> pd.DataFrame:
+    """Claim 1: classes with fewer training images have larger errors.
+
+    Args:
+        errors: mean error of each class and attribute.
+        counts: number of training images of each class.
+
+    Returns:
+        One row, ``"training images"``, with the rank correlation of error and number of images
+        (:func:`zslcore.analysis.sample_correlation`). A correlation below 0 supports the claim.
+
+    Example:
+        >>> errors = np.linspace(2, 1, 12)[:, None]
+        >>> sample_claim(errors, np.arange(12))[["claim", "estimate", "verdict"]].values.tolist()
+        [['Classes with fewer training images have larger errors.', -1.0, 'supported']]
+        >>> sample_claim(errors, np.arange(12)[::-1])["verdict"].item()
+        'contradicted'
+    """
+    estimate, low, high = sample_correlation(errors, counts)
+    claim = "Classes with fewer training images have larger errors."
+    return pd.DataFrame([(claim, estimate, low, high, verdict(-high, -low))], ["training images"], COLUMNS)
+
+
+def agreement_claim(errors: Matrices, *, resamples: int = 500, seed: int = 0) -> pd.DataFrame:
+    """Claim 2: classes agree on which attributes have large errors.
+
+    The estimate is the correlation of a class's errors with the mean errors of the other classes, averaged over
+    classes. It is 0 if all attributes have the same distribution of errors, and NaN for a single class.
+
+    Args:
+        errors: error matrices by key.
+        resamples: number of bootstrap resamples.
+        seed: seed of the resamples.
+
+    Raises:
+        InputError: if errors are negative or infinite.
+
+    Example:
+        >>> hardness, rng = np.linspace(1, 3, 20), np.random.default_rng(0)
+        >>> noise = rng.exponential(size=(2, 8, 20))
+        >>> agreement_claim({"mse": hardness * noise[0], "constant": noise[1]})["verdict"].to_dict()
+        {'mse': 'supported', 'constant': 'supported'}
+    """
+    estimates, draws = {}, {}
+    for key, matrix in _in_common(errors).items():
+        y = matrix[present_classes(matrix)].astype(np.float64)
+        others = (y.sum(0) - y) / max(len(y) - 1, 1)  # a single class gets zeros, which have no correlation
+        estimates[key] = mean_correlation(others, y)
+        draws[key] = bootstrap(mean_correlation, others, y, resamples=resamples, seed=seed)
+    claims = [
+        "The classes agree on which attributes have large errors.",
+        "The classes agree more on which attributes have large errors for {} than for {}.",
+    ]
+    return _compared(claims, estimates, draws)
 
 
 def evenness_claim(
-    method: Sequence[Float[np.ndarray, "C A"]], baseline: Sequence[Float[np.ndarray, "C A"]]
+    method: Sequence[Float[np.ndarray, "C A"]],
+    baseline: Sequence[Float[np.ndarray, "C A"]],
+    *,
+    names: tuple[str, str] = ("the method", "the baseline"),
 ) -> pd.DataFrame:
-    """Claim 3: are a method's errors smaller and more even than a baseline's? Matrices of the same seeds, in one order.
+    """Claim 3: the errors of a method are smaller and more even than those of a baseline.
 
-    A row for each statistic of all cells (:func:`zslcore.analysis.inequality`): the change from the baseline's value to
-    the method's in percent, its mean over the seeds and t-interval, and the verdict on "it falls". A single seed has no
-    interval. Raises InputError for unequal numbers of matrices, for none, and as ``inequality`` does.
+    Args:
+        method: an error matrix for each seed.
+        baseline: error matrices of the same seeds in the same order.
+        names: keys of method and baseline, for the sentences.
 
-    >>> matrices = np.random.default_rng(0).exponential(size=(3, 4, 6))
-    >>> evenness_claim([1 + matrix for matrix in matrices], list(matrices))["verdict"].to_dict()
-    ... # doctest: +NORMALIZE_WHITESPACE
-    {'mean': 'does not hold', 'standard deviation': 'not shown', 'coefficient of variation': 'holds',
-     'theil': 'holds', 'gini': 'holds'}
+    Returns:
+        A row for each statistic of all cells (:func:`zslcore.analysis.inequality`). The estimate is the change from
+        baseline to method in percent, averaged over seeds, with its t-interval; a change below 0 supports the claim.
+
+    Raises:
+        InputError: if there is no matrix, if the numbers of matrices differ, or as ``inequality``.
+
+    Example:
+        >>> matrices = np.random.default_rng(0).exponential(size=(3, 4, 6))
+        >>> frame = evenness_claim([1 + matrix for matrix in matrices], list(matrices), names=("remse", "mse"))
+        >>> frame.loc[["mean", "theil"], ["claim", "verdict"]].values.tolist()  # doctest: +NORMALIZE_WHITESPACE
+        [['The mean error is smaller for + ReMSE than for + MSE.', 'contradicted'],
+         ['The Theil index of the errors is smaller for + ReMSE than for + MSE.', 'supported']]
     """
     if len(method) != len(baseline) or not len(method):
-        raise InputError(f"both must hold a matrix for each seed, got {len(method)} and {len(baseline)}")
+        raise InputError(
+            f"method and baseline must have one matrix for each seed, got {len(method)} and {len(baseline)}"
+        )
     ours, theirs = (
         pd.DataFrame([inequality(matrix).loc["cells"] for matrix in matrices]).reset_index(drop=True)
         for matrices in (method, baseline)
     )
     change = 100 * (ours / theirs - 1)
+    called = {"mean": "mean error", "theil": "Theil index of the errors", "gini": "Gini index of the errors"}
     rows = []
-    for name in change:
-        low, high = t_interval(change[name])
-        rows.append((change[name].mean(), low, high, verdict(-high, -low)))
-    return pd.DataFrame(rows, index=list(change), columns=COLUMNS)
+    for statistic in change:
+        low, high = t_interval(change[statistic])
+        measure = called.get(statistic, f"{statistic} of the errors")
+        claim = f"The {measure} is smaller for {display_name(names[0])} than for {display_name(names[1])}."
+        rows.append((claim, change[statistic].mean(), low, high, verdict(-high, -low)))
+    return pd.DataFrame(rows, list(change), COLUMNS)
 
 
-def _compared(found: Mapping[str, LabelCorrelation]) -> pd.DataFrame:
-    """Rows of correlations, the first compared with each of the others by the difference over the same draws."""
-    first = next(iter(found.values()))
-    rows = []
-    for each in found.values():
-        interval = (first.low, first.high) if each is first else first.minus(each)
-        rows.append((each.mean, each.low, each.high, verdict(*interval)))
-    return pd.DataFrame(rows, index=list(found), columns=COLUMNS)
-
-
-def _joint_draws(
-    statistic: Callable[..., float],
-    known: Sequence[np.ndarray],
-    matrices: Sequence[np.ndarray],
-    resamples: int,
-    seed: int,
-) -> Float[np.ndarray, "resamples matrices"]:
-    """``statistic(*known, matrix)`` of every matrix in the same resamples of the present classes and the attributes."""
-    draws, present = np.full((resamples, len(matrices)), np.nan), present_classes(matrices[0], signed=True)
-    known, matrices = ([part[present].astype(np.float64) for part in parts] for parts in (known, matrices))
-    rng, shape = np.random.default_rng(seed), matrices[0].shape
-    for draw in draws if present.any() else ():
-        cells = np.ix_(*(rng.integers(size, size=size) for size in shape))
-        drawn = [part[cells] for part in known]
-        draw[:] = [statistic(*drawn, matrix[cells]) for matrix in matrices]
-    return draws
-
-
-def _by_draws(
-    errors: Matrices, estimates: Sequence[float], draws: Float[np.ndarray, "resamples matrices"]
+def _slopes(
+    claims: Sequence[str], labels: np.ndarray, errors: Matrices, axis: str, resamples: int, seed: int
 ) -> pd.DataFrame:
-    """Rows of estimates with their intervals, the first compared with each of the others draw by draw."""
-    rows = []
-    for index, estimate in enumerate(estimates):
-        above = draws[:, 0] - draws[:, index] if index else draws[:, 0]
-        told = verdict(*percentile_interval(above.round(12)))  # the same order may differ by a rounding
-        rows.append((estimate, *percentile_interval(draws[:, index]), told))
-    return pd.DataFrame(rows, index=list(errors), columns=COLUMNS)
+    errors = _in_common(errors)
+    estimates = {key: relative_slope(labels, matrix, axis=axis) for key, matrix in errors.items()}
+    present = present_classes(next(iter(errors.values())), signed=True)
+    x, draws = labels[present].astype(np.float64), {}
+    statistic = slope_of_rows if axis == "class" else lambda x, y: slope_of_rows(x.T, y.T)
+    for key, matrix in errors.items():
+        y = matrix[present].astype(np.float64)
+        draws[key] = bootstrap(statistic, x, y, resamples=resamples, seed=seed)
+    return _compared(claims, estimates, draws)
+
+
+def _compared(
+    claims: Sequence[str], estimates: Mapping[str, float], draws: Mapping[str, Float[np.ndarray, " resamples"]]
+) -> pd.DataFrame:
+    """A row for each key: the first claim about the first key, the second about the first key against each other."""
+    first, rows = next(iter(draws)), []
+    for key, own in draws.items():
+        above = own if key == first else draws[first] - own
+        told = verdict(*percentile_interval(above.round(12)))  # equal draws may differ by rounding
+        claim = claims[0] if key == first else claims[1].format(display_name(first), display_name(key))
+        rows.append((claim, estimates[key], *percentile_interval(own), told))
+    return pd.DataFrame(rows, list(draws), COLUMNS)
 
 
 def _in_common(errors: Matrices) -> dict[str, Float[np.ndarray, "C A"]]:
-    """The matrices with rows of NaN for every class that one of them lacks, so that all speak of the same classes."""
+    """The matrices with rows of NaN for every class that is absent from one of them."""
     if not errors:
-        raise InputError("errors must hold at least one matrix by name, got none")
+        raise InputError("errors must have at least one matrix, got none")
     first = next(iter(errors.values()))
     for matrix in errors.values():
         check_shapes(first, matrix, "error matrices")
     present = np.all([present_classes(matrix, signed=True) for matrix in errors.values()], axis=0)
-    return {name: np.where(present[:, None], matrix, np.nan) for name, matrix in errors.items()}
+    return {key: np.where(present[:, None], matrix, np.nan) for key, matrix in errors.items()}
+
+
+def _an(axis: str) -> str:
+    return "an attribute" if axis == "attribute" else "a class"

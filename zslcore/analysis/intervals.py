@@ -1,24 +1,56 @@
-"""What an interval says: Student's interval of a mean, and the verdict on a question that an interval answers."""
+"""Intervals of estimates, and the verdict that an interval gives on a claim."""
+
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from scipy import stats
 
-from zslcore.analysis._checks import check_confidence
+from zslcore.errors import InputError
 
-VERDICTS = ("holds", "does not hold", "not shown", "cannot be asked")
+VERDICTS = ("supported", "contradicted", "inconclusive", "not testable")
+
+
+def verdict(low: float, high: float) -> str:
+    """Judge the claim that a quantity is above 0.
+
+    Args:
+        low: lower end of the quantity's interval.
+        high: upper end of the interval.
+
+    Returns:
+        ``"supported"`` if the whole interval is above 0, ``"contradicted"`` if it is below 0, ``"inconclusive"`` if it
+        contains 0, ``"not testable"`` if an end is NaN.
+
+    Example:
+        >>> [verdict(*interval) for interval in ((0.1, 0.3), (-0.3, -0.1), (-0.1, 0.1), (np.nan, np.nan))]
+        ['supported', 'contradicted', 'inconclusive', 'not testable']
+    """
+    if np.isnan(low) or np.isnan(high):
+        return "not testable"
+    return "supported" if low > 0 else "contradicted" if high < 0 else "inconclusive"
 
 
 def t_interval(values: pd.Series | Float[np.ndarray, " n"], *, confidence: float = 0.95) -> tuple[float, float]:
-    """Student's t-interval of the mean; (NaN, NaN) for a single value.
+    """Student's t-interval of the mean.
 
-    Raises InputError for a ``confidence`` that does not lie between 0 and 1.
+    Args:
+        values: independent values, such as one for each seed.
+        confidence: level of the interval, between 0 and 1.
 
-    >>> [round(bound, 2) for bound in t_interval(pd.Series([1.0, 2.0, 3.0]))]
-    [-0.48, 4.48]
+    Returns:
+        Lower and upper end; NaN for fewer than two values.
+
+    Raises:
+        InputError: if ``confidence`` is not between 0 and 1.
+
+    Example:
+        >>> [round(bound, 2) for bound in t_interval(pd.Series([1.0, 2.0, 3.0]))]
+        [-0.48, 4.48]
     """
-    check_confidence(confidence)
+    if not 0 < confidence < 1:
+        raise InputError(f"confidence must be between 0 and 1, such as 0.95, got {confidence}")
     values = np.asarray(values, dtype=np.float64)
     if len(values) < 2:
         return float("nan"), float("nan")
@@ -26,27 +58,47 @@ def t_interval(values: pd.Series | Float[np.ndarray, " n"], *, confidence: float
     return float(values.mean() - half), float(values.mean() + half)
 
 
-def percentile_interval(draws: Float[np.ndarray, " n"]) -> tuple[float, float]:
-    """The middle 95 % of bootstrap draws; (NaN, NaN) without any. Draws that are NaN, where a statistic is not defined,
-    such as the correlation of rows that are all alike, are left out.
+def bootstrap(statistic: Callable, *arrays: np.ndarray, resamples: int, seed: int) -> Float[np.ndarray, " resamples"]:
+    """Draw from the bootstrap distribution of a statistic of paired arrays.
 
-    >>> percentile_interval(np.append(np.arange(41.0), np.nan))
-    (1.0, 39.0)
+    The rows and the columns of matrices are resampled together (Owen, "The pigeonhole bootstrap", 2007); vectors have
+    rows only. The same seed and shape give the same resamples, so that draws of two statistics are paired.
+
+    Args:
+        statistic: a function of the resampled arrays. Of matrices it returns a number; vectors are passed as
+            (resamples, n) arrays, and it returns a number for each row.
+        arrays: vectors of one length, or matrices of one shape.
+        resamples: number of draws.
+        seed: seed of the resampling.
+
+    Example:
+        >>> bootstrap(lambda x: x.mean(-1), np.array([1.0, 2.0, 4.0]), resamples=2, seed=0).round(2)
+        array([2.67, 1.  ])
+    """
+    rng, shape = np.random.default_rng(seed), arrays[0].shape
+    if len(shape) == 1:
+        rows = rng.integers(shape[0], size=(resamples, shape[0]))
+        return statistic(*(array[rows] for array in arrays))
+    draws = np.full(resamples, np.nan)
+    for index in range(resamples if arrays[0].size else 0):
+        cells = np.ix_(*(rng.integers(size, size=size) for size in shape))
+        draws[index] = statistic(*(array[cells] for array in arrays))
+    return draws
+
+
+def percentile_interval(draws: Float[np.ndarray, " n"]) -> tuple[float, float]:
+    """Central 95 % of bootstrap draws.
+
+    Args:
+        draws: the draws; NaN, where the statistic is undefined, is ignored.
+
+    Returns:
+        Lower and upper end; NaN if there is no draw.
+
+    Example:
+        >>> percentile_interval(np.append(np.arange(41.0), np.nan))
+        (1.0, 39.0)
     """
     draws = draws[~np.isnan(draws)]
     low, high = np.quantile(draws, [0.025, 0.975]) if len(draws) else (np.nan, np.nan)
     return float(low), float(high)
-
-
-def verdict(low: float, high: float) -> str:
-    """One of ``VERDICTS`` on the claim that a quantity is above 0, from the interval of that quantity.
-
-    ``"holds"`` where all of the interval is above 0, ``"does not hold"`` where all of it is below, ``"not shown"``
-    where it leaves both open, ``"cannot be asked"`` for NaN: there is no interval.
-
-    >>> [verdict(*interval) for interval in ((0.1, 0.3), (-0.3, -0.1), (-0.1, 0.1), (np.nan, np.nan))]
-    ['holds', 'does not hold', 'not shown', 'cannot be asked']
-    """
-    if np.isnan(low) or np.isnan(high):
-        return "cannot be asked"
-    return "holds" if low > 0 else "does not hold" if high < 0 else "not shown"

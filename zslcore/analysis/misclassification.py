@@ -5,7 +5,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 from scipy import stats
 
-from zslcore.analysis._checks import check_confidence
+from zslcore.analysis.intervals import bootstrap, percentile_interval
 from zslcore.errors import InputError
 
 COLUMNS = ["image", "label", "predicted", "to true", "to predicted", "true to predicted", "true to closest"]
@@ -70,60 +70,42 @@ def misclassifications(
     return frame.assign(closest=is_closest[label, wrong], tied=tied[label], chance=tied[label] / (len(vectors) - 1))
 
 
-def closest_class_share(wrong: pd.DataFrame, *, confidence: float = 0.95, seed: int = 0) -> dict[str, float]:
-    """Share of the errors of :func:`misclassifications` that go to the closest class, beside that by chance.
+def closest_class_share(wrong: pd.DataFrame, *, seed: int = 0) -> dict[str, float]:
+    """Share of misclassified images that go to the class closest to their own, beside the share expected by chance.
 
-    ``errors``: their number, in ``classes`` true classes; ``share``: of those that go to the closest class or, where
-    several classes tie for it, to any of them; ``low``, ``high``: its interval; ``chance``: the share expected if
-    every error went to any other class alike, with the same ties; ``share split`` and ``chance split``: an error
-    that meets a tie of k counts 1/k. Shares are in [0, 1], NaN if there is no error.
+    Args:
+        wrong: the frame of :func:`misclassifications`.
+        seed: seed of the bootstrap.
 
-    The interval takes true classes as independent, not images: the images of a class share one closest class, and
-    often one fate. It is the percentile interval of a seeded bootstrap that draws whole classes (Davison and
-    Hinkley, "Bootstrap Methods and their Application", 1997, section 3.8), among those with errors; a little too
-    narrow for few classes. NaN for fewer than two. Where all errors go to the closest class, or none, resamples
-    cannot differ: Wilson's interval of as many draws as classes. Raises InputError for a ``confidence`` that does
-    not lie between 0 and 1.
+    Returns:
+        ``share`` in [0, 1], where any of several tied classes counts as the closest; ``low`` and ``high``, its 95 %
+        interval; ``chance``, the share expected if every error went to another class at random. All are NaN without
+        errors. The interval resamples true classes, because the images of a class share their closest class (Davison
+        and Hinkley, "Bootstrap Methods and their Application", 1997, section 3.8); it needs two classes with errors. If
+        all errors or none go to the closest class, it is Wilson's interval with one draw for each class.
 
-    >>> wrong = pd.DataFrame({"label": [0, 3], "closest": [True, False], "tied": [1, 2], "chance": [0.25, 0.5]})
-    >>> share = closest_class_share(wrong)
-    >>> share["errors"], share["share"], share["chance"], share["share split"], share["chance split"]
-    (2, 0.5, 0.375, 0.5, 0.25)
-    >>> share["classes"], share["low"], share["high"]
-    (2, 0.0, 1.0)
+    Example:
+        >>> wrong = pd.DataFrame({"label": [0, 3], "closest": [True, False], "chance": [0.25, 0.5]})
+        >>> closest_class_share(wrong)
+        {'share': 0.5, 'low': 0.0, 'high': 1.0, 'chance': 0.375}
     """
-    check_confidence(confidence)
-    columns = {
-        "share": wrong["closest"],
-        "chance": wrong["chance"],
-        "share split": wrong["closest"] / wrong["tied"],
-        "chance split": wrong["chance"] / wrong["tied"],
-    }
-    means = {name: float(values.mean()) if len(wrong) else float("nan") for name, values in columns.items()}
+    share, chance = (float(wrong[name].mean()) if len(wrong) else float("nan") for name in ("closest", "chance"))
     by_class = wrong.groupby("label")["closest"].agg(["sum", "size"])
-    by_class = by_class.sort_values(["sum", "size"])  # the draws do not depend on the order of classes
+    by_class = by_class.sort_values(["sum", "size"])  # so that the draws do not depend on the order of classes
     hits, sizes = by_class.astype(np.float64).to_numpy().T
-    low, high = _cluster_interval(hits, sizes, confidence, seed)
-    share = means.pop("share")
-    return {"errors": len(wrong), "classes": len(sizes), "share": share, "low": low, "high": high, **means}
+    low, high = _cluster_interval(hits, sizes, seed)
+    return {"share": share, "low": low, "high": high, "chance": chance}
 
 
-def _cluster_interval(hits: np.ndarray, sizes: np.ndarray, confidence: float, seed: int) -> tuple[float, float]:
-    """Interval of sum(hits) / sum(sizes) where each entry, a class, is one independent draw."""
+def _cluster_interval(hits: np.ndarray, sizes: np.ndarray, seed: int) -> tuple[float, float]:
+    """Interval of sum(hits) / sum(sizes) with classes as independent draws."""
     if len(sizes) < 2:
         return float("nan"), float("nan")
     if hits.sum() in (0, sizes.sum()):
-        reached = len(sizes) if hits.any() else 0
-        interval = stats.binomtest(reached, len(sizes)).proportion_ci(confidence, method="wilson")
-    else:
-        settings = {"paired": True, "vectorized": True, "method": "percentile", "rng": np.random.default_rng(seed)}
-        found = stats.bootstrap((hits, sizes), _ratio, batch=1000, confidence_level=confidence, **settings)
-        interval = found.confidence_interval
-    return float(interval.low), float(interval.high)
-
-
-def _ratio(hits: np.ndarray, sizes: np.ndarray, axis: int = -1) -> np.ndarray:
-    return hits.sum(axis) / sizes.sum(axis)
+        interval = stats.binomtest(len(sizes) if hits.any() else 0, len(sizes)).proportion_ci(method="wilson")
+        return float(interval.low), float(interval.high)
+    ratio = lambda hits, sizes: hits.sum(-1) / sizes.sum(-1)  # noqa: E731
+    return percentile_interval(bootstrap(ratio, hits, sizes, resamples=9999, seed=seed))
 
 
 def _largest_cosine(cosine: np.ndarray, between: np.ndarray, labels: np.ndarray) -> np.ndarray:

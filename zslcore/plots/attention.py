@@ -13,9 +13,10 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
 from zslcore.errors import InputError
-from zslcore.plots.style import WIDTH, method_hatches, method_styles
+from zslcore.methods import display_name
+from zslcore.plots.style import WIDTH, method_looks
 
-VEIL = 0.75  # how white the picture becomes where attention is 0
+VEIL = 0.75  # opacity of the white layer where attention is 0
 
 
 def attention_maps(
@@ -27,19 +28,28 @@ def attention_maps(
     positions: Float[np.ndarray, "K 2"] | None = None,
     columns: int = 6,
 ) -> Figure:
-    """The image, then one copy for each of K attributes that fades to white where its attention is low.
+    """The image, then a copy for each of K attributes that fades to white where its attention is low.
 
-    Attention is brought to the size of the image (bilinear, a value at the centre of its cell) and scaled to its
-    own peak; below each map stands how many times even attention the peak is, without which a map of nothing in
-    particular looks like any other. ``boxes`` (left, top, right, bottom) of the true parts, white with a black edge,
-    and ``positions`` (x, y), in pixels of the image, are drawn where they are given and not NaN. Raises InputError
-    for numbers of names, boxes or positions other than K, and for a map without attention.
+    Attention is interpolated to the image and scaled by its peak. The number below a map is the ratio of the peak to
+    uniform attention: 1 means that the map shows nothing.
 
-    >>> attention = np.zeros((1, 4, 4))
-    >>> attention[0, 1, 2] = 1.0  # all of it in one of 16 cells
-    >>> figure = attention_maps(np.zeros((64, 64, 3)), attention, ["red crown"])
-    >>> [axis.get_title() for axis in figure.axes[:2]], figure.axes[1].get_xlabel()
-    (['image', 'red crown'], 'peak 16.0 × even')
+    Args:
+        image: an (H, W) or (H, W, 3) image.
+        attention: a map for each attribute.
+        names: a name for each attribute.
+        boxes: (left, top, right, bottom) of the true parts in pixels; NaN if there is none.
+        positions: (x, y) of the true parts in pixels; NaN if there is none.
+        columns: number of pictures in a row.
+
+    Raises:
+        InputError: if there are not K names, boxes or positions, or if a map has no attention.
+
+    Example:
+        >>> attention = np.zeros((1, 4, 4))
+        >>> attention[0, 1, 2] = 1.0  # all of it in one of 16 cells
+        >>> figure = attention_maps(np.zeros((64, 64, 3)), attention, ["red crown"])
+        >>> [axis.get_title() for axis in figure.axes[:2]], figure.axes[1].get_xlabel()
+        (['image', 'red crown'], 'peak 16.0 × even')
     """
     for name, given in (("names", names), ("boxes", boxes), ("positions", positions)):
         if given is not None and len(given) != len(attention):
@@ -81,36 +91,54 @@ def _fade(axis: Axes, cells: Float[np.ndarray, "H W"], size: tuple[int, int]) ->
     axis.imshow(layer, extent=(0, size[1], size[0], 0), interpolation="bilinear")
 
 
-def measured_attention(measured: pd.DataFrame | Mapping[str, pd.DataFrame], *, label: str) -> Figure:
-    """Bars of the measured attention of each group, with their interval and the chance level as a black tick.
+def measured_attention(measured: Mapping[str, pd.DataFrame], *, label: str) -> Figure:
+    """Bars of the measured attention of each group, with their interval, and the chance level as a black tick.
 
-    ``measured`` is the frame of :func:`zslcore.analysis.pointing_accuracy` or :func:`zslcore.analysis.energy_inside`,
-    or one for each method, of the same groups in the same order: shares in [0, 1]. A group that nothing was measured of
-    (NaN) says so. ``label`` names the measure. Raises InputError for no method, other groups or another order.
+    Args:
+        measured: frames of :func:`zslcore.analysis.pointing_accuracy` or :func:`zslcore.analysis.energy_inside` by
+            method, of the same groups in the same order.
+        label: name of the measure.
 
-    >>> frame = pd.DataFrame({"group": ["bill", "wing_color"], "value": [0.5, 0.25], "chance": [0.05, 0.2]})
-    >>> (axis,) = measured_attention(frame.assign(low=0.2, high=0.6), label="pointing accuracy").axes
-    >>> [float(bar.get_width()) for bar in axis.patches], [tick.get_text() for tick in axis.get_yticklabels()]
-    ([0.5, 0.25], ['bill', 'wing color'])
+    Raises:
+        InputError: if there is no method, or if groups differ.
+
+    Example:
+        >>> frame = pd.DataFrame({"group": ["bill", "wing_color"], "value": [0.5, 0.25], "chance": [0.05, 0.2]})
+        >>> frame = frame.assign(low=0.2, high=0.6)
+        >>> (axis,) = measured_attention({"remse": frame}, label="pointing accuracy").axes
+        >>> [float(bar.get_width()) for bar in axis.patches], [tick.get_text() for tick in axis.get_yticklabels()]
+        ([0.5, 0.25], ['bill', 'wing color'])
     """
-    frames = measured if isinstance(measured, Mapping) else {"": measured}
-    groups = next(iter(frames.values()), {"group": pd.Series()})["group"].tolist()
-    if not groups:
-        raise InputError("measured must hold at least one method and group, got none")
-    if any(frame["group"].tolist() != groups for frame in frames.values()):
+    if not measured:
+        raise InputError("measured must hold at least one method, got none")
+    groups = next(iter(measured.values()))["group"].tolist()
+    if any(frame["group"].tolist() != groups for frame in measured.values()):
         raise InputError("measured must hold the same groups in the same order for every method")
-    height, styles, hatches = 0.8 / len(frames), method_styles(frames), method_hatches(frames)
-    figure, axis = plt.subplots(figsize=(WIDTH, 0.9 + len(groups) * (0.12 + 0.16 * len(frames))))
-    for index, (method, frame) in enumerate(frames.items()):
-        place = np.arange(len(groups)) + (index - (len(frames) - 1) / 2) * height
-        look = {"color": styles[method]["color"], "hatch": hatches[method]} if method else {"color": "0.7"}
-        bars = {"height": 0.9 * height, "edgecolor": "0.2", "linewidth": 0.4, "label": method or None, **look}
-        axis.barh(place, frame["value"], **bars)
-        line = {"color": "black", "path_effects": [withStroke(linewidth=3, foreground="white")]}  # on dark bars too
-        axis.hlines(place, frame["low"], frame["high"], linewidth=1, **line)
-        tick = {"linewidth": 2, "label": "chance" if index == 0 else None}
-        axis.vlines(frame["chance"], place - 0.45 * height, place + 0.45 * height, **tick, **line)
-    nothing = np.all([frame["value"].isna() for frame in frames.values()], axis=0)
+    height, looks, outline = 0.8 / len(measured), method_looks(measured), [withStroke(linewidth=3, foreground="white")]
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.9 + len(groups) * (0.12 + 0.16 * len(measured))))
+    for index, (key, frame) in enumerate(measured.items()):
+        place = np.arange(len(groups)) + (index - (len(measured) - 1) / 2) * height
+        axis.barh(
+            place,
+            frame["value"],
+            height=0.9 * height,
+            color=looks[key].color,
+            hatch=looks[key].hatch,
+            edgecolor="0.2",
+            linewidth=0.4,
+            label=display_name(key),
+        )
+        axis.hlines(place, frame["low"], frame["high"], color="black", linewidth=1, path_effects=outline)
+        axis.vlines(
+            frame["chance"],
+            place - 0.45 * height,
+            place + 0.45 * height,
+            color="black",
+            linewidth=2,
+            path_effects=outline,
+            label="chance" if index == 0 else None,
+        )
+    nothing = np.all([frame["value"].isna() for frame in measured.values()], axis=0)
     for position in np.flatnonzero(nothing):
         axis.text(0.005, position, "nothing to measure", fontsize=7, va="center", color="0.3")
     axis.set_yticks(range(len(groups)), [str(group).replace("_", " ") for group in groups])

@@ -10,18 +10,24 @@ from matplotlib.figure import Figure
 
 from zslcore.errors import InputError
 from zslcore.plots.groups import columns_in_groups, mark_groups
-from zslcore.plots.style import BLUE, WIDTH
+from zslcore.plots.style import NAVY, WIDTH
 
 
 def image_grid(images: Sequence, titles: Sequence[str], *, columns: int = 6) -> Figure:
     """Pictures in rows of ``columns``, each under its title.
 
-    ``images``: anything that ``imshow`` takes, such as (H, W, 3) arrays or PIL images, at least one, and as many
-    titles; else InputError.
+    Args:
+        images: anything that ``imshow`` accepts, such as (H, W, 3) arrays or PIL images.
+        titles: a title for each image.
+        columns: number of pictures in a row.
 
-    >>> figure = image_grid([np.zeros((8, 8, 3))] * 3, ["crown", "wing", "leg"], columns=2)
-    >>> len(figure.axes), [axis.get_title() for axis in figure.axes]  # two rows of two, the last place empty
-    (4, ['crown', 'wing', 'leg', ''])
+    Raises:
+        InputError: if there is no image, or if the numbers of images and titles differ.
+
+    Example:
+        >>> figure = image_grid([np.zeros((8, 8, 3))] * 3, ["crown", "wing", "leg"], columns=2)
+        >>> len(figure.axes), [axis.get_title() for axis in figure.axes]  # two rows of two, the last place empty
+        (4, ['crown', 'wing', 'leg', ''])
     """
     if not len(images) or len(images) != len(titles):
         raise InputError(f"images must be at least one, each with a title, got {len(images)} and {len(titles)} titles")
@@ -38,14 +44,21 @@ def image_grid(images: Sequence, titles: Sequence[str], *, columns: int = 6) -> 
 def attribute_heatmap(
     attributes: Float[np.ndarray, "C A"], attribute_names: Sequence[str], *, unit: str, num_seen: int
 ) -> Figure:
-    """Class-by-attribute matrix, attributes in their groups; the dashed line parts seen from unseen classes.
+    """Class-by-attribute matrix, attributes in their groups; a dashed line separates seen from unseen classes.
 
-    ``attributes`` has the ``num_seen`` seen classes in its first rows, and values in ``unit``, which names the colours.
-    Raises InputError if names or seen classes are not those of ``attributes``.
+    Args:
+        attributes: class vectors, seen classes first.
+        attribute_names: a name for each attribute.
+        unit: label of the colours.
+        num_seen: number of seen classes.
 
-    >>> figure = attribute_heatmap(np.eye(3), ["a", "b", "c"], unit="% of annotators", num_seen=2)
-    >>> figure.axes[0].get_ylabel(), float(figure.axes[0].lines[0].get_ydata()[0])  # between the rows 1 and 2
-    ('class (2 seen, then 1 unseen)', 1.5)
+    Raises:
+        InputError: if there are more seen classes than classes, or another number of names than attributes.
+
+    Example:
+        >>> figure = attribute_heatmap(np.eye(3), ["a", "b", "c"], unit="% of annotators", num_seen=2)
+        >>> figure.axes[0].get_ylabel(), float(figure.axes[0].lines[0].get_ydata()[0])  # between the rows 1 and 2
+        ('class (2 seen, then 1 unseen)', 1.5)
     """
     if not 0 <= num_seen <= len(attributes):
         raise InputError(f"num_seen must be at most the {len(attributes)} classes, got {num_seen}")
@@ -60,26 +73,33 @@ def attribute_heatmap(
 
 
 def label_distribution(values: Float[np.ndarray, "C A"], *, unit: str) -> Figure:
-    """How often each label value occurs (log scale), and the spread of values within each attribute.
+    """How often each label value occurs, and the spread of values within each attribute.
 
-    ``values``: finite numbers in ``unit``. Left all class-attribute pairs in 40 bins between the smallest and the
-    largest value; right, for each attribute in the order of their means, the median class and the range from 10 % to
-    90 % of the classes. Raises InputError for values that are not finite.
+    Left are all class-attribute pairs in 40 bins, on a logarithmic scale. Right are the median class and the range from
+    10 % to 90 % of the classes for each attribute, sorted by their means.
 
-    >>> left, right = label_distribution(np.array([[0.0, 90.0, 5.0], [0.0, 70.0, 15.0]]), unit="%").axes
-    >>> float(sum(bar.get_height() for bar in left.patches)), right.lines[0].get_ydata().tolist()  # attributes 0, 2, 1
-    (6.0, [0.0, 10.0, 80.0])
+    Args:
+        values: label values.
+        unit: their unit.
+
+    Raises:
+        InputError: if a value is not finite.
+
+    Example:
+        >>> left, right = label_distribution(np.array([[0.0, 90.0, 5.0], [0.0, 70.0, 15.0]]), unit="%").axes
+        >>> float(sum(bar.get_height() for bar in left.patches)), right.lines[0].get_ydata().tolist()
+        (6.0, [0.0, 10.0, 80.0])
     """
     if not np.isfinite(values).all():
         raise InputError("values must be finite, got NaN or infinity")
     figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 2.6))
-    left.hist(values.ravel(), bins=40, color=BLUE)
+    left.hist(values.ravel(), bins=40, color=NAVY)
     left.set(yscale="log", xlabel=f"label value ({unit})", ylabel="class-attribute pairs")
     order = np.argsort(values.mean(0))
     low, middle, high = np.quantile(values, [0.1, 0.5, 0.9], axis=0)[:, order]
     position = np.arange(len(order))
-    right.fill_between(position, low, high, color=BLUE, alpha=0.3, linewidth=0, label="10 % to 90 % of classes")
-    right.plot(position, middle, color=BLUE, label="median class")
+    right.fill_between(position, low, high, color=NAVY, alpha=0.3, linewidth=0, label="10 % to 90 % of classes")
+    right.plot(position, middle, color=NAVY, label="median class")
     right.set(xlabel="attribute, sorted by mean value", ylabel=f"label value ({unit})")
     right.legend(frameon=False, loc="upper left")
     return figure

@@ -1,4 +1,4 @@
-"""ReMSE's weights under one's hands: what they make of balanced and imbalanced errors that are measured with noise."""
+"""An interactive figure of ReMSE's weights for balanced and imbalanced errors that are measured with noise."""
 
 from typing import Any
 
@@ -10,33 +10,41 @@ from jaxtyping import Float
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
+from zslcore._io.extras import require
 from zslcore.errors import InputError
 from zslcore.plots.style import WIDTH
 from zslcore.remse import remse_weights
 
-CLASSES, ATTRIBUTES = 16, 24  # an episode of 16 ways; attributes as many as fit on the screen
+CLASSES, ATTRIBUTES = 16, 24  # an episode of 16 ways, and as many attributes as fit on the screen
 SPREAD = 1.0  # standard deviation of the logarithm of the imbalanced errors: most within a factor of 7 of the middle
 
 
 def error_fields(*, seed: int = 0) -> dict[str, Float[np.ndarray, "C A"]]:
-    """Two true error matrices of mean 1: ``balanced``, all alike, and ``imbalanced``, log-normal.
+    """Two true error matrices of mean 1: ``balanced`` (all equal) and ``imbalanced`` (log-normal).
 
-    >>> {name: (field.shape, round(float(field.mean()), 6)) for name, field in error_fields().items()}
-    {'balanced': ((16, 24), 1.0), 'imbalanced': ((16, 24), 1.0)}
+    Example:
+        >>> {name: (field.shape, round(float(field.mean()), 6)) for name, field in error_fields().items()}
+        {'balanced': ((16, 24), 1.0), 'imbalanced': ((16, 24), 1.0)}
     """
     field = np.random.default_rng(seed).lognormal(sigma=SPREAD, size=(CLASSES, ATTRIBUTES))
     return {"balanced": np.ones((CLASSES, ATTRIBUTES)), "imbalanced": field / field.mean()}
 
 
 def measured_errors(field: Float[np.ndarray, "C A"], shots: int, *, seed: int = 0) -> Float[np.ndarray, "C A"]:
-    """What a batch with ``shots`` images a class shows of a field: the mean of so many squared normal errors.
+    """Errors that a batch measures: in each cell, the mean of the squared normal errors of ``shots`` images.
 
-    So the field times a chi-squared variable of ``shots`` degrees of freedom over ``shots``. Raises InputError for
-    ``shots`` below 1.
+    Args:
+        field: true mean squared errors.
+        shots: images of each class.
+        seed: seed of the noise.
 
-    >>> measured_errors(np.ones((2, 3)), 10_000).round(1)
-    array([[1., 1., 1.],
-           [1., 1., 1.]])
+    Raises:
+        InputError: if ``shots`` is below 1.
+
+    Example:
+        >>> measured_errors(np.ones((2, 3)), 10_000).round(1)
+        array([[1., 1., 1.],
+               [1., 1., 1.]])
     """
     if shots < 1:
         raise InputError(f"shots must be at least 1, got {shots}")
@@ -44,15 +52,25 @@ def measured_errors(field: Float[np.ndarray, "C A"], shots: int, *, seed: int = 
 
 
 def explore(p: float, p2: float, shots: int, *, seed: int = 0) -> tuple[Figure, pd.DataFrame]:
-    """Measured errors and ReMSE's weights of both fields as pictures, and what they come to as numbers.
+    """Measured errors and ReMSE's weights of both fields, as pictures and as numbers.
 
-    The frame has a row a field: the mean and the largest weight, and the correlation of the weights' logarithm with
-    that of the *true* error (NaN for the balanced field, whose errors are all alike): how much of the weighting meets
-    what there is to rebalance. Raises InputError for exponents below 0.
+    Args:
+        p: exponent over classes.
+        p2: exponent over attributes.
+        shots: images of each class.
+        seed: seed of the fields and the noise.
 
-    >>> figure, numbers = explore(p=0.0, p2=0.0, shots=2)
-    >>> numbers["mean weight"].tolist()
-    [1.0, 1.0]
+    Returns:
+        The figure, and a frame with a row for each field: mean weight, largest weight, and the correlation of
+        log-weights with the log of the *true* errors (NaN for the balanced field).
+
+    Raises:
+        InputError: if an exponent is below 0.
+
+    Example:
+        >>> figure, numbers = explore(p=0.0, p2=0.0, shots=2)
+        >>> numbers["mean weight"].tolist()
+        [1.0, 1.0]
     """
     figure, axes = plt.subplots(2, 2, figsize=(WIDTH, 4.4), sharex=True, sharey=True)
     rows = {}
@@ -83,28 +101,36 @@ def _numbers(weights: Float[np.ndarray, "C A"], field: Float[np.ndarray, "C A"])
 
 
 def weight_explorer(*, p: float = 0.5, p2: float = 0.5, shots: int = 2) -> Any:
-    """Sliders for p, p2 and shots over the pictures of :func:`explore`, for JupyterLab; starts at the values given.
+    """Sliders for p, p2 (0 to 2) and shots (1 to 64) over the figure of :func:`explore`, for JupyterLab.
 
-    p and p2 go from 0 to 2, shots from 1 to 64; a value beyond starts at the end. Raises InputError where ipywidgets is
-    not installed.
+    Args:
+        p: exponent over classes at the start.
+        p2: exponent over attributes at the start.
+        shots: images of each class at the start.
 
-    >>> import contextlib
-    >>> with contextlib.redirect_stdout(None):  # outside of a notebook, clearing an output prints an escape sequence
-    ...     sliders = weight_explorer(p=0.1, p2=3.0).children[:3]
-    >>> [(slider.min, slider.max, slider.value) for slider in sliders]
-    [(0.0, 2.0, 0.1), (0.0, 2.0, 2.0), (1, 64, 2)]
+    Raises:
+        MissingExtraError: if ipywidgets is not installed.
+
+    Example:
+        >>> import contextlib
+        >>> with contextlib.redirect_stdout(None):  # outside a notebook, clearing an output prints an escape sequence
+        ...     sliders = weight_explorer(p=0.1, p2=3.0).children[:3]
+        >>> [(slider.min, slider.max, slider.value) for slider in sliders]
+        [(0.0, 2.0, 0.1), (0.0, 2.0, 2.0), (1, 64, 2)]
     """
-    try:
-        import ipywidgets
-    except ImportError:
-        raise InputError("weight_explorer needs ipywidgets: pip install 'zslcore[notebooks]'") from None
-    wide = {"style": {"description_width": "9em"}, "layout": {"width": "32em"}, "continuous_update": False}
+    require("notebooks", "ipywidgets")
+    import ipywidgets
+
     sliders = {
-        "p": ipywidgets.FloatSlider(p, min=0, max=2, step=0.05, description="p (over classes)", **wide),
-        "p2": ipywidgets.FloatSlider(p2, min=0, max=2, step=0.05, description="p2 (over attributes)", **wide),
-        "shots": ipywidgets.IntSlider(shots, min=1, max=64, description="shots a class", **wide),
+        "p": ipywidgets.FloatSlider(p, min=0, max=2, step=0.05, description="p (over classes)"),
+        "p2": ipywidgets.FloatSlider(p2, min=0, max=2, step=0.05, description="p2 (over attributes)"),
+        "shots": ipywidgets.IntSlider(shots, min=1, max=64, description="shots (images of a class)"),
     }
-    return ipywidgets.interactive(_show, **sliders)
+    for slider in sliders.values():
+        slider.continuous_update = False
+        slider.style.description_width = "14em"
+        slider.layout.width = "40em"
+    return ipywidgets.interactive(_show, p=sliders["p"], p2=sliders["p2"], shots=sliders["shots"])
 
 
 def _show(p: float, p2: float, shots: int) -> None:

@@ -1,4 +1,4 @@
-"""Attribute groups along the columns of a matrix: their order, lines between them, names that do not overlap."""
+"""Attribute groups along the columns of a matrix: order, separating lines, and names that do not overlap."""
 
 from collections.abc import Sequence
 
@@ -10,45 +10,36 @@ from scipy.optimize import isotonic_regression
 from zslcore.data.semantics import attribute_groups
 from zslcore.errors import InputError
 
-MOST_GROUPS = 40  # beyond that they are attributes without groups, as in AWA2 and SUN
-
-
-def group_columns(names: Sequence[str]) -> tuple[Int[np.ndarray, " A"], dict[str, tuple[int, int]]]:
-    """Order that brings the attributes of a group side by side, and the first and last column of each group.
-
-    >>> order, spans = group_columns(["has_wing::a", "has_leg::a", "has_wing::b"])
-    >>> order.tolist(), spans
-    ([0, 2, 1], {'wing': (0, 1), 'leg': (2, 2)})
-    """
-    groups = attribute_groups(names)
-    ends = np.cumsum([len(members) for members in groups.values()])
-    spans = {name: (int(end) - len(members), int(end) - 1) for (name, members), end in zip(groups.items(), ends)}
-    return np.concatenate([np.array(members) for members in groups.values()]), spans
+MOST_GROUPS = 40  # more than that are attributes without groups, as in AWA2 and SUN
 
 
 def columns_in_groups(
     names: Sequence[str] | None, count: int
 ) -> tuple[Int[np.ndarray, " A"], dict[str, tuple[int, int]]]:
-    """:func:`group_columns` of ``count`` attributes; without names they stay as they are, in one group.
+    """Order of ``count`` attributes that puts those of a group side by side, and first and last column of each group.
 
-    Raises InputError for another number of names.
+    Without names the order stays, in one group. Raises InputError for another number of names.
 
-    >>> order, spans = columns_in_groups(None, 3)
+    >>> order, spans = columns_in_groups(["has_wing::a", "has_leg::a", "has_wing::b"], 3)
     >>> order.tolist(), spans
-    ([0, 1, 2], {'': (0, 2)})
+    ([0, 2, 1], {'wing': (0, 1), 'leg': (2, 2)})
     """
     if names is None:
         return np.arange(count), {"": (0, count - 1)}
     if len(names) != count:
         raise InputError(f"attribute_names must be one for each of {count} attributes, got {len(names)}")
-    return group_columns(names)
+    order, spans = [], {}
+    for name, members in attribute_groups(names).items():
+        spans[name] = (len(order), len(order) + len(members) - 1)
+        order.extend(members)
+    return np.array(order), spans
 
 
 def mark_groups(axis: Axes, spans: dict[str, tuple[int, int]], *, named: bool = True) -> None:
-    """Part the groups by white lines, and name them below; a single group, or too many to name, is left alone.
+    """Draw white lines between groups and their names below. A single group or too many groups get neither.
 
-    ``spans``: first and last column of each group, from left to right, as :func:`group_columns` gives them. Of several
-    panels one above the other only the last is ``named``.
+    ``spans`` holds the first and last column of each group, see :func:`columns_in_groups`. Of panels below each other
+    only the last is ``named``.
 
     >>> import matplotlib.pyplot as plt
     >>> _, axis = plt.subplots()
@@ -66,16 +57,15 @@ def mark_groups(axis: Axes, spans: dict[str, tuple[int, int]], *, named: bool = 
         return
     dense, columns = len(spans) > 15, max(end for _, end in spans.values()) + 1
     size, angle = (6, 90) if dense else (7, 40)
-    inches = 0.8 * axis.get_figure().get_figwidth()  # what colour bar and labels leave to the matrix, about
+    inches = 0.8 * axis.get_figure().get_figwidth()  # approximate width of the matrix beside colour bar and labels
     distance = 1.2 * size / np.sin(np.radians(angle)) / 72 / inches * columns
     centres = np.array([(start + end) / 2 for start, end in spans.values()])
     shown = spread(centres, distance, low=-0.5, high=columns - 0.5)
     across = axis.get_xaxis_transform()  # x in columns, y in heights of the panel
     depth = 0.12 / (axis.get_position().height * axis.get_figure().get_figheight())  # 0.12 inches
     for (start, end), centre, place in zip(spans.values(), centres, shown, strict=True):
-        line = {"color": "black", "linewidth": 0.5, "transform": across, "clip_on": False}
-        axis.plot([start - 0.2, end + 0.2], [-depth / 4] * 2, **line)
-        axis.plot([centre, place], [-depth / 4, -depth], **line)
+        for x, y in (([start - 0.2, end + 0.2], [-depth / 4, -depth / 4]), ([centre, place], [-depth / 4, -depth])):
+            axis.plot(x, y, color="black", linewidth=0.5, transform=across, clip_on=False)
     axis.set_xticks(shown, list(spans), rotation=angle, fontsize=size)
     axis.tick_params(axis="x", length=0, pad=0.12 * 72 + 1)
     for label in axis.get_xticklabels():
@@ -84,9 +74,9 @@ def mark_groups(axis: Axes, spans: dict[str, tuple[int, int]], *, named: bool = 
 
 
 def spread(positions: Float[np.ndarray, " n"], distance: float, *, low: float, high: float) -> Float[np.ndarray, " n"]:
-    """The places nearest to increasing ``positions`` (least squares) that are ``distance`` apart, in [low, high].
+    """The positions closest to increasing ``positions`` (least squares) that are ``distance`` apart within [low, high].
 
-    Less than ``distance`` apart where there is not room for all of them.
+    They are closer together if there is not enough room.
 
     >>> spread(np.array([1.0, 1.5, 9.0]), 1.0, low=0.0, high=10.0).tolist()
     [0.75, 1.75, 9.0]

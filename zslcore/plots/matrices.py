@@ -1,4 +1,4 @@
-"""Classes x attributes as colour: error matrices of several methods, and the weights of ReMSE."""
+"""Matrices of classes and attributes as colours: errors of several methods, and the weights of ReMSE."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
 from zslcore.errors import InputError
+from zslcore.methods import display_name
 from zslcore.plots.groups import columns_in_groups, mark_groups
 from zslcore.plots.style import WIDTH, panel_title
 
@@ -24,19 +25,27 @@ def error_heatmaps(
 ) -> Figure:
     """Error matrices of several methods on one logarithmic colour scale; zeros and absent classes (NaN) stay white.
 
-    The scale ends at the largest error and begins at the smallest but for 1 % of the cells, which take its lowest
-    colour: single errors near 0 would stretch a logarithm over all else. With ``attribute_names`` the attributes come
-    in their groups, which are parted and named, and the methods one below the other; without, side by side. ``sort``
-    puts classes, and attributes within their group, in the order of their mean error over all methods, largest
-    first; what is numbered by its rank is labelled so. Raises InputError if no error is above 0.
+    The scale ends at the largest error. It starts at the 1 % quantile, because a few errors near 0 would stretch it.
+    With ``attribute_names`` the panels are below each other and attributes are grouped; without, they are side by side.
 
-    >>> errors = np.array([[0.001, 0.1, 0.0], [0.01, 0.1, 0.1]])
-    >>> figure = error_heatmaps({"+ MSE": errors, "+ ReMSE": errors / 2}, rows="class", columns="attribute")
-    >>> image = figure.axes[0].images[0]
-    >>> [axis.get_title() for axis in figure.axes[:2]], image.get_array().mask[0].tolist()
-    (['+ MSE', '+ ReMSE'], [False, False, True])
-    >>> image.norm.vmin, image.norm.vmax  # one scale for both
-    (0.0005, 0.1)
+    Args:
+        errors: error matrices by method.
+        rows: label of the rows.
+        columns: label of the columns.
+        attribute_names: a name for each attribute.
+        sort: whether to sort classes, and attributes within their group, by mean error over all methods, largest first.
+
+    Raises:
+        InputError: if no error is above 0.
+
+    Example:
+        >>> errors = np.array([[0.001, 0.1, 0.0], [0.01, 0.1, 0.1]])
+        >>> figure = error_heatmaps({"mse": errors, "remse": errors / 2}, rows="class", columns="attribute")
+        >>> image = figure.axes[0].images[0]
+        >>> [axis.get_title() for axis in figure.axes[:2]], image.get_array().mask[0].tolist()
+        (['+ MSE', '+ ReMSE'], [False, False, True])
+        >>> image.norm.vmin, image.norm.vmax  # one scale for both
+        (0.0005, 0.1)
     """
     positive = np.concatenate([np.empty(0), *(matrix[matrix > 0] for matrix in errors.values())])
     if not positive.size:
@@ -48,15 +57,19 @@ def error_heatmaps(
     named = attribute_names is not None
     if sort:
         rows, columns = f"{rows},\nby mean error", f"{columns},\nby mean error"
-    shape, size = ((len(errors), 1), 0.9 + 1.25 * len(errors)) if named else ((1, len(errors)), 2.8)
-    figure, axes = plt.subplots(*shape, figsize=(WIDTH, size), sharex=named, sharey=True, squeeze=False)
+    if named:
+        figure, axes = plt.subplots(
+            len(errors), figsize=(WIDTH, 0.9 + 1.25 * len(errors)), sharex=True, sharey=True, squeeze=False
+        )
+    else:
+        figure, axes = plt.subplots(1, len(errors), figsize=(WIDTH, 2.8), sharey=True, squeeze=False)
     for axis, (name, matrix) in zip(axes.flat, errors.items(), strict=True):
         shown = np.ma.masked_where(~(matrix > 0), matrix)[classes][:, order]
         image = axis.imshow(shown, aspect="auto", cmap="viridis", norm=norm, interpolation="nearest")
         axis.set(title=panel_title(name, len(errors)), xlabel=columns)
         if named:
             axis.set_ylabel(rows)
-            axis.set_title(name, fontsize=8, pad=3)
+            axis.set_title(display_name(name), fontsize=8, pad=3)
             mark_groups(axis, spans, named=axis is axes.flat[-1])
     if named and sort and len(spans) == 1:
         axes.flat[-1].set_xlabel(columns)  # ranks among all attributes
@@ -72,15 +85,21 @@ def error_heatmaps(
 def weight_matrix(
     weights: Float[np.ndarray, "C A"], *, rows: str = "class", attribute_names: Sequence[str] | None = None
 ) -> Figure:
-    """ReMSE's weights of a batch or a mean over training, with the mean over classes above and over attributes beside.
+    """ReMSE's weights, with the mean over classes above and the mean over attributes beside.
 
-    A row of NaN is a class that was absent: it stays white and out of the means. With ``attribute_names`` the
-    attributes come in their groups, which are parted and named. Raises InputError if all weights are NaN.
+    Args:
+        weights: weights of a batch, or their mean over training; a row of NaN is an absent class.
+        rows: label of the rows.
+        attribute_names: a name for each attribute, to group them.
 
-    >>> figure = weight_matrix(np.array([[1.0, 3.0], [1.0, 5.0], [np.nan, np.nan]]))
-    >>> matrix, above, beside = figure.axes[:3]
-    >>> above.patches[0].get_data().values.tolist(), beside.patches[0].get_data().values.tolist()
-    ([1.0, 4.0], [2.0, 3.0, nan])
+    Raises:
+        InputError: if all weights are NaN.
+
+    Example:
+        >>> figure = weight_matrix(np.array([[1.0, 3.0], [1.0, 5.0], [np.nan, np.nan]]))
+        >>> matrix, above, beside = figure.axes[:3]
+        >>> above.patches[0].get_data().values.tolist(), beside.patches[0].get_data().values.tolist()
+        ([1.0, 4.0], [2.0, 3.0, nan])
     """
     if np.isnan(weights).all():
         raise InputError("weights must hold a number, got NaN throughout")
@@ -110,7 +129,7 @@ def weight_matrix(
 def _sorted(
     errors: Mapping[str, np.ndarray], order: np.ndarray, spans: dict[str, tuple[int, int]]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Classes by mean error, absent ones last, and the attributes of each group by mean error; largest first."""
+    """Order of classes (absent ones last), and of attributes within their group, by mean error; largest first."""
     mean = np.ma.masked_invalid(np.stack(list(errors.values()))).mean(0)
     of_class, of_attribute = mean.mean(1).filled(-1), mean.mean(0).filled(-1)
     parts = (order[start : end + 1] for start, end in spans.values())

@@ -1,47 +1,66 @@
-"""Figures of results: runs of each method, the surface of the exponents, estimates with their intervals."""
+"""Figures of results: runs of each method, paired differences, estimates with intervals, the surface of exponents."""
 
-from collections.abc import Collection
+import textwrap
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from zslcore.analysis import t_interval
 from zslcore.errors import InputError
-from zslcore.plots.style import GREY, METHOD_COLORS, WIDTH, method_styles
+from zslcore.methods import DISPLAY_NAMES, display_name
+from zslcore.plots.style import (
+    ACCURACIES,
+    METHOD_LOOKS,
+    NAVY,
+    NULL_LINES,
+    OLIVE,
+    OTHER_COLORS,
+    WIDTH,
+    WINE,
+    Look,
+    measure_name,
+    method_looks,
+)
+
+DATASET_LOOKS = ((NAVY, "o"), (WINE, "^"), (OLIVE, "s"), (OTHER_COLORS[0], "v"), (OTHER_COLORS[1], "D"))
 
 
 def forest(frame: pd.DataFrame, value: str, *, label: str) -> Figure:
-    """Every run as a dot and the mean with its 95 % t-interval, one line per method and protocol.
+    """Every run as a dot, and the mean over seeds with its 95 % t-interval; a line for each method and protocol.
 
-    ``frame`` has the columns of :func:`zslcore.study.tables.collect`; used are ``protocol``, ``method``, ``lam`` and
-    the column ``value``, in the unit that ``label`` names. The interval is :func:`zslcore.analysis.t_interval` over the
-    seeds; a single run has none. A line names its protocol where there are several.
+    Args:
+        frame: a row for each run with the columns ``protocol``, ``method`` (key), ``lam`` and ``value``, see
+            :func:`zslcore.study.tables.collect`.
+        value: column that is shown.
+        label: axis label, with the unit.
 
-    >>> frame = pd.DataFrame({"protocol": "clean", "method": "+ MSE", "lam": 10.0, "H": [60.0, 61.0, 62.0]})
-    >>> (axis,) = forest(frame, "H", label="H (%)").axes
-    >>> axis.lines[0].get_xdata().tolist(), [tick.get_text() for tick in axis.get_yticklabels()]
-    ([60.0, 61.0, 62.0], ['+ MSE, λ = 10'])
-    >>> (bar,) = axis.containers[0][2]  # 61 ± 4.30 (t with two degrees of freedom) × 1 / √3
-    >>> bar.get_segments()[0][:, 0].round(2).tolist()
-    [58.52, 63.48]
+    Example:
+        >>> frame = pd.DataFrame({"protocol": "clean", "method": "mse", "lam": 10.0, "H": [60.0, 61.0, 62.0]})
+        >>> (axis,) = forest(frame, "H", label="H (%)").axes
+        >>> axis.lines[0].get_xdata().tolist(), [tick.get_text() for tick in axis.get_yticklabels()]
+        ([60.0, 61.0, 62.0], ['+ MSE, λ = 10'])
+        >>> (bar,) = axis.containers[0][2]  # 61 ± 4.30 (t with two degrees of freedom) × 1 / √3
+        >>> bar.get_segments()[0][:, 0].round(2).tolist()
+        [58.52, 63.48]
     """
     groups = list(frame.groupby(["protocol", "method", "lam"], sort=False))
+    several = frame["protocol"].nunique() > 1
     figure, axis = plt.subplots(figsize=(WIDTH, 0.9 + 0.32 * len(groups)))
-    styles = method_styles(frame["method"])
-    for position, ((_, method, _), rows) in enumerate(groups):
-        color, numbers = styles[method]["color"], rows[value].to_numpy()
+    looks, names = method_looks(frame["method"]), []
+    for position, ((protocol, method, lam), rows) in enumerate(groups):
+        color, marker, _ = looks[method]
+        numbers = rows[value].to_numpy()
         axis.plot(numbers, np.full(len(numbers), position), ".", color=color, alpha=0.5, markersize=5)
         low, high = t_interval(rows[value])
         half = 0.0 if np.isnan(low) else (high - low) / 2
-        axis.errorbar(numbers.mean(), position, xerr=half, fmt=styles[method]["marker"], color=color, capsize=3)
-    told = "{protocol}: {method}" if frame["protocol"].nunique() > 1 else "{method}"  # what all share needs no saying
-    names = [
-        told.format(protocol=protocol, method=method) + (f", λ = {lam:g}" if lam else "")
-        for (protocol, method, lam), _ in groups
-    ]
+        axis.errorbar(numbers.mean(), position, xerr=half, fmt=marker, color=color, capsize=3)
+        name = f"{protocol}: {display_name(method)}" if several else display_name(method)
+        names.append(f"{name}, λ = {lam:g}" if lam else name)
     axis.set_yticks(range(len(groups)), names)
     axis.invert_yaxis()
     axis.set_xlabel(label)
@@ -49,41 +68,110 @@ def forest(frame: pd.DataFrame, value: str, *, label: str) -> Figure:
     return figure
 
 
+def paired_differences(frame: pd.DataFrame, *, method: str) -> Figure:
+    """Paired differences of one method from others with their intervals; a panel for each measure, a line at 0.
+
+    Args:
+        frame: the frame of :func:`zslcore.study.tables.compare`, with the columns or index levels ``measure`` and
+            ``against`` (key of the other method) and the columns ``difference``, ``low`` and ``high``. Rows and panels
+            keep its order. Differences of accuracies are in percentage points. A column ``dataset`` gives each data set
+            its own colour and marker.
+        method: key of the method that the differences are of.
+
+    Raises:
+        InputError: if there is no row.
+
+    Example:
+        >>> rows = [("H", "mse", 1.5, 0.5, 2.5), ("test_seen_theil", "mse", -0.02, -0.03, -0.01)]
+        >>> frame = pd.DataFrame(rows, columns=["measure", "against", "difference", "low", "high"])
+        >>> left, right = paired_differences(frame, method="remse").axes
+        >>> left.get_title(), left.get_xlabel(), [tick.get_text() for tick in left.get_yticklabels()]
+        ('H', 'points', ['+ MSE'])
+    """
+    frame = frame if "measure" in frame else frame.reset_index()
+    if frame.empty:
+        raise InputError("frame must have at least one difference, got none")
+    measures, others = frame["measure"].unique(), list(frame["against"].unique())
+    datasets = list(frame["dataset"].unique()) if "dataset" in frame else [None]
+    looks = method_looks(others)
+    step = 0.8 / len(datasets)
+    height = 1.0 + len(others) * max(0.34, 0.2 * len(datasets)) + 0.25 * (len(datasets) > 1)
+    figure, axes = plt.subplots(1, len(measures), figsize=(WIDTH, height), sharey=True, squeeze=False)
+    for axis, measure in zip(axes[0], measures, strict=True):
+        axis.axvline(0, color="black", linewidth=0.8)
+        for row in frame[frame["measure"] == measure].itertuples():
+            color, marker, _ = looks[row.against]
+            position = others.index(row.against)
+            if datasets != [None]:
+                index = datasets.index(row.dataset)
+                color, marker = DATASET_LOOKS[index % len(DATASET_LOOKS)]
+                position += (index - (len(datasets) - 1) / 2) * step
+            axis.plot([row.low, row.high], [position, position], color=color, linewidth=1.6)
+            axis.plot(row.difference, position, linestyle="", color=color, marker=marker, markersize=5.5)
+        axis.set_title(textwrap.fill(measure_name(measure), max(64 // len(measures) - 2, 10)), fontsize=10)
+        axis.set_xlabel("points" if measure in ACCURACIES else "difference", fontsize=9)
+        axis.xaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))
+        axis.grid(axis="x", linewidth=0.4)
+        axis.tick_params(axis="y", length=0)
+    names = [textwrap.fill(display_name(other), 18) for other in others]
+    axes[0, 0].set_yticks(range(len(others)), names, fontsize=9)
+    axes[0, 0].set_ylim(len(others) - 0.5, -0.5)
+    axes[0, 0].set_ylabel(f"{display_name(method)} minus", fontsize=9)
+    if datasets != [None]:
+        marks = [
+            Line2D([], [], color=color, marker=marker, label=dataset)
+            for dataset, (color, marker) in zip(datasets, DATASET_LOOKS * len(datasets))
+        ]
+        figure.legend(handles=marks, loc="outside upper center", ncols=len(marks), frameon=False, fontsize=9)
+    return figure
+
+
 def exponent_surface(frame: pd.DataFrame, value: str, *, label: str) -> Figure:
     """Mean over seeds of ``value`` for each p and p2, and the standard deviation beside it, as numbers on colour.
 
-    ``frame`` has the columns ``p``, ``p2``, ``seed`` and ``value``, a row for each run, with numbers that read well
-    with one decimal, such as percent. A pair that was not run stays empty, and so does the deviation (n - 1) of a
-    single seed; without a second seed there is no such panel. Raises InputError for two rows with the same p, p2 and
-    seed, and for no row.
+    A pair that was not run stays empty, and so does the standard deviation (n - 1) of a single seed. Without a second
+    seed that panel is left out. More than eight exponents put the panels below each other.
 
-    >>> rows = [(0.0, 0.0, 0, 60.0), (0.0, 0.0, 1, 61.0), (0.5, 0.0, 0, 62.0)]
-    >>> frame = pd.DataFrame(rows, columns=["p", "p2", "seed", "H"])
-    >>> mean, spread, *_ = exponent_surface(frame, "H", label="H (%)").axes
-    >>> mean.get_title(), [text.get_text() for text in mean.texts], [text.get_text() for text in spread.texts]
-    ('mean over 1 to 2 seeds', ['60.5', '62.0'], ['0.7'])
+    Args:
+        frame: a row for each run, with the columns ``p``, ``p2``, ``seed`` and ``value``.
+        value: column that is shown, with one decimal.
+        label: label of the colours, with the unit.
+
+    Raises:
+        InputError: if there is no row, or if two rows have the same p, p2 and seed.
+
+    Example:
+        >>> rows = [(0.0, 0.0, 0, 60.0), (0.0, 0.0, 1, 61.0), (0.5, 0.0, 0, 62.0)]
+        >>> frame = pd.DataFrame(rows, columns=["p", "p2", "seed", "H"])
+        >>> mean, spread, *_ = exponent_surface(frame, "H", label="H (%)").axes
+        >>> mean.get_title(), [text.get_text() for text in mean.texts], [text.get_text() for text in spread.texts]
+        ('mean over 1 to 2 seeds', ['60.5', '62.0'], ['0.7'])
     """
     if frame.empty or frame.duplicated(["p", "p2", "seed"]).any():
         raise InputError(f"frame must hold one row for each p, p2 and seed, got {len(frame)} rows, none or some twice")
     groups = frame.groupby(["p", "p2"])[value]
+    few, many = groups.size().min(), groups.size().max()
     tables = {"mean": groups.mean().unstack()}
-    if groups.size().max() > 1:
+    if many > 1:
         tables["standard deviation"] = groups.std().unstack()
-    counts = groups.size()
-    few, many = counts.min(), counts.max()
     seeds = f"{few} to {many} seeds" if few < many else f"{many} seeds" if many > 1 else "one seed"
-    size = (WIDTH * len(tables) / 2, max(2.2, 1 + 0.34 * len(tables["mean"])))
-    figure, axes = plt.subplots(1, len(tables), figsize=size, squeeze=False)
-    style = {
-        "annot": True,
-        "fmt": ".1f",
-        "cmap": "viridis",
-        "annot_kws": {"fontsize": 7},
-        "linewidths": 0.5,
-        "cbar_kws": {"label": label},
-    }
-    for axis, (name, table) in zip(axes[0], tables.items(), strict=True):
-        sns.heatmap(table, mask=table.isna(), ax=axis, **style)
+    count, panel = len(tables), max(2.2, 1 + 0.34 * len(tables["mean"]))
+    if tables["mean"].shape[1] > 8:
+        figure, axes = plt.subplots(count, 1, figsize=(WIDTH, panel * count), squeeze=False)
+    else:
+        figure, axes = plt.subplots(1, count, figsize=(WIDTH * count / 2, panel), squeeze=False)
+    for axis, (name, table) in zip(axes.flat, tables.items(), strict=True):
+        sns.heatmap(
+            table,
+            mask=table.isna(),
+            annot=True,
+            fmt=".1f",
+            cmap="viridis",
+            annot_kws={"fontsize": 7},
+            linewidths=0.5,
+            cbar_kws={"label": label},
+            ax=axis,
+        )
         axis.set(title=f"{name} over {seeds}", xlabel="p2 (attributes within a class)")
         axis.set_ylabel("p (classes within\nan attribute)")
         axis.tick_params(axis="both", length=0, rotation=0)
@@ -91,40 +179,45 @@ def exponent_surface(frame: pd.DataFrame, value: str, *, label: str) -> Figure:
     return figure
 
 
-def intervals(frame: pd.DataFrame, *, label: str, reference: float = 0.0, nulls: Collection[str] = ()) -> Figure:
-    """Estimates with their intervals, a line each, under the heading of their group.
+def intervals(frame: pd.DataFrame, *, label: str, reference: float = 0.0) -> Figure:
+    """Estimates with their intervals, one line each, under the heading of their group.
 
-    ``frame`` has the columns ``group``, ``name``, ``estimate``, ``low`` and ``high``, in the order to be drawn; a
-    row without an interval (NaN) is a mark alone. Methods have their colour and marker; names in ``nulls``, such as
-    null models, are grey and hollow. The vertical line is at ``reference``. Raises InputError for no row.
+    Args:
+        frame: the columns ``group``, ``name`` (key of a method, null model or measure), ``estimate``, ``low`` and
+            ``high``, in the order in which they are drawn. A row without interval (NaN) is a mark alone. Methods have
+            their colour and marker; null models are grey and hollow.
+        label: axis label, with the unit.
+        reference: position of the vertical line.
 
-    >>> rows = [("H", "+ ReMSE", 1.5, 0.5, 2.5), ("H", "+ MSE", 0.2, -0.4, 0.8)]
-    >>> frame = pd.DataFrame(rows, columns=["group", "name", "estimate", "low", "high"])
-    >>> (axis,) = intervals(frame, label="against cross entropy (points)").axes
-    >>> [tick.get_text() for tick in axis.get_yticklabels()], list(map(float, axis.lines[1].get_xdata()))
-    (['H', '+ ReMSE', '+ MSE'], [0.5, 2.5])
+    Raises:
+        InputError: if there is no row.
+
+    Example:
+        >>> rows = [("H", "remse", 1.5, 0.5, 2.5), ("H", "constant", 0.2, -0.4, 0.8)]
+        >>> frame = pd.DataFrame(rows, columns=["group", "name", "estimate", "low", "high"])
+        >>> (axis,) = intervals(frame, label="correlation").axes
+        >>> [tick.get_text() for tick in axis.get_yticklabels()], list(map(float, axis.lines[1].get_xdata()))
+        (['H', '+ ReMSE', 'null: constant'], [0.5, 2.5])
     """
     if frame.empty:
         raise InputError("frame must hold at least one estimate, got none")
-    methods = [name for name in frame["name"] if name not in nulls]
-    styles = method_styles(methods) if set(methods) & set(METHOD_COLORS) else {}
-    places, ticks = [], []
-    for group, rows in frame.groupby("group", sort=False):
-        ticks += [str(group), *rows["name"]]
-        places += [None, *rows.itertuples()]
-    figure, axis = plt.subplots(figsize=(WIDTH, 0.7 + 0.2 * len(ticks)))
+    plain = {name: Look("0.15", "o", "") for name in frame["name"]}  # measures have no colour
+    looks, ticks = plain | method_looks(name for name in plain if name in {*METHOD_LOOKS, *DISPLAY_NAMES}), []
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.7 + 0.2 * (len(frame) + frame["group"].nunique())))
     axis.axvline(reference, color="black", linewidth=0.6)
-    for position, row in enumerate(places):
-        if row is None:
-            continue
-        style = {"color": "0.15", "marker": "o"} | styles.get(row.name, {})
-        if row.name in nulls:
-            style = {"color": GREY, "marker": "o", "markerfacecolor": "white"}
-        axis.plot([row.low, row.high], [position, position], color=style["color"], linewidth=1.4)
-        axis.plot(row.estimate, position, markersize=5, linestyle="", **style)
+    for group, rows in frame.groupby("group", sort=False):
+        ticks.append(str(group))
+        for position, row in enumerate(rows.itertuples(), start=len(ticks)):
+            color, marker, _ = looks[row.name]
+            face = "white" if row.name in NULL_LINES else color
+            axis.plot([row.low, row.high], [position, position], color=color, linewidth=1.4)
+            axis.plot(
+                row.estimate, position, linestyle="", color=color, marker=marker, markerfacecolor=face, markersize=5
+            )
+            ticks.append(measure_name(row.name))
     axis.set_yticks(range(len(ticks)), ticks)
-    for tick, row in zip(axis.get_yticklabels(), places, strict=True):
-        tick.set(fontweight="bold" if row is None else "normal", fontsize=8)
+    for tick in axis.get_yticklabels():
+        tick.set(fontsize=8, fontweight="bold" if tick.get_text() in set(frame["group"].astype(str)) else "normal")
     axis.set(xlabel=label, ylim=(len(ticks) - 0.4, -0.6))
     axis.tick_params(axis="y", length=0)
     axis.grid(axis="x", linewidth=0.4)

@@ -1,86 +1,118 @@
-"""What all figures share: fonts, width, and a colour, a marker and a hatch for every method."""
+"""What all figures share: fonts, width, the look of every method, and the names of measures."""
 
 import textwrap
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import seaborn as sns
 
+from zslcore.methods import DISPLAY_NAMES, display_name
+
 WIDTH = 7.2  # inches: the text width of most journals' double column
-BLUE, SKY, ORANGE, GREY = "#0173b2", "#56b4e9", "#de8f05", "#6e6e6e"  # of seaborn's "colorblind" palette
-METHOD_COLORS = {
-    "cross entropy": GREY,
-    "cross entropy, tuned scale": "black",
-    "+ MSE": SKY,
-    "+ MSE, matched λ": BLUE,
-    "+ ReMSE": ORANGE,
+
+
+class Look(NamedTuple):
+    """Colour, marker (of points) and hatch (of bars and boxes) of a method."""
+
+    color: str
+    marker: str
+    hatch: str
+
+
+GREY, NAVY, OLIVE, WINE = "#6e6e6e", "#003f5c", "#808000", "#882255"  # the last three belong to no method
+# The study's methods, by key. Colours are those of seaborn's "colorblind" palette. Hatches tell apart the pairs that
+# are the same grey in print. Add your own method here.
+METHOD_LOOKS = {
+    "cross_entropy": Look(GREY, "s", ""),
+    "cross_entropy_tuned": Look("black", "P", ""),
+    "mse": Look("#56b4e9", "o", "////"),
+    "mse_matched": Look("#0173b2", "^", "\\\\\\\\"),
+    "remse": Look("#de8f05", "D", "xxxx"),
 }
-METHOD_MARKERS = dict(zip(METHOD_COLORS, "sPo^D", strict=True))
-# of bars and boxes, which have no marker: sky and orange, and grey and blue, are one grey in print
-METHOD_HATCHES = dict(zip(METHOD_COLORS, ("", "", "////", "\\\\\\\\", "xxxx"), strict=True))
-# for methods without a colour of their own: the rest of the palette, but for its yellow and grey, which print too pale
+NULL_LINES = {"constant": "--", "multiplicative": ":", "shrinkage": "-.", "permuted": (0, (8, 2))}
+LOSSES = [key for key in DISPLAY_NAMES if key not in METHOD_LOOKS and key not in NULL_LINES]
+# The rest of the palette without yellow and grey, which are too pale in print: 40 pairs of a colour and a marker.
 OTHER_COLORS = ("#029e73", "#d55e00", "#cc78bc", "#ca9161", "#5e3c99")
-OTHER_MARKERS = "v<>pXh*d"  # 5 colours and 8 markers or hatches: 40 pairs before one comes again
+OTHER_MARKERS = "v<>pXh*d"
 OTHER_HATCHES = ("....", "||||", "----", "++++", "oooo", "****", "//..", "--..")
-WINE, OLIVE, NAVY = "#882255", "#808000", "#003f5c"  # no method's: of quantities, and of what has no method
+
+ACCURACIES = ("T1", "U", "S", "H", "AUSUC", "validation_H")  # differences are in percentage points
+MEASURE_NAMES = {
+    "lam": "λ",
+    "effective_lambda": "effective λ",
+    "gamma": "γ",
+    "validation_H": "H, validation split",
+    "mean": "mean error",
+    "theil": "Theil index",
+    "gini": "Gini index",
+    "test_seen_mean": "mean error, seen classes",
+    "test_seen_theil": "Theil index, seen classes",
+    "test_seen_coefficient_of_variation": "coefficient of variation, seen classes",
+    "test_seen_label_correlation": "correlation with the label, seen classes",
+    "test_unseen_mean": "mean error, unseen classes",
+    "test_unseen_theil": "Theil index, unseen classes",
+    "test_unseen_coefficient_of_variation": "coefficient of variation, unseen classes",
+    "test_unseen_label_correlation": "correlation with the label, unseen classes",
+}
+
+
+def measure_name(key: str) -> str:
+    """Display name of a measure, a setting, a method or a null model; an unknown name is returned unchanged.
+
+    Example:
+        >>> measure_name("test_seen_theil"), measure_name("H"), measure_name("mse")
+        ('Theil index, seen classes', 'H', '+ MSE')
+    """
+    return MEASURE_NAMES.get(key, display_name(key))
 
 
 def use_style() -> None:
-    """Set the fonts, grid and resolution of all figures; call once at the top of a notebook.
+    """Set fonts, grid and resolution of all figures, for the whole process. Call it once before the first figure.
 
-    It changes matplotlib's settings for the whole process; within ``plt.rc_context()`` they come back.
-
-    >>> with plt.rc_context():
-    ...     use_style()
-    ...     plt.rcParams["savefig.dpi"], plt.rcParams["axes.spines.top"]
-    (200.0, False)
+    Example:
+        >>> with plt.rc_context():
+        ...     use_style()
+        ...     plt.rcParams["savefig.dpi"], plt.rcParams["axes.spines.top"]
+        (200.0, False)
     """
     sns.set_theme(context="paper", style="ticks", palette="colorblind")
     plt.rcParams.update({"figure.dpi": 110, "savefig.dpi": 200, "figure.constrained_layout.use": True})
     plt.rcParams.update({"axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": 10})
-    plt.rcParams["hatch.linewidth"] = 0.6  # in a narrow box the colour is to stay the larger part
+    plt.rcParams["hatch.linewidth"] = 0.6  # thin, so that the colour dominates in narrow boxes
 
 
-def method_styles(methods: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Colour and marker of each method, for any call of matplotlib.
+def method_looks(methods: Iterable[str]) -> dict[str, Look]:
+    """Look of each method, the same in every figure.
 
-    Those of :data:`METHOD_COLORS` and :data:`METHOD_MARKERS` where a method has them, add to these for one of your
-    own; the others share out the rest of the palette in the order of the alphabet, so that figures of the same
-    methods agree.
+    The study's methods have theirs in :data:`METHOD_LOOKS`, its other losses follow in the order of
+    :data:`zslcore.methods.DISPLAY_NAMES`, null models are grey. Unknown names take further looks in alphabetical order.
 
-    >>> method_styles(["+ ReMSE", "mine"])
-    {'+ ReMSE': {'color': '#de8f05', 'marker': 'D'}, 'mine': {'color': '#029e73', 'marker': 'v'}}
+    Args:
+        methods: keys of methods.
+
+    Example:
+        >>> method_looks(["remse", "mae"])["remse"]
+        Look(color='#de8f05', marker='D', hatch='xxxx')
     """
     methods = list(dict.fromkeys(methods))
-    others = sorted(name for name in methods if name not in METHOD_COLORS)
-    styles = {
-        name: {"color": OTHER_COLORS[i % len(OTHER_COLORS)], "marker": OTHER_MARKERS[i % len(OTHER_MARKERS)]}
-        for i, name in enumerate(others)
-    }
-    for name in METHOD_COLORS:
-        styles[name] = {"color": METHOD_COLORS[name], "marker": METHOD_MARKERS.get(name, "o")}
-    return {name: styles[name] for name in methods}
+    unknown = sorted(set(methods) - {*METHOD_LOOKS, *NULL_LINES, *LOSSES})
+    looks = {key: Look(GREY, "o", "") for key in NULL_LINES}
+    for index, key in enumerate([*LOSSES, *unknown]):
+        looks[key] = Look(
+            OTHER_COLORS[index % len(OTHER_COLORS)],
+            OTHER_MARKERS[index % len(OTHER_MARKERS)],
+            OTHER_HATCHES[index % len(OTHER_HATCHES)],
+        )
+    looks.update(METHOD_LOOKS)
+    return {key: looks[key] for key in methods}
 
 
-def method_hatches(methods: Iterable[str]) -> dict[str, str]:
-    """Hatch of each method, for bars and boxes: by it and by luminance no two methods of the study look alike in grey.
+def panel_title(key: str, panels: int) -> str:
+    """Display name, wrapped to the width of one of several panels side by side.
 
-    Those of :data:`METHOD_HATCHES` where a method has one; the others share out some more in the order of the
-    alphabet, as :func:`method_styles` does with colours.
-
-    >>> method_hatches(["+ ReMSE", "mine"])
-    {'+ ReMSE': 'xxxx', 'mine': '....'}
+    Example:
+        >>> panel_title("cross_entropy_tuned", 4).splitlines()
+        ['cross entropy,', 'tuned scale']
     """
-    methods = list(dict.fromkeys(methods))
-    others = sorted(name for name in methods if name not in METHOD_COLORS)
-    hatches = {name: OTHER_HATCHES[i % len(OTHER_HATCHES)] for i, name in enumerate(others)}
-    return {name: hatches[name] if name in hatches else METHOD_HATCHES.get(name, "") for name in methods}
-
-
-def panel_title(name: str, panels: int) -> str:
-    """A name in as many lines as the width of one of several panels side by side asks for.
-
-    >>> panel_title("cross entropy, tuned scale", 4).splitlines()
-    ['cross entropy,', 'tuned scale']
-    """
-    return textwrap.fill(name, max(72 // panels, 8))
+    return textwrap.fill(measure_name(key), max(72 // panels, 8))

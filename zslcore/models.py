@@ -1,7 +1,9 @@
 """Networks that predict attributes from a feature map: ``(B, D, N)`` or ``(B, D, H, W)`` -> ``(B, A)``.
 
-Symbols: ``B`` images, ``D`` channels, ``N`` locations, ``A`` attributes, ``K`` key dimension. The networks
-end at the prediction; scores and losses are in :mod:`zslcore.losses`.
+:class:`AttributeModel` joins a network with what stands before it: a standardisation and a backbone.
+
+Symbols: ``B`` images, ``D`` channels, ``N`` locations, ``A`` attributes, ``K`` key dimension. Scores and losses are in
+:mod:`zslcore.losses`.
 """
 
 from collections.abc import Iterable
@@ -19,7 +21,7 @@ GEM_VARIANTS = ("release", "gem-zsl")
 
 
 def _as_sequence(feature_map: Tensor, num_channels: int) -> Float[Tensor, "B D N"]:
-    """Flatten the locations of a feature map, after a check of its channels."""
+    """Check the channels of a feature map and flatten its locations."""
     if feature_map.ndim not in (3, 4) or feature_map.shape[1] != num_channels:
         raise InputError(
             f"feature_map must have shape (images, {num_channels}, locations) or (images, {num_channels}, "
@@ -29,10 +31,9 @@ def _as_sequence(feature_map: Tensor, num_channels: int) -> Float[Tensor, "B D N
 
 
 def _at_locations(rows: Float[Tensor, "R D"], sequence: Float[Tensor, "B D N"]) -> Float[Tensor, "B R N"]:
-    """Product of each row with the features of each location, in forward and backward without a (B, R, D) tensor.
+    """``rows @ sequence``, but without expanding the rows over the images to a (B, R, D) tensor.
 
-    As ``rows @ sequence``, which expands the rows over the images. On the CPU as a convolution of size 1, for which
-    torch has the faster kernels (twice as fast at CUB's size); on a GPU that would round to TF32 by default.
+    On the CPU a convolution of size 1 is twice as fast (at CUB's size); on a GPU it would round to TF32 by default.
     """
     if sequence.device.type == "cpu":
         return F.conv1d(sequence, rows[:, :, None])
@@ -40,32 +41,34 @@ def _at_locations(rows: Float[Tensor, "R D"], sequence: Float[Tensor, "B D N"]) 
 
 
 class BasicNet(nn.Module):
-    """Average pooling and a linear map, or two with LeakyReLU(0.1) between them if ``hidden`` > 0.
+    """Average pooling over the locations, then a linear layer.
 
-    >>> BasicNet(num_channels=16, num_attributes=5)(torch.zeros(2, 16, 7, 7)).shape
-    torch.Size([2, 5])
+    Args:
+        num_channels: D.
+        num_attributes: A.
+        hidden: width of a hidden layer with LeakyReLU(0.1); 0 for none.
+
+    Example:
+        >>> BasicNet(num_channels=16, num_attributes=5)(torch.zeros(2, 16, 7, 7)).shape
+        torch.Size([2, 5])
     """
 
     def __init__(self, num_channels: int, num_attributes: int, *, hidden: int = 0) -> None:
         super().__init__()
         self.num_channels = num_channels
         if hidden:
-            layers = [
-                nn.Linear(num_channels, hidden),
-                nn.LeakyReLU(LEAKY_SLOPE),
-                nn.Linear(hidden, num_attributes),
-            ]
+            layers = [nn.Linear(num_channels, hidden), nn.LeakyReLU(LEAKY_SLOPE), nn.Linear(hidden, num_attributes)]
         else:
             layers = [nn.Linear(num_channels, num_attributes)]
         self.head = nn.Sequential(*layers)
 
     def forward(self, feature_map: Float[Tensor, "B D N"] | Float[Tensor, "B D H W"]) -> Float[Tensor, "B A"]:
-        """Attributes predicted from the mean of the feature map over its locations."""
+        """Predicted attributes."""
         return self.head(_as_sequence(feature_map, self.num_channels).mean(2))
 
 
 class AttentionNet(nn.Module):
-    """Cross-modal attention: each attribute's word vector attends to the locations that show it.
+    """Cross-modal attention: the word vector of each attribute attends to the locations of the feature map.
 
     With query q_a = W_q w_a + b_q, key k_n = W_k f_n + b_k and value u_n = W_v f_n + b_v::
 
@@ -73,20 +76,21 @@ class AttentionNet(nn.Module):
         feature[a]      = mean_n f_n + ratio * (W_o sum_n attention[a, n] u_n + b_o)
         prediction[a]   = v_a . feature[a]         or   v_a . (W_h feature[a] + b_h)   if ``hidden`` > 0
 
-    All of it is linear in f_n once the attention is given, so it is computed through the two folded matrices
-    W_k^T q_a and v_a W_h W_o W_v of shape (A, D): the same function of the same parameters with the same
-    gradients, without a (B, A, D) tensor.
+    The logits are linear in f_n, and given the attention so is the prediction. Both are computed with the folded
+    matrices W_k^T q_a and v_a W_h W_o W_v of shape (A, D). The function, its parameters and its gradients are those of
+    the equations above, but no (B, A, D) tensor is formed.
 
     Args:
         num_channels: D.
-        word_vectors: (A, k), one vector an attribute; kept as a buffer, used as they are.
-        key_dim: K, 1024 in the release (300 for AWA2).
-        hidden: width of the linear hidden layer, 0 for none.
-        ratio: weight of the attended feature against the pooled one.
+        word_vectors: one vector an attribute, used without normalisation; a buffer, not trained.
+        key_dim: K; 1024 in the released code (300 for AWA2).
+        hidden: width of the linear hidden layer; 0 for none.
+        ratio: weight of the attended feature relative to the pooled one.
 
-    >>> net = AttentionNet(16, torch.randn(5, 12), key_dim=8)
-    >>> net(torch.zeros(2, 16, 7, 7)).shape, net.attention(torch.zeros(2, 16, 7, 7)).shape
-    (torch.Size([2, 5]), torch.Size([2, 5, 49]))
+    Example:
+        >>> net = AttentionNet(16, torch.randn(5, 12), key_dim=8)
+        >>> net(torch.zeros(2, 16, 7, 7)).shape, net.attention(torch.zeros(2, 16, 7, 7)).shape
+        (torch.Size([2, 5]), torch.Size([2, 5, 49]))
     """
 
     def __init__(
@@ -107,7 +111,7 @@ class AttentionNet(nn.Module):
         self.value = nn.Linear(num_channels, key_dim)
         self.output = nn.Linear(key_dim, num_channels)
         self.hidden = nn.Linear(num_channels, hidden) if hidden else None
-        # unit variance as released: cosine scores do not see its size, but the step size relative to it does
+        # unit variance as in the released code: cosine scores ignore its scale, but the step size depends on it
         self.embedding = nn.Parameter(torch.randn(num_attributes, hidden or num_channels))
 
     def forward(self, feature_map: Float[Tensor, "B D N"] | Float[Tensor, "B D H W"]) -> Float[Tensor, "B A"]:
@@ -115,53 +119,58 @@ class AttentionNet(nn.Module):
         sequence = _as_sequence(feature_map, self.num_channels)
         embedding, constant = self._folded_hidden()  # (A, D), (A,)
         through_output = embedding @ self.output.weight  # (A, K)
-        content = through_output @ self.value.weight  # (A, D): what one location adds to attribute a
+        content = through_output @ self.value.weight  # (A, D): contribution of a location to each attribute
         bias = through_output @ self.value.bias + embedding @ self.output.bias
         looking, shift = self._folded_query()
-        # one product for both: the features are read once
+        # one product for both, so that the features are read once
         logits, values = _at_locations(torch.cat([looking, content]), sequence).chunk(2, dim=1)  # (B, A, N) each
         attended = ((logits + shift[:, None]).softmax(2) * values).sum(2)
         return sequence.mean(2) @ embedding.T + self.ratio * (attended + bias) + constant
 
     def attention(self, feature_map: Float[Tensor, "B D N"] | Float[Tensor, "B D H W"]) -> Float[Tensor, "B A N"]:
-        """Attention of each attribute over the locations; sums to 1 over the N locations."""
+        """Attention of each attribute; sums to 1 over the N locations."""
         looking, shift = self._folded_query()
         logits = _at_locations(looking, _as_sequence(feature_map, self.num_channels))
         return (logits + shift[:, None]).softmax(2)
 
     def _folded_query(self) -> tuple[Float[Tensor, "A D"], Float[Tensor, " A"]]:
-        """The queries seen from the feature side, and what the key bias adds to the logits of an attribute.
+        """The queries times the key weight, and the key bias's part of the logits.
 
-        That is the same at all locations: it leaves the softmax as it is, and stays for autograd.
+        That part is equal at all locations and cancels in the softmax; it keeps the key bias in the autograd graph.
         """
         query = self.query(self.word_vectors)  # (A, K)
         return query @ self.key.weight, query @ self.key.bias
 
     def _folded_hidden(self) -> tuple[Float[Tensor, "A D"], Float[Tensor, " A"]]:
-        """The final embedding seen from the feature side, and the constant that the hidden bias adds."""
+        """The embedding times the hidden weight, and the hidden bias's part of the prediction."""
         if self.hidden is None:
             return self.embedding, self.embedding.new_zeros(len(self.embedding))
         return self.embedding @ self.hidden.weight, self.embedding @ self.hidden.bias
 
 
-class GEMBranches(NamedTuple):
-    """What GEMNet gives for its losses; ``regressed`` is the one of the two predictions that its variant regresses.
+class Branches(NamedTuple):
+    """What a network gives to the losses of a training step; made by ``branches`` of a network or model.
 
-    ``prediction`` (B, A) of the global branch; ``attention`` (B, A, N), which sums to 1 over the N locations, and its
-    peaks ``attention_prediction`` (B, A) in [1 / N, 1]; ``query`` (A, D). Made by :meth:`GEMNet.branches`.
+    Attributes:
+        prediction: the attributes that are classified.
+        regressed: the attributes that the regression loss sees; the prediction, except for GEMNet ``"gem-zsl"``.
+        attention: of GEMNet only; sums to 1 over the N locations.
+        attention_prediction: of GEMNet only; the peaks of the attention, in [1 / N, 1].
+        query: of GEMNet only; one query an attribute.
 
-    >>> branches = GEMNet(16, torch.randn(5, 12), variant="gem-zsl").branches(torch.zeros(2, 16, 2, 2))
-    >>> branches.attention_prediction[0].detach()  # four locations alike: attention has no peak
-    tensor([0.2500, 0.2500, 0.2500, 0.2500, 0.2500])
-    >>> branches.regressed is branches.attention_prediction, branches.query.shape
-    (True, torch.Size([5, 16]))
+    Example:
+        >>> branches = GEMNet(16, torch.randn(5, 12), variant="gem-zsl").branches(torch.zeros(2, 16, 2, 2))
+        >>> branches.attention_prediction[0].detach()  # four equal locations
+        tensor([0.2500, 0.2500, 0.2500, 0.2500, 0.2500])
+        >>> branches.regressed is branches.attention_prediction, branches.query.shape
+        (True, torch.Size([5, 16]))
     """
 
     prediction: Float[Tensor, "B A"]
-    attention_prediction: Float[Tensor, "B A"]
-    attention: Float[Tensor, "B A N"]
-    query: Float[Tensor, "A D"]
     regressed: Float[Tensor, "B A"]
+    attention: Float[Tensor, "B A N"] | None = None
+    attention_prediction: Float[Tensor, "B A"] | None = None
+    query: Float[Tensor, "A D"] | None = None
 
 
 class GEMNet(nn.Module):
@@ -176,16 +185,17 @@ class GEMNet(nn.Module):
 
     Args:
         num_channels: D.
-        word_vectors: (A, k), one vector an attribute; kept as a buffer, used as they are.
-        variant: what the regression loss sees: the global prediction in ``"release"`` (the released ReMSE code),
-            the attention prediction in ``"gem-zsl"`` (GEM-ZSL itself). Of use to a loss, through :meth:`branches`.
+        word_vectors: one vector an attribute, used without normalisation; a buffer, not trained.
+        variant: which prediction the regression loss sees: the global one for ``"release"`` (the released ReMSE code),
+            the attention prediction for ``"gem-zsl"`` (GEM-ZSL). It changes :meth:`branches` only.
 
-    The losses over the attention are :func:`zslcore.losses.attribute_decorrelation_loss` (of the query) and
+    Its other losses are :func:`zslcore.losses.attribute_decorrelation_loss` (of the query) and
     :func:`zslcore.losses.compactness_loss` (of the attention, unflattened to height x width).
 
-    >>> net = GEMNet(16, torch.randn(5, 12))
-    >>> net(torch.zeros(2, 16, 7, 7)).shape, net.attention(torch.zeros(2, 16, 7, 7)).shape
-    (torch.Size([2, 5]), torch.Size([2, 5, 49]))
+    Example:
+        >>> net = GEMNet(16, torch.randn(5, 12))
+        >>> net(torch.zeros(2, 16, 7, 7)).shape, net.attention(torch.zeros(2, 16, 7, 7)).shape
+        (torch.Size([2, 5]), torch.Size([2, 5, 49]))
     """
 
     def __init__(self, num_channels: int, word_vectors: Float[Tensor, "A k"], *, variant: str = "release") -> None:
@@ -196,7 +206,7 @@ class GEMNet(nn.Module):
         self.num_channels, self.variant = num_channels, variant
         self.register_buffer("word_vectors", word_vectors.clone())
         self.head = nn.Linear(num_channels, num_attributes)
-        # unit variance, to which the released initial values agree
+        # unit variance, as the initial values of the released code
         self.projection = nn.Parameter(torch.randn(word_dim, num_channels))
 
     def forward(self, feature_map: Float[Tensor, "B D N"] | Float[Tensor, "B D H W"]) -> Float[Tensor, "B A"]:
@@ -204,25 +214,27 @@ class GEMNet(nn.Module):
         return self.head(_as_sequence(feature_map, self.num_channels).mean(2))
 
     def attention(self, feature_map: Float[Tensor, "B D N"] | Float[Tensor, "B D H W"]) -> Float[Tensor, "B A N"]:
-        """Attention of each attribute over the locations; sums to 1 over the N locations."""
+        """Attention of each attribute; sums to 1 over the N locations."""
         sequence = _as_sequence(feature_map, self.num_channels)
         return _at_locations(self.word_vectors @ self.projection, sequence).softmax(2)
 
-    def branches(self, feature_map: Float[Tensor, "B D N"] | Float[Tensor, "B D H W"]) -> GEMBranches:
+    def branches(self, feature_map: Float[Tensor, "B D N"] | Float[Tensor, "B D H W"]) -> Branches:
         """Both predictions, the attention and the queries, for the losses of a training step."""
         prediction, query = self(feature_map), self.word_vectors @ self.projection
         attention = _at_locations(query, _as_sequence(feature_map, self.num_channels)).softmax(2)
         peak = attention.amax(2)
-        return GEMBranches(prediction, peak, attention, query, peak if self.variant == "gem-zsl" else prediction)
+        regressed = peak if self.variant == "gem-zsl" else prediction
+        return Branches(prediction, regressed, attention, peak, query)
 
 
 class Standardize(nn.Module):
-    """Shift and scale each channel by a mean and deviation fitted on training images; the identity until fitted.
+    """Scale each channel to the zero mean and unit variance of the images it was fitted on; the identity until then.
 
-    >>> layer = Standardize(2)
-    >>> layer.fit([torch.tensor([[[1.0], [5.0]], [[3.0], [5.0]]])])  # two images, two channels, one location
-    >>> layer(torch.tensor([[[3.0], [6.0]]])).flatten()
-    tensor([1., 1.])
+    Example:
+        >>> layer = Standardize(2)
+        >>> layer.fit([torch.tensor([[[1.0], [5.0]], [[3.0], [5.0]]])])  # two images, two channels, one location
+        >>> layer(torch.tensor([[[3.0], [6.0]]])).flatten()
+        tensor([1., 1.])
     """
 
     def __init__(self, num_channels: int) -> None:
@@ -232,13 +244,13 @@ class Standardize(nn.Module):
 
     @torch.no_grad()
     def fit(self, batches: Iterable[Float[Tensor, "B D N"]]) -> None:
-        """Fit mean and deviation over all images and locations of the batches; a constant channel is only shifted.
+        """Set mean and deviation to those over all images and locations of the batches.
 
-        Raises InputError for batches without any image.
+        A constant channel is only shifted. Raises InputError if there is no image.
         """
         count, total, squares = 0, 0.0, 0.0
         for maps in batches:
-            maps = maps.double()  # sums of squares of many float32 values lose digits
+            maps = maps.double()  # a sum of many float32 squares would lose digits
             count += maps.shape[0] * maps.shape[2]
             total = total + maps.sum((0, 2))
             squares = squares + maps.square().sum((0, 2))
@@ -252,3 +264,51 @@ class Standardize(nn.Module):
     def forward(self, feature_map: Float[Tensor, "B D N"]) -> Float[Tensor, "B D N"]:
         """The standardised feature map."""
         return (feature_map - self.mean) / self.std
+
+
+class AttributeModel(nn.Module):
+    """A whole model: inputs -> backbone, if any -> standardisation, if any -> network -> attributes.
+
+    Args:
+        network: BasicNet, AttentionNet, GEMNet, or another module that maps feature maps to attributes.
+        standardize: standardisation of the feature maps.
+        backbone: maps images (B, 3, H, W) to feature maps; without it, the inputs are feature maps.
+
+    Example:
+        >>> backbone = nn.Sequential(nn.AvgPool2d(8), nn.Flatten(2))
+        >>> model = AttributeModel(BasicNet(3, 5), standardize=Standardize(3), backbone=backbone)
+        >>> model(torch.zeros(2, 3, 32, 32)).shape
+        torch.Size([2, 5])
+        >>> model.attention(torch.zeros(2, 3, 32, 32))
+        Traceback (most recent call last):
+        zslcore.errors.InputError: attention needs a network with attention, got BasicNet
+    """
+
+    def __init__(
+        self, network: nn.Module, *, standardize: Standardize | None = None, backbone: nn.Module | None = None
+    ) -> None:
+        super().__init__()
+        self.backbone, self.standardize, self.network = backbone, standardize, network
+
+    def forward(self, inputs: Float[Tensor, "B D N"] | Float[Tensor, "B D H W"]) -> Float[Tensor, "B A"]:
+        """Predicted attributes."""
+        return self.network(self._feature_map(inputs))
+
+    def attention(self, inputs: Float[Tensor, "B D N"] | Float[Tensor, "B D H W"]) -> Float[Tensor, "B A N"]:
+        """Attention of each attribute; sums to 1 over the N locations. InputError for a network without attention."""
+        if not hasattr(self.network, "attention"):
+            raise InputError(f"attention needs a network with attention, got {type(self.network).__name__}")
+        return self.network.attention(self._feature_map(inputs))
+
+    def branches(self, inputs: Float[Tensor, "B D N"] | Float[Tensor, "B D H W"]) -> Branches:
+        """What is classified and what is regressed, for the losses of a training step; more for GEMNet."""
+        feature_map = self._feature_map(inputs)
+        if isinstance(self.network, GEMNet):
+            return self.network.branches(feature_map)
+        prediction = self.network(feature_map)
+        return Branches(prediction, prediction)
+
+    def _feature_map(self, inputs: Tensor) -> Tensor:
+        if self.backbone is not None:
+            inputs = self.backbone(inputs)
+        return inputs if self.standardize is None else self.standardize(inputs)

@@ -3,12 +3,14 @@
 import importlib
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 
 from zslcore import InputError
 from zslcore.config import RunConfig
-from zslcore.training import Run, fit
+from zslcore.training import Run, checkpoints, fit
+from zslcore.training import run as run_module
 from zslcore.training.loop import Trainer
 
 training = importlib.import_module("zslcore.training.fit")  # the name zslcore.training.fit is the function
@@ -66,7 +68,7 @@ def test_of_a_finished_run(finished, small_synth, tmp_path, name, content):
     (folder / name).unlink()
     if content is not None:
         (folder / name).write_text(content)
-    message = f"^{re.escape(f'{folder / name} is damaged: remove {folder}')}, and the run can be trained anew$"
+    message = f"^{re.escape(f'{folder / name} is damaged: remove {folder}')}, and the run can be trained again$"
     with pytest.raises(InputError, match=message):
         Run.load(folder).model(small_synth)
     if not name.startswith("checkpoint"):
@@ -83,19 +85,48 @@ def test_of_a_state(unfinished, finished, tmp_path, name, kept):
     (state / name).unlink()
     if kept is not None:
         (state / name).write_bytes(content[: int(kept * len(content))])
-    if (name, kept) != ("progress.json", None):  # without it, it is no state
-        with pytest.raises(InputError, match=rf"{state.name} is damaged: remove it, and the training goes on without"):
-            fit(CONFIG, folder, progress=False)
-        shutil.rmtree(state)
+    with pytest.raises(InputError, match=rf"{state.name} is damaged: remove it, and the training starts without it$"):
+        fit(CONFIG, folder, progress=False)
+    shutil.rmtree(state)
     again = Run.load(fit(CONFIG, folder, progress=False))
     assert again.metrics | {"cost": 0} == Run.load(finished).metrics | {"cost": 0}
 
 
-@pytest.mark.parametrize("name", STATE_FILES[:-1])
+@pytest.mark.parametrize("name", STATE_FILES)
 def test_other_bytes_in_a_state(unfinished, tmp_path, name):
-    """As many as before, so that only reading them tells."""
+    """Of the same length."""
     folder = shutil.copytree(unfinished, tmp_path / "run")
     (file,) = folder.glob(f"checkpoint/validation/epoch-*/{name}")
     file.write_bytes(b"x" * file.stat().st_size)
     with pytest.raises(InputError, match=r"epoch-0002 is damaged: remove it"):
         fit(CONFIG, folder, progress=False)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), PermissionError(13, "Permission denied"), OSError(116, "Stale")])
+@pytest.mark.parametrize("read", ["read_text", "read_bytes", "read_csv"])
+def test_what_is_no_damage_keeps_its_name(finished, small_synth, monkeypatch, error, read):
+    """Nobody should remove a run because its memory or network file system failed once."""
+
+    def failing(path, *_, **__):
+        if read != "read_text" or path.name == "metrics.json":
+            raise error
+        return original(path)
+
+    owner = run_module.pd if read == "read_csv" else Path
+    original = getattr(owner, read)
+    monkeypatch.setattr(owner, read, failing)
+    with pytest.raises(type(error)) as caught:
+        Run.load(finished).model(small_synth)
+    assert caught.value is error
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("CUDA error"), OSError(116, "Stale file handle")])
+def test_a_state_that_cannot_be_loaded_now_is_not_damaged(unfinished, tmp_path, monkeypatch, error):
+    def failing(*_, **__):
+        raise error
+
+    folder = shutil.copytree(unfinished, tmp_path / "run")
+    monkeypatch.setattr(checkpoints, "load_file", failing)
+    with pytest.raises(type(error)) as caught:
+        fit(CONFIG, folder, progress=False)
+    assert caught.value is error

@@ -16,8 +16,8 @@ from zslcore import InputError
 from zslcore.config import RunConfig
 from zslcore.data.tasks import test_task as zero_shot_task
 from zslcore.training import loop
-from zslcore.training.device import autocast, make_accelerator
-from zslcore.training.inputs.sources import Maps, weight_dtype
+from zslcore.training.device import autocast, make_accelerator, weight_dtype
+from zslcore.training.inputs.sources import Maps
 from zslcore.training.loop import Trainer, train
 from zslcore.training.run import Run
 from zslcore.training.tensorboard import logbook
@@ -34,7 +34,7 @@ def run(benchmark, features):
 
     def run(**changes):
         config = CONFIG.replace(**changes)
-        return train(config, benchmark, Maps(features, CPU, weight_dtype(config)), zero_shot_task(benchmark))
+        return train(config, benchmark, Maps(features, CPU, weight_dtype(config.precision)), zero_shot_task(benchmark))
 
     return run
 
@@ -191,10 +191,10 @@ class TestPrecision:
         original = loop.Objective.forward
 
         def forward(self, inputs, labels):
-            hook = self.model.register_forward_hook(lambda module, _, output: seen.append(output.dtype))
+            hook = self.model.network.register_forward_hook(lambda module, _, output: seen.append(output.dtype))
             logged = original(self, inputs, labels)
             hook.remove()
-            seen.append(logged.dtype)
+            seen.append(logged.loss.dtype)
             return logged
 
         monkeypatch.setattr(loop.Objective, "forward", forward)
@@ -232,7 +232,7 @@ class TestPrecision:
 
     def test_autocast_is_for_bf16_alone(self):
         for precision, enabled in (("bf16", True), ("float32", False), ("float64", False)):
-            with autocast(CONFIG.replace(precision=precision), CPU):
+            with autocast(precision, CPU):
                 assert torch.is_autocast_enabled("cpu") == enabled
 
 

@@ -1,7 +1,5 @@
 """Files that a run names by path, weights and word vectors: what they hold is part of the run, not where they lie."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
@@ -76,22 +74,6 @@ def test_another_content_is_no_continuation(named, tmp_path):
     path.write_bytes(content)
     again, whole = (Run.load(fit(config, tmp_path / to, progress=False)).metrics for to in ("run", "whole"))
     assert again | {"cost": 0} == whole | {"cost": 0}
-
-
-def test_runs_without_a_hash_stay_what_they_are(named, tmp_path):
-    """Finished ones and unfinished ones of older versions."""
-    _, _, config = named
-    interrupt(config, tmp_path / "run")
-    (file,) = (tmp_path / "run").glob("checkpoint/validation/epoch-*/progress.json")
-    progress = json.loads(file.read_text())
-    del progress["key"]["contents"]
-    file.write_text(json.dumps(progress))
-    fit(config, tmp_path / "run", progress=False)
-    file = tmp_path / "run" / "metrics.json"
-    metrics = json.loads(file.read_text())
-    del metrics["contents"]
-    file.write_text(json.dumps(metrics))
-    assert fit(config, tmp_path / "run") == tmp_path / "run"
 
 
 def test_features_of_other_weights_are_not_what_it_was_trained_on(named, small_synth, tmp_path):

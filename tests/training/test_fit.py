@@ -3,8 +3,10 @@
 import copy
 import dataclasses
 import importlib
+import json
 import os
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +24,7 @@ from zslcore.training import Run, fit
 from zslcore.training import run as run_module
 from zslcore.training.errors_by_class import error_statistics, prediction_errors
 from zslcore.training.fit import default_folder
-from zslcore.training.loop import History
+from zslcore.training.loop import Trained
 
 training = importlib.import_module("zslcore.training.fit")  # the name zslcore.training.fit is the function
 
@@ -142,8 +144,8 @@ class TestCleanProtocol:
         """Whichever epoch the validation split chooses, weights, gamma and accuracies are those of that epoch."""
         original = training.train
 
-        def kept(*, task, keep=None, **settings):
-            return original(task=task, keep=epoch if task.name == "validation" else keep, **settings)
+        def kept(*world, task, keep=None, **settings):
+            return original(*world, task=task, keep=epoch if task.name == "validation" else keep, **settings)
 
         monkeypatch.setattr(training, "train", kept)
         chosen = Run.load(fit(CONFIG, tmp_path / "chosen"))
@@ -157,12 +159,12 @@ class TestCleanProtocol:
         assert chosen.metrics["protocols"]["paper"] == run.metrics["protocols"]["paper"]
 
     def test_the_first_of_equal_epochs_is_chosen(self):
-        history = History(None, [], -1, {}, 0.0)
+        trained = Trained()
         for epoch, value in enumerate((0.2, 0.5, 0.3, 0.5)):
-            history.add(
-                {"epoch": epoch, "H": value, "T1": -value}, lambda: {"of": torch.tensor(len(history.rows))}, 1.0
+            trained.add(
+                {"epoch": epoch, "H": value, "T1": -value}, lambda: {"of": torch.tensor(len(trained.rows))}, 1.0
             )
-        assert (history.kept, history.state["of"], history.seconds) == (1, 2, 4.0)
+        assert (trained.kept, trained.state["of"], trained.seconds) == (1, 2, 4.0)
 
     @pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
     def test_accuracies_equal_scikit_learns_from_the_predicted_attributes(self, run, small_synth):
@@ -259,7 +261,7 @@ class TestErrors:
         absent, images = small_synth.seen_classes[1], small_synth.split("test_seen")
         rest = images[small_synth.labels[images] != absent]
         fewer = dataclasses.replace(small_synth, _splits=small_synth._splits | {"test_seen": rest})
-        seen, _ = prediction_errors(run.model(small_synth), run.config, fewer, run.inputs(small_synth))
+        seen, _ = prediction_errors(run.model(small_synth), run.inputs(small_synth), fewer)
         whole, unseen = run.errors(small_synth)
         assert np.isnan(seen[1]).all()
         np.testing.assert_allclose(np.delete(seen, 1, axis=0), np.delete(whole, 1, axis=0), rtol=1e-6)
@@ -326,6 +328,32 @@ class TestAgain:
         assert torch.equal(torch.get_rng_state(), before)
 
 
+class TestDevice:
+    """The device is not part of what a run is."""
+
+    def test_a_run_made_on_a_gpu_predicts_without_one(self, run, small_synth, tmp_path, monkeypatch):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+        folder = shutil.copytree(run.folder, tmp_path / "run")
+        (folder / "config.json").write_text(json.dumps(CONFIG.replace(device="cuda").to_dict()))
+        images = np.arange(3)
+        np.testing.assert_array_equal(Run.load(folder).predict(small_synth, images), run.predict(small_synth, images))
+
+    def test_another_device_finds_the_finished_run(self, run, no_training):
+        assert fit(CONFIG.replace(device="auto"), run.folder) == run.folder
+
+    def test_another_device_resumes_an_unfinished_run(self, run, monkeypatch, tmp_path):
+        with monkeypatch.context() as patch:
+            patch.setattr(training, "test_task", None)  # fails after the first training
+            with pytest.raises(TypeError):
+                fit(CONFIG, tmp_path / "run")
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+        resumed = Run.load(fit(CONFIG.replace(device="auto"), tmp_path / "run"))
+        assert resumed.metrics | {"cost": 0} == run.metrics | {"cost": 0}
+
+    def test_another_device_is_no_other_name(self):
+        assert len({default_folder(CONFIG.replace(device=device)) for device in ("auto", "cpu", "cuda")}) == 1
+
+
 def test_many_runs_under_one_bar(tmp_path, capfd):
     configs = [CONFIG.replace(epochs=1, seed=seed) for seed in (0, 1)]
     folders = training.fit_all(config for config in configs)
@@ -354,7 +382,7 @@ class TestRun:
         state, model = load_file(run.folder / "checkpoint" / "model.safetensors"), run.model(small_synth)
         assert not model.training
         assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
-        assert set(state) == {"0.mean", "0.std", "1.head.0.weight", "1.head.0.bias"}
+        assert set(state) == {"standardize.mean", "standardize.std", "network.head.0.weight", "network.head.0.bias"}
 
     @pytest.mark.parametrize("use", ["model", "evaluate", "errors", "predict"])
     def test_another_version_of_the_data_is_refused_before_its_features_are_computed(
@@ -369,5 +397,5 @@ class TestRun:
         config = CONFIG.replace(network="attention", key_dim=8, epochs=2, precision="float64")
         run = Run.load(fit(config, tmp_path / "run"))
         state = load_file(run.folder / "checkpoint" / "model.safetensors")
-        assert state["1.embedding"].dtype == torch.float64
+        assert state["network.embedding"].dtype == torch.float64
         assert run.evaluate(small_synth).t1 == run.metrics["protocols"]["clean"]["T1"]

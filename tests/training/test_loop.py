@@ -12,8 +12,9 @@ from zslcore.data.tasks import test_task as zero_shot_task
 from zslcore.data.tasks import validation_task
 from zslcore.losses import compactness_loss, square_map
 from zslcore.training import evaluation, objective
+from zslcore.training.device import weight_dtype
 from zslcore.training.evaluation import evaluate
-from zslcore.training.inputs.sources import Maps, weight_dtype
+from zslcore.training.inputs.sources import Maps
 from zslcore.training.loop import step_size
 from zslcore.training.loop import train as train_on
 from zslcore.training.objective import Objective, build_model
@@ -36,7 +37,7 @@ CPU = torch.device("cpu")
 
 def train(config, benchmark, features, task, **settings):
     """A training on features given as an array."""
-    return train_on(config, benchmark, Maps(features, CPU, weight_dtype(config)), task, **settings)
+    return train_on(config, benchmark, Maps(features, CPU, weight_dtype(config.precision)), task, **settings)
 
 
 @pytest.fixture(scope="session")
@@ -74,7 +75,7 @@ def recording_threads(function, threads):
 
 def head(state):
     """The trained part of a state: everything behind the standardisation."""
-    return {name: value for name, value in state.items() if not name.startswith("0.")}
+    return {name: value for name, value in state.items() if not name.startswith("standardize.")}
 
 
 class TestReproducibility:
@@ -89,7 +90,7 @@ class TestReproducibility:
     def test_seeds_differ(self, trained):
         first, second = trained(), trained(seed=1)
         assert first.rows[0]["loss"] != second.rows[0]["loss"]
-        assert not torch.equal(first.last["1.head.0.weight"], second.last["1.head.0.weight"])
+        assert not torch.equal(first.last["network.head.0.weight"], second.last["network.head.0.weight"])
 
     def test_callers_random_state_and_threads_come_back(self, benchmark, features):
         torch.set_num_threads(3)
@@ -126,15 +127,15 @@ class TestReproducibility:
 
     def test_another_seed_is_another_initialisation(self, trained):
         still = {"loss": "none", "lr": 1e-30, "weight_decay": 0.0}
-        first, second = (trained(**still, seed=seed).last["1.head.0.weight"] for seed in (0, 1))
+        first, second = (trained(**still, seed=seed).last["network.head.0.weight"] for seed in (0, 1))
         assert (first - second).abs().max() > 0.01
 
     def test_states_are_those_after_each_epoch(self, trained):
         """Copies, not views of the weights that go on training; a shorter run is the start of a longer one."""
         long, short = trained(keep=0), trained(epochs=1)
         assert short.rows == long.rows[:1]
-        assert torch.equal(short.last["1.head.0.weight"], long.state["1.head.0.weight"])
-        assert not torch.equal(long.last["1.head.0.weight"], long.state["1.head.0.weight"])
+        assert torch.equal(short.last["network.head.0.weight"], long.state["network.head.0.weight"])
+        assert not torch.equal(long.last["network.head.0.weight"], long.state["network.head.0.weight"])
 
 
 class TestLearning:
@@ -172,7 +173,7 @@ class TestLearning:
             assert result.rows[-1]["classification_loss"] < 0.8 * result.rows[0]["classification_loss"]
             model = build_model(config, benchmark)
             model.load_state_dict(result.last)
-            spread.append(compactness_loss(square_map(model[1].attention(torch.from_numpy(maps)))).item())
+            spread.append(compactness_loss(square_map(model.attention(torch.from_numpy(maps)))).item())
         assert spread[1] < 0.8 * spread[0]
 
     def test_validation_never_touches_a_test_image(self, benchmark, features):
@@ -203,7 +204,8 @@ class TestDivergence:
 
         def spoiled(module, inputs, labels):
             calls.append(len(calls))
-            return forward(module, inputs, labels) * (np.inf if calls[-1] == CONFIG.episodes + step else 1.0)
+            losses = forward(module, inputs, labels)
+            return losses._replace(loss=losses.loss * np.inf) if calls[-1] == CONFIG.episodes + step else losses
 
         forward = Objective.forward
         monkeypatch.setattr(Objective, "forward", spoiled)
@@ -273,7 +275,7 @@ class TestSettings:
     def test_the_reported_step_size_is_the_one_taken(self, trained):
         """With a decay to nothing, the weights move in the first two epochs and never again."""
         still = {"epochs": 4, "lr_step": 2, "lr_decay": 1e-30}
-        weights = [trained(**still, keep=epoch).state["1.head.0.weight"] for epoch in range(4)]
+        weights = [trained(**still, keep=epoch).state["network.head.0.weight"] for epoch in range(4)]
         assert (weights[1] - weights[0]).abs().max() > 1e-4
         assert torch.equal(weights[2], weights[1])
         assert torch.equal(weights[3], weights[1])
@@ -284,7 +286,7 @@ class TestSettings:
         assert all(row["regression_loss"] > 0 and row["amplification"] == 1 for row in plain.rows)
         assert same(trained(loss="none", lam=500.0, p=3.0, p2=0.0), plain)
         zero = trained(loss="mse", lam=0.0)
-        assert torch.equal(zero.last["1.head.0.weight"], plain.last["1.head.0.weight"])
+        assert torch.equal(zero.last["network.head.0.weight"], plain.last["network.head.0.weight"])
 
     def test_mse_is_remse_without_exponents(self, trained):
         assert same(trained(loss="mse"), trained(loss="remse", p=0.0, p2=0.0))
@@ -309,14 +311,14 @@ class TestSettings:
 
     def test_without_standardisation_features_stay_as_they_are(self, trained):
         state = trained(standardize=False).last
-        assert (state["0.mean"] == 0).all()
-        assert (state["0.std"] == 1).all()
+        assert (state["standardize.mean"] == 0).all()
+        assert (state["standardize.std"] == 1).all()
 
     def test_standardisation_is_that_of_the_training_images(self, benchmark, features, trained):
         images = features[benchmark.split("trainval"), :, 0].astype(float)
         for state in (trained().state, trained().last):
-            np.testing.assert_allclose(state["0.mean"][:, 0], images.mean(0), rtol=1e-6)
-            np.testing.assert_allclose(state["0.std"][:, 0], images.std(0), rtol=1e-5)
+            np.testing.assert_allclose(state["standardize.mean"][:, 0], images.mean(0), rtol=1e-6)
+            np.testing.assert_allclose(state["standardize.std"][:, 0], images.std(0), rtol=1e-5)
 
 
 class TestKept:

@@ -24,7 +24,7 @@ from zslcore.remse import ReMSE
 from zslcore.study.tables import method_name
 from zslcore.synthbirds import GroundTruth
 from zslcore.training.evaluation import predict
-from zslcore.training.objective import FineTuned, build_head, regression_loss
+from zslcore.training.objective import build_network, regression_loss
 from zslcore.training.run import Run
 
 
@@ -121,9 +121,8 @@ class _Untrained(Run):
         """The run's model, with the network behind the standardisation as it was initialised."""
         model = super().model(benchmark, **options)
         with reproducible(self.config.seed):  # as the training begins, see zslcore.training.loop
-            initial = build_head(self.config, backbone_spec(self.config.backbone).num_channels, benchmark)
-        head = model.head if isinstance(model, FineTuned) else model
-        head[1].load_state_dict(initial[1].state_dict())
+            initial = build_network(self.config, backbone_spec(self.config.backbone).num_channels, benchmark)
+        model.network.load_state_dict(initial.state_dict())
         return model
 
 

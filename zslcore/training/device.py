@@ -1,8 +1,8 @@
-"""Where a training runs and how it survives: accelerate's set-up, the processes, and checkpoints that resume exactly.
+"""Where and how a training computes: device, precision, and accelerate's set-up.
 
-One process on a CPU or GPU, or several under ``torchrun`` or ``accelerate launch``; bfloat16 and ``torch.compile`` as
-the config says. Several processes train as one does, but for a fine-tuned backbone with batch norm: it normalises by
-the part of the batch that a process has, and keeps the running statistics of the first process.
+One process on a CPU or GPU, or several under ``torchrun`` or ``accelerate launch``. Several processes give the results
+of one, with one exception: the batch norms of a fine-tuned backbone normalise by the part of the batch that a process
+has, and keep the running statistics of the first process.
 """
 
 import warnings
@@ -19,36 +19,43 @@ from zslcore.errors import InputError
 SLOW_BF16 = "this CPU has no AVX-512, so bf16 is emulated and far slower than float32; set precision to 'float32'"
 
 
-def resolve_device(name: str) -> torch.device:
-    """The device of a config: ``"auto"`` is the GPU where there is one.
+def resolve_device(name: str, *, fallback: bool = False) -> torch.device:
+    """The torch device of the setting ``device``; ``"auto"`` is the GPU if there is one.
 
-    >>> resolve_device("cpu")
-    device(type='cpu')
+    Args:
+        name: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+        fallback: use the CPU for ``"cuda"`` on a machine without a GPU, instead of raising InputError.
+
+    Example:
+        >>> resolve_device("cpu")
+        device(type='cpu')
     """
-    if name == "cuda" and not torch.cuda.is_available():
+    if name == "cuda" and not torch.cuda.is_available() and not fallback:
         raise InputError("device must be 'auto' or 'cpu' on a machine without a CUDA GPU, got 'cuda'")
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 
 def make_accelerator(config: RunConfig) -> Accelerator:
-    """accelerate, set up for a config; warns of a precision that this machine has to emulate.
+    """An accelerator with the device, precision and compilation of a config.
 
-    Raises InputError for a missing GPU, and for batches that cannot be shared.
+    Warns if this CPU emulates the precision. Raises InputError for a missing GPU, and if the processes cannot share a
+    batch equally.
 
-    >>> accelerator = make_accelerator(RunConfig(dataset="SYNTH", device="cpu"))
-    >>> accelerator.device, accelerator.num_processes  # more of them under torchrun
-    (device(type='cpu'), 1)
+    Example:
+        >>> accelerator = make_accelerator(RunConfig(dataset="SYNTH", device="cpu"))
+        >>> accelerator.device, accelerator.num_processes  # more under torchrun
+        (device(type='cpu'), 1)
     """
     device = resolve_device(config.device).type
     if config.precision == "bf16" and device == "cpu" and torch.backends.cpu.get_cpu_capability() == "AVX2":
-        warnings.warn(SLOW_BF16, stacklevel=2)  # AVX-512 is what oneDNN's bf16 convolutions are written for
-    # accelerate keeps one set-up a process and refuses another; runs of one notebook may differ in theirs
+        warnings.warn(SLOW_BF16, stacklevel=2)  # oneDNN's bf16 convolutions need AVX-512
+    # accelerate keeps one set-up per process and refuses another, but the runs of a notebook may differ
     AcceleratorState._reset_state(reset_partial_state=not dist.is_initialized())
     accelerator = Accelerator(
         cpu=device == "cpu",
         mixed_precision="bf16" if config.precision == "bf16" else "no",
         dynamo_backend="inductor" if config.compile else "no",
-        # a ResNet's own classifier and GEMNet's queries without their losses stand idle, which DDP wants to know
+        # unused: a ResNet's own classifier, and GEMNet's queries without their losses
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
     )
     batch, processes = config.ways * config.shots, accelerator.num_processes
@@ -57,13 +64,24 @@ def make_accelerator(config: RunConfig) -> Accelerator:
     return accelerator
 
 
-def autocast(config: RunConfig, device: torch.device) -> AbstractContextManager:
-    """The precision of a config's forward passes; of weights and statistics see ``weight_dtype``.
+def weight_dtype(precision: str) -> torch.dtype:
+    """The type of weights and inputs; with ``"bf16"`` they are float32, and only products are bfloat16.
 
-    >>> layer = torch.nn.Linear(4, 2)
-    >>> with autocast(RunConfig(dataset="SYNTH", precision="bf16"), torch.device("cpu")):
-    ...     product = layer(torch.ones(3, 4))
-    >>> product.dtype, layer.weight.dtype
-    (torch.bfloat16, torch.float32)
+    Example:
+        >>> weight_dtype("bf16")
+        torch.float32
     """
-    return torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16")
+    return torch.float64 if precision == "float64" else torch.float32
+
+
+def autocast(precision: str, device: torch.device) -> AbstractContextManager:
+    """The type of products in a forward pass: bfloat16 with ``"bf16"``, that of the weights otherwise.
+
+    Example:
+        >>> layer = torch.nn.Linear(4, 2)
+        >>> with autocast("bf16", torch.device("cpu")):
+        ...     product = layer(torch.ones(3, 4))
+        >>> product.dtype, layer.weight.dtype
+        (torch.bfloat16, torch.float32)
+    """
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")

@@ -9,38 +9,39 @@ from jaxtyping import Float
 from torch import nn
 
 from zslcore.analysis import coefficient_of_variation, row_correlation, theil_index
-from zslcore.config import RunConfig
 from zslcore.data.benchmark import Benchmark
 from zslcore.remse import class_error
-from zslcore.training.device import autocast
 from zslcore.training.evaluation import predict
 from zslcore.training.inputs.sources import Inputs
 
 
 def prediction_errors(
-    model: nn.Module, config: RunConfig, benchmark: Benchmark, inputs: Inputs
+    model: nn.Module, inputs: Inputs, benchmark: Benchmark, *, precision: str = "float32"
 ) -> tuple[Float[np.ndarray, "S A"], Float[np.ndarray, "U A"]]:
-    """Mean normalised squared error per class and attribute over the test images: seen and unseen classes apart.
+    """Mean normalised squared error by class and attribute, over the test images.
 
-    Of unit vectors: the errors of a class add up to 2 (1 - cosine) over the attributes, from 0 to 4.
-    A class without test images has a row of NaN.
+    Prediction and target are unit vectors, so the errors of a class sum over the attributes to 2 (1 - cosine).
 
-    >>> import tempfile
-    >>> from zslcore.synthbirds import generate
-    >>> from zslcore.training.inputs.sources import Maps
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     root = generate(folder, num_classes=4, num_unseen=1, images_per_class=2, size=32, workers=1)
-    ...     benchmark = Benchmark.load(root, "SYNTH")
-    >>> opposite = Maps(-benchmark.attributes[benchmark.labels][:, :, None], torch.device("cpu"), torch.float32)
-    >>> seen, unseen = prediction_errors(nn.Flatten(), RunConfig(dataset="SYNTH"), benchmark, opposite)
-    >>> seen.shape, unseen.sum(1).round(4)
-    ((3, 57), array([4.]))
+    Args:
+        model: maps inputs to attributes.
+        inputs: the inputs of all images of the benchmark.
+        benchmark: holds labels, splits and attribute vectors.
+        precision: a setting of :class:`zslcore.config.RunConfig`.
+
+    Returns:
+        The matrices of the seen and of the unseen classes. A class without test images has a row of NaN.
+
+    Example:
+        >>> from zslcore.training.inputs.sources import Maps
+        >>> opposite = Maps(-benchmark.attributes[benchmark.labels][:, :, None], torch.device("cpu"), torch.float32)
+        >>> seen, unseen = prediction_errors(nn.Flatten(), opposite, benchmark)
+        >>> seen.shape, unseen.sum(1).round(4)
+        ((4, 57), array([4.]))
     """
     matrices = []
     for split, classes in (("test_seen", benchmark.seen_classes), ("test_unseen", benchmark.unseen_classes)):
         images = benchmark.split(split)
-        with autocast(config, inputs.device):
-            prediction = predict(model, inputs, images).cpu().double()
+        prediction = predict(model, inputs, images, precision=precision).cpu().double()
         labels = torch.from_numpy(benchmark.labels[images])
         target = torch.from_numpy(benchmark.attributes)[labels].double()
         matrix = class_error(prediction, target, labels, len(benchmark.class_names)).numpy()[classes]
@@ -52,34 +53,38 @@ def prediction_errors(
 def error_statistics(
     seen: Float[np.ndarray, "S A"], unseen: Float[np.ndarray, "U A"], benchmark: Benchmark
 ) -> dict[str, dict[str, float | None]]:
-    """How large and how uneven the errors are, and how they go with the label value, for seen and unseen classes.
+    """Size and unevenness of the errors, and their correlation with the label value.
 
-    The matrices hold errors >= 0, a row for each of the benchmark's seen and unseen classes, as
-    :func:`zslcore.training.errors_by_class.prediction_errors` gives them. ``label_correlation`` is the mean over the
-    classes of :func:`zslcore.analysis.row_correlation`, in [-1, 1], without those where it is NaN. Classes without test
-    images (NaN) are left out; a statistic that no class has is None. Raises InputError for shapes that do not fit the
-    benchmark.
+    Args:
+        seen: errors of the seen classes, as :func:`prediction_errors` returns them.
+        unseen: errors of the unseen classes.
+        benchmark: holds the attribute vectors.
 
-    >>> import tempfile
-    >>> from zslcore.synthbirds import generate
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     root = generate(folder, num_classes=4, num_unseen=1, images_per_class=3, size=32, workers=1)
-    ...     benchmark = Benchmark.load(root, "SYNTH")
-    >>> seen, unseen = (benchmark.attributes[rows] for rows in (benchmark.seen_classes, benchmark.unseen_classes))
-    >>> statistics = error_statistics(seen, 1 - unseen, benchmark)
-    >>> [round(part["label_correlation"], 6) for part in statistics.values()]  # as the label value, and against it
-    [1.0, -1.0]
+    Returns:
+        For ``test_seen`` and ``test_unseen``: ``mean``, ``coefficient_of_variation``, ``theil``, and
+        ``label_correlation``, the mean of :func:`zslcore.analysis.row_correlation` over the classes where it is
+        defined. Classes without test images are left out. None stands for a statistic that no class has.
+
+    Example:
+        >>> seen, unseen = (benchmark.attributes[rows] for rows in (benchmark.seen_classes, benchmark.unseen_classes))
+        >>> statistics = error_statistics(seen, 1 - unseen, benchmark)  # errors rise with the label value, and fall
+        >>> [round(part["label_correlation"], 6) for part in statistics.values()]
+        [1.0, -1.0]
     """
-    statistics = {}
-    parts = (("test_seen", seen, benchmark.seen_classes), ("test_unseen", unseen, benchmark.unseen_classes))
-    for name, errors, classes in parts:
-        present = ~np.isnan(errors).all(1)
-        errors, correlation = errors[present], row_correlation(benchmark.attributes[classes], errors)[present]
-        numbers = {
-            "mean": errors.mean() if len(errors) else math.nan,
-            "coefficient_of_variation": coefficient_of_variation(errors),
-            "theil": theil_index(errors),
-            "label_correlation": pd.Series(correlation).mean(),  # without those that are NaN
-        }
-        statistics[name] = {key: float(value) if math.isfinite(value) else None for key, value in numbers.items()}
-    return statistics
+    return {
+        "test_seen": _statistics(seen, benchmark.attributes[benchmark.seen_classes]),
+        "test_unseen": _statistics(unseen, benchmark.attributes[benchmark.unseen_classes]),
+    }
+
+
+def _statistics(errors: Float[np.ndarray, "C A"], attributes: Float[np.ndarray, "C A"]) -> dict[str, float | None]:
+    present = ~np.isnan(errors).all(1)
+    correlation = row_correlation(attributes, errors)[present]
+    errors = errors[present]
+    numbers = {
+        "mean": errors.mean() if len(errors) else math.nan,
+        "coefficient_of_variation": coefficient_of_variation(errors),
+        "theil": theil_index(errors),
+        "label_correlation": pd.Series(correlation).mean(),  # skips NaN
+    }
+    return {name: float(value) if math.isfinite(value) else None for name, value in numbers.items()}

@@ -1,13 +1,13 @@
-"""One training: one model, one task, evaluated after every epoch, resumed where it was cut off.
+"""One training: one model, one task, evaluated after every epoch, resumed after an interruption.
 
-The result of :func:`train` depends on nothing but its arguments: seeds, sampling and threads are its own.
-:func:`zslcore.training.fit` puts two trainings together into a run folder.
+The result of :func:`train` depends only on its arguments: seeds, sampling and threads are its own.
+:func:`zslcore.training.fit` combines two trainings into a run folder.
 """
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,28 +23,51 @@ from zslcore.data.benchmark import Benchmark
 from zslcore.data.tasks import ZeroShotTask
 from zslcore.errors import InputError
 from zslcore.losses.modules import LearntNoise
-from zslcore.training.checkpoints import Checkpoints
-from zslcore.training.device import autocast, make_accelerator
+from zslcore.training.checkpoints import Checkpoints, training_key
+from zslcore.training.device import make_accelerator, weight_dtype
 from zslcore.training.evaluation import Evaluation, evaluate
 from zslcore.training.inputs.episodes import draw_batches, draw_episodes
-from zslcore.training.inputs.sources import Inputs, file_contents, weight_dtype
-from zslcore.training.objective import LOGGED, Objective, build_model
-from zslcore.training.tensorboard import logbook
+from zslcore.training.inputs.sources import Inputs
+from zslcore.training.objective import Losses, Objective, build_model
+from zslcore.training.tensorboard import Log, logbook
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Trained:
-    """What a training leaves: a row of numbers per epoch, the kept epoch and its weights, the last weights, seconds.
+    """What a training leaves, during and after it.
 
-    ``rows``: losses, amplification, step size, and on the task's test images the accuracies in [0, 1]. Epochs count
-    from 0; weights are on the CPU; seconds are those of all epochs, also before an interruption.
+    Attributes:
+        keep: the epoch whose weights are kept; None for the epoch with the best harmonic mean, the first of equals.
+        rows: per epoch, counted from 0: losses, amplification, step size, and accuracies in [0, 1] on the task's test
+            images.
+        kept: the epoch that ``state`` is of.
+        state: the kept weights, on the CPU.
+        last: the weights after the last epoch.
+        seconds: time of all epochs, including those before an interruption.
+
+    Example:
+        >>> trained = Trained()
+        >>> for epoch, harmonic in enumerate([0.2, 0.5, 0.5]):
+        ...     trained.add({"epoch": epoch, "H": harmonic}, dict, seconds=1.5)
+        >>> trained.kept, trained.seconds
+        (1, 4.5)
     """
 
-    rows: list[dict[str, float]]
-    kept: int
-    state: dict[str, Tensor]
-    last: dict[str, Tensor]
-    seconds: float
+    keep: int | None = None
+    rows: list[dict[str, float]] = field(default_factory=list)
+    kept: int = -1
+    state: dict[str, Tensor] = field(default_factory=dict)
+    last: dict[str, Tensor] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def add(self, row: dict[str, float], weights: Callable[[], dict[str, Tensor]], seconds: float) -> None:
+        """Add an epoch; ``weights`` is called if its weights are to be kept."""
+        first = not self.rows
+        best = first or row["H"] > self.rows[self.kept]["H"]
+        self.rows.append(row)
+        self.seconds += seconds
+        if first or row["epoch"] == self.keep or (self.keep is None and best):
+            self.kept, self.state = row["epoch"], weights()
 
 
 def train(
@@ -57,63 +80,74 @@ def train(
     checkpoints: Path | None = None,
     progress: bool = True,
 ) -> Trained:
-    """Train the config's model on a task, evaluating it on the task's test images after every epoch.
+    """Train the model of a config on a task, and evaluate it on the task's test images after every epoch.
 
-    Keeps the weights of epoch ``keep``, by default of the epoch with the best harmonic mean (the first of equals).
-    ``checkpoints``: a folder for the state after each epoch; a training cut off there goes on as if it never had been.
-    ``progress`` shows a bar over the epochs. Raises InputError for a training that diverges, for an episode that the
-    task cannot fill, and for checkpoints of another training.
+    Args:
+        config: the settings.
+        benchmark: holds labels and attribute vectors.
+        inputs: the inputs of all images of the benchmark.
+        task: names the training images, the test images and the classes.
+        keep: the epoch whose weights are kept; by default the one with the best harmonic mean, the first of equals.
+        checkpoints: a folder for the state after each epoch; an interrupted training resumes there, and gives
+            identical results.
+        progress: show a bar over the epochs.
 
-    >>> import tempfile
-    >>> from zslcore.synthbirds import generate
-    >>> from zslcore.data.tasks import test_task
-    >>> from zslcore.training.inputs.sources import Maps
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     root = generate(folder, num_classes=4, num_unseen=1, images_per_class=2, size=32, workers=1)
-    ...     benchmark = Benchmark.load(root, "SYNTH")
-    >>> maps = benchmark.attributes[benchmark.labels] @ np.eye(57, 1280, dtype=np.float32)  # that show the attributes
-    >>> inputs = Maps(maps[:, :, None], torch.device("cpu"), torch.float32)
-    >>> config = RunConfig(dataset="SYNTH", epochs=2, episodes=10, ways=3, shots=1, device="cpu")
-    >>> first, last = train(config, benchmark, inputs, test_task(benchmark), progress=False).rows
-    >>> last["loss"] < first["loss"], last["S"]  # all classes of the training are recognised
-    (True, 1.0)
+    Raises:
+        InputError: if the training diverges, if the task has too few classes or images for an episode, or if the
+            folder holds the checkpoints of another training.
+
+    Example:
+        >>> from zslcore.data.tasks import test_task
+        >>> from zslcore.training.inputs.sources import Maps
+        >>> maps = benchmark.attributes[benchmark.labels] @ np.eye(57, 1280, dtype=np.float32)  # show the attributes
+        >>> inputs = Maps(maps[:, :, None], torch.device("cpu"), torch.float32)
+        >>> config = RunConfig(dataset="SYNTH", epochs=2, episodes=10, ways=3, shots=1, device="cpu")
+        >>> first, last = train(config, benchmark, inputs, test_task(benchmark), progress=False).rows
+        >>> last["loss"] < first["loss"], last["S"]  # all seen classes are recognised
+        (True, 1.0)
     """
     accelerator = make_accelerator(config)
     with reproducible(config.seed):
         trainer = Trainer(config, benchmark, inputs, task, accelerator)
-        history = History(keep, [], -1, {}, 0.0)
+        trained = Trained(keep)
         store = None
         if checkpoints is not None:
-            key = {"config": config.to_dict(), "fingerprint": benchmark.fingerprint, "task": task.name, "keep": keep}
-            key |= {"processes": accelerator.num_processes, "contents": file_contents(config)}
-            store = Checkpoints(checkpoints, key)
-            history.resume(trainer, store)
-        with logbook(checkpoints, len(history.rows), enabled=accelerator.is_main_process) as log:
-            _train_epochs(trainer, history, store, log, progress=progress and accelerator.is_main_process)
-        return Trained(history.rows, history.kept, history.state, trainer.weights(), history.seconds)
+            key = training_key(config, benchmark, task=task.name, processes=accelerator.num_processes)
+            store = Checkpoints(checkpoints, key, keep=keep)
+            _resume(trainer, trained, store)
+        with logbook(checkpoints, len(trained.rows), enabled=accelerator.is_main_process) as log:
+            _train_epochs(trainer, trained, store, log, progress=progress and accelerator.is_main_process)
+        trained.last = trainer.weights()
+        return trained
 
 
-def _train_epochs(
-    trainer: "Trainer", history: "History", store: Checkpoints | None, log: Any, *, progress: bool
-) -> None:
-    config, done = trainer.config, len(history.rows)
+def _resume(trainer: "Trainer", trained: Trained, store: Checkpoints) -> None:
+    found = store.load(trainer.accelerator)
+    if found is not None:
+        progress, trained.state = found
+        trained.rows, trained.kept, trained.seconds = progress["rows"], progress["kept"], progress["seconds"]
+        trainer.rng.bit_generator.state = progress["sampler"]
+
+
+def _train_epochs(trainer: "Trainer", trained: Trained, store: Checkpoints | None, log: Log, *, progress: bool) -> None:
+    config, done = trainer.config, len(trained.rows)
     title = f"{trainer.task.name}: {config.loss}, seed {config.seed}"
-    settings = {"desc": title, "unit": "epoch", "initial": done, "total": config.epochs}
-    epochs = progress_bar(range(done, config.epochs), disable=not progress, **settings)
+    remaining = range(done, config.epochs)
+    epochs = progress_bar(remaining, disable=not progress, desc=title, unit="epoch", initial=done, total=config.epochs)
     for epoch in epochs:
         start = time.perf_counter()
-        losses = trainer.epoch(epoch)
-        row = {"epoch": epoch, **losses, **_accuracies(trainer, epoch)}
-        history.add(row, trainer.weights, time.perf_counter() - start)
+        row = {"epoch": epoch} | trainer.epoch(epoch) | _accuracies(trainer, epoch)
+        trained.add(row, trainer.weights, time.perf_counter() - start)
         log(epoch, row)
         if store is not None:
-            progress = {"rows": history.rows, "kept": history.kept, "seconds": history.seconds}
-            store.save(trainer.accelerator, progress | {"sampler": trainer.rng.bit_generator.state}, history.state)
-        epochs.set_postfix(loss=f"{losses['loss']:.3f}", T1=f"{100 * row['T1']:.1f}")
+            state = {"rows": trained.rows, "kept": trained.kept, "seconds": trained.seconds}
+            state["sampler"] = trainer.rng.bit_generator.state
+            store.save(trainer.accelerator, state, trained.state)
+        epochs.set_postfix(loss=f"{row['loss']:.3f}", T1=f"{100 * row['T1']:.1f}")
 
 
 def _accuracies(trainer: "Trainer", epoch: int) -> dict[str, float]:
-    """T1, AUSUC, U, S and H after an epoch; finite weights can be so large that they give no finite scores."""
+    """T1, AUSUC, U, S and H after an epoch; large finite weights may still give scores that are not finite."""
     try:
         return trainer.evaluate().best()
     except InputError as error:
@@ -127,63 +161,34 @@ def _diverged(what: str, epoch: int, step: int) -> InputError:
     )
 
 
-@dataclass
-class History:
-    """Rows of the epochs so far, and the weights of the one to keep: epoch ``keep``, or the best so far.
-
-    >>> history = History(None, [], -1, {}, 0.0)
-    >>> for epoch, harmonic in enumerate([0.2, 0.5, 0.5]):
-    ...     history.add({"epoch": epoch, "H": harmonic}, dict, seconds=1.5)
-    >>> history.kept, history.seconds  # the first of equals
-    (1, 4.5)
-    """
-
-    keep: int | None
-    rows: list[dict[str, float]]
-    kept: int
-    state: dict[str, Tensor]
-    seconds: float
-
-    def add(self, row: dict[str, float], weights: Any, seconds: float) -> None:
-        """Note an epoch; ``weights()`` is called when they are to be kept."""
-        better = self.kept < 0 or row["H"] > self.rows[self.kept]["H"]
-        self.rows.append(row)
-        self.seconds += seconds
-        if row["epoch"] == self.keep or (self.keep is None and better) or self.kept < 0:
-            self.kept, self.state = row["epoch"], weights()
-
-    def resume(self, trainer: "Trainer", store: Checkpoints) -> None:
-        """Take up the last checkpoint, if there is one."""
-        found = store.load(trainer.accelerator)
-        if found is not None:
-            progress, self.state = found
-            self.rows, self.kept, self.seconds = progress["rows"], progress["kept"], progress["seconds"]
-            trainer.rng.bit_generator.state = progress["sampler"]
-
-
 def step_size(config: RunConfig, epoch: int) -> float:
-    """Step size of an epoch, counted from 0: it falls every ``lr_step`` epochs, an epoch earlier if ``"released"``.
+    """Step size in an epoch, counted from 0: it falls every ``lr_step`` epochs, one epoch earlier if ``"released"``.
 
-    >>> config = RunConfig(dataset="SYNTH", lr=1.0, lr_step=2, lr_decay=0.5, schedule="released")
-    >>> [step_size(config, epoch) for epoch in range(4)]
-    [1.0, 0.5, 0.5, 0.25]
+    Example:
+        >>> config = RunConfig(dataset="SYNTH", lr=1.0, lr_step=2, lr_decay=0.5, schedule="released")
+        >>> [step_size(config, epoch) for epoch in range(4)]
+        [1.0, 0.5, 0.5, 0.25]
     """
     begun = epoch + 1 if config.schedule == "released" else epoch
     return config.lr * config.lr_decay ** (begun // config.lr_step)
 
 
-# Adam for the noise that a loss learns (LearntNoise), whose gradient's scale says nothing: 5 % a step, falling as the
-# network's step size does; a memory of 100 steps, since errors fall; Adam's own eps, 1e-8, is their size.
+# Adam for the noise that a loss learns (LearntNoise), because the scale of its gradient is arbitrary: 5 % a step, which
+# falls with the network's step size; a memory of 100 steps, since errors fall; a small eps for gradients near 1e-8.
 NOISE_LR = 0.05
 NOISE_BETAS = (0.9, 0.99)
 NOISE_EPS = 1e-15
 
 
 class Trainer:
-    """Objective, sampler and optimisers of one training, and what they keep between epochs.
+    """Objective, sampler and optimisers of one training; :func:`train` seeds it and saves its state.
 
-    For :func:`train`, which seeds it, keeps its history and saves its state. ``task`` names images of ``benchmark``,
-    which ``inputs`` holds; ``accelerator`` is :func:`zslcore.training.device.make_accelerator`'s.
+    Args:
+        config: the settings.
+        benchmark: holds labels and attribute vectors.
+        inputs: the inputs of all images of the benchmark.
+        task: names the training images, the test images and the classes.
+        accelerator: see :func:`zslcore.training.device.make_accelerator`.
     """
 
     def __init__(
@@ -194,24 +199,32 @@ class Trainer:
         self.labels = task.relabel(benchmark.labels[task.train])
         self.vectors = benchmark.vectors(config.attribute_vectors)
         self.rng = np.random.default_rng(config.seed)
-        self.model = build_model(config, benchmark).to(inputs.device, weight_dtype(config))
+        dtype = weight_dtype(config.precision)
+        self.model = build_model(config, benchmark).to(inputs.device, dtype)
         if config.standardize:
-            self.model[0].fit(inputs.batches(task.train))
-        objective = Objective(config, self.model, benchmark, task).to(inputs.device, weight_dtype(config))
+            self.model.standardize.fit(inputs.batches(task.train))
+        objective = Objective(config, self.model, benchmark, task).to(inputs.device, dtype)
         self.criterion = objective.criterion
         self._learns_noise = isinstance(self.criterion, LearntNoise)
-        settings = {"lr": config.lr, "momentum": config.momentum, "weight_decay": config.weight_decay}
-        optimizers = [torch.optim.SGD(self.model.parameters(), **settings)]
+        optimizers = [
+            torch.optim.SGD(
+                self.model.parameters(), lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay
+            )
+        ]
         if self._learns_noise:
-            settings = {"lr": NOISE_LR, "betas": NOISE_BETAS, "eps": NOISE_EPS}
-            optimizers.append(torch.optim.Adam(self.criterion.parameters(), **settings))
+            noise = self.criterion.parameters()
+            optimizers.append(torch.optim.Adam(noise, lr=NOISE_LR, betas=NOISE_BETAS, eps=NOISE_EPS))
         self.objective, *self.optimizers = accelerator.prepare(objective, *optimizers)
 
     def epoch(self, index: int) -> dict[str, float]:
-        """Train for one epoch (counted from 0): mean losses, mean amplification of lambda, step size.
+        """Train for one epoch, counted from 0.
 
-        And ``sigma``, for losses that learn one: the geometric mean over the attributes at the end of the epoch.
-        Raises InputError when the loss or a weight is no longer finite.
+        Returns:
+            The means of :class:`zslcore.training.objective.Losses` over the steps, the step size ``lr``, and for
+            losses that learn one ``sigma``, its geometric mean over the attributes at the end of the epoch.
+
+        Raises:
+            InputError: if the loss or a weight is no longer finite.
         """
         lr = step_size(self.config, index)
         for optimizer, size in zip(self.optimizers, (lr, NOISE_LR * lr / self.config.lr), strict=False):
@@ -219,20 +232,26 @@ class Trainer:
                 group["lr"] = size
         self.objective.train()
         batches = self._draw()
-        share = share_of_batch()
-        read = self.inputs.training(self.task.train[batches], seed=self.config.seed, epoch=index, share=share)
-        labels = torch.from_numpy(self.labels[batches][:, share[0] :: share[1]]).to(self.inputs.device)
-        logged = [self._step(batch, of_batch) for batch, of_batch in zip(read, labels, strict=True)]
-        share_buffers(self.model)  # one model in all processes: each predicts a part, and the first one's is kept
-        means = self.accelerator.reduce(sum(logged) / len(batches), "mean")
-        self._check_finite(torch.stack(logged)[:, 0], means[0], index)
-        noise = {"sigma": self.criterion.log_sigma.mean().exp().item()} if self._learns_noise else {}
-        return dict(zip(LOGGED, means.tolist(), strict=True)) | noise | {"lr": lr}
+        rank, processes = share_of_batch()
+        read = self.inputs.training(
+            self.task.train[batches], seed=self.config.seed, epoch=index, share=(rank, processes)
+        )
+        labels = torch.from_numpy(self.labels[batches][:, rank::processes]).to(self.inputs.device)
+        steps = [self._step(batch, of_batch) for batch, of_batch in zip(read, labels, strict=True)]
+        share_buffers(self.model)  # each process predicts a part, and the first one's model is kept
+        means = self.accelerator.reduce(
+            Losses(*(sum(values) / len(steps) for values in zip(*steps, strict=True))), "mean"
+        )
+        self._check_finite(torch.stack([step.loss for step in steps]), means.loss, index)
+        row = {name: mean.item() for name, mean in means._asdict().items()}
+        if self._learns_noise:
+            row["sigma"] = self.criterion.log_sigma.mean().exp().item()
+        return row | {"lr": lr}
 
     def _check_finite(self, losses: Float[Tensor, " steps"], mean: Float[Tensor, ""], epoch: int) -> None:
-        """InputError that names the epoch and the step, counted from 0, in which a training diverged.
+        """Raise InputError with the epoch and step, counted from 0, in which the training diverged.
 
-        Once an epoch, since a GPU would wait for every look at a loss; all processes come to the same end.
+        Called once an epoch, since reading a loss makes a GPU wait. All processes reach the same verdict.
         """
         finite = mean.isfinite() & torch.stack([part.isfinite().all() for part in self.objective.parameters()]).all()
         if finite:
@@ -242,8 +261,15 @@ class Trainer:
 
     def evaluate(self) -> Evaluation:
         """Accuracies on the task's test images."""
-        with autocast(self.config, self.inputs.device):
-            return evaluate(self.model, self.inputs, self.vectors, self.benchmark, self.task, scale=self.config.scale)
+        return evaluate(
+            self.model,
+            self.inputs,
+            self.vectors,
+            self.benchmark,
+            self.task,
+            scale=self.config.scale,
+            precision=self.config.precision,
+        )
 
     def weights(self) -> dict[str, Tensor]:
         """A copy of the model's state, on the CPU."""
@@ -252,20 +278,18 @@ class Trainer:
     def _draw(self) -> Int[np.ndarray, "steps batch"]:
         config = self.config
         if config.sampling == "random":
-            return draw_batches(
-                len(self.labels), size=config.ways * config.shots, batches=config.episodes, rng=self.rng
-            )
-        sizes = {"ways": config.ways, "shots": config.shots, "episodes": config.episodes}
-        return draw_episodes(self.labels, **sizes, rng=self.rng)
+            size = config.ways * config.shots
+            return draw_batches(len(self.labels), size=size, batches=config.episodes, rng=self.rng)
+        return draw_episodes(self.labels, ways=config.ways, shots=config.shots, episodes=config.episodes, rng=self.rng)
 
-    def _step(self, inputs: Tensor, labels: Int[Tensor, " b"]) -> Float[Tensor, " 4"]:
-        """One step of the optimisers: the numbers that are logged."""
-        logged = self.objective(inputs, labels)
+    def _step(self, inputs: Tensor, labels: Int[Tensor, " b"]) -> Losses:
+        """One step of the optimisers; its losses, detached."""
+        losses = self.objective(inputs, labels)
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
-        self.accelerator.backward(logged[0])
+        self.accelerator.backward(losses.loss)
         if self.config.clip:
             self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.clip)
         for optimizer in self.optimizers:
             optimizer.step()
-        return logged.detach().double()
+        return Losses(*(value.detach().double() for value in losses))

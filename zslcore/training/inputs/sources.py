@@ -16,6 +16,7 @@ from zslcore.backbone import build_backbone, check_size, weights_id
 from zslcore.config import RunConfig
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.images import resized_side
+from zslcore.training.device import weight_dtype
 from zslcore.training.inputs.features import FrozenFeatures, frozen_features
 from zslcore.training.inputs.pictures import Pictures, decoded_pictures
 
@@ -102,15 +103,6 @@ class PictureInputs:
 Inputs = Maps | PictureInputs
 
 
-def weight_dtype(config: RunConfig) -> torch.dtype:
-    """The type of weights and inputs: with ``"bf16"`` they stay float32, and products alone are bfloat16.
-
-    >>> weight_dtype(RunConfig(dataset="SYNTH", precision="bf16"))
-    torch.float32
-    """
-    return torch.float64 if config.precision == "float64" else torch.float32
-
-
 def load_features(config: RunConfig, benchmark: Benchmark) -> FrozenFeatures:
     """The frozen features of a config, computed where not cached: pooled for BasicNet, which pools first.
 
@@ -179,8 +171,8 @@ def load_inputs(config: RunConfig, benchmark: Benchmark, device: torch.device, *
     :func:`zslcore.training.inputs.features.frozen_features`.
     """
     if not config.fine_tune:
-        return Maps(load_features(config, benchmark).maps, device, weight_dtype(config))
+        return Maps(load_features(config, benchmark).maps, device, weight_dtype(config.precision))
     pictures = decoded_pictures(
         benchmark, size=config.image_size, resize_ratio=config.resize_ratio, num_workers=num_workers or None
     )
-    return PictureInputs(pictures, device, weight_dtype(config), num_workers)
+    return PictureInputs(pictures, device, weight_dtype(config.precision), num_workers)

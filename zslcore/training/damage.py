@@ -1,0 +1,31 @@
+"""Damaged files: the errors of parsers become InputErrors that say what to remove."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from zipfile import BadZipFile
+
+from safetensors import SafetensorError
+
+from zslcore.errors import InputError
+
+PARSE_ERRORS = (ValueError, LookupError, TypeError, AttributeError, EOFError, BadZipFile, SafetensorError)
+
+
+@contextmanager
+def damage_named(path: Path, remedy: str) -> Iterator[Path]:
+    """Read a file within the block; a parse error or a missing file becomes an InputError with the remedy.
+
+    MemoryError and errors of the system, such as PermissionError, pass unchanged: the file itself may be whole.
+
+    Example:
+        >>> import json
+        >>> with damage_named(Path("metrics.json"), "remove it"):
+        ...     json.loads("{")
+        Traceback (most recent call last):
+        zslcore.errors.InputError: metrics.json is damaged: remove it
+    """
+    try:
+        yield path
+    except (*PARSE_ERRORS, FileNotFoundError) as error:
+        raise InputError(f"{path} is damaged: {remedy}") from error

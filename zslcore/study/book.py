@@ -9,19 +9,19 @@ from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
 from zslcore._io.extras import require
+from zslcore.config import setting_table
 from zslcore.errors import InputError
 from zslcore.methods import display_name
-from zslcore.plots import use_style
+from zslcore.plots import paired_differences, use_style
 from zslcore.study.figure_files import save_figure
 from zslcore.study.notebook_runner import notebooks_root
 from zslcore.study.tables import ACCURACIES, PUBLISHED, as_table
 
-MEASURES = {"T1": "T1, points", "H": "H, points", "test_seen_theil": "Theil index of errors"}
+MEASURES = ("T1", "H", "test_seen_theil")
 FIGURE = "paired_differences"
 
 
@@ -286,31 +286,10 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def differences_figure(differences: dict[str, pd.DataFrame]) -> Figure:
-    """ReMSE minus each other method: mean paired difference and 95 % interval, one row of panels per data set."""
+    """ReMSE minus each other method: mean paired differences and their 95 % intervals, by data set."""
     use_style()
-    figure, axes = plt.subplots(
-        len(differences), 3, figsize=(10, 0.9 + 1.7 * len(differences)), squeeze=False, layout="constrained"
-    )
-    for row, (dataset, frame) in zip(axes, differences.items()):
-        for axis, (measure, label) in zip(row, MEASURES.items()):
-            part = frame[frame["measure"] == measure].iloc[::-1]
-            names = part["against"].map(display_name).str.removeprefix("+ ")
-            spread = [part["difference"] - part["low"], part["high"] - part["difference"]]
-            shown = (part["low"] > 0) | (part["high"] < 0)
-            colors = ["#0072b2" if each else "#888888" for each in shown]
-            axis.axvline(0, color="black", linewidth=0.8)
-            axis.errorbar(part["difference"], names, xerr=spread, fmt="none", ecolor=colors, elinewidth=2.5)
-            axis.scatter(part["difference"], names, color=colors, s=30, zorder=3)
-            axis.margins(y=0.2)
-            axis.locator_params(axis="x", nbins=5)
-            axis.set_title(f"{dataset}: {label}", fontsize=10, loc="left")
-            if axis is not row[0]:
-                axis.set_yticklabels([])
-    figure.supxlabel(
-        "ReMSE minus the other method (blue: the 95 % interval excludes 0; Theil index: lower is more even)",
-        fontsize=10,
-    )
-    return figure
+    frames = [frame[frame["measure"].isin(MEASURES)].assign(dataset=name) for name, frame in differences.items()]
+    return paired_differences(pd.concat(frames), method="remse")
 
 
 def _caption(datasets: Sequence[str]) -> str:
@@ -377,9 +356,18 @@ def _lambdas(losses: pd.DataFrame) -> str:
     return "λ of each loss chosen on the validation split. Clean protocol, paired over seeds; accuracies in points."
 
 
+def options_page() -> str:
+    """Text of ``docs/options.md``, with the table of settings as :func:`zslcore.config.setting_table` has it now."""
+    text = (_root() / "docs" / "options.md").read_text(encoding="utf-8")
+    start, end = text.index("| setting |"), text.index("\n## Every option")
+    rows = [[f"`{name}`", f"`{default}`", allowed, meaning] for name, default, allowed, meaning in setting_table()]
+    return text[:start] + markdown_table(["setting", "default", "allowed", "meaning"], rows) + text[end:]
+
+
 def main() -> None:
-    """Write what the README and ``docs/results.md`` show of the committed results: ``make figures``."""
+    """Write what README and docs show of the committed results and of the settings: ``make figures``."""
     print(readme_figure())
+    (_root() / "docs" / "options.md").write_text(options_page(), encoding="utf-8")
     (_root() / "docs" / "results.md").write_text(results_page(), encoding="utf-8")
 
 

@@ -20,7 +20,7 @@ KEYS = ["dataset", "seeds", "runs", "report"]
 
 
 def checked_config():
-    """Data sets and number of seeds from --config; a misspelt key would plan the default without a word."""
+    """Data sets and number of seeds from --config; a misspelt key is an error."""
     if unknown := [key for key in config if key not in KEYS]:
         raise WorkflowError(f"--config takes {', '.join(KEYS)}; got {', '.join(map(str, unknown))}")
     datasets = [name.strip() for name in str(config.get("dataset", "SYNTH")).split(",")]

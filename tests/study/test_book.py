@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 
 from zslcore import InputError
-from zslcore.methods import display_name
 from zslcore.study import book
 from zslcore.study.book import (
     answer,
@@ -66,7 +65,7 @@ def test_a_data_set_without_a_matched_mse_is_compared_with_the_plain_one():
 def test_a_run_of_other_seeds_stands_beside_the_committed_one():
     full = stored("SYNTH", "results")
     rows = clean_rows(full[full["seed"] < 3], full)
-    assert [row[0] for row in rows[1::2]] == ["committed"] * 5
+    assert [row[0] for row in rows[1::2]] == ["(committed)"] * 5
     assert [row[1:] for row in rows[1::2]] == [row[1:] for row in clean_rows(full)]
     assert {row[-1] for row in rows[::2]} == {"3"}
     assert clean_rows(full, full) == clean_rows(full)
@@ -168,9 +167,8 @@ def test_a_broken_link_is_an_error(tmp_path, monkeypatch):
         build_book(tmp_path)
 
 
-def test_figures_name_the_methods():
-    frame = stored("SYNTH", "differences")
-    first = book.differences_figure({"SYNTH": frame}).axes[0]
-    names = [tick.get_text() for tick in first.get_yticklabels()]
-    expected = frame.loc[frame["measure"] == "T1", "against"].map(display_name).str.removeprefix("+ ")
-    assert names[::-1] == list(expected)
+def test_the_figure_shows_three_measures_of_each_data_set():
+    """T1, H and the Theil index; AUSUC is in the tables."""
+    figure = book.differences_figure({name: stored(name, "differences") for name in ("CUB100", "SYNTH")})
+    assert [axis.get_title().split()[0] for axis in figure.axes] == ["T1", "H", "Theil"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["CUB100", "SYNTH"]

@@ -9,19 +9,19 @@ from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
 from zslcore._io.extras import require
+from zslcore.config import setting_table
 from zslcore.errors import InputError
 from zslcore.methods import display_name
-from zslcore.plots import use_style
+from zslcore.plots import paired_differences, use_style
 from zslcore.study.figure_files import save_figure
 from zslcore.study.notebook_runner import notebooks_root
 from zslcore.study.tables import ACCURACIES, PUBLISHED, as_table
 
-MEASURES = {"T1": "T1, points", "H": "H, points", "test_seen_theil": "Theil index of errors"}
+MEASURES = ("T1", "H", "test_seen_theil")
 FIGURE = "paired_differences"
 
 
@@ -84,8 +84,11 @@ def _collect(folder: Path, source: Path) -> None:
     )
     stored = _root() / "results" / dataset / "results.csv"
     earlier = pd.read_csv(stored) if stored.is_file() else results
-    day = date.fromtimestamp((folder / "results.csv").stat().st_mtime).isoformat()
-    page = first_page(results, differences, earlier, committed=committed, commit=_commit(), day=day)
+    table = folder / "results.csv"
+    tracked = _git("log", "-1", "--format=%cs %h", "--", str(table.resolve()))  # empty for a new study
+    day, commit = tracked.split() or (date.fromtimestamp(table.stat().st_mtime).isoformat(), None)
+    commit = commit or _git("rev-parse", "--short", "HEAD") or "unknown"
+    page = first_page(results, differences, earlier, committed=committed, commit=commit, day=day)
     (source / "index.md").write_text(page, encoding="utf-8")
 
 
@@ -106,10 +109,12 @@ def _is_widget(output: dict) -> bool:
     return "application/vnd.jupyter.widget-view+json" in output.get("data", {})
 
 
-def _commit() -> str:
-    command = ["git", "-C", str(_root()), "rev-parse", "--short", "HEAD"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    return result.stdout.strip() or "unknown"
+def _git(*arguments: str) -> str:
+    """What git prints in the checkout; empty where there is no git or no repository."""
+    if shutil.which("git") is None:
+        return ""
+    command = ["git", "-C", str(_root()), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def first_page(
@@ -182,7 +187,7 @@ def answer(differences: pd.DataFrame) -> list[str]:
         >>> answer(frame)[0]
         '**ReMSE has a higher H than an MSE with the same λ. Its errors are more even.**'
         >>> answer(frame)[2]
-        '- T1 changes by 1.00 (95 % interval −1.00 to 3.00): inconclusive.'
+        '- T1 changes by 1.00 points (95 % interval −1.00 to 3.00): inconclusive.'
     """
     names = differences["against"].map(display_name)
     matched = display_name("mse_matched")
@@ -200,10 +205,12 @@ def answer(differences: pd.DataFrame) -> list[str]:
         accuracy = f"No difference in accuracy is shown between ReMSE and {words}."
     evenness = {"lower": " Its errors are more even.", "higher": " Its errors are less even.", "": ""}
     lines = [f"**{accuracy}{evenness[shown['test_seen_theil']]}**", ""]
-    for name, text in (("T1", "T1"), ("H", "H"), ("test_seen_theil", "The Theil index of the errors on seen classes")):
-        digits = 3 if name == "test_seen_theil" else 2
+    for name in ("T1", "H"):
         verdict = f"ReMSE is {shown[name]}" if shown[name] else "inconclusive"
-        lines.append(f"- {text} changes by {spoken(frame.loc[name], digits)}: {verdict}.")
+        lines.append(f"- {name} changes by {spoken(frame.loc[name], 2, unit=' points')}: {verdict}.")
+    verdict = {"lower": "more even", "higher": "less even", "": "inconclusive"}[shown["test_seen_theil"]]
+    theil = spoken(frame.loc["test_seen_theil"], 3)
+    lines.append(f"- The Theil index of the errors on seen classes changes by {theil}: {verdict}.")
     return lines
 
 
@@ -211,7 +218,7 @@ def _direction(row: pd.Series) -> str:
     return "higher" if row["low"] > 0 else "lower" if row["high"] < 0 else ""
 
 
-def spoken(row: pd.Series, digits: int, *, sign: int = 1) -> str:
+def spoken(row: pd.Series, digits: int, *, sign: int = 1, unit: str = "") -> str:
     """A difference and its 95 % interval in words; ``sign=-1`` for a fall.
 
     Example:
@@ -219,7 +226,7 @@ def spoken(row: pd.Series, digits: int, *, sign: int = 1) -> str:
         '−0.024 (95 % interval −0.031 to −0.017)'
     """
     low, high = sorted((sign * row["low"], sign * row["high"]))
-    text = f"{sign * row['difference']:.{digits}f} (95 % interval {low:.{digits}f} to {high:.{digits}f})"
+    text = f"{sign * row['difference']:.{digits}f}{unit} (95 % interval {low:.{digits}f} to {high:.{digits}f})"
     return text.replace("-", "−")
 
 
@@ -233,7 +240,7 @@ def clean_rows(results: pd.DataFrame, earlier: pd.DataFrame | None = None) -> li
     for row in rows:
         paired.append(row)
         if row[0] in stored:
-            paired.append(["committed", *stored[row[0]][1:]])
+            paired.append(["(committed)", *stored[row[0]][1:]])
     return paired
 
 
@@ -279,31 +286,10 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def differences_figure(differences: dict[str, pd.DataFrame]) -> Figure:
-    """ReMSE minus each other method: mean paired difference and 95 % interval, one row of panels per data set."""
+    """ReMSE minus each other method: mean paired differences and their 95 % intervals, by data set."""
     use_style()
-    figure, axes = plt.subplots(
-        len(differences), 3, figsize=(10, 0.9 + 1.7 * len(differences)), squeeze=False, layout="constrained"
-    )
-    for row, (dataset, frame) in zip(axes, differences.items()):
-        for axis, (measure, label) in zip(row, MEASURES.items()):
-            part = frame[frame["measure"] == measure].iloc[::-1]
-            names = part["against"].map(display_name).str.removeprefix("+ ")
-            spread = [part["difference"] - part["low"], part["high"] - part["difference"]]
-            shown = (part["low"] > 0) | (part["high"] < 0)
-            colors = ["#0072b2" if each else "#888888" for each in shown]
-            axis.axvline(0, color="black", linewidth=0.8)
-            axis.errorbar(part["difference"], names, xerr=spread, fmt="none", ecolor=colors, elinewidth=2.5)
-            axis.scatter(part["difference"], names, color=colors, s=30, zorder=3)
-            axis.margins(y=0.2)
-            axis.locator_params(axis="x", nbins=5)
-            axis.set_title(f"{dataset}: {label}", fontsize=10, loc="left")
-            if axis is not row[0]:
-                axis.set_yticklabels([])
-    figure.supxlabel(
-        "ReMSE minus the other method (blue: the 95 % interval excludes 0; Theil index: lower is more even)",
-        fontsize=10,
-    )
-    return figure
+    frames = [frame[frame["measure"].isin(MEASURES)].assign(dataset=name) for name, frame in differences.items()]
+    return paired_differences(pd.concat(frames), method="remse")
 
 
 def _caption(datasets: Sequence[str]) -> str:
@@ -334,11 +320,16 @@ def results_page() -> str:
         files = ", ".join(f"[{path.name}](../results/{name}/{path.name})" for path in sorted(folder.glob("*.csv")))
         parts += [f"## {name}", "", f"`make study DATASET={name} SEEDS=5`. Files: {files}.", ""]
         parts += [result_tables(pd.read_csv(folder / "results.csv"))]
-        parts += ["### ReMSE minus the other methods", "", "Clean protocol, paired over seeds, in points.", ""]
+        parts += [
+            "### ReMSE minus the other methods",
+            "",
+            "Clean protocol, paired over seeds; accuracies in points.",
+            "",
+        ]
         parts += [difference_table(pd.read_csv(folder / "differences.csv"))]
         for table, title in (("losses_differences", "the other losses"), ("controls", "its controls")):
             if (folder / f"{table}.csv").is_file():
-                parts += [f"### ReMSE minus {title}", "", "λ of each loss chosen on the validation split.", ""]
+                parts += [f"### ReMSE minus {title}", "", _lambdas(pd.read_csv(folder / "losses.csv")), ""]
                 parts += [difference_table(pd.read_csv(folder / f"{table}.csv"))]
         if (folder / "figures.csv").is_file():
             parts += ["### Figures", ""]
@@ -357,9 +348,26 @@ def results_page() -> str:
     return "\n".join(parts).rstrip() + "\n"
 
 
+def _lambdas(losses: pd.DataFrame) -> str:
+    """How the λ of the losses in ``losses.csv`` were chosen."""
+    values = losses.loc[losses["lam"] > 0, "lam"].unique()
+    if len(values) == 1:
+        return f"All losses have λ = {values[0]:g}. Clean protocol, paired over seeds; accuracies in points."
+    return "λ of each loss chosen on the validation split. Clean protocol, paired over seeds; accuracies in points."
+
+
+def options_page() -> str:
+    """Text of ``docs/options.md``, with the table of settings as :func:`zslcore.config.setting_table` has it now."""
+    text = (_root() / "docs" / "options.md").read_text(encoding="utf-8")
+    start, end = text.index("| setting |"), text.index("\n## Every option")
+    rows = [[f"`{name}`", f"`{default}`", allowed, meaning] for name, default, allowed, meaning in setting_table()]
+    return text[:start] + markdown_table(["setting", "default", "allowed", "meaning"], rows) + text[end:]
+
+
 def main() -> None:
-    """Write what the README and ``docs/results.md`` show of the committed results: ``make figures``."""
+    """Write what README and docs show of the committed results and of the settings: ``make figures``."""
     print(readme_figure())
+    (_root() / "docs" / "options.md").write_text(options_page(), encoding="utf-8")
     (_root() / "docs" / "results.md").write_text(results_page(), encoding="utf-8")
 
 

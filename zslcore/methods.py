@@ -66,8 +66,3 @@ def study_methods(dataset: str) -> list[str]:
     """
     chosen = study_settings().get(dataset, {}).get("methods", {})
     return [name for name in METHODS if name not in CONTROLS or CONTROLS[name][1] in chosen.get(name, {})]
-
-
-# For the files that do not use display_name yet.
-METHOD_NAMES = {key: DISPLAY_NAMES[key] for key in METHODS}
-LOSS_NAMES = {key: name for key, name in DISPLAY_NAMES.items() if name.startswith("+") and key not in METHODS}

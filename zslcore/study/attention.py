@@ -1,4 +1,4 @@
-"""What the figures of runs show beyond their numbers: ReMSE's weights, attention beside the true parts."""
+"""ReMSE's final weights, and the attention of a run beside the true parts."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,7 +21,7 @@ from zslcore.errors import InputError
 from zslcore.losses.gem import square_map
 from zslcore.plots import attention_maps
 from zslcore.remse import ReMSE
-from zslcore.study.tables import method_name
+from zslcore.study.tables import method_key
 from zslcore.synthbirds import GroundTruth
 from zslcore.training.evaluation import predict
 from zslcore.training.objective import build_network, regression_loss
@@ -29,10 +29,13 @@ from zslcore.training.run import Run
 
 
 def final_weights(run: Run, benchmark: Benchmark) -> Float[np.ndarray, "S A"]:
-    """ReMSE's weights of the seen classes after the last epoch of a run, with its settings, over all training images.
+    """ReMSE's weights after the last epoch of a run, from the errors on all training images.
 
-    Rows are in the order of ``benchmark.seen_classes``; weights are at least 1, but for runs with ``unit_mean`` or a
-    control. Raises InputError for a run of another loss, and for one of another version of the benchmark.
+    Returns:
+        A row for each of ``benchmark.seen_classes``. Weights are at least 1, except with ``unit_mean`` or a control.
+
+    Raises:
+        InputError: for a run with another loss, or trained on another version of the benchmark.
     """
     task = test_task(benchmark)
     criterion = regression_loss(run.config, benchmark, task)
@@ -48,13 +51,16 @@ def final_weights(run: Run, benchmark: Benchmark) -> Float[np.ndarray, "S A"]:
 def typical_attributes(
     vector: Float[np.ndarray, " A"], groups: Mapping[str, Sequence[int]], *, count: int
 ) -> Int[np.ndarray, " k"]:
-    """The largest attribute of each group, of the ``count`` groups where it is largest; all groups if there are fewer.
+    """Select the largest attribute of each group, for the ``count`` groups where it is largest.
 
-    ``vector``: a class's attributes; ``groups`` as :func:`zslcore.data.semantics.attribute_groups` gives them. Of equal
-    values the first counts. Raises InputError for a ``count`` below 1.
+    Args:
+        vector: attributes of a class, (A,).
+        groups: attribute indices by group, see :func:`zslcore.data.semantics.attribute_groups`.
+        count: number of attributes, at least 1; fewer if there are fewer groups.
 
-    >>> typical_attributes(np.array([0.1, 0.5, 0.4, 0.9]), {"crown": [0, 1, 2], "leg": [3]}, count=2).tolist()
-    [3, 1]
+    Example:
+        >>> typical_attributes(np.array([0.1, 0.5, 0.4, 0.9]), {"crown": [0, 1, 2], "leg": [3]}, count=2).tolist()
+        [3, 1]
     """
     if count < 1:
         raise InputError(f"count must be at least 1, got {count}")
@@ -65,11 +71,17 @@ def typical_attributes(
 def attention_over_picture(
     run: Run, benchmark: Benchmark, image: int, *, truth: GroundTruth | None = None, count: int = 5
 ) -> Figure:
-    """Attention of a run over one image of the benchmark, for the ``count`` attributes that are typical of its class.
+    """Draw the attention of a run over one image, for attributes that are typical of its class.
 
-    ``image``: its position in ``benchmark.labels``. The picture is the crop that the network sees. ``truth``, of
-    SynthBirds, adds the boxes of the true parts. Raises InputError for a run without attention and for an image that
-    cannot be read. See :func:`typical_attributes` and :func:`zslcore.plots.attention_maps`.
+    Args:
+        run: a run with attention.
+        benchmark: the benchmark that the run was trained on.
+        image: position of the image in ``benchmark.labels``. The figure shows the crop that the network sees.
+        truth: ground truth of SynthBirds; adds the boxes of the true parts.
+        count: number of attributes, see :func:`typical_attributes`.
+
+    Raises:
+        InputError: for a run without attention, or an image that cannot be read.
     """
     config, groups = run.config, attribute_groups(benchmark.attribute_names)
     shown = typical_attributes(benchmark.attributes[benchmark.labels[image]], groups, count=count)
@@ -88,12 +100,20 @@ def attention_over_picture(
 def measure_attention(
     run: Run, benchmark: Benchmark, truth: GroundTruth, images: Int[np.ndarray, " n"]
 ) -> dict[str, dict[str, pd.DataFrame]]:
-    """How well a run's attention finds the true parts of SynthBirds, beside that of the same network untrained.
+    """Measure how well the attention of a run, and of its untrained network, finds the true parts of SynthBirds.
 
-    ``result["pointing"]`` and ``result["energy"]`` hold the frames of :func:`zslcore.analysis.pointing_accuracy` and
-    :func:`zslcore.analysis.energy_inside` by method: the run's, and ``"untrained"``, see :func:`untrained`. ``images``:
-    positions in ``benchmark.labels``. Measured on the whole picture, so for runs whose crop is all of it
-    (``resize_ratio`` 1). Raises InputError for other runs, and for runs without attention.
+    Args:
+        run: a run with attention and ``resize_ratio`` 1, so that the network sees the whole picture.
+        benchmark: SynthBirds.
+        truth: its ground truth.
+        images: positions in ``benchmark.labels``.
+
+    Returns:
+        ``result["pointing"]`` and ``result["energy"]`` hold, by method (the run's key and ``"untrained"``), the frames
+        of :func:`zslcore.analysis.pointing_accuracy` and :func:`zslcore.analysis.energy_inside`.
+
+    Raises:
+        InputError: for a run without attention or with another ``resize_ratio``.
     """
     if run.config.resize_ratio != 1:
         raise InputError(f"measured attention needs a run with resize_ratio 1, got {run.config.resize_ratio:g}")
@@ -101,7 +121,7 @@ def measure_attention(
     groups = group_index(attribute_groups(benchmark.attribute_names), truth.group_names)
     where = (boxes, read_image(benchmark.image_paths[0]).size, visible)
     measured: dict[str, dict[str, pd.DataFrame]] = {"pointing": {}, "energy": {}}
-    for name, each in ((method_name(run.config), run), ("untrained", untrained(run))):
+    for name, each in ((method_key(run.config), run), ("untrained", untrained(run))):
         maps = _maps(each, benchmark, images)
         for measure, function in (("pointing", pointing_accuracy), ("energy", energy_inside)):
             measured[measure][name] = function(maps, *where, groups=groups, names=truth.group_names)
@@ -109,18 +129,15 @@ def measure_attention(
 
 
 def untrained(run: Run) -> Run:
-    """A run as it was before its first step: the initial network, drawn by its seed, behind the trained rest.
-
-    What it finds is due to the features, and only what a run finds beyond that was learnt.
-    """
+    """Return the run with its network as initialised, so that what training added can be measured."""
     return _Untrained(run.folder, run.config, run.metrics, run.history)
 
 
 class _Untrained(Run):
     def model(self, benchmark: Benchmark, **options: Any) -> nn.Module:
-        """The run's model, with the network behind the standardisation as it was initialised."""
+        """The run's model with the initial weights of its network."""
         model = super().model(benchmark, **options)
-        with reproducible(self.config.seed):  # as the training begins, see zslcore.training.loop
+        with reproducible(self.config.seed):  # the same draw as in training
             initial = build_network(self.config, backbone_spec(self.config.backbone).num_channels, benchmark)
         model.network.load_state_dict(initial.state_dict())
         return model

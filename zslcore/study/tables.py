@@ -1,6 +1,7 @@
 """Tables of results: run folders -> one row per run and protocol -> mean and spread over seeds.
 
-Accuracies are in percent here, as the field prints them; run folders hold them as shares in [0, 1].
+Accuracies are in percent here, as in published tables; run folders hold them as shares in [0, 1]. Frames hold the keys
+of methods and measures; :func:`readable` replaces them by display names.
 """
 
 from collections.abc import Iterable
@@ -8,10 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from zslcore.analysis import t_interval
+from zslcore.analysis import t_interval, verdict
 from zslcore.config import RunConfig, run_name
 from zslcore.errors import InputError
-from zslcore.methods import LOSS_NAMES, METHOD_NAMES
+from zslcore.methods import DISPLAY_NAMES, display_name
+from zslcore.plots.style import measure_name
 from zslcore.training import Run
 
 ACCURACIES = ["T1", "U", "S", "H", "AUSUC"]
@@ -23,51 +25,51 @@ PUBLISHED = pd.DataFrame(
     columns=["dataset", "T1", "U", "S", "H"],
 )
 
-# What tables to be read call the columns of a results table; the others go by their own names.
-COLUMN_NAMES = {
-    "lam": "λ",
-    "effective_lambda": "effective λ",
-    "validation_H": "H, validation",
-    "test_seen_mean": "mean error, seen",
-    "test_seen_theil": "Theil index, seen",
-}
-
 
 def find_runs(root: Path | str) -> list[Path]:
-    """All complete run folders below ``root``, sorted by name; temporary folders of unfinished runs are left out.
+    """Find all complete run folders below ``root``, sorted by name; hidden folders are skipped.
 
-    >>> import tempfile
-    >>> root = Path(tempfile.mkdtemp())
-    >>> for name in ("SYNTH/remse-seed0", "SYNTH/.partial-mse-seed0"):
-    ...     (root / name).mkdir(parents=True)
-    ...     (root / name / "metrics.json").touch()
-    >>> [folder.name for folder in find_runs(root)]
-    ['remse-seed0']
+    Example:
+        >>> import tempfile
+        >>> root = Path(tempfile.mkdtemp())
+        >>> for name in ("SYNTH/remse-seed0", "SYNTH/.partial-mse-seed0"):
+        ...     (root / name).mkdir(parents=True)
+        ...     (root / name / "metrics.json").touch()
+        >>> [folder.name for folder in find_runs(root)]
+        ['remse-seed0']
     """
-    root = Path(root)
-    folders = (file.parent for file in root.rglob("metrics.json"))
-    return sorted(
-        folder for folder in folders if not any(part.startswith(".") for part in folder.relative_to(root).parts)
-    )
+    found = []
+    for file in Path(root).rglob("metrics.json"):
+        if not any(part.startswith(".") for part in file.relative_to(root).parts):
+            found.append(file.parent)
+    return sorted(found)
 
 
 def collect(folders: Iterable[Path]) -> pd.DataFrame:
-    """One row per run and protocol: settings that identify it, accuracies in percent, error statistics, cost.
+    """Read runs into a frame with one row per run and protocol: settings, accuracies, error statistics and cost.
 
-    Rows are sorted by data set, backbone, network, protocol, method (:data:`METHOD_NAMES` first, in their order),
-    lambda and seed. Raises InputError when there is no run, and for a folder that is not one.
+    Args:
+        folders: run folders.
 
-    >>> import json, tempfile
-    >>> clean = {"T1": 0.5, "U": 0.25, "S": 0.75, "H": 0.375, "AUSUC": 0.2, "gamma": 1.0, "epoch": 3}
-    >>> metrics = {"protocols": {"clean": clean}, "validation": {"H": 0.4}, "errors": {"test_seen": {"gini": 0.3}}}
-    >>> metrics |= {"dataset": {"fingerprint": "0123456789abcdef"}, "effective_lambda": 2.5, "cost": {"seconds": 60.0}}
-    >>> metrics |= {"environment": {"device": "cpu", "torch": "2.11.0"}}
-    >>> folder = Path(tempfile.mkdtemp())
-    >>> _ = (folder / "metrics.json").write_text(json.dumps(metrics))
-    >>> _ = (folder / "config.json").write_text(json.dumps(RunConfig.study("SYNTH", method="remse").to_dict()))
-    >>> _ = (folder / "history.csv").write_text("epoch,task")
-    >>> collect([folder])[["method", "seed", "protocol", "H", "test_seen_gini"]].values.tolist()
-    [['+ ReMSE', 0, 'clean', 37.5, 0.3]]
+    Returns:
+        Accuracies in percent. Rows are sorted by data set, backbone, network, protocol, method (in the order of
+        :data:`zslcore.methods.DISPLAY_NAMES`), lambda and seed.
+
+    Raises:
+        InputError: if there is no run, or for a folder that is not a run.
+
+    Example:
+        >>> import json, tempfile
+        >>> clean = {"T1": 0.5, "U": 0.25, "S": 0.75, "H": 0.375, "AUSUC": 0.2, "gamma": 1.0, "epoch": 3}
+        >>> metrics = {"protocols": {"clean": clean}, "validation": {"H": 0.4}, "errors": {"test_seen": {"gini": 0.3}}}
+        >>> metrics |= {"dataset": {"fingerprint": "01234567"}, "effective_lambda": 2.5, "cost": {"seconds": 60.0}}
+        >>> metrics |= {"environment": {"device": "cpu", "torch": "2.11.0"}}
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> _ = (folder / "metrics.json").write_text(json.dumps(metrics))
+        >>> _ = (folder / "config.json").write_text(json.dumps(RunConfig.study("SYNTH", method="remse").to_dict()))
+        >>> _ = (folder / "history.csv").write_text("epoch,task")
+        >>> collect([folder])[["method", "seed", "protocol", "H", "test_seen_gini"]].values.tolist()
+        [['remse', 0, 'clean', 37.5, 0.3]]
     """
     rows = []
     for folder in folders:
@@ -76,21 +78,22 @@ def collect(folders: Iterable[Path]) -> pd.DataFrame:
             rows.append(_row(run, protocol, values))
     if not rows:
         raise InputError("no finished run was found; 'make study' or 'zslcore run 04_train' makes some")
-    frame = pd.DataFrame(rows)
-    order = {name: position for position, name in enumerate([*METHOD_NAMES.values(), *LOSS_NAMES.values()])}
+    order = {key: position for position, key in enumerate(DISPLAY_NAMES)}
     keys = ["dataset", "backbone", "network", "protocol", "method", "lam", "seed"]
-    return frame.sort_values(
-        keys, key=lambda column: column.map(order) if column.name == "method" else column
-    ).reset_index(drop=True)
+    return (
+        pd.DataFrame(rows)
+        .sort_values(keys, key=lambda column: column.map(order) if column.name == "method" else column)
+        .reset_index(drop=True)
+    )
 
 
 def _row(run: Run, protocol: str, values: dict) -> dict:
-    config, errors, effective = run.config, run.metrics["errors"], run.metrics["effective_lambda"]
+    config, effective = run.config, run.metrics["effective_lambda"]
     row = {
         "dataset": config.dataset,
         "backbone": config.backbone,
         "network": config.network,
-        "method": method_name(config),
+        "method": method_key(config),
         "scale": config.scale,
         "lam": 0.0 if config.loss == "none" else config.lam,
         "p": config.p if config.loss.startswith("remse") else 0.0,
@@ -99,49 +102,56 @@ def _row(run: Run, protocol: str, values: dict) -> dict:
         "seed": config.seed,
         "protocol": protocol,
     }
-    row |= {name: round(100 * values[name], 2) for name in ACCURACIES}
-    row |= {"gamma": round(values["gamma"], 4), "epoch": values["epoch"]}
+    for name in ACCURACIES:
+        row[name] = round(100 * values[name], 2)
+    row["gamma"] = round(values["gamma"], 4)
+    row["epoch"] = values["epoch"]
     row["validation_H"] = round(100 * run.metrics["validation"]["H"], 2)
-    for split, statistics in errors.items():
-        known = {name: float("nan") if value is None else round(value, 6) for name, value in statistics.items()}
-        row |= {f"{split}_{name}": value for name, value in known.items()}
-    environment = run.metrics["environment"]
-    return row | {
-        "seconds": round(run.metrics["cost"]["seconds"], 1),
-        "device": environment["device"],
-        "torch": environment["torch"],
-        "fingerprint": run.metrics["dataset"]["fingerprint"],
-    }
+    for split, statistics in run.metrics["errors"].items():
+        for name, value in statistics.items():
+            row[f"{split}_{name}"] = float("nan") if value is None else round(value, 6)
+    row["seconds"] = round(run.metrics["cost"]["seconds"], 1)
+    row["device"] = run.metrics["environment"]["device"]
+    row["torch"] = run.metrics["environment"]["torch"]
+    row["fingerprint"] = run.metrics["dataset"]["fingerprint"]
+    return row
 
 
-def method_name(config: RunConfig) -> str:
-    """The method of a run as tables and figures call it; a run of other settings goes by its loss.
+def method_key(config: RunConfig) -> str:
+    """Key of a run's method; for a run that is not one of the study's, the name of its loss.
 
-    >>> method_name(RunConfig.study("SYNTH", method="mse_matched"))
-    '+ MSE, matched λ'
+    Example:
+        >>> method_key(RunConfig.study("SYNTH", method="mse_matched")), method_key(RunConfig(dataset="SYNTH", lr=0.5))
+        ('mse_matched', 'remse')
     """
     method = run_name(config).rsplit("-seed", 1)[0]
-    return (METHOD_NAMES | LOSS_NAMES)["cross_entropy" if method == "none" else method]
+    return "cross_entropy" if method == "none" else method
 
 
 def readable(frame: pd.DataFrame) -> pd.DataFrame:
-    """A table with :data:`COLUMN_NAMES` for its columns, and for the measures in its index; the values stay.
+    """Replace the keys of methods and measures by their display names, in columns, index and method columns.
 
-    >>> readable(pd.DataFrame({"lam": [1.0]}, index=["test_seen_theil"]))
-                         λ
-    Theil index, seen  1.0
+    Example:
+        >>> readable(pd.DataFrame({"method": ["mse"], "lam": [1.0]}))
+          method    λ
+        0  + MSE  1.0
     """
-    return frame.rename(columns=COLUMN_NAMES, index=COLUMN_NAMES)
+    frame = frame.rename(columns=measure_name, index=measure_name)
+    for column in ("method", "against", "measure"):
+        if column in frame:
+            frame[column] = frame[column].map(measure_name)
+    return frame
 
 
 def choose_lambda(frame: pd.DataFrame) -> pd.DataFrame:
-    """Of each method, the rows of the lambda with the highest mean ``validation_H``, the smallest of equals.
+    """Keep, for each method, the rows of the lambda with the highest mean ``validation_H``; the smallest of equals.
 
-    ``frame`` holds one data set; no test accuracy is looked at.
+    ``frame`` holds one data set. No test accuracy is used.
 
-    >>> rows = [("a", 1.0, 60.0), ("a", 10.0, 62.0), ("b", 1.0, 61.0)]
-    >>> choose_lambda(pd.DataFrame(rows, columns=["method", "lam", "validation_H"]))["lam"].tolist()
-    [10.0, 1.0]
+    Example:
+        >>> rows = [("a", 1.0, 60.0), ("a", 10.0, 62.0), ("b", 1.0, 61.0)]
+        >>> choose_lambda(pd.DataFrame(rows, columns=["method", "lam", "validation_H"]))["lam"].tolist()
+        [10.0, 1.0]
     """
     means = frame.groupby(["method", "lam"])["validation_H"].mean()
     best = means.groupby("method").idxmax()
@@ -149,50 +159,65 @@ def choose_lambda(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def summarise(frame: pd.DataFrame, values: Iterable[str] = ACCURACIES) -> pd.DataFrame:
-    """Mean, standard deviation (n - 1; NaN for one run) and number of runs, per dataset, method, lambda and protocol.
+    """Mean, standard deviation (n - 1; NaN for one run) and number of runs, per data set, method, lambda and protocol.
 
-    Columns are pairs (value, "mean" | "std"), and ("runs", ""). Raises InputError for two runs of one seed in a group:
-    they differ in what the grouping does not see, and their spread is not one of seeds.
+    Returns:
+        Columns are pairs (value, "mean" | "std"), and ("runs", "").
 
-    >>> frame = pd.DataFrame({key: ["x", "x"] for key in KEYS} | {"lam": [1.0, 1.0], "H": [60.0, 62.0]})
-    >>> summarise(frame, ["H"])["H"].round(3).to_dict("records")
-    [{'mean': 61.0, 'std': 1.414}]
+    Raises:
+        InputError: if two runs of a group have the same seed: they differ in a setting that is not grouped by.
+
+    Example:
+        >>> frame = pd.DataFrame({key: ["x", "x"] for key in KEYS} | {"lam": [1.0, 1.0], "H": [60.0, 62.0]})
+        >>> summarise(frame, ["H"])["H"].round(3).to_dict("records")
+        [{'mean': 61.0, 'std': 1.414}]
     """
-    values = list(values)
     _check_seeds(frame, [*KEYS, "lam"])
     groups = frame.groupby([*KEYS, "lam"], sort=False)
-    summary = groups[values].agg(["mean", "std"])
+    summary = groups[list(values)].agg(["mean", "std"])
     summary["runs", ""] = groups.size()
     return summary
 
 
 def as_table(frame: pd.DataFrame, values: Iterable[str] = ACCURACIES) -> pd.DataFrame:
-    """A table to read: ``mean ± standard deviation`` over the seeds, one decimal, one row per method and protocol.
+    """Format ``mean ± standard deviation`` over the seeds with one decimal; one row per method and protocol.
 
-    >>> frame = pd.DataFrame({key: ["x", "x"] for key in KEYS} | {"lam": [1.0, 1.0], "H": [60.0, 62.0]})
-    >>> as_table(frame, ["H"])["H"].item()
-    '61.0 ± 1.4'
+    Example:
+        >>> frame = pd.DataFrame({key: ["x", "x"] for key in KEYS} | {"lam": [1.0, 1.0], "H": [60.0, 62.0]})
+        >>> as_table(frame, ["H"])["H"].item()
+        '61.0 ± 1.4'
     """
     values = list(values)
     summary = summarise(frame, values)
     table = pd.DataFrame(index=summary.index)
     for value in values:
-        mean, std = summary[value, "mean"], summary[value, "std"]
-        spread = std.map(lambda number: "" if pd.isna(number) else f" ± {number:.1f}")
-        table[value] = mean.map("{:.1f}".format) + spread
+        spread = summary[value, "std"].map(lambda number: "" if pd.isna(number) else f" ± {number:.1f}")
+        table[value] = summary[value, "mean"].map("{:.1f}".format) + spread
     table["runs"] = summary["runs", ""]
     return table.reset_index()
 
 
 def paired_differences(frame: pd.DataFrame, method: str, baseline: str, value: str = "H") -> pd.Series:
-    """``method`` minus ``baseline`` for each seed that both have run; index: the seeds.
+    """``method`` minus ``baseline`` for each seed that both have run.
 
-    Runs of one seed share initialisation and episodes, so their difference varies less than their values. ``frame``
-    holds one data set and one protocol. Raises InputError when a method has no run or the two share no seed.
+    Runs with the same seed share initialisation and episodes, so their difference varies less than their values.
 
-    >>> frame = pd.DataFrame({"method": ["a", "b"], "seed": [0, 0], "H": [60.0, 61.5]})
-    >>> paired_differences(frame, "b", "a").to_dict()
-    {0: 1.5}
+    Args:
+        frame: one data set and one protocol.
+        method: key of the method.
+        baseline: key of the method to compare with.
+        value: column to compare.
+
+    Returns:
+        One difference per seed; the index holds the seeds.
+
+    Raises:
+        InputError: if a method has no run, or the two share no seed.
+
+    Example:
+        >>> frame = pd.DataFrame({"method": ["a", "b"], "seed": [0, 0], "H": [60.0, 61.5]})
+        >>> paired_differences(frame, "b", "a").to_dict()
+        {0: 1.5}
     """
     _check_seeds(frame, ["method"])
     values = frame.pivot(index="seed", columns="method", values=value)
@@ -201,41 +226,54 @@ def paired_differences(frame: pd.DataFrame, method: str, baseline: str, value: s
             raise InputError(f"method must be one of {', '.join(values)}, got {name!r}")
     difference = (values[method] - values[baseline]).dropna()
     if difference.empty:
-        raise InputError(f"{method!r} and {baseline!r} must share a seed, and share none")
+        raise InputError(f"{method!r} and {baseline!r} have no seed in common")
     return difference.rename("difference")
 
 
 def _check_seeds(frame: pd.DataFrame, keys: list[str]) -> None:
-    """InputError when two rows share a seed and the keys: they differ in something else, and are not repetitions."""
+    """InputError if two rows share a seed and the keys: they are not repetitions."""
     repeated = frame[frame.duplicated([*keys, "seed"])] if "seed" in frame else frame[:0]
     if len(repeated):
         method, seed = repeated.iloc[0][["method", "seed"]]
         raise InputError(
-            f"results must hold one run a seed of each method, got two of {method} with seed {seed}: "
-            "choose one protocol and one group of settings first"
+            f"results must hold one run per method and seed, got two of {method} with seed {seed}: "
+            "select one protocol and one group of settings first"
         )
 
 
 def compare(frame: pd.DataFrame, method: str, values: Iterable[str], *, confidence: float = 0.95) -> pd.DataFrame:
-    """``method`` against every other method of a frame: mean paired difference, its t-interval and a verdict.
+    """Compare ``method`` with every other method of a frame, by paired differences over the seeds.
 
-    ``frame`` holds one data set and one protocol; differences are in the unit of ``values``. The verdict is "higher" or
-    "lower" when the interval leaves out 0, else "not shown"; one seed gives no interval, and so shows nothing. Not
-    corrected for many comparisons. Raises InputError without another method, and as :func:`paired_differences` does.
+    Args:
+        frame: one data set and one protocol.
+        method: key of the method.
+        values: columns to compare; accuracies are better if higher, everything else (errors) if lower.
+        confidence: level of the t-intervals, which are not corrected for their number.
 
-    >>> frame = pd.DataFrame({"method": ["a"] * 3 + ["b"] * 3, "seed": [0, 1, 2] * 2, "H": [60, 65, 70, 61, 67, 71.0]})
-    >>> compare(frame, "b", ["H"]).round(2).reset_index().values.tolist()  # the seeds differ by 5, b and a by 1 or 2
-    [['H', 'a', 1.33, -0.1, 2.77, 'not shown']]
+    Returns:
+        A row per value and other method, indexed by ``measure`` and ``against``: the ``claim`` that the method is
+        better, the mean ``difference`` in the unit of the value, ``low``, ``high``, and the ``verdict`` on the claim.
+
+    Raises:
+        InputError: if there is no other method, or as :func:`paired_differences`.
+
+    Example:
+        >>> columns = {"method": ["a"] * 3 + ["b"] * 3, "seed": [0, 1, 2] * 2, "H": [60, 65, 70, 61, 67, 71.0]}
+        >>> compare(pd.DataFrame(columns), "b", ["H"]).round(2).values.tolist()
+        [['b has a higher H than a', 1.33, -0.1, 2.77, 'inconclusive']]
     """
     baselines = [name for name in dict.fromkeys(frame["method"]) if name != method]
     if not baselines:
         raise InputError(f"results must hold another method than {method!r} to compare it with")
     rows = []
     for value in values:
+        higher = value in (*ACCURACIES, "validation_H")
         for baseline in baselines:
             difference = paired_differences(frame, method, baseline, value)
             low, high = t_interval(difference, confidence=confidence)
-            verdict = "higher" if low > 0 else "lower" if high < 0 else "not shown"
-            row = {"measure": value, "against": baseline, "difference": difference.mean(), "low": low, "high": high}
-            rows.append(row | {"verdict": verdict})
-    return pd.DataFrame(rows).set_index(["measure", "against"])
+            what = f"{'higher' if higher else 'lower'} {measure_name(value)}"
+            claim = f"{display_name(method)} has a {what} than {display_name(baseline)}"
+            told = verdict(low, high) if higher else verdict(-high, -low)
+            rows.append((value, baseline, claim, difference.mean(), low, high, told))
+    columns = ["measure", "against", "claim", "difference", "low", "high", "verdict"]
+    return pd.DataFrame(rows, columns=columns).set_index(["measure", "against"])

@@ -31,7 +31,7 @@ results: ## Keep the tables of a finished study in results/DATASET, which is com
 	cp "report/$(DATASET)/results.csv" "report/$(DATASET)/differences.csv" "results/$(DATASET)/"
 
 figures: $(INSTALLED) ## Draw the README's figure and write docs/results.md from the tables in results/
-	$(BIN)/python -m zslcore.study.book
+	$(BIN)/python -m zslcore.study.pages
 
 docs: $(INSTALLED) ## Build the book from the committed notebooks and results, without running a study
 	$(BIN)/python -c "from zslcore.study.book import build_book; print(build_book('results/$(DATASET)', 'build/book'))"

@@ -10,7 +10,7 @@ import pytest
 from zslcore.config import RunConfig
 from zslcore.losses.factory import CRITERIA
 from zslcore.methods import display_name
-from zslcore.study.book import clean_rows, options_page, spoken
+from zslcore.study.pages import clean_rows, options_page, spoken
 from zslcore.study.tables import PUBLISHED
 
 ROOT = Path(__file__).parents[1]

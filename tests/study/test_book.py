@@ -9,16 +9,18 @@ import pytest
 
 from zslcore import InputError
 from zslcore.study import book
-from zslcore.study.book import (
+from zslcore.study.book import build_book
+from zslcore.study.pages import (
     answer,
-    build_book,
     clean_rows,
+    differences_figure,
     first_page,
     readme_figure,
     results_page,
+    root,
 )
 
-ROOT = book._root()
+ROOT = root()
 
 
 def stored(dataset, name):
@@ -169,6 +171,6 @@ def test_a_broken_link_is_an_error(tmp_path, monkeypatch):
 
 def test_the_figure_shows_three_measures_of_each_data_set():
     """T1, H and the Theil index; AUSUC is in the tables."""
-    figure = book.differences_figure({name: stored(name, "differences") for name in ("CUB100", "SYNTH")})
+    figure = differences_figure({name: stored(name, "differences") for name in ("CUB100", "SYNTH")})
     assert [axis.get_title().split()[0] for axis in figure.axes] == ["T1", "H", "Theil"]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["CUB100", "SYNTH"]

@@ -1,0 +1,281 @@
+"""Pages that are generated from tables: the book's first page, ``docs/results.md``, the README's figure."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from zslcore.config import setting_table
+from zslcore.methods import display_name
+from zslcore.plots import paired_differences, use_style
+from zslcore.study.figure_files import save_figure
+from zslcore.study.notebook_runner import notebooks_root
+from zslcore.study.tables import ACCURACIES, PUBLISHED, as_table
+
+MEASURES = ("T1", "H", "test_seen_theil")
+FIGURE = "paired_differences"
+
+
+def root() -> Path:
+    """The checkout that holds the notebooks, ``docs/`` and ``results/``."""
+    return notebooks_root().parent
+
+
+def first_page(
+    results: pd.DataFrame,
+    differences: pd.DataFrame,
+    earlier: pd.DataFrame,
+    *,
+    committed: Sequence[str],
+    commit: str,
+    day: str,
+) -> str:
+    """Markdown of the first page.
+
+    Args:
+        results: one row per run and protocol.
+        differences: paired differences of ReMSE and the other methods.
+        earlier: the committed results of the same data set, shown beside the run's; or the run's own.
+        committed: notebooks that were not run again.
+        commit: the commit of the code.
+        day: when the results were written.
+    """
+    first, dataset = results.iloc[0], results["dataset"].iloc[0]
+    seeds = sorted(results["seed"].unique())
+    rows = clean_rows(results, earlier)
+    pages = sorted(path.stem for path in notebooks_root().glob("*.ipynb"))
+    lines = [
+        f"# Does ReMSE help? The study on {dataset}",
+        *("", *answer(differences), ""),
+        markdown_table(["method", "λ", *ACCURACIES, "runs"], rows),
+        "Clean protocol: accuracies in percent, mean ± standard deviation over the seeds. Epoch and γ were chosen on "
+        "the validation split. Full tables: [Results](docs/results.md). Formulas: [Formulas](docs/formulas.md).",
+        *("", f"![{caption([dataset])}](run/{FIGURE}.png)", "", f"*{caption([dataset])}*", ""),
+        "## How this was made",
+        "",
+        markdown_table(
+            ["what", "value"],
+            [
+                ["command", f"`make study DATASET={dataset} SEEDS={len(seeds)}`"],
+                ["commit", f"`{commit}`"],
+                ["date", day],
+                ["machine", f"{first['device']}, torch {first['torch']}"],
+                ["seeds", ", ".join(map(str, seeds))],
+                ["backbone", f"{first['backbone']}, network {first['network']}"],
+                ["data fingerprint", f"`{first['fingerprint']}`"],
+                ["tables", "[results.csv](run/results.csv), [differences.csv](run/differences.csv)"],
+            ],
+        ),
+    ]
+    if committed:
+        lines += [
+            f"These notebooks were not run again; the book shows their committed runs: {', '.join(committed)}.",
+            "",
+        ]
+    reference = ["results", "formulas", "options", "data", "command_line", "cluster"]
+    lines += _toctree("The study", [f"notebooks/{stem}" for stem in pages])
+    lines += _toctree("Reference", [*(f"docs/{name}" for name in reference), "CONTRIBUTING", "CHANGELOG"])
+    return "\n".join(lines)
+
+
+def _toctree(caption: str, pages: Iterable[str]) -> list[str]:
+    return ["```{toctree}", ":hidden:", f":caption: {caption}", "", *pages, "```", ""]
+
+
+def answer(differences: pd.DataFrame) -> list[str]:
+    """The study's question answered in words: ReMSE against the MSE of the same effective λ, where it was run.
+
+    Example:
+        >>> rows = [("T1", "mse", 1, -1, 3), ("H", "mse", 2, 1, 3), ("test_seen_theil", "mse", -1, -2, -0.5)]
+        >>> frame = pd.DataFrame(rows, columns=["measure", "against", "difference", "low", "high"])
+        >>> answer(frame)[0]
+        '**ReMSE has a higher H than an MSE with the same λ. Its errors are more even.**'
+        >>> answer(frame)[2]
+        '- T1 changes by 1.00 points (95 % interval −1.00 to 3.00): inconclusive.'
+    """
+    names = differences["against"].map(display_name)
+    matched = display_name("mse_matched")
+    baseline, words = (
+        (matched, "an MSE with the same effective λ")
+        if (names == matched).any()
+        else (display_name("mse"), "an MSE with the same λ")
+    )
+    frame = differences[names == baseline].set_index("measure")
+    shown = {name: _direction(frame.loc[name]) for name in MEASURES}
+    found = [f"a {shown[name]} {name}" for name in ("T1", "H") if shown[name]]
+    if found:
+        accuracy = f"ReMSE has {' and '.join(found)} than {words}."
+    else:
+        accuracy = f"No difference in accuracy is shown between ReMSE and {words}."
+    evenness = {"lower": " Its errors are more even.", "higher": " Its errors are less even.", "": ""}
+    lines = [f"**{accuracy}{evenness[shown['test_seen_theil']]}**", ""]
+    for name in ("T1", "H"):
+        verdict = f"ReMSE is {shown[name]}" if shown[name] else "inconclusive"
+        lines.append(f"- {name} changes by {spoken(frame.loc[name], 2, unit=' points')}: {verdict}.")
+    verdict = {"lower": "more even", "higher": "less even", "": "inconclusive"}[shown["test_seen_theil"]]
+    theil = spoken(frame.loc["test_seen_theil"], 3)
+    lines.append(f"- The Theil index of the errors on seen classes changes by {theil}: {verdict}.")
+    return lines
+
+
+def _direction(row: pd.Series) -> str:
+    return "higher" if row["low"] > 0 else "lower" if row["high"] < 0 else ""
+
+
+def spoken(row: pd.Series, digits: int, *, sign: int = 1, unit: str = "") -> str:
+    """A difference and its 95 % interval in words; ``sign=-1`` for a fall.
+
+    Example:
+        >>> spoken(pd.Series({"difference": -0.024, "low": -0.031, "high": -0.017}), 3)
+        '−0.024 (95 % interval −0.031 to −0.017)'
+    """
+    low, high = sorted((sign * row["low"], sign * row["high"]))
+    text = f"{sign * row['difference']:.{digits}f}{unit} (95 % interval {low:.{digits}f} to {high:.{digits}f})"
+    return text.replace("-", "−")
+
+
+def clean_rows(results: pd.DataFrame, earlier: pd.DataFrame | None = None) -> list[list[str]]:
+    """Rows of the clean table; where the committed results have other seeds, each method has a second row."""
+    rows = _rows(results, "clean")
+    if earlier is None or set(earlier["seed"]) == set(results["seed"]):
+        return rows
+    stored = {row[0]: row for row in _rows(earlier, "clean")}
+    paired = []
+    for row in rows:
+        paired.append(row)
+        if row[0] in stored:
+            paired.append(["(committed)", *stored[row[0]][1:]])
+    return paired
+
+
+def _rows(results: pd.DataFrame, protocol: str) -> list[list[str]]:
+    table = as_table(results[results["protocol"] == protocol])
+    lam = ["–" if value == 0 else f"{value:g}" for value in table["lam"]]
+    values = [table[name].str.replace(" ", "\u00a0") for name in ACCURACIES]  # "61.2 ± 1.1" stays on one line
+    columns = [table["method"].map(display_name), lam, *values, table["runs"].map(str)]
+    return [list(row) for row in zip(*columns)]
+
+
+def result_tables(results: pd.DataFrame) -> str:
+    """Both protocols of a data set as Markdown tables, for ``docs/results.md`` and the README."""
+    parts = []
+    for protocol in ("clean", "paper"):
+        table = markdown_table(["method", "λ", *ACCURACIES, "runs"], _rows(results, protocol))
+        parts += [f"Protocol `{protocol}`:", "", table]
+    return "\n".join(parts)
+
+
+def difference_table(differences: pd.DataFrame) -> str:
+    """Paired differences of ReMSE and the other methods as a Markdown table."""
+    rows = []
+    for row in differences.itertuples():
+        digits = 4 if row.measure == "test_seen_theil" else 2
+        values = [f"{value:.{digits}f}".replace("-", "−") for value in (row.difference, row.low, row.high)]
+        name = {"test_seen_theil": "Theil index, seen"}.get(row.measure, row.measure)
+        rows.append([name, display_name(row.against), values[0], f"{values[1]} to {values[2]}"])
+    return markdown_table(["measure", "against", "difference", "95 % interval"], rows)
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table.
+
+    Example:
+        >>> print(markdown_table(["a", "b"], [["1", "2"]]), end="")
+        | a | b |
+        | --- | --- |
+        | 1 | 2 |
+    """
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def differences_figure(differences: dict[str, pd.DataFrame]) -> Figure:
+    """ReMSE minus each other method: mean paired differences and their 95 % intervals, by data set."""
+    use_style()
+    frames = [frame[frame["measure"].isin(MEASURES)].assign(dataset=name) for name, frame in differences.items()]
+    return paired_differences(pd.concat(frames), method="remse")
+
+
+def caption(datasets: Sequence[str]) -> str:
+    """Caption of the figure of paired differences."""
+    return f"ReMSE minus each other method on {' and '.join(datasets)}: paired differences over seeds, 95 % intervals."
+
+
+def readme_figure(folder: Path | None = None) -> Path:
+    """Draw the figure of the README from the committed tables, into ``results/`` by default; return the PNG's path."""
+    stored = root() / "results"
+    frames = {name: pd.read_csv(stored / name / "differences.csv") for name in ("CUB100", "SYNTH")}
+    figure = differences_figure(frames)
+    return save_figure(figure, folder or stored, FIGURE, "make figures", caption=caption(list(frames)))[0]
+
+
+def results_page() -> str:
+    """Text of ``docs/results.md``: the tables of all data sets below ``results/``."""
+    parts = [
+        "# Results",
+        "",
+        "Accuracies in percent, mean ± standard deviation over the seeds. Only the `clean` protocol is a result: epoch "
+        "and γ are chosen on the validation split. `paper` chooses both on the test split, as the released code does, "
+        "and serves to compare with published tables. T1, U, S, H and AUSUC: see [Formulas](formulas.md). "
+        "`make figures` writes this page from the CSV files.",
+        "",
+    ]
+    for folder in sorted(path.parent for path in (root() / "results").glob("*/results.csv")):
+        name = folder.name
+        files = ", ".join(f"[{path.name}](../results/{name}/{path.name})" for path in sorted(folder.glob("*.csv")))
+        parts += [f"## {name}", "", f"`make study DATASET={name} SEEDS=5`. Files: {files}.", ""]
+        parts += [result_tables(pd.read_csv(folder / "results.csv"))]
+        parts += [
+            "### ReMSE minus the other methods",
+            "",
+            "Clean protocol, paired over seeds; accuracies in points.",
+            "",
+        ]
+        parts += [difference_table(pd.read_csv(folder / "differences.csv"))]
+        for table, title in (("losses_differences", "the other losses"), ("controls", "its controls")):
+            if (folder / f"{table}.csv").is_file():
+                parts += [f"### ReMSE minus {title}", "", _lambdas(pd.read_csv(folder / "losses.csv")), ""]
+                parts += [difference_table(pd.read_csv(folder / f"{table}.csv"))]
+        if (folder / "figures.csv").is_file():
+            parts += ["### Figures", ""]
+            for row in pd.read_csv(folder / "figures.csv").itertuples():
+                parts += [f"![{row.caption}](../results/{name}/{row.name}.png)", "", f"*{row.caption}*", ""]
+    published = [[str(value) for value in row] for row in PUBLISHED.itertuples(index=False)]
+    parts += [
+        "## Published",
+        "",
+        "The numbers of the paper (ResNet-101 fine-tuned at 448 px). They are not reproduced here: that needs the full "
+        "image sets and GPU days. CUB100 has half of CUB's classes as crops and SYNTH is drawn, so neither compares "
+        "with them.",
+        "",
+        markdown_table(list(PUBLISHED.columns), published),
+    ]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _lambdas(losses: pd.DataFrame) -> str:
+    """How the λ of the losses in ``losses.csv`` were chosen."""
+    values = losses.loc[losses["lam"] > 0, "lam"].unique()
+    if len(values) == 1:
+        return f"All losses have λ = {values[0]:g}. Clean protocol, paired over seeds; accuracies in points."
+    return "λ of each loss chosen on the validation split. Clean protocol, paired over seeds; accuracies in points."
+
+
+def options_page() -> str:
+    """Text of ``docs/options.md``, with the table of settings as :func:`zslcore.config.setting_table` has it now."""
+    text = (root() / "docs" / "options.md").read_text(encoding="utf-8")
+    start, end = text.index("| setting |"), text.index("\n## Every option")
+    rows = [[f"`{name}`", f"`{default}`", allowed, meaning] for name, default, allowed, meaning in setting_table()]
+    return text[:start] + markdown_table(["setting", "default", "allowed", "meaning"], rows) + text[end:]
+
+
+def main() -> None:
+    """Write what README and docs show of the committed results and of the settings: ``make figures``."""
+    print(readme_figure())
+    (root() / "docs" / "options.md").write_text(options_page(), encoding="utf-8")
+    (root() / "docs" / "results.md").write_text(results_page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -98,8 +98,8 @@ class TestAttention:
         truth, images = load_ground_truth(small_synth.root), small_synth.split("test_unseen")
         measured = measure_attention(still, small_synth, truth, images)
         assert {name: list(frames) for name, frames in measured.items()} == {
-            "pointing": ["+ MSE", "untrained"],
-            "energy": ["+ MSE", "untrained"],
+            "pointing": ["mse", "untrained"],
+            "energy": ["mse", "untrained"],
         }
         # by hand for the legs: their attributes by name, their part by name
         legs = [index for index, name in enumerate(small_synth.attribute_names) if "leg_color" in name]
@@ -107,7 +107,7 @@ class TestAttention:
         maps = still.attention(small_synth, images)[:, legs].reshape(len(images), len(legs), 2, 2)
         boxes, visible = truth.extents[images][:, [part]], truth.visible[images][:, [part]]
         expected = energy_inside(maps, boxes, 48, visible, groups=np.zeros(len(legs), int))
-        row = measured["energy"]["+ MSE"].set_index("group").loc["leg_color"]
+        row = measured["energy"]["mse"].set_index("group").loc["leg_color"]
         assert row["value"] == pytest.approx(expected["value"].item())
         assert row["chance"] == pytest.approx(expected["chance"].item())
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from zslcore import InputError, cli
-from zslcore.study import figure_files
+from zslcore._io import writing
 from zslcore.study.figure_files import notebook_command, save_figure
 from zslcore.study.notebook_runner import Parameter, bind
 
@@ -91,14 +91,14 @@ def test_saving_again_replaces_the_picture(figure, tmp_path):
 def test_failure_leaves_the_earlier_file_whole(figure, tmp_path, monkeypatch, suffix):
     save_figure(figure, tmp_path, "a", "first")
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    replace = figure_files.os.replace
+    replace = writing.os.replace
 
     def full_disk(source, target):
         if target.suffix == suffix:
             raise OSError(28, "No space left on device")
         replace(source, target)
 
-    monkeypatch.setattr(figure_files.os, "replace", full_disk)
+    monkeypatch.setattr(writing.os, "replace", full_disk)
     with pytest.raises(InputError, match=r"cannot be saved in .*No space left"):
         save_figure(figure, tmp_path, "a", "second")
     assert names(tmp_path) == sorted(before)

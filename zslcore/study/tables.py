@@ -132,9 +132,8 @@ def readable(frame: pd.DataFrame) -> pd.DataFrame:
     """Replace the keys of methods and measures by their display names, in columns, index and method columns.
 
     Example:
-        >>> readable(pd.DataFrame({"method": ["mse"], "lam": [1.0]}))
-          method    λ
-        0  + MSE  1.0
+        >>> readable(pd.DataFrame({"method": ["mse"], "lam": [1.0]})).to_dict("records")
+        [{'method': '+ MSE', 'λ': 1.0}]
     """
     frame = frame.rename(columns=measure_name, index=measure_name)
     for column in ("method", "against", "measure"):

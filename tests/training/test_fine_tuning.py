@@ -3,7 +3,6 @@
 import dataclasses
 import importlib
 import urllib.error
-import urllib.request
 
 import numpy as np
 import pytest
@@ -106,7 +105,7 @@ class TestSmall:
         def no_network(*_, **__):
             raise urllib.error.URLError("no route to host")
 
-        monkeypatch.setattr(urllib.request, "urlopen", no_network)
+        monkeypatch.setattr(torch.hub, "urlopen", no_network)
         monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
         monkeypatch.setattr(sources, "decoded_pictures", None)
         with pytest.raises(InputError, match=message):

@@ -10,6 +10,8 @@ from zslcore.study.figure_files import save_figure
 from zslcore.study.tables import ACCURACIES, PUBLISHED
 from zslcore.training import Run
 
+EPOCH_NAMES = {"classification_loss": "cross entropy", "amplification": "amplification of λ"}
+
 
 def changed_settings(config: RunConfig) -> pd.DataFrame:
     """Settings of a run that differ from the defaults, with their meaning.
@@ -27,9 +29,9 @@ def changed_settings(config: RunConfig) -> pd.DataFrame:
 
 
 def last_epochs(run: Run) -> pd.DataFrame:
-    """Epoch, training loss and amplification at the end of the two trainings of a run."""
-    last = run.history.groupby("task", sort=False).tail(1).set_index("task")
-    return last[["epoch", "classification_loss", "amplification"]]
+    """Epoch, cross entropy and amplification of lambda at the end of the two trainings of a run."""
+    last = run.history.groupby("task", sort=False).tail(1).set_index("task")[["epoch", *EPOCH_NAMES]]
+    return last.rename(columns=EPOCH_NAMES)
 
 
 def protocol_table(run: Run) -> pd.DataFrame:

@@ -1,6 +1,8 @@
 """Figures on disk: their metadata, the list of them, and folders that cannot hold them."""
 
 import shlex
+import subprocess
+import sys
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -144,3 +146,17 @@ def test_command_is_read_back_as_the_parameters_it_was_made_of():
     arguments = cli._parser().parse_args(cli._joined(words[1:]))
     assert arguments.notebook == "07_figures"
     assert bind(known, cli._given(arguments.parameter)) == values
+
+
+def test_two_processes_may_write_to_one_folder(tmp_path):
+    script = """
+import sys
+import matplotlib.pyplot as plt
+from zslcore.study.figure_files import save_figure
+for number in range(6):
+    save_figure(plt.figure(figsize=(1, 1)), sys.argv[1], f"{sys.argv[2]}{number}", "command")
+"""
+    processes = [subprocess.Popen([sys.executable, "-c", script, str(tmp_path), name]) for name in "ab"]
+    assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    listed = pd.read_csv(tmp_path / "figures.csv")["name"]
+    assert sorted(listed) == [f"{name}{number}" for name in "ab" for number in range(6)]

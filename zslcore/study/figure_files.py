@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from zslcore._io.writing import new_file
+from zslcore._io.writing import locked, new_file
 from zslcore.errors import InputError
 
 LIST, COLUMNS = "figures.csv", ["name", "command", "caption"]
@@ -38,7 +38,7 @@ def save_figure(figure: Figure, folder: Path | str, name: str, command: str, *, 
 
     Args:
         figure: the figure.
-        folder: folder to write to; created if needed. Only one process may write to it at a time.
+        folder: folder to write to; created if needed.
         name: file name without suffix: letters, digits, ``_`` and ``-``.
         command: command line that makes the figure.
         caption: one sentence.
@@ -61,7 +61,7 @@ def save_figure(figure: Figure, folder: Path | str, name: str, command: str, *, 
         raise InputError(f"name of a figure must be of letters, digits, _ and -, got {name!r}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        listed = _listed(folder / LIST)  # before anything is written
+        _listed(folder / LIST)  # a damaged list is reported before anything is written
         png, pdf = folder / f"{name}.png", folder / f"{name}.pdf"
         with new_file(png) as partial:
             figure.savefig(partial, metadata={"Title": name, "Description": caption, "Software": command})
@@ -69,10 +69,12 @@ def save_figure(figure: Figure, folder: Path | str, name: str, command: str, *, 
         metadata = {"Title": name, "Subject": caption, "Creator": command, "CreationDate": None}
         with new_file(pdf) as partial, plt.rc_context({"pdf.fonttype": 42}):
             figure.savefig(partial, metadata=metadata)
-        listed[name] = (command, caption)
-        with new_file(folder / LIST) as partial:
-            rows = [(figure_name, *values) for figure_name, values in listed.items()]
-            pd.DataFrame(rows, columns=COLUMNS).to_csv(partial, index=False)
+        with locked(folder / ".figures.lock"):  # notebooks that run side by side write to one folder
+            listed = _listed(folder / LIST)
+            listed[name] = (command, caption)
+            with new_file(folder / LIST) as partial:
+                rows = [(figure_name, *values) for figure_name, values in listed.items()]
+                pd.DataFrame(rows, columns=COLUMNS).to_csv(partial, index=False)
     except OSError as error:
         raise InputError(f"figures cannot be saved in {folder}: {error.strerror or error}") from None
     return png, pdf

@@ -135,11 +135,15 @@ def readable(frame: pd.DataFrame) -> pd.DataFrame:
         >>> readable(pd.DataFrame({"method": ["mse"], "lam": [1.0]})).to_dict("records")
         [{'method': '+ MSE', 'λ': 1.0}]
     """
-    frame = frame.rename(columns=measure_name, index=measure_name)
+    frame = frame.rename(columns=_shown, index=_shown)
     for column in ("method", "against", "measure"):
         if column in frame:
-            frame[column] = frame[column].map(measure_name)
+            frame[column] = frame[column].map(_shown)
     return frame
+
+
+def _shown(key: object) -> object:
+    return measure_name(key) if isinstance(key, str) else key
 
 
 def choose_lambda(frame: pd.DataFrame) -> pd.DataFrame:

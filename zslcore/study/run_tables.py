@@ -1,0 +1,85 @@
+"""Small tables that the notebooks show: settings of a run, its protocols, and our numbers beside the published ones."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from zslcore.config import RunConfig, setting_table
+from zslcore.plots import forest
+from zslcore.study.figure_files import save_figure
+from zslcore.study.tables import ACCURACIES, PUBLISHED
+from zslcore.training import Run
+
+EPOCH_NAMES = {"classification_loss": "cross entropy", "amplification": "amplification of λ"}
+
+
+def changed_settings(config: RunConfig) -> pd.DataFrame:
+    """Settings of a run that differ from the defaults, with their meaning.
+
+    Example:
+        >>> changed_settings(RunConfig(dataset="SYNTH", lam=1.0)).index.tolist()
+        ['dataset', 'lam']
+    """
+    values = config.to_dict()
+    rows = {}
+    for name, default, _, meaning in setting_table():
+        if str(values[name]) != default:
+            rows[name] = (str(values[name]), default, meaning)
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["value", "default", "meaning"])
+
+
+def last_epochs(run: Run) -> pd.DataFrame:
+    """Epoch, cross entropy and amplification of lambda at the end of the two trainings of a run."""
+    last = run.history.groupby("task", sort=False).tail(1).set_index("task")[["epoch", *EPOCH_NAMES]]
+    return last.rename(columns=EPOCH_NAMES)
+
+
+def protocol_table(run: Run) -> pd.DataFrame:
+    """Accuracies of a run in percent under both protocols, with gamma and the epoch."""
+    protocols = pd.DataFrame(run.metrics["protocols"]).T
+    accuracies = (100 * protocols[ACCURACIES]).round(1)
+    return accuracies.join(protocols[["gamma", "epoch"]].round(2))
+
+
+def beside_published(results: pd.DataFrame, method: str = "remse") -> pd.DataFrame:
+    """Published accuracies, and below them the oracle accuracies of a method in a results table, in percent.
+
+    Example:
+        >>> row = {"dataset": "SYNTH", "protocol": "paper", "method": "remse", "T1": 76.0, "U": 70.0, "S": 70.0}
+        >>> beside_published(pd.DataFrame([row | {"H": 70.0}])).iloc[-1].to_dict()
+        {'T1': 76.0, 'U': 70.0, 'S': 70.0, 'H': 70.0}
+    """
+    ours = results[(results["protocol"] == "paper") & (results["method"] == method)]
+    ours = ours.groupby("dataset")[["T1", "U", "S", "H"]].mean().round(1).reset_index()
+    both = [PUBLISHED.assign(source="published"), ours.assign(source="this study, oracle")]
+    return pd.concat(both).set_index(["source", "dataset"])
+
+
+def oracle_gain(results: pd.DataFrame) -> pd.Series:
+    """Points of H that a choice of epoch and gamma on the test split adds, for each method and seed.
+
+    Example:
+        >>> frame = pd.DataFrame({"method": "mse", "seed": 0, "protocol": ["clean", "paper"], "H": [60.0, 64.0]})
+        >>> oracle_gain(frame).tolist()
+        [4.0]
+    """
+    table = results.pivot_table(index=["method", "seed"], columns="protocol", values="H")
+    return (table["paper"] - table["clean"]).rename("points of H")
+
+
+def write_results(results: pd.DataFrame, differences: pd.DataFrame, folder: str, command: str) -> None:
+    """Write the tables of a study, and a figure of all runs for T1, H and AUSUC, into a folder.
+
+    Args:
+        results: the frame of :func:`zslcore.study.tables.collect`, of one data set.
+        differences: the frame of :func:`zslcore.study.tables.compare`.
+        folder: folder to write to; created if needed.
+        command: command line that makes the files.
+    """
+    target, dataset = Path(folder), results["dataset"].iloc[0]
+    target.mkdir(parents=True, exist_ok=True)
+    results.to_csv(target / "results.csv", index=False)
+    differences.to_csv(target / "differences.csv")
+    for measure in ("T1", "H", "AUSUC"):
+        figure = forest(results, measure, label=f"{measure} on {dataset} (%)")
+        save_figure(figure, target, f"forest_{measure}", command, caption=f"{measure} of every run on {dataset}.")

@@ -3,6 +3,7 @@
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -12,6 +13,8 @@ from zslcore.config import RunConfig
 from zslcore.remse import class_error, remse_weights
 from zslcore.study.attention import (
     attention_over_picture,
+    attention_verdicts,
+    describe_attention,
     final_weights,
     measure_attention,
     typical_attributes,
@@ -139,3 +142,42 @@ class TestAttention:
         part = truth.part_names.index(truth.group_parts[truth.group_names.index(group)])
         corners = figure.axes[1].patches[0].get_bbox().extents
         np.testing.assert_allclose((corners + 4) / 72, truth.extents[100, part] / 48, rtol=1e-6)
+
+
+def measured(*rows):
+    return pd.DataFrame(rows, columns=["group", "value", "low", "high", "chance"])
+
+
+NOTHING = ("habitat", np.nan, np.nan, np.nan, np.nan)
+
+
+class TestVerdicts:
+    @pytest.mark.parametrize(
+        ("trained", "untrained", "expected"),
+        [
+            ((0.9, 0.8, 1.0, 0.2), (0.5, 0.4, 0.6, 0.2), "supported"),
+            ((0.5, 0.4, 0.7, 0.2), (0.5, 0.4, 0.6, 0.2), "inconclusive"),  # from the features alone
+            ((0.3, 0.25, 0.4, 0.3), (0.1, 0.05, 0.2, 0.3), "inconclusive"),  # better than before, not than chance
+            ((0.3, 0.2, 0.35, 0.1), (0.5, 0.4, 0.6, 0.1), "contradicted"),  # worse than before
+            ((0.1, 0.05, 0.2, 0.3), (0.1, 0.05, 0.2, 0.3), "contradicted"),  # worse than chance
+            ((np.nan,) * 4, (np.nan,) * 4, "not testable"),
+        ],
+    )
+    def test_needs_more_than_chance_and_than_the_untrained_network(self, trained, untrained, expected):
+        frames = {"remse": measured(("wing_color", *trained)), "untrained": measured(("wing_color", *untrained))}
+        (row,) = attention_verdicts({"energy": frames}).to_dict("records")
+        assert row["verdict"] == expected
+        assert row["claim"] == "Training taught the attention of wing color to find its part."
+        assert row["measure"] == "energy"
+
+    def test_of_nothing_measured_are_none(self):
+        assert attention_verdicts({}).empty
+
+    def test_sentence_leaves_out_groups_with_nothing_to_measure(self):
+        trained = measured(("wing", 0.8, 0.7, 0.9, 0.2), ("tail_shape", 0.4, 0.1, 0.5, 0.2), NOTHING)
+        before = measured(("wing", 0.5, 0.4, 0.6, 0.2), ("tail_shape", 0.1, 0.0, 0.15, 0.2), NOTHING)
+        text = describe_attention({"remse": trained, "untrained": before})
+        assert "Mean over the groups: 0.60 for + ReMSE, 0.30 for the untrained network, 0.20 by chance." in text
+        assert "of + ReMSE lies above chance in 1 of 2 groups, and above that of the untrained network in 1." in text
+        assert "highest for wing (0.80) and lowest for tail shape (0.40)" in text
+        assert text.endswith("untrained network lies above chance in 1 of 2 groups, and below chance in 1.")

@@ -134,6 +134,10 @@ def test_refuses_a_name_that_is_no_plain_word(figure, tmp_path, name):
     assert names(tmp_path) == []
 
 
+def test_command_leaves_out_empty_lists_and_joins_others():
+    assert notebook_command("x", a=[], b=["mse", "mae"], c=[0.5, 1.0]) == "zslcore run x -p b mse,mae -p c 0.5,1.0"
+
+
 def test_command_is_read_back_as_the_parameters_it_was_made_of():
     values = {"dataset": "SYNTH", "seed": -3, "title": "my 'figures' $HOME", "empty": "", "share": 0.25, "fast": True}
     known = {name: Parameter(name, type(value).__name__, value, "") for name, value in values.items()}

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from zslcore._io.determinism import reproducible
-from zslcore.analysis import energy_inside, group_index, pointing_accuracy
+from zslcore.analysis import energy_inside, group_index, pointing_accuracy, verdict
 from zslcore.backbone import backbone_spec
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.images import eval_transform, read_image
@@ -19,6 +19,7 @@ from zslcore.data.semantics import attribute_groups, pretty
 from zslcore.data.tasks import test_task
 from zslcore.errors import InputError
 from zslcore.losses.gem import square_map
+from zslcore.methods import display_name
 from zslcore.plots import attention_maps
 from zslcore.remse import ReMSE
 from zslcore.study.tables import method_key
@@ -126,6 +127,71 @@ def measure_attention(
         for measure, function in (("pointing", pointing_accuracy), ("energy", energy_inside)):
             measured[measure][name] = function(maps, *where, groups=groups, names=truth.group_names)
     return measured
+
+
+def describe_attention(measured: Mapping[str, pd.DataFrame]) -> str:
+    """Sentences on the measured attention of a trained and of the untrained network.
+
+    Args:
+        measured: frames by method, the trained network's first; one measure of :func:`measure_attention`.
+
+    Example:
+        >>> columns = ["group", "value", "low", "high", "chance"]
+        >>> trained = pd.DataFrame([("wing", 0.9, 0.8, 1.0, 0.2), ("leg", 0.3, 0.2, 0.4, 0.1)], columns=columns)
+        >>> before = pd.DataFrame([("wing", 0.5, 0.4, 0.6, 0.2), ("leg", 0.2, 0.1, 0.3, 0.1)], columns=columns)
+        >>> print(describe_attention({"remse": trained, "untrained": before}).replace(". ", ".\\n"))
+        Mean over the groups: 0.60 for + ReMSE, 0.35 for the untrained network, 0.15 by chance.
+        The interval of + ReMSE lies above chance in 2 of 2 groups, and above that of the untrained network in 1.
+        The value is highest for wing (0.90) and lowest for leg (0.30).
+        The interval of the untrained network lies above chance in 1 of 2 groups, and below chance in 0.
+    """
+    (key, trained), (_, before) = measured.items()
+    name, found = display_name(key), trained["value"].notna()
+    trained, before = (frame[found].set_index("group") for frame in (trained, before))
+    best, worst = trained["value"].idxmax(), trained["value"].idxmin()
+    return (
+        f"Mean over the groups: {trained['value'].mean():.2f} for {name}, {before['value'].mean():.2f} for the "
+        f"untrained network, {trained['chance'].mean():.2f} by chance. "
+        f"The interval of {name} lies above chance in {(trained['low'] > trained['chance']).sum()} of {found.sum()} "
+        f"groups, and above that of the untrained network in {(trained['low'] > before['high']).sum()}. "
+        f"The value is highest for {best.replace('_', ' ')} ({trained['value'][best]:.2f}) and lowest for "
+        f"{worst.replace('_', ' ')} ({trained['value'][worst]:.2f}). "
+        f"The interval of the untrained network lies above chance in {(before['low'] > before['chance']).sum()} of "
+        f"{found.sum()} groups, and below chance in {(before['high'] < before['chance']).sum()}."
+    )
+
+
+def attention_verdicts(measured: Mapping[str, Mapping[str, pd.DataFrame]]) -> pd.DataFrame:
+    """Verdict for each measure and group on the claim that training taught the attention to find the part.
+
+    The claim is supported if the interval of the trained network lies above both chance and the interval of the
+    untrained network, and contradicted if it lies below either. The intervals are over pictures of one training.
+
+    Args:
+        measured: the result of :func:`measure_attention`.
+
+    Returns:
+        The columns ``measure``, ``claim``, ``value``, ``untrained``, ``chance`` and ``verdict``.
+
+    Example:
+        >>> columns = ["group", "value", "low", "high", "chance"]
+        >>> trained = pd.DataFrame([("wing", 0.9, 0.8, 1.0, 0.2), ("leg", 0.3, 0.2, 0.4, 0.1)], columns=columns)
+        >>> before = pd.DataFrame([("wing", 0.5, 0.4, 0.6, 0.2), ("leg", 0.2, 0.1, 0.3, 0.1)], columns=columns)
+        >>> frame = attention_verdicts({"pointing": {"remse": trained, "untrained": before}})
+        >>> frame[["claim", "verdict"]].values.tolist()  # doctest: +NORMALIZE_WHITESPACE
+        [['Training taught the attention of wing to find its part.', 'supported'],
+         ['Training taught the attention of leg to find its part.', 'inconclusive']]
+    """
+    rows = []
+    for measure, frames in measured.items():
+        trained, before = (frame.set_index("group") for frame in frames.values())
+        for group, row in trained.iterrows():
+            low = row["low"] - max(before["high"][group], row["chance"])
+            high = min(row["high"] - before["low"][group], row["high"] - row["chance"])
+            claim = f"Training taught the attention of {group.replace('_', ' ')} to find its part."
+            values = row["value"], before["value"][group], row["chance"]
+            rows.append((measure, claim, *values, verdict(low, high)))
+    return pd.DataFrame(rows, columns=["measure", "claim", "value", "untrained", "chance", "verdict"])
 
 
 def untrained(run: Run) -> Run:

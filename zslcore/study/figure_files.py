@@ -15,14 +15,19 @@ LIST, COLUMNS = "figures.csv", ["name", "command", "caption"]
 
 
 def notebook_command(notebook: str, **parameters: object) -> str:
-    """Command line that runs a notebook with these parameters, quoted for a shell.
+    """Command line that runs a notebook with these parameters, quoted for a shell; empty lists are left out.
 
     Example:
-        >>> notebook_command("07_figures", dataset="SYNTH", seed=0)
-        'zslcore run 07_figures -p dataset SYNTH -p seed 0'
+        >>> notebook_command("06_ablations", dataset="SYNTH", losses=[], lams=[1.0, 10.0])
+        'zslcore run 06_ablations -p dataset SYNTH -p lams 1.0,10.0'
     """
-    options = [word for name, value in parameters.items() for word in ("-p", name, str(value))]
-    return shlex.join(["zslcore", "run", notebook, *options])
+    words = ["zslcore", "run", notebook]
+    for name, value in parameters.items():
+        if isinstance(value, list):
+            value = ",".join(map(str, value)) if value else None
+        if value is not None:
+            words += ["-p", name, str(value)]
+    return shlex.join(words)
 
 
 def save_figure(figure: Figure, folder: Path | str, name: str, command: str, *, caption: str = "") -> tuple[Path, Path]:

@@ -123,7 +123,8 @@ class Benchmark:
     def word_vectors(self, source: str = "published") -> Float[np.ndarray, "A k"]:
         """Word vectors of the attributes, one row each.
 
-        ``source`` is ``"published"`` (``root/Attribute/w2v/NAME_attribute.pkl`` or ``.npy``) or the path of such a file.
+        ``source`` is ``"published"`` (``root/Attribute/w2v/NAME_attribute.pkl``, or ``.npy``) or the path of such a
+        file.
         """
         published = self.root / "Attribute" / "w2v" / f"{self.name}_attribute.pkl"
         path = published if source == "published" else Path(source)

@@ -102,7 +102,7 @@ class TestSquareMap:
         assert square_map(attention[:, :, :1]).shape == (2, 3, 1, 1)
 
     def test_other_maps_are_refused(self):
-        with pytest.raises(InputError, match="square map, with or without a class token, got 6 locations"):
+        with pytest.raises(InputError, match="square map, with or without class token, got 6 locations"):
             square_map(torch.rand(2, 3, 6))
 
 

@@ -19,23 +19,14 @@ from zslcore.errors import InputError
 
 @dataclass(frozen=True, kw_only=True)
 class BackboneSpec:
-    """Fixed properties of a backbone.
+    """Fixed properties of a backbone."""
 
-    Attributes:
-        num_channels: channels D of its feature map.
-        stride: pixels from one location of the map to the next.
-        fixed_size: the only image size that it takes, in pixels; None for any size of at least ``stride``.
-        mean: mean of the RGB channels in [0, 1], ImageNet's by default.
-        std: their standard deviation.
-        torchvision_weights: name of its ImageNet-1k weights in torchvision; None if torchvision does not have it.
-    """
-
-    num_channels: int
-    stride: int = 32
-    fixed_size: int | None = None
-    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    num_channels: int  # D of its feature map
+    stride: int = 32  # pixels from one location of the map to the next
+    fixed_size: int | None = None  # the only image size that it takes; None for any size of at least ``stride``
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)  # of the RGB channels in [0, 1]: ImageNet's
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
-    torchvision_weights: str | None = None
+    torchvision_weights: str | None = None  # name of its ImageNet-1k weights in torchvision, if it has them
 
 
 BACKBONES = {
@@ -55,10 +46,6 @@ class Backbone(nn.Module):
 
     The N locations run in rows from the top left; a ViT's class token comes first, as location 0. Made by
     :func:`build_backbone`.
-
-    Example:
-        >>> build_backbone("resnet18", weights="random")(torch.rand(1, 3, 64, 96)).shape  # 64/32 x 96/32 locations
-        torch.Size([1, 512, 6])
     """
 
     def __init__(self, name: str, spec: BackboneSpec, model: nn.Module) -> None:
@@ -71,30 +58,18 @@ class Backbone(nn.Module):
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B D N"]:
         """Feature map before any pooling; InputError for images of another size than the backbone takes."""
         check_size(self.name, images.shape[2], images.shape[3])
-        images = (images - self.mean) / self.std
-        if self.name == "vit_b_16":
-            return self._tokens(images).mT
+        images, model = (images - self.mean) / self.std, self.model
+        if self.name == "vit_b_16":  # class token and patch tokens after the last layer norm
+            class_token = model.class_token.expand(len(images), -1, -1)
+            return model.encoder(torch.cat([class_token, model._process_input(images)], dim=1)).mT
         if self.name == "efficientnet_lite0":
-            return self.model.forward_features(images).flatten(2)
-        model = self.model
+            return model.forward_features(images).flatten(2)
         stem = model.maxpool(model.relu(model.bn1(model.conv1(images))))
         return model.layer4(model.layer3(model.layer2(model.layer1(stem)))).flatten(2)
 
-    def _tokens(self, images: Tensor) -> Float[Tensor, "B N D"]:
-        """Class token and patch tokens after the last layer norm of torchvision's ViT."""
-        patches = self.model._process_input(images)
-        class_token = self.model.class_token.expand(len(images), -1, -1)
-        return self.model.encoder(torch.cat([class_token, patches], dim=1))
-
 
 def check_size(name: str, height: int, width: int) -> None:
-    """Check that a backbone takes images of this size.
-
-    Example:
-        >>> check_size("vit_b_16", 448, 448)
-        Traceback (most recent call last):
-        zslcore.errors.InputError: vit_b_16 takes images of 224 x 224 pixels, got 448 x 448
-    """
+    """Check that a backbone takes images of this size; InputError if not."""
     spec = backbone_spec(name)
     if spec.fixed_size and (height, width) != (spec.fixed_size, spec.fixed_size):
         raise InputError(f"{name} takes images of {spec.fixed_size} x {spec.fixed_size} pixels, got {height} x {width}")
@@ -103,12 +78,7 @@ def check_size(name: str, height: int, width: int) -> None:
 
 
 def backbone_spec(name: str) -> BackboneSpec:
-    """Fixed properties of a backbone; InputError for an unknown name.
-
-    Example:
-        >>> backbone_spec("vit_b_16").num_channels
-        768
-    """
+    """Fixed properties of a backbone; InputError for an unknown name."""
     if name not in BACKBONES:
         raise InputError(f"backbone must be one of {', '.join(BACKBONES)}, got {name!r}")
     return BACKBONES[name]
@@ -125,12 +95,10 @@ def build_backbone(name: str, *, weights: str = "imagenet") -> Backbone:
 
     Raises:
         InputError: for an unknown name, and for weights that cannot be loaded.
-        MissingExtraError: without the packages of the extra ``study``.
 
     Example:
-        >>> backbone = build_backbone("resnet18", weights="random")
-        >>> backbone(torch.rand(2, 3, 64, 64)).shape
-        torch.Size([2, 512, 4])
+        >>> build_backbone("resnet18", weights="random")(torch.rand(1, 3, 64, 96)).shape  # 64/32 x 96/32 locations
+        torch.Size([1, 512, 6])
     """
     spec = backbone_spec(name)
     with torch.random.fork_rng(devices=[]):
@@ -144,12 +112,7 @@ def build_backbone(name: str, *, weights: str = "imagenet") -> Backbone:
 
 
 def weights_id(weights: str) -> str:
-    """Short name of weights for cache keys: ``imagenet``, ``random``, or the hash of a file's content.
-
-    Example:
-        >>> weights_id("imagenet")
-        'imagenet'
-    """
+    """Short name of weights for cache keys: ``imagenet``, ``random``, or the hash of a file's content."""
     if weights in ("imagenet", "random"):
         return weights
     if not os.path.isfile(weights):
@@ -173,8 +136,7 @@ def _create(name: str, spec: BackboneSpec) -> nn.Module:
 def _load_imagenet(name: str, spec: BackboneSpec, model: nn.Module) -> None:
     way_out = "or give weights= the path of a state dict"
     try:
-        state = _torchvision_state(spec) if spec.torchvision_weights else _lite0_state(model)
-        model.load_state_dict(state)
+        model.load_state_dict(_torchvision_state(spec) if spec.torchvision_weights else _lite0_state(model))
     except (InputError, OSError) as error:  # no network, a wrong hash, a full disk
         raise InputError(f"the ImageNet weights of {name} could not be loaded: {error}; {way_out}") from error
     except Exception as error:  # torch raises many types for a damaged or foreign file
@@ -207,16 +169,14 @@ def _load_file(name: str, model: nn.Module, path: Path) -> None:
     weights_id(str(path))  # raises for a missing file
     try:
         if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
+            from safetensors.torch import load_model
 
-            state = load_file(path)
+            load_model(model, path)
         else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-        model.load_state_dict(state)
+            model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     except Exception as error:  # torch and safetensors raise many types for a damaged or foreign file
         raise InputError(f"{path} is not a state dict of {name}: {_reason(error)}") from error
 
 
 def _reason(error: Exception) -> str:
-    """The start of an error's message, on one line."""
     return " ".join(str(error).split())[:160] or type(error).__name__

@@ -27,9 +27,8 @@ def per_class_accuracy(predicted: Classes, labels: Classes) -> float:
     """
     predicted, labels = torch.as_tensor(predicted), torch.as_tensor(labels)
     if predicted.shape != labels.shape:
-        raise InputError(
-            f"predicted and labels must have one shape, got {tuple(predicted.shape)} and {tuple(labels.shape)}"
-        )
+        shapes = f"{tuple(predicted.shape)} and {tuple(labels.shape)}"
+        raise InputError(f"predicted and labels must have one shape, got {shapes}")
     return float((_class_balanced_weights(labels) * (predicted == labels)).sum())
 
 
@@ -58,19 +57,15 @@ class SeenUnseenCurve:
 
     Attributes:
         gamma: (K+1,) a constant inside each step: the middle of the inner steps, 1 beyond the outer thresholds.
-        seen: (K+1,) accuracy S of the seen test images.
-        unseen: (K+1,) accuracy U of the unseen test images.
-        harmonic: (K+1,) their harmonic mean H.
+        seen, unseen, harmonic: (K+1,) accuracy S of the seen and U of the unseen test images, and their harmonic mean.
         ausuc: area under the curve of S over U, in [0, 1].
         threshold: (K,) the increasing values of gamma at which predictions change.
 
     Example:
         >>> score = np.array([[3.0, 0.0, 1.0], [1.0, 2.0, 1.5], [2.0, 0.0, 1.0]])  # two seen classes, one unseen
         >>> curve = seen_unseen_curve(score[:2], np.array([0, 1]), score[2:], np.array([2]), num_seen=2)
-        >>> curve.threshold, curve.seen, curve.unseen  # the margins of the three images are 2, 0.5 and 1
-        (array([0.5, 1. , 2. ]), array([1. , 0.5, 0.5, 0. ]), array([0., 0., 1., 1.]))
-        >>> curve.at(0.0)[:3], [round(value, 3) for value in curve.best()], curve.ausuc
-        ((1.0, 0.0, 0.0), [0.5, 1.0, 0.667, 1.5], 0.5)
+        >>> curve.threshold, curve.seen, curve.unseen, curve.ausuc  # the margins of the three images are 2, 0.5 and 1
+        (array([0.5, 1. , 2. ]), array([1. , 0.5, 0.5, 0. ]), array([0., 0., 1., 1.]), 0.5)
     """
 
     gamma: Steps
@@ -82,15 +77,15 @@ class SeenUnseenCurve:
 
     def best(self) -> tuple[float, float, float, float]:
         """(S, U, H, gamma) at the largest harmonic mean, chosen on the data of this curve."""
-        return self._point(int(self.harmonic.argmax()))
+        index = int(self.harmonic.argmax())
+        return *self._point(index), float(self.gamma[index])
 
     def at(self, gamma: float) -> tuple[float, float, float, float]:
         """(S, U, H, gamma) at a constant chosen elsewhere; ``at(0.0)`` is the uncalibrated classifier."""
-        return *self._point(int(np.searchsorted(self.threshold, gamma, side="left")))[:3], float(gamma)
+        return *self._point(int(np.searchsorted(self.threshold, gamma, side="left"))), float(gamma)
 
-    def _point(self, index: int) -> tuple[float, float, float, float]:
-        values = (self.seen[index], self.unseen[index], self.harmonic[index], self.gamma[index])
-        return tuple(float(value) for value in values)
+    def _point(self, index: int) -> tuple[float, float, float]:
+        return float(self.seen[index]), float(self.unseen[index]), float(self.harmonic[index])
 
 
 def seen_unseen_curve(
@@ -110,12 +105,8 @@ def seen_unseen_curve(
     Args:
         score_seen: scores of the seen test images over all C classes, seen classes first.
         labels_seen: their classes, in [0, num_seen).
-        score_unseen: scores of the unseen test images.
-        labels_unseen: their classes, in [num_seen, C).
+        score_unseen, labels_unseen: those of the unseen test images, with labels in [num_seen, C).
         num_seen: number of seen classes, in [1, C).
-
-    Raises:
-        InputError: for a side without images, scores that are not finite, or labels of the other side.
 
     Example:
         >>> score = np.array([[3.0, 0.0, 1.0], [1.0, 2.0, 1.5]])  # two seen classes, one unseen
@@ -150,9 +141,8 @@ def _two_way(
     if not 0 < num_seen < classes:
         raise InputError(f"num_seen must lie in 1..{classes - 1} (score_{side} has C={classes}), got {num_seen}")
     if not len(score) or len(score) != len(labels):
-        raise InputError(
-            f"score_{side} must hold one row per label and at least one, got {len(score)} and {len(labels)}"
-        )
+        sizes = f"{len(score)} and {len(labels)}"
+        raise InputError(f"score_{side} must hold one row per label and at least one, got {sizes}")
     if not score.isfinite().all():
         raise InputError(f"score_{side} must be finite, got NaN or infinity")
     first, last = (0, num_seen - 1) if side == "seen" else (num_seen, classes - 1)

@@ -36,8 +36,7 @@ def class_error(
     """Mean error of each class and attribute over the images of a batch; 0 for absent classes.
 
     Args:
-        prediction: predicted attributes, (B, A).
-        target: true attributes, (B, A).
+        prediction, target: predicted and true attributes, (B, A).
         labels: class of each image, in [0, num_classes), (B,).
         num_classes: C.
         kind: ``"mse"``, ``"mae"`` or ``"charbonnier"``, see :func:`zslcore.losses.elementwise_error`.
@@ -87,11 +86,9 @@ def remse_weights(error: Cells, *, p: float, p2: float, reference: str | float =
 class ReMSE(nn.Module):
     """Rebalanced regression loss: ``remse(prediction (B, A), target (B, A), labels (B,))`` -> scalar.
 
-    Use ``normalize=False`` for plain regression; the default compares only directions, as zero-shot learning does.
-
-    The weights raise the loss several times. Lower the learning rate, or set ``unit_mean=True``.
-
-    To choose p and p2, start at p = p2 = 0.5, or at the paper's p = 0.1, p2 = 0.75, and compare on validation data.
+    Use ``normalize=False`` for plain regression; the default compares only directions, as zero-shot learning does. The
+    weights raise the loss several times: lower the learning rate, or set ``unit_mean=True``. To choose p and p2, start
+    at p = p2 = 0.5, or at the paper's p = 0.1, p2 = 0.75, and compare on validation data.
 
     Args:
         num_classes: C, the number of classes that labels index (in zero-shot learning: the seen classes).
@@ -119,13 +116,11 @@ class ReMSE(nn.Module):
     what the next step needs is in the state dict: ``error`` for a memory, ``step`` for a control.
 
     Example:
-        >>> _ = torch.manual_seed(0)
         >>> remse = ReMSE(num_classes=4, num_attributes=6, p=0.1, p2=0.75)
         >>> prediction, target = torch.rand(8, 6, requires_grad=True), torch.rand(8, 6)
-        >>> loss = remse(prediction, target, torch.arange(8) % 4)
-        >>> loss.backward()
-        >>> loss.shape, bool((remse.weights >= 1).all())
-        (torch.Size([]), True)
+        >>> remse(prediction, target, torch.arange(8) % 4).backward()
+        >>> bool((remse.weights >= 1).all())
+        True
     """
 
     def __init__(
@@ -169,9 +164,8 @@ class ReMSE(nn.Module):
         """Weighted loss of a batch; in training mode it also updates the error matrix."""
         check_tensors(prediction=prediction, target=target)
         if prediction.ndim != 2 or prediction.shape[1] != self.num_attributes:
-            raise InputError(
-                f"prediction must have shape (images, {self.num_attributes}), got {tuple(prediction.shape)}"
-            )
+            shape = tuple(prediction.shape)
+            raise InputError(f"prediction must have shape (images, {self.num_attributes}), got {shape}")
         labels = check_labels(labels, len(prediction), self.num_classes)
         error = elementwise_error(prediction, target, kind=self.kind, normalize=self.normalize)
         with torch.no_grad():

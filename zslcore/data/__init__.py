@@ -6,13 +6,7 @@ __all__ = ["Benchmark", "load_benchmark"]
 
 
 def load_benchmark(name: str) -> Benchmark:
-    """Load a benchmark by name.
-
-    Args:
-        name: a folder of ``xlsa17/data/`` under ``$ZSLCORE_DATA``, or ``"SYNTH"``, which is generated on first use.
-
-    Raises:
-        InputError: if the data set is missing or damaged.
+    """Load a folder of ``xlsa17/data/`` under ``$ZSLCORE_DATA``, or ``"SYNTH"``, which is generated on first use.
 
     Example:
         >>> load_benchmark("CBU")  # doctest: +ELLIPSIS

@@ -21,17 +21,14 @@ class Benchmark:
     """A validated benchmark of C classes, A attributes and n images, made by :meth:`load`.
 
     Attributes:
-        name: name of the data set.
-        root: folder that it was read from.
         attributes: (C, A) float32 class vectors of unit L2 norm.
         original_attributes: (C, A) float32 annotations: percent, 0 to 100, for CUB and SYNTH; shares, 0 to 1, for SUN;
             -1 marks a missing annotation (four cells of AWA2).
         class_names: in the order of the rows, which is not the order of the folders for CUB and AWA2.
-        attribute_names: in the order of the columns.
         labels: (n,) class index of each image.
         image_paths: (n,) expected path of each image; :meth:`check_images` tests whether the files exist.
-        seen_classes, unseen_classes: sorted class indices.
-        train_classes, val_classes: sorted class indices; they partition the seen classes.
+        seen_classes, unseen_classes, train_classes, val_classes: sorted class indices; train and val classes partition
+            the seen classes.
 
     Example:
         >>> benchmark.attributes.shape, benchmark.seen_classes, benchmark.unseen_classes
@@ -56,40 +53,47 @@ class Benchmark:
 
     @classmethod
     def load(cls, root: Path | str, name: str) -> "Benchmark":
-        """Read and validate ``root/xlsa17/data/NAME``.
-
-        Args:
-            root: folder that holds ``xlsa17/`` and the images.
-            name: name of the data set, such as ``"CUB"``.
+        """Read and validate ``root/xlsa17/data/NAME``, such as ``"CUB"``; the images are below ``root`` too.
 
         Raises:
             InputError: if a file is missing or damaged, or the tables contradict each other.
         """
         root = Path(root).expanduser().absolute()
         folder = xlsa17.dataset_folder(root, name)
-        class_names, attributes, original = _read_classes(folder / "att_splits.mat")
-        labels, stored_paths = _read_images(folder / "res101.mat", len(class_names))
-        splits = _read_splits(folder / "att_splits.mat", len(labels))
+        file = folder / "att_splits.mat"
+        required = ("allclasses_names", "att", "original_att", "trainval_loc", "test_seen_loc", "test_unseen_loc")
+        tables = xlsa17.MatFile.read(file, required, optional=("train_loc", "val_loc"))
+        class_names = tables.strings("allclasses_names")
+        attributes = tables.matrix("att", num_classes=len(class_names))
+        original = tables.matrix("original_att", num_classes=len(class_names))
+        _checks.check_attributes(file, attributes, original, class_names)
+        labels, image_paths = _read_images(root, name, folder / "res101.mat", len(class_names))
+        splits = {
+            key.removesuffix("_loc"): tables.indices(key, limit=len(labels))
+            for key in tables.variables
+            if key.endswith("_loc")
+        }
+        _checks.check_splits(file, splits)
         seen, unseen = np.unique(labels[splits["trainval"]]), np.unique(labels[splits["test_unseen"]])
-        _checks.no_class_is_seen_and_unseen(folder, seen, unseen, class_names)
-        _checks.test_seen_holds_seen_classes(folder, labels[splits["test_seen"]], seen, class_names)
-        for file, classes in (("trainvalclasses.txt", seen), ("testclasses.txt", unseen)):
-            listed = xlsa17.class_list(folder / file, class_names)
+        _checks.check_seen_and_unseen(folder, seen, unseen, labels[splits["test_seen"]], class_names)
+        for list_name, classes in (("trainvalclasses.txt", seen), ("testclasses.txt", unseen)):
+            listed = xlsa17.class_list(folder / list_name, class_names)
             if listed is not None:
-                _checks.list_agrees_with_labels(folder / file, listed, classes, class_names)
+                _checks.check_class_list(folder / list_name, listed, classes, class_names)
         train, val = _train_and_val_classes(folder, class_names, labels, splits, seen)
         splits["train"] = _within_trainval(folder, "train", splits, np.isin(labels, train))
         splits["val"] = _within_trainval(folder, "val", splits, np.isin(labels, val))
-        names_file = root / "Attribute" / "names" / f"{name}.txt"
         return cls(
             name=name,
             root=root,
             attributes=attributes,
             original_attributes=original,
             class_names=tuple(class_names),
-            attribute_names=read_attribute_names(names_file, num_attributes=attributes.shape[1]),
+            attribute_names=read_attribute_names(
+                root / "Attribute" / "names" / f"{name}.txt", num_attributes=attributes.shape[1]
+            ),
             labels=labels,
-            image_paths=tuple(xlsa17.image_path(root, name, path) for path in stored_paths),
+            image_paths=image_paths,
             seen_classes=seen,
             unseen_classes=unseen,
             train_classes=train,
@@ -117,16 +121,14 @@ class Benchmark:
         return shares / np.float32(100) if shares.max() > 1 else shares
 
     def word_vectors(self, source: str = "published") -> Float[np.ndarray, "A k"]:
-        """Word vectors of the attributes.
+        """Word vectors of the attributes, one row each.
 
-        Args:
-            source: ``"published"`` reads ``root/Attribute/w2v/NAME_attribute.pkl`` (or ``.npy``). Any other value is
-                the path of a ``.npy`` or ``.pkl`` file with one row per attribute.
+        ``source`` is ``"published"`` (``root/Attribute/w2v/NAME_attribute.pkl``, or ``.npy``) or the path of such a
+        file.
         """
-        path = self.root / "Attribute" / "w2v" / f"{self.name}_attribute.pkl"
-        if source != "published":
-            path = Path(source)
-        elif not path.is_file() and path.with_suffix(".npy").is_file():
+        published = self.root / "Attribute" / "w2v" / f"{self.name}_attribute.pkl"
+        path = published if source == "published" else Path(source)
+        if path == published and not path.is_file() and path.with_suffix(".npy").is_file():
             path = path.with_suffix(".npy")
         return load_word_vectors(path, num_attributes=len(self.attribute_names))
 
@@ -150,41 +152,13 @@ class Benchmark:
         return digest.hexdigest()[:16]
 
 
-def _read_classes(path: Path) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """Names of the C classes, normalised and original attributes."""
-    file = xlsa17.MatFile.read(path, ("allclasses_names", "att", "original_att"))
-    names = file.strings("allclasses_names")
-    _checks.class_names_are_unique(path, names)
-    attributes = file.matrix("att", num_classes=len(names))
-    original = file.matrix("original_att", num_classes=len(names))
-    _checks.shapes_agree(path, attributes, original)
-    for key, matrix in (("att", attributes), ("original_att", original)):
-        _checks.attributes_are_finite(path, key, matrix, names)
-        _checks.no_class_is_all_zero(path, key, matrix, names)
-    _checks.classes_have_unit_norm(path, attributes, names)
-    return names, attributes, original
-
-
-def _read_images(path: Path, num_classes: int) -> tuple[np.ndarray, list[str]]:
-    """Labels and stored paths of the n images."""
-    file = xlsa17.MatFile.read(path, ("labels", "image_files"))
-    labels, paths = file.indices("labels", limit=num_classes), file.strings("image_files")
-    _checks.every_image_has_a_label(path, labels, paths)
-    return labels, paths
-
-
-def _read_splits(path: Path, num_images: int) -> dict[str, np.ndarray]:
-    """Image indices of the stored splits; train and val are optional."""
-    required, optional = ("trainval_loc", "test_seen_loc", "test_unseen_loc"), ("train_loc", "val_loc")
-    file = xlsa17.MatFile.read(path, required, optional)
-    splits = {key.removesuffix("_loc"): file.indices(key, limit=num_images) for key in file.variables}
-    for name, images in splits.items():
-        _checks.images_are_unique(path, name, images)
-    _checks.splits_are_disjoint(path, splits, "trainval", "test_seen")
-    _checks.splits_are_disjoint(path, splits, "trainval", "test_unseen")
-    _checks.splits_are_disjoint(path, splits, "test_seen", "test_unseen")
-    _checks.splits_are_disjoint(path, splits, "train", "val")
-    return splits
+def _read_images(root: Path, name: str, file: Path, num_classes: int) -> tuple[np.ndarray, tuple[Path, ...]]:
+    """Labels and paths of the n images."""
+    tables = xlsa17.MatFile.read(file, ("labels", "image_files"))
+    labels, stored = tables.indices("labels", limit=num_classes), tables.strings("image_files")
+    if len(stored) != len(labels):
+        raise InputError(f"{file} must hold one label per image, got {len(labels)} labels and {len(stored)} images")
+    return labels, tuple(xlsa17.image_path(root, name, path) for path in stored)
 
 
 def _train_and_val_classes(
@@ -198,18 +172,16 @@ def _train_and_val_classes(
             raise InputError(f"{folder} must hold train_loc and val_loc, or trainclasses1.txt and valclasses1.txt")
         val = np.intersect1d(labels[splits["val"]], seen)
         train = np.setdiff1d(seen, val)
-    _checks.train_and_val_partition(folder, train, val, seen)
+    if not len(train) or not len(val) or not np.array_equal(np.sort(np.concatenate([train, val])), seen):
+        raise InputError(f"the train and val classes in {folder} must partition the {len(seen)} seen classes")
     return train, val
 
 
 def _within_trainval(folder: Path, name: str, splits: dict[str, np.ndarray], of_class: np.ndarray) -> np.ndarray:
-    """Images of ``train`` or ``val``: the stored ones within trainval, or all of their classes if none are stored.
-
-    The ``train_loc`` and ``val_loc`` of AWA2 and SUN contain all of test_seen. Without the intersection, choices made
-    on them would be made on test images.
-    """
+    """Images of ``train`` or ``val``: the stored ones within trainval, or all of their classes if none are stored."""
     trainval = splits["trainval"]
     by_class = trainval[of_class[trainval]]
+    # the train_loc and val_loc of AWA2 and SUN contain all of test_seen: without this, choices would see test images
     images = np.intersect1d(splits[name], trainval) if name in splits else by_class
-    _checks.split_holds_its_classes(folder, name, images, by_class)
+    _checks.check_split_of_classes(folder, name, images, by_class)
     return images

@@ -21,40 +21,21 @@ from torchvision.transforms.v2 import functional  # noqa: E402
 
 
 def eval_transform(size: int, *, resize_ratio: float = 1.0) -> v2.Compose:
-    """Transform for evaluation: resize the short side, crop the centre, scale to [0, 1].
+    """Transform of a picture or uint8 tensor for evaluation: resize the short side, crop the centre, scale to [0, 1].
 
-    Args:
-        size: side in pixels of the square result.
-        resize_ratio: short side before the crop, divided by ``size``: 1 for images cropped to the object, 8/7 for whole
-            photographs (the released setting).
-
-    Returns:
-        A transform of a PIL image or a uint8 tensor (3, H, W) to a float32 tensor (3, size, size).
-
-    Raises:
-        InputError: if ``resize_ratio`` is below 1; the crop would then be padded with black.
+    ``resize_ratio`` is the short side before the crop, divided by ``size``: 1 for images cropped to the object, 8/7 for
+    whole photographs (the released setting). Below 1, where the crop would be padded with black, it raises InputError.
 
     Example:
         >>> eval_transform(64)(torch.zeros(3, 80, 100, dtype=torch.uint8)).shape
         torch.Size([3, 64, 64])
     """
-    return v2.Compose(
-        [
-            v2.ToImage(),
-            resize(resized_side(size, resize_ratio)),
-            v2.CenterCrop(size),
-            v2.ToDtype(torch.float32, scale=True),
-        ]
-    )
+    to_float = v2.ToDtype(torch.float32, scale=True)
+    return v2.Compose([v2.ToImage(), resize(resized_side(size, resize_ratio)), v2.CenterCrop(size), to_float])
 
 
 def resized_side(size: int, resize_ratio: float) -> int:
-    """Short side in pixels of an image before it is cropped to ``size``.
-
-    Example:
-        >>> resized_side(448, 8 / 7)
-        512
-    """
+    """Short side in pixels of an image before it is cropped to ``size``."""
     if resize_ratio < 1:
         raise InputError(f"resize_ratio must be at least 1, got {resize_ratio}")
     return round(resize_ratio * size)
@@ -66,10 +47,7 @@ def resize(side: int) -> v2.Resize:
 
 
 def random_crop(picture: UInt8[Tensor, "3 H W"], size: int, rng: np.random.Generator) -> UInt8[Tensor, "3 size size"]:
-    """Crop at a random place and mirror with probability 1/2.
-
-    ``v2.RandomCrop`` and ``v2.RandomHorizontalFlip`` draw from torch's global generator; this draws from ``rng``, so
-    that a resumed training repeats the crops.
+    """Crop at a random place and mirror with probability 1/2; unlike torchvision's transforms, it draws from ``rng``.
 
     Example:
         >>> random_crop(torch.zeros(3, 8, 9, dtype=torch.uint8), 7, np.random.default_rng(0)).shape
@@ -93,9 +71,6 @@ def readable(loader: DataLoader) -> Iterator[Tensor]:
 
 def read_image(path: Path) -> Image.Image:
     """Decode an image file to RGB.
-
-    Raises:
-        InputError: if the file is missing, truncated or not an image.
 
     Example:
         >>> read_image(Path("nowhere.png"))

@@ -26,26 +26,18 @@ class _StoredType:
 class _StoredArray:
     """Replaces ``numpy.ndarray`` in a pickle: ``values`` holds the numbers."""
 
-    values: np.ndarray | None = None
-
     def __init__(self, *_: object) -> None:
-        pass  # numpy first creates an empty array, then sets its state
+        self.values = None  # numpy first creates an empty array, then sets its state
 
     def __setstate__(self, state: tuple) -> None:
         _, shape, stored_type, is_fortran, content = state
-        self.values = _numbers(content, stored_type, shape, "F" if is_fortran else "C")
+        self.fill(content, stored_type, shape, "F" if is_fortran else "C")
 
-
-def _from_buffer(content: bytes | bytearray, stored_type: _StoredType, shape: tuple, order: str) -> _StoredArray:
-    array = _StoredArray()
-    array.values = _numbers(content, stored_type, shape, order)
-    return array
-
-
-def _numbers(content: bytes | bytearray, stored_type: _StoredType, shape: tuple, order: str) -> np.ndarray:
-    if not re.fullmatch("[fiu][1248]", stored_type.code):
-        raise pickle.UnpicklingError(f"it holds values of type {stored_type.code!r}")
-    return np.frombuffer(content, np.dtype(stored_type.order + stored_type.code)).reshape(shape, order=order)
+    def fill(self, content: bytes | bytearray, stored_type: _StoredType, shape: tuple, order: str) -> "_StoredArray":
+        if not re.fullmatch("[fiu][1248]", stored_type.code):
+            raise pickle.UnpicklingError(f"it holds values of type {stored_type.code!r}")
+        self.values = np.frombuffer(content, stored_type.order + stored_type.code).reshape(shape, order=order)
+        return self
 
 
 # Names in a pickled array, written by numpy 1 or numpy 2, and their replacements
@@ -53,14 +45,10 @@ _STAND_INS = {
     "ndarray": _StoredArray,
     "dtype": _StoredType,
     "_reconstruct": _StoredArray,
-    "_frombuffer": _from_buffer,
+    "_frombuffer": lambda *state: _StoredArray().fill(*state),  # protocol 5
     "encode": lambda text, _: text.encode("latin1"),  # protocols 0 to 2 write bytes as text
 }
-_MODULES = {
-    "numpy",
-    *(f"numpy.{core}.{part}" for core in ("core", "_core") for part in ("multiarray", "numeric")),
-    "_codecs",
-}
+_NUMPY_MODULES = {f"numpy.{core}.{part}" for core in ("core", "_core") for part in ("multiarray", "numeric")}
 
 
 class _ArrayUnpickler(pickle.Unpickler):
@@ -70,20 +58,15 @@ class _ArrayUnpickler(pickle.Unpickler):
     """
 
     def find_class(self, module: str, name: str) -> object:
-        if module not in _MODULES or name not in _STAND_INS:
+        if module not in {"numpy", "_codecs", *_NUMPY_MODULES} or name not in _STAND_INS:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}")
         return _STAND_INS[name]
 
 
 def load_word_vectors(path: Path, *, num_attributes: int) -> Float[np.ndarray, "A k"]:
-    """Read word vectors from a pickled numpy array or a ``.npy`` file. Pickles from the internet are safe to read.
+    """Read float32 word vectors from a ``.npy`` file or a pickled array; pickles from the internet are safe to read.
 
-    Args:
-        path: a ``.npy`` file, or a pickle with any other suffix.
-        num_attributes: the number of rows that the array must have.
-
-    Returns:
-        float32 (A, k). A row can be all zero (``man-made`` in SUN), so guard its norm before dividing.
+    A row can be all zero (``man-made`` in SUN), so guard its norm before dividing.
 
     Raises:
         InputError: if the file is missing or damaged, or holds anything but finite numbers in A rows.
@@ -94,19 +77,18 @@ def load_word_vectors(path: Path, *, num_attributes: int) -> Float[np.ndarray, "
         (57, 300)
     """
     try:
-        content = Path(path).read_bytes()
+        content = path.read_bytes()
     except OSError as error:
         raise InputError(f"no word vectors at {path}: {error.strerror}") from None
     try:
-        if Path(path).suffix == ".npy":
+        if path.suffix == ".npy":
             vectors = np.load(io.BytesIO(content), allow_pickle=False)
         else:
             vectors = _ArrayUnpickler(io.BytesIO(content)).load()
             vectors = vectors.values if isinstance(vectors, _StoredArray) else vectors
     except Exception as error:  # a damaged pickle can fail in any way
-        raise InputError(
-            f"{path} must hold a numpy array and nothing else, but cannot be read: {one_line(error)}"
-        ) from None
+        reason = one_line(error)
+        raise InputError(f"{path} must hold a numpy array and nothing else, but cannot be read: {reason}") from None
     if not isinstance(vectors, np.ndarray):
         raise InputError(f"{path} must hold a numpy array of numbers, got a {type(vectors).__name__}")
     if vectors.dtype.kind not in "fiu" or vectors.ndim != 2:
@@ -130,9 +112,9 @@ def read_attribute_names(path: Path, *, num_attributes: int) -> tuple[str, ...]:
         >>> read_attribute_names(Path("absent.txt"), num_attributes=2)
         ('attribute 1', 'attribute 2')
     """
-    if not Path(path).is_file():
+    if not path.is_file():
         return tuple(f"attribute {index + 1}" for index in range(num_attributes))
-    names = tuple(read_lines(Path(path)))
+    names = tuple(read_lines(path))
     if len(names) != num_attributes:
         raise InputError(f"{path} must hold one name for each of the {num_attributes} attributes, got {len(names)}")
     return names
@@ -154,12 +136,7 @@ def attribute_groups(names: Sequence[str]) -> dict[str, list[int]]:
 
 
 def pretty(name: str) -> str:
-    """Name of an attribute for axis labels.
-
-    Example:
-        >>> pretty("has_crown_color::red")
-        'crown color: red'
-    """
+    """Name of an attribute for axis labels: ``crown color: red`` for ``has_crown_color::red``."""
     return ": ".join(_words(part) for part in name.split("::"))
 
 

@@ -13,10 +13,7 @@ from zslcore.errors import InputError
 class ZeroShotTask:
     """Images to train on and images of seen and unseen classes to test on.
 
-    Attributes:
-        name: ``"test"`` or ``"validation"``.
-        train, test_seen, test_unseen: image indices of the benchmark.
-        seen_classes, unseen_classes: class indices of the benchmark.
+    All indices are those of the benchmark. The ``name`` is ``"test"`` or ``"validation"``.
 
     Example:
         >>> task = test_task(benchmark)
@@ -76,13 +73,7 @@ test_task.__test__ = False  # pytest would collect it as a test
 def validation_task(benchmark: Benchmark, *, seed: int = 0, held_out: float = 0.2) -> ZeroShotTask:
     """Task within trainval: the val classes act as unseen, held-out images of the train classes as seen test images.
 
-    Args:
-        benchmark: the benchmark to split.
-        seed: seed of the held-out images.
-        held_out: share of each train class to hold out, in (0, 1); at least one image and never all.
-
-    Raises:
-        InputError: if ``held_out`` is not in (0, 1), or a train class has a single image.
+    ``held_out`` is the share of each train class to hold out, in (0, 1): at least one image and never all.
 
     Example:
         >>> task = validation_task(benchmark, held_out=0.25)  # 3 train classes of 4 images, 1 val class of 4
@@ -97,9 +88,8 @@ def validation_task(benchmark: Benchmark, *, seed: int = 0, held_out: float = 0.
     for index in benchmark.train_classes:
         members = images[benchmark.labels[images] == index]
         if len(members) < 2:
-            raise InputError(
-                f"class {benchmark.class_names[index]!r} must have at least 2 train images, got {len(members)}"
-            )
+            name = benchmark.class_names[index]
+            raise InputError(f"class {name!r} must have at least 2 train images, got {len(members)}")
         count = min(max(1, round(held_out * len(members))), len(members) - 1)
         held.append(rng.choice(members, size=count, replace=False))
     test_seen = np.sort(np.concatenate(held))

@@ -14,26 +14,13 @@ from scipy.io import loadmat
 from zslcore.errors import InputError
 
 ARCHIVE = Path("xlsa17") / "data"
-IMAGE_FOLDERS = {
-    "CUB": "CUB/CUB_200_2011/images",
-    "AWA2": "AWA2/Animals_with_Attributes2/JPEGImages",
-    "SUN": "SUN/images",
-}
+IMAGE_FOLDERS = {"CUB": "CUB/CUB_200_2011/images", "AWA2": "AWA2/Animals_with_Attributes2/JPEGImages"}
 # A stored image path starts with folders of its authors. What follows the last folder of one of these names is kept.
 _TAIL = re.compile(r"(?:.*/)?(?:images|JPEGImages)/+(.*)")
 
 
 def dataset_folder(root: Path, name: str) -> Path:
-    """Folder ``root/xlsa17/data/NAME``.
-
-    Raises:
-        InputError: if it does not exist; the message lists the data sets that do.
-
-    Example:
-        >>> dataset_folder(Path("nowhere"), "CUB")  # doctest: +ELLIPSIS
-        Traceback (most recent call last):
-        zslcore.errors.InputError: no data at nowhere: it must hold xlsa17/data/ (set ZSLCORE_DATA to the folder ...
-    """
+    """Folder ``root/xlsa17/data/NAME``; InputError if it does not exist, with a list of the data sets that do."""
     archive = root / ARCHIVE
     if not archive.is_dir():
         raise InputError(
@@ -47,13 +34,7 @@ def dataset_folder(root: Path, name: str) -> Path:
 
 @dataclass(frozen=True)
 class MatFile:
-    """Variables of a MATLAB file, converted on access.
-
-    Example:
-        >>> file = MatFile(Path("x.mat"), {"labels": np.array([[1], [4]]), "att": np.eye(3, 2)})
-        >>> file.indices("labels", limit=4), file.matrix("att", num_classes=2).shape
-        (array([0, 3]), (2, 3))
-    """
+    """Variables of a MATLAB file, converted on access."""
 
     path: Path
     variables: dict[str, np.ndarray]
@@ -66,8 +47,8 @@ class MatFile:
         try:
             content = loadmat(path, variable_names=[*required, *optional])
         except Exception as error:  # scipy raises many types for a truncated or foreign file
-            message = f"{path} cannot be read as a MATLAB file, it may be truncated: {one_line(error)}"
-            raise InputError(message) from None
+            reason = one_line(error)
+            raise InputError(f"{path} cannot be read as a MATLAB file, it may be truncated: {reason}") from None
         for key in required:
             if key not in content:
                 raise InputError(f"{path} must hold the variable {key!r}, but does not; it may be truncated")
@@ -136,5 +117,4 @@ def image_path(root: Path, name: str, stored: str) -> Path:
         'data/CUB/CUB_200_2011/images/001.Albatross/a.jpg'
     """
     found = _TAIL.fullmatch(stored)
-    tail = found[1] if found else stored.lstrip("/")
-    return root / IMAGE_FOLDERS.get(name, f"{name}/images") / tail
+    return root / IMAGE_FOLDERS.get(name, f"{name}/images") / (found[1] if found else stored.lstrip("/"))

@@ -1,9 +1,7 @@
 """Balanced MSE (Ren et al., "Balanced MSE for Imbalanced Visual Regression", CVPR 2022): BMC and GAI.
 
-Both model the prediction as the centre of a Gaussian with deviation sigma, and ask which label it came from, given the
-distribution of labels in training. The negative log-likelihood of the true label, times 2 sigma^2, is the squared error
-plus a term that pushes predictions away from regions where labels are dense. BMC estimates that density from the batch,
-GAI from the whole training set.
+The negative log-likelihood of the true label given the prediction, times 2 sigma^2, is the squared error plus a term
+that pushes predictions away from dense labels. BMC estimates that density from the batch, GAI from the training set.
 """
 
 import torch
@@ -71,10 +69,9 @@ def gai_loss(
         \\|p - t\\|^2 + 2 sigma^2 ln sum_c share_c exp(-\\|p - v_c\\|^2 / (2 sigma^2))
 
     Args:
-        vectors: attribute vector of each class.
+        vectors: attribute vector of each class, L2-normalised with ``normalize`` like prediction and target.
         counts: number of training images of each class.
         sigma: noise, one value above 0.
-        normalize: L2-normalise prediction, target and vectors first.
 
     Example:
         >>> gai_loss(torch.eye(2), torch.eye(2), torch.eye(2), torch.tensor([1, 1]), sigma=1.0)
@@ -86,8 +83,7 @@ def gai_loss(
         raise InputError(f"sigma of GAI must be one number, got shape {tuple(sigma.shape)}")
     if counts.device.type == "cpu":
         check_counts(counts, vectors)
-    vectors = at_least_float32(vectors)
-    vectors = l2_normalize(vectors) if normalize else vectors
+    vectors = l2_normalize(at_least_float32(vectors)) if normalize else at_least_float32(vectors)
     variance = sigma.square()
     share = counts.to(prediction) / counts.sum()
     log_share = torch.where(share > 0, share, 1.0).log().masked_fill(share <= 0, -torch.inf)

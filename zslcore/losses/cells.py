@@ -15,7 +15,7 @@ def mean_by_class(
 ) -> tuple[Cells, Float[Tensor, " C"]]:
     """Mean error of each class and attribute (0 for absent classes), and the number of images of each class.
 
-    ``shared``: average over the batches of all processes; the mean then has no gradient.
+    With ``shared``, over the batches of all processes; the mean then has no gradient.
 
     Example:
         >>> mean_by_class(torch.tensor([[1.0], [3.0]]), torch.tensor([1, 1]), num_classes=2)
@@ -35,12 +35,8 @@ def mean_by_class(
 def cvar_weights(error: Cells, present: Present, *, alpha: float) -> Cells:
     """Conditional value at risk: equal weights on the worst cells of the present classes, 0 on the others.
 
-    The weights have mean 1 over the cells of present classes, so that ``alpha=1`` is no weighting.
-
-    Args:
-        error: mean error of each cell.
-        present: the classes in the batch.
-        alpha: share of the cells that count, in (0, 1]; their number is rounded up and at least 1.
+    ``alpha``, in (0, 1], is the share of these cells that count; their number is rounded up and at least 1. The weights
+    have mean 1 over the cells of present classes, so that ``alpha=1`` is no weighting.
 
     Example:
         >>> cvar_weights(torch.tensor([[1.0, 2.0], [4.0, 3.0]]), torch.tensor([True, True]), alpha=0.5)
@@ -64,11 +60,7 @@ def group_dro_update(log_weights: Cells, error: Cells, present: Present, *, step
     the errors: the paper's losses are around 1, squared errors of unit vectors around 1 / A. Cells whose error is not
     finite keep their weight.
 
-    Args:
-        log_weights: logarithms of the weights; the weights themselves would underflow to 0 in float32 and stay there.
-        error: mean error of each cell.
-        present: the classes in the batch.
-        step: step size, above 0.
+    It takes and returns logarithms, because the weights would underflow to 0 in float32 and stay there.
 
     Example:
         >>> group_dro_update(torch.zeros(1, 2), torch.tensor([[1.0, 3.0]]), torch.tensor([True]), step=0.1)

@@ -17,17 +17,14 @@ def check_tensors(**arguments: object) -> None:
 
 
 def check_labels(labels: Integer[Tensor, " B"], num_images: int, num_classes: int) -> Int[Tensor, " B"]:
-    """Check that there is one class in [0, num_classes) for each image, and return the labels as int64.
-
-    uint8 would index as a mask; a length-1 tensor would broadcast. The range is checked on the CPU only, because
-    reading values from a GPU stalls it.
-    """
+    """Check that there is one class in [0, num_classes) for each image, and return the labels as int64."""
     check_tensors(labels=labels)
     if labels.dtype not in LABEL_TYPES:
         raise InputError(f"labels must be of an integer type ({', '.join(map(str, LABEL_TYPES))}), got {labels.dtype}")
     if labels.shape != (num_images,):
         raise InputError(f"labels must have shape ({num_images},), got {tuple(labels.shape)}")
-    labels = labels.long()
+    labels = labels.long()  # uint8 would index as a mask
+    # on the CPU only, because reading values from a GPU stalls it
     if labels.device.type == "cpu" and labels.numel() and not 0 <= labels.min() <= labels.max() < num_classes:
         raise InputError(
             f"labels must lie in 0..{num_classes - 1} (num_classes={num_classes}), "

@@ -12,11 +12,7 @@ CONTROLS = ("none", "permuted", "random")
 def control_weights(weights: Cells, present: Present, control: str, generator: torch.Generator) -> Cells:
     """Reassign the weights of the present classes to other cells at random; absent classes keep theirs.
 
-    Args:
-        weights: ReMSE's weights.
-        present: the classes in the batch.
-        control: ``"permuted"`` permutes the weights over the cells; ``"random"`` draws them with replacement.
-        generator: source of the random draw.
+    ``"permuted"`` permutes the weights over the cells; ``"random"`` draws them with replacement.
 
     Example:
         >>> weights = torch.tensor([[1.0, 2.0], [3.0, 4.0]])

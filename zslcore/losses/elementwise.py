@@ -1,7 +1,4 @@
-"""Losses that are functions of the error of each cell: absolute, smoothed, robust and focal errors.
-
-All compare directions unless ``normalize=False``.
-"""
+"""Losses that are functions of the error of each cell: absolute, smoothed, robust and focal errors."""
 
 import torch
 import torch.nn.functional as F
@@ -35,8 +32,7 @@ def charbonnier_loss(prediction: Outputs, target: Outputs, *, normalize: bool = 
 def rmse_loss(prediction: Outputs, target: Outputs, *, normalize: bool = True, shared: bool = False) -> Scalar:
     """Root of the mean squared error over the B x A cells; its gradient is 0 if all errors are exactly 0.
 
-    Args:
-        shared: take the mean over the batches of all processes, which must have the same number of images.
+    With ``shared``, the mean is over the batches of all processes, which must have the same number of images.
 
     Example:
         >>> rmse_loss(torch.tensor([[0.0, 2.0]]), torch.tensor([[1.0, 0.0]]), normalize=False)
@@ -67,8 +63,8 @@ def focal_loss(
     """Focal-R: mean of sigmoid(beta \\|error\\|)^gamma x error^2.
 
     Source: Yang et al., "Delving into Deep Imbalanced Regression", ICML 2021, with the squared instead of the absolute
-    error. The factor lies in [2^-gamma, 1). It is constant, and changes nothing, if ``beta`` times the usual error is
-    near 0, so choose ``beta`` by the scale of the errors. The default is the paper's, for ages in years.
+    error. The factor is constant if ``beta`` times the usual error is near 0, so choose ``beta`` by the scale of the
+    errors. The default is the paper's, for ages in years.
 
     Example:
         >>> focal_loss(torch.tensor([[0.0, 2.0]]), torch.tensor([[1.0, 0.0]]), beta=0.0, normalize=False)  # MSE / 2

@@ -15,33 +15,8 @@ from zslcore.remse import ReMSE
 
 
 def _remse(control: str) -> Callable[..., nn.Module]:
-    def build(
-        vectors: Cells,
-        counts: Counts,
-        *,
-        normalize: bool,
-        p: float,
-        p2: float,
-        kind: str = "mse",
-        memory: str = "batch",
-        reference: str | float = "min",
-        unit_mean: bool = False,
-        decay: float = 0.9,
-        seed: int = 0,
-    ) -> nn.Module:
-        return ReMSE(
-            *vectors.shape,
-            p=p,
-            p2=p2,
-            kind=kind,
-            normalize=normalize,
-            memory=memory,
-            reference=reference,
-            unit_mean=unit_mean,
-            decay=decay,
-            control=control,
-            seed=seed,
-        )
+    def build(vectors: Cells, counts: Counts, *, normalize: bool, **options: Any) -> nn.Module:
+        return ReMSE(*vectors.shape, normalize=normalize, control=control, **options)
 
     return build
 
@@ -64,39 +39,36 @@ CRITERIA = {
         frequency_weights(vectors, counts, power=0.5, bins=bins), normalize=normalize
     ),
     "lds": lambda vectors, counts, *, normalize, bins=20, kernel_width=2.0: WeightedMSE(
-        frequency_weights(vectors, counts, power=1.0, bins=bins, kernel_width=kernel_width), normalize=normalize
+        frequency_weights(vectors, counts, bins=bins, kernel_width=kernel_width), normalize=normalize
     ),
     "bmc": lambda vectors, counts, *, normalize, sigma=0.1: BMC((), sigma=sigma, normalize=normalize),
     "bmc_per_attribute": lambda vectors, counts, *, normalize, sigma=0.1: BMC(
-        (vectors.shape[1],), sigma=sigma, normalize=normalize
+        vectors.shape[1:], sigma=sigma, normalize=normalize
     ),
     "gai": lambda vectors, counts, *, normalize, sigma=0.1: GAI(vectors, counts, sigma=sigma, normalize=normalize),
     "uncertainty": lambda vectors, counts, *, normalize: Uncertainty(vectors.shape[1], normalize=normalize),
     "group_dro": lambda vectors, counts, *, normalize, step=0.01: GroupDRO(
-        tuple(vectors.shape), step=step, normalize=normalize
+        vectors.shape, step=step, normalize=normalize
     ),
-    "cvar": lambda vectors, counts, *, normalize, alpha=0.2: CVaR(
-        tuple(vectors.shape), alpha=alpha, normalize=normalize
-    ),
+    "cvar": lambda vectors, counts, *, normalize, alpha=0.2: CVaR(vectors.shape, alpha=alpha, normalize=normalize),
     "remse": _remse("none"),
     "remse_permuted": _remse("permuted"),
     "remse_random": _remse("random"),
 }
+_NO_OPTIONS = ("vectors", "counts", "num_classes", "num_attributes", "normalize", "control")
 
 
 def criterion_options(name: str) -> dict[str, Any]:
     """Options of a loss and their defaults; ``inspect.Parameter.empty`` for those that must be given (ReMSE's p, p2).
 
     Example:
-        >>> criterion_options("huber")
-        {'delta': 1.0}
-        >>> list(criterion_options("remse"))[:3]
-        ['p', 'p2', 'kind']
+        >>> criterion_options("huber"), list(criterion_options("remse"))[:3]
+        ({'delta': 1.0}, ['p', 'p2', 'kind'])
     """
     if name not in CRITERIA:
         raise InputError(f"loss must be one of {', '.join(CRITERIA)}, got {name!r}")
-    parameters = inspect.signature(CRITERIA[name]).parameters
-    return {option: parameters[option].default for option in list(parameters)[3:]}  # after vectors, counts, normalize
+    parameters = inspect.signature(ReMSE if name.startswith("remse") else CRITERIA[name]).parameters
+    return {option: parameter.default for option, parameter in parameters.items() if option not in _NO_OPTIONS}
 
 
 def build_criterion(name: str, vectors: Cells, counts: Counts, *, normalize: bool = True, **options: Any) -> nn.Module:

@@ -6,8 +6,6 @@ weight for an attribute if few training images have a similar value of that attr
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
-from torch import Tensor
 
 from zslcore.errors import InputError
 from zslcore.losses.checks import check_counts, check_positive
@@ -18,8 +16,6 @@ def label_frequency(vectors: Cells, counts: Counts, *, bins: int = 20, kernel_wi
     """Number of training images in the same bin of attribute values, for each class and attribute.
 
     Args:
-        vectors: attribute vector of each class.
-        counts: number of training images of each class.
         bins: number of bins of equal width over the range of an attribute.
         kernel_width: standard deviation, in bins, of a Gaussian that smooths the histogram (label distribution
             smoothing, LDS), cut off at three deviations; 0 for no smoothing.
@@ -37,14 +33,11 @@ def label_frequency(vectors: Cells, counts: Counts, *, bins: int = 20, kernel_wi
     histogram = torch.zeros(bins, vectors.shape[1], dtype=vectors.dtype, device=vectors.device)
     histogram.scatter_add_(0, index, counts.to(vectors)[:, None].expand_as(vectors).contiguous())
     if kernel_width:
-        histogram = F.conv1d(histogram.T[:, None], _gaussian(kernel_width).to(vectors), padding="same")[:, 0].T
+        reach = max(1, round(3 * kernel_width))
+        kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / kernel_width).square())
+        kernel = (kernel / kernel.sum()).to(vectors)[None, None]
+        histogram = F.conv1d(histogram.T[:, None], kernel, padding="same")[:, 0].T
     return histogram.gather(0, index)
-
-
-def _gaussian(width: float) -> Float[Tensor, "1 1 taps"]:
-    reach = max(1, round(3 * width))
-    kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / width).square())
-    return (kernel / kernel.sum())[None, None]
 
 
 def frequency_weights(
@@ -52,13 +45,8 @@ def frequency_weights(
 ) -> Cells:
     """Weight of each class and attribute: frequency^-power, scaled to mean 1 per attribute over the training images.
 
-    Classes without training images get the weight of their bin, or 1 if the bin is empty.
-
-    Args:
-        vectors: attribute vector of each class.
-        counts: number of training images of each class.
-        power: 1 for inverse, 0.5 for square-root-inverse, 0 for no weighting.
-        bins, kernel_width: as in :func:`label_frequency`.
+    Classes without training images get the weight of their bin, or 1 if the bin is empty. ``bins`` and ``kernel_width``
+    are those of :func:`label_frequency`.
 
     Example:
         >>> frequency_weights(torch.tensor([[0.0], [1.0]]), torch.tensor([3, 1])).flatten()

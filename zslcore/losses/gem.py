@@ -16,11 +16,7 @@ from zslcore.losses.basic import at_least_float32
 
 
 def group_membership(groups: Sequence[Sequence[int]], num_attributes: int) -> Bool[Tensor, "G A"]:
-    """Convert lists of attributes to a mask: row g marks the attributes of group g.
-
-    Args:
-        groups: the attributes of each group; each attribute must be in exactly one group.
-        num_attributes: A.
+    """Convert lists of attributes to a mask: row g marks the attributes of group g. Each must be in exactly one group.
 
     Example:
         >>> group_membership([[0, 2], [1]], 3).int()
@@ -44,13 +40,8 @@ def attribute_decorrelation_loss(
 ) -> Float[Tensor, ""]:
     """Mean over groups g and dimensions d of the L2 norm, over the attributes of g, of query[., d]; at least 0.
 
-    This is a group lasso. A dimension that a group already uses costs little more for another attribute of the group,
-    and a new dimension costs in full. So attributes of one group share dimensions, and different groups use different
-    ones.
-
-    Args:
-        query: one query per attribute.
-        groups: the attributes of each group, or the mask of :func:`group_membership`.
+    This is a group lasso: attributes of one group share dimensions, and different groups use different ones.
+    ``groups`` lists the attributes of each group, or is the mask of :func:`group_membership`.
 
     Example:
         >>> attribute_decorrelation_loss(torch.tensor([[3.0, 0.0], [4.0, 0.0], [0.0, 2.0]]), [[0, 1], [2]])
@@ -71,8 +62,7 @@ def compactness_loss(attention: Float[Tensor, "B A H W"]) -> Float[Tensor, ""]:
     It is low if the attention of each attribute stays close to one location. The peak itself has no gradient.
 
     Example:
-        >>> attention = torch.tensor([[[[0.6, 0.0, 0.4]]]])  # 1 image, 1 attribute, 1 x 3 locations
-        >>> compactness_loss(attention)  # 0.4 x 2^2 over three cells
+        >>> compactness_loss(torch.tensor([[[[0.6, 0.0, 0.4]]]]))  # 0.4 x 2^2 over 1 x 3 locations
         tensor(0.5333)
     """
     if attention.ndim != 4:
@@ -96,7 +86,5 @@ def square_map(attention: Float[Tensor, "B A N"]) -> Float[Tensor, "B A H H"]:
     locations = attention.shape[2]
     side = math.isqrt(locations)
     if locations - side**2 not in (0, 1):
-        raise InputError(
-            f"attention must be over a square map, with or without a class token, got {locations} locations"
-        )
+        raise InputError(f"attention must be over a square map, with or without class token, got {locations} locations")
     return attention[:, :, locations - side**2 :].unflatten(2, (side, side))

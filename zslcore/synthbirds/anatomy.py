@@ -72,20 +72,13 @@ class Frame:
 
 @dataclass
 class Anatomy:
-    """One posed bird in its own frame.
+    """One posed bird in its own frame."""
 
-    Attributes:
-        posture, head_tilt: angles in radians, upwards from level.
-        plump: factor on the depth of the body.
-        outlines: (n, 2) points of each part.
-        crest: outline of the crest, if any. It is ignored when the bird is placed, so its tip may leave the picture.
-    """
-
-    posture: float
+    posture: float  # angles in radians, upwards from level
     head_tilt: float
-    plump: float
+    plump: float  # factor on the depth of the body
     outlines: dict[str, Points] = field(default_factory=dict)
-    crest: Points | None = None
+    crest: Points | None = None  # ignored when the bird is placed, so its tip may leave the picture
 
     def body(self, *points: Point) -> Points:
         """Points given as (towards the breast, towards the belly)."""
@@ -127,7 +120,6 @@ def pose(values: Mapping[str, str], rng: np.random.Generator) -> Anatomy:
 
 
 def _add_tail_bill_legs(bird: Anatomy, values: Mapping[str, str], rng: np.random.Generator) -> None:
-    """Add the parts that depend on a value or on the ground."""
     out = bird.outlines
     swing = bird.posture + rng.uniform(-0.3, 0.25)
     tail = np.array(_TAILS[values["tail_shape"]]) * rng.uniform(0.92, 1.08) * [-1, 1]
@@ -153,6 +145,5 @@ def place(bird: Anatomy, canvas: int, rng: np.random.Generator) -> Frame:
     low, high = points.min(axis=0), points.max(axis=0)
     scale = min(rng.uniform(0.56, 0.72), 0.95 / (high - low).max()) * canvas
     slack = canvas - scale * (high - low)
-    # near the middle, a little low
-    share = np.clip(rng.normal([0.5, 0.52], [0.17, 0.13]), 0.03, [0.97, 0.9])
+    share = np.clip(rng.normal([0.5, 0.52], [0.17, 0.13]), 0.03, [0.97, 0.9])  # near the middle, a little low
     return Frame(matrix * scale, slack * share - scale * low)

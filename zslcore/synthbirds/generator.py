@@ -5,9 +5,6 @@ The root folder holds ``xlsa17/data/SYNTH`` and ``Attribute`` like every benchma
     SYNTH/images/001.Red_crowned_Longtail/Red_crowned_Longtail_0001.png
     SYNTH/ground_truth.npz      the fields of GroundTruth
     SYNTH/stamp.json            version and settings; written last, so a folder without it is incomplete
-
-A class is a distribution over the values of every group. An image draws its values from it. The class attribute is the
-percentage of the class's images that show the value (``original_att``), divided by the norm of its vector (``att``).
 """
 
 import multiprocessing
@@ -37,9 +34,7 @@ class GroundTruth:
     Positions and boxes are in pixels of the picture, x to the right and y down. There are 10 groups and 8 parts.
 
     Attributes:
-        group_names: names of the groups, such as ``crown_color``.
-        group_parts: the part where each group shows, such as ``crown``.
-        part_names: names of the parts.
+        group_parts: the part where each group shows, such as ``crown`` for the group ``crown_color``.
         values: (n, groups) index of the drawn value of each group, in the order of ``schema.GROUPS``.
         positions: (n, parts, 2) x and y of the innermost point of each part.
         extents: (n, parts, 4) box of each part: left, top, right, bottom.
@@ -73,19 +68,11 @@ def generate(
 ) -> Path:
     """Write the benchmark ``SYNTH`` below ``root``, next to other benchmarks if there are any.
 
-    The bytes depend on the settings and the version, not on ``workers``. The default takes about 17 s on two cores.
-    :func:`ensure` generates only what is missing.
-
-    Args:
-        root: folder to write to.
-        seed, num_classes, num_unseen, images_per_class, size: see :class:`~zslcore.synthbirds.Settings`.
-        workers: number of processes.
+    The bytes depend on the settings (see :class:`~zslcore.synthbirds.Settings`) and the version, not on the number of
+    worker processes. The default takes about 17 s on two cores. :func:`ensure` generates only what is missing.
 
     Returns:
         ``root``.
-
-    Raises:
-        InputError: if a setting is out of range.
     """
     if workers < 1:
         raise InputError(f"SynthBirds: workers must be at least 1, got {workers!r}")
@@ -124,7 +111,7 @@ def _write(root: Path, settings: Settings, workers: int) -> None:
 def _paint(
     paths: list[Path], values: Int[np.ndarray, "n groups"], settings: Settings, workers: int
 ) -> list[dict[str, np.ndarray]]:
-    """Paint all images with a progress bar, and return their parts in order."""
+    """Paint all images, and return their parts in order."""
     paint = partial(picture.paint_file, seed=settings.seed, size=settings.size)
     bar = partial(progress_bar, total=len(paths), desc="SynthBirds", unit="image", leave=False)
     if workers == 1:
@@ -136,15 +123,11 @@ def _paint(
 
 
 def load_ground_truth(root: str | Path) -> GroundTruth:
-    """Read the ground truth of the SYNTH below ``root``.
-
-    Raises:
-        InputError: if there is none.
-    """
+    """Read the ground truth of the SYNTH below ``root``; InputError if there is none."""
     path = Path(root) / NAME / "ground_truth.npz"
     if not path.is_file():
         raise InputError(f"SynthBirds: no ground truth at {path}; make it with zslcore.synthbirds.ensure()")
-    with np.load(path, allow_pickle=False) as stored:
+    with np.load(path) as stored:
         return GroundTruth(
             group_names=tuple(stored["group_names"].tolist()),
             group_parts=tuple(stored["group_parts"].tolist()),
@@ -160,26 +143,17 @@ def is_complete(root: str | Path, settings: Settings | None = None) -> bool:
     """Whether ``root`` holds a complete SYNTH of this version with these settings (by default, the default ones)."""
     settings = settings or Settings()
     home = Path(root) / NAME
-    try:
-        stamp = (home / "stamp.json").read_text()
-    except OSError:
+    stamp = home / "stamp.json"
+    if not stamp.is_file() or stamp.read_text() != settings.stamp:
         return False
-    pictures = sum(1 for _ in home.glob("images/*/*.png"))
-    return stamp == settings.stamp and pictures == settings.num_classes * settings.images_per_class
+    return len(list(home.glob("images/*/*.png"))) == settings.num_classes * settings.images_per_class
 
 
 def ensure(root: str | Path | None = None, *, settings: Settings | None = None, workers: int = 2) -> Path:
     """Return the root of a complete SYNTH. Generate it first if it is missing, incomplete or of another version.
 
-    An interrupted run leaves no benchmark. A second process waits for the first and uses its result.
-
-    Args:
-        root: folder that holds nothing but SYNTH; by default ``synth`` in the cache folder.
-        settings: settings of the benchmark; by default, the default ones.
-        workers: number of processes.
-
-    Raises:
-        InputError: if ``root`` holds anything else; nothing is deleted then.
+    An interrupted run leaves no benchmark. A second process waits for the first and uses its result. ``root``, by
+    default ``synth`` in the cache folder, must hold nothing but SYNTH; otherwise InputError, and nothing is deleted.
     """
     settings = settings or Settings()
     root = locations.cache_root() / "synth" if root is None else Path(root)
@@ -201,17 +175,8 @@ def ensure(root: str | Path | None = None, *, settings: Settings | None = None, 
 
 def _refuse_foreign(root: Path) -> None:
     """Raise InputError if a folder holds more than a SYNTH, because :func:`ensure` replaces all of it."""
-    allowed = {
-        "": {"xlsa17", "Attribute", NAME},
-        "xlsa17": {"data"},
-        "xlsa17/data": {NAME},
-        "Attribute": {"w2v", "names"},
-        "Attribute/w2v": {f"{NAME}_attribute.pkl"},
-        "Attribute/names": {f"{NAME}.txt"},
-    }
-    for folder, own in allowed.items():
-        inside = {path.name for path in (root / folder).iterdir()} if (root / folder).is_dir() else set()
-        for foreign in sorted(inside - own):
-            raise InputError(
-                f"SynthBirds: {root} must be new, empty or an earlier SYNTH, but holds {Path(folder) / foreign}"
-            )
+    own = (NAME, f"xlsa17/data/{NAME}", f"Attribute/w2v/{NAME}_attribute.pkl", f"Attribute/names/{NAME}.txt")
+    for path in sorted(root.rglob("*")):
+        path = path.relative_to(root)
+        if not any(path.is_relative_to(mine) or Path(mine).is_relative_to(path) for mine in own):
+            raise InputError(f"SynthBirds: {root} must be new, empty or an earlier SYNTH, but holds {path}")

@@ -21,7 +21,6 @@ def _clouds(rng: np.random.Generator, side: int, cells: int, *, stretch: int = 1
 
 
 def _gradient(side: int, top: Color, bottom: Color) -> Float[np.ndarray, "s s 3"]:
-    """Vertical blend of two colours."""
     t = np.linspace(0, 1, side)[:, None, None]
     return np.broadcast_to((1 - t) * np.array(top) + t * np.array(bottom), (side, side, 3)).copy()
 
@@ -49,14 +48,14 @@ def _sky(rng: np.random.Generator, side: int) -> Image.Image:
 
 
 def _forest(rng: np.random.Generator, side: int) -> Image.Image:
-    pixels = _gradient(side, (104, 142, 74), (38, 62, 36)) * (0.7 + 0.6 * _clouds(rng, side, 6)[..., None])
-    picture = _picture(pixels)
+    picture = _picture(_gradient(side, (104, 142, 74), (38, 62, 36)) * (0.7 + 0.6 * _clouds(rng, side, 6)[..., None]))
     draw = ImageDraw.Draw(picture)
     for _ in range(rng.integers(3, 7)):
         x, w, lean = rng.uniform(0, side), side * rng.uniform(0.03, 0.09), side * rng.uniform(-0.08, 0.08)
         bark = mix((74, 54, 38), (38, 44, 30), rng.random())
-        trunk = [(x - w / 2, 0), (x + w / 2, 0), (x + w * 0.7 + lean, side), (x - w * 0.7 + lean, side)]
-        draw.polygon(trunk, fill=bark)
+        draw.polygon(
+            [(x - w / 2, 0), (x + w / 2, 0), (x + w * 0.7 + lean, side), (x - w * 0.7 + lean, side)], fill=bark
+        )
     for _ in range(26):  # discs of light between leaves
         (x, y), r = rng.uniform(0, side, 2), side * rng.uniform(0.015, 0.06)
         draw.ellipse((x - r, y * 0.7 - r, x + r, y * 0.7 + r), fill=mix((84, 128, 60), (188, 214, 120), rng.random()))
@@ -104,8 +103,7 @@ def _snow(rng: np.random.Generator, side: int) -> Image.Image:
 
 
 def _desert(rng: np.random.Generator, side: int) -> Image.Image:
-    picture = _picture(_gradient(side, (150, 196, 220), (246, 224, 178)))
-    pixels = np.asarray(picture, dtype=float)
+    pixels = np.asarray(_picture(_gradient(side, (150, 196, 220), (246, 224, 178))), dtype=float)
     for height, color in ((0.36, (206, 160, 112)), (0.52, (220, 168, 104)), (0.68, (232, 188, 124))):
         dune = _below(side, _hills(rng, side, height, 0.05))
         sand = np.array(color) + 26 * (_clouds(rng, side, 12, stretch=3)[..., None] - 0.5)

@@ -13,10 +13,7 @@ from zslcore.synthbirds.schema import PALETTE, Color, mix
 
 
 class Painter:
-    """The paint (``color``, RGB) and the silhouette (``mask``, L) of one bird, drawn in parallel.
-
-    Points are (n, 2) in the bird's frame. Widths and radii are in its unit.
-    """
+    """The paint (``color``) and the silhouette (``mask``) of one bird; points, widths and radii are in its frame."""
 
     def __init__(self, bird: Anatomy, frame: Frame, canvas: int, rng: np.random.Generator):
         self.bird, self.frame, self.rng = bird, frame, rng
@@ -36,14 +33,14 @@ class Painter:
             self.cover.polygon(pixels, fill=255)
 
     def stroke(self, points: Points, width: float, color: Color, *, cover: bool = False) -> None:
-        """A line of ``width`` (bird units) through points."""
+        """A line through points."""
         pixels, wide = self.xy(points), max(1, round(width * self.frame.scale))
         self.paint.line(pixels, fill=color, width=wide, joint="curve")
         if cover:
             self.cover.line(pixels, fill=255, width=wide, joint="curve")
 
     def dot(self, centre: Points, radius: float, color: Color) -> None:
-        """A disc of ``radius`` (bird units)."""
+        """A disc."""
         (x, y), r = self.frame(centre)[0], radius * self.frame.scale
         self.paint.ellipse((x - r, y - r, x + r, y + r), fill=color)
 
@@ -60,9 +57,8 @@ class Painter:
 
     def soften(self, radius: float) -> None:
         """Blur the paint (not the silhouette): feathers have no hard edges."""
-        box = self.mask.getbbox()
-        blurred = self.color.crop(box).filter(ImageFilter.BoxBlur(1.5 * radius * self.frame.scale))
-        self.color.paste(blurred, box)
+        box, blur = self.mask.getbbox(), ImageFilter.BoxBlur(1.5 * radius * self.frame.scale)
+        self.color.paste(self.color.crop(box).filter(blur), box)
 
 
 def _color(name: str, rng: np.random.Generator) -> Color:
@@ -102,7 +98,6 @@ def paint_bird(
 
 
 def _paint_tail(p: Painter, wing: Color) -> None:
-    """Tail with shafts."""
     tail = p.bird.outlines["tail"]
     color = mix(wing, (40, 36, 34), 0.25)
     p.fill(tail, color)
@@ -122,7 +117,6 @@ def _paint_legs(p: Painter, color: Color) -> None:
 
 
 def _paint_breast(p: Painter, pattern: str, mark: Color) -> None:
-    """Marks of the breast, clipped to it."""
     before, body, rng = p.color.copy(), p.bird.body, p.rng
     if pattern in ("spotted", "striped"):
         for row, v in enumerate(np.arange(-0.06, 0.24, 0.055)):
@@ -141,7 +135,6 @@ def _paint_breast(p: Painter, pattern: str, mark: Color) -> None:
 
 
 def _paint_face(p: Painter, values: Mapping[str, str]) -> None:
-    """Bill, eye, and the marks round the eye."""
     head, pattern = p.bird.head, values["head_pattern"]
     horn = mix((58, 56, 60), (214, 160, 70), float(p.rng.choice([0.0, 0.25, 0.8])))
     bill = p.bird.outlines["bill"]

@@ -13,18 +13,7 @@ from zslcore.synthbirds import anatomy, habitats, painter, scene, schema
 def render(
     values: dict[str, str], rng: np.random.Generator, size: int = 128
 ) -> tuple[Image.Image, dict[str, np.ndarray]]:
-    """Render a bird with one value for each group.
-
-    Returns:
-        The picture (RGB, size x size), and the ``positions``, ``extents`` and ``visible`` of its parts, as in
-        :class:`~zslcore.synthbirds.GroundTruth`.
-
-    Example:
-        >>> values = {group: names[0] for group, names in schema.GROUPS.items()}
-        >>> picture, parts = render(values, np.random.default_rng(0), size=64)
-        >>> picture.size, parts["positions"].shape
-        ((64, 64), (8, 2))
-    """
+    """Render a bird with one value for each group; return the picture and the fields of its row in GroundTruth."""
     shrink = 3 if size >= 96 else 4  # drawn larger, then resized: anti-aliasing
     canvas, habitat = size * shrink, values["habitat"]
     picture = habitats.background(habitat, canvas, rng)
@@ -79,7 +68,6 @@ def _box_and_centre(region: Bool[np.ndarray, "s s"]) -> tuple[tuple[int, int, in
 
 
 def _region(outline: anatomy.Points, side: int) -> Bool[np.ndarray, "s s"]:
-    """The pixels inside an outline."""
     mask = Image.new("1", (side, side))
     ImageDraw.Draw(mask).polygon(outline.ravel().tolist(), fill=1, outline=1)
     return np.array(mask)

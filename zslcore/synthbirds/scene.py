@@ -109,11 +109,7 @@ def _leaf(
 def paint_occluder(
     picture: Image.Image, habitat: str, target: Float[np.ndarray, " 2"], rng: np.random.Generator
 ) -> Image.Image:
-    """Paint leaves on a twig, or blades of grass, from the border to ``target`` (canvas pixels).
-
-    Returns:
-        What they cover, as a mask (L).
-    """
+    """Paint leaves on a twig, or blades of grass, up to ``target`` (canvas pixels); return their mask."""
     side = picture.width
     layer, cover = picture.copy(), Image.new("L", picture.size)
     draw, hide = ImageDraw.Draw(layer), ImageDraw.Draw(cover)
@@ -122,8 +118,7 @@ def paint_occluder(
             foot = np.array([target[0] + side * rng.normal(0, 0.12), side * 1.02])
             tip = np.array([target[0] + side * rng.normal(0, 0.05), target[1] - side * rng.uniform(-0.05, 0.25)])
             lean = (foot + tip) / 2 + [side * rng.normal(0, 0.03), 0]
-            w = side * rng.uniform(0.008, 0.016)
-            half = np.array([w, 0.0])
+            half = np.array([side * rng.uniform(0.008, 0.016), 0.0])
             blade = spline(np.stack([foot - half, lean - half, tip, lean + half, foot + half]), closed=False)
             pixels = blade.ravel().tolist()
             draw.polygon(pixels, fill=mix((62, 108, 40), (176, 186, 84), rng.random()))

@@ -59,17 +59,7 @@ _WORD_DIMENSIONS = 300
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings of a SYNTH. Equal settings and versions give equal bytes.
-
-    Args:
-        seed: 0 to 2**31.
-        num_classes: 4 to 999.
-        num_unseen: 1 to ``num_classes - 3``.
-        images_per_class: 2 to 9999.
-        size: side of the pictures, 32 to 1024 pixels.
-
-    Raises:
-        InputError: if a setting is out of range.
+    """Settings of a SYNTH; pictures have ``size`` x ``size`` pixels. Equal settings and versions give equal bytes.
 
     Example:
         >>> Settings(num_classes=5, num_unseen=3)  # would leave two seen classes
@@ -122,10 +112,6 @@ def sample_class_distributions(seed: int, num_classes: int) -> Shares:
 
     Classes of a genus share most of their dominant values. A class is nearly certain of some groups and spreads over
     few values of others. The attribute values are therefore skewed as in CUB: most are zero or small, a few near 100 %.
-
-    Example:
-        >>> sample_class_distributions(0, 50)["leg_color"].shape
-        (50, 4)
     """
     rng = np.random.default_rng([seed, 1])
     genus = np.arange(num_classes) // _GENUS_SIZE
@@ -143,12 +129,7 @@ def sample_class_distributions(seed: int, num_classes: int) -> Shares:
 
 
 def draw_benchmark(seed: int, shares: Shares, images_per_class: int) -> Int[np.ndarray, "n groups"]:
-    """Draw the values of all images, class by class: an index for each group.
-
-    Example:
-        >>> draw_benchmark(0, sample_class_distributions(0, 5), 3).shape
-        (15, 10)
-    """
+    """Draw the values of all images, class by class: an index for each group."""
     rng = np.random.default_rng([seed, 2])
     last = [len(values) - 1 for values in GROUPS.values()]
     images = []
@@ -184,12 +165,7 @@ def _epithets(dominant: dict[str, int]) -> dict[str, str]:
 
 
 def class_names(shares: Shares) -> tuple[str, ...]:
-    """Unique folder names such as ``001.Red_crowned_Longtail``, made of the values that a class is surest of.
-
-    Example:
-        >>> class_names({group: np.eye(len(values))[:1] for group, values in GROUPS.items()})
-        ('001.Red_crowned_Finch',)
-    """
+    """Unique folder names such as ``001.Red_crowned_Longtail``, made of the values that a class is surest of."""
     taken: set[str] = set()
     names = []
     for c in range(len(shares["habitat"])):
@@ -213,11 +189,6 @@ def word_vectors(names: tuple[str, ...]) -> Float[np.ndarray, "A k"]:
 
     Attributes that share words (``has_crown_color::red``, ``has_wing_color::red``) have similar vectors. The vector of
     a word depends only on its letters.
-
-    Example:
-        >>> crown, wing, leg = word_vectors(("has_crown_color::red", "has_wing_color::red", "has_leg_color::pink"))
-        >>> bool(crown @ wing > crown @ leg > 0)
-        True
     """
     rows = []
     for name in names:

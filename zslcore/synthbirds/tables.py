@@ -30,12 +30,8 @@ def write_tables(
 ) -> None:
     """Write att_splits.mat, res101.mat, class lists, attribute names and word vectors below ``root``.
 
-    Args:
-        root: folder of the benchmark.
-        settings: settings of the benchmark.
-        names: folder names of the C classes.
-        images: stored paths of the n images, class by class.
-        values: index of the drawn value for each image and group.
+    ``names`` are the folder names of the classes; ``images`` are the stored paths, class by class; ``values`` are the
+    drawn values of each image.
     """
     rng = np.random.default_rng([settings.seed, 4])
     order = rng.permutation(settings.num_classes)  # as in the real files, rows are not in folder order
@@ -71,12 +67,6 @@ def split_images(
 
     About 22 % of the images of each seen class, at least one, go to test_seen. A quarter of the seen classes, but no
     more than there are unseen classes, are validation classes.
-
-    Example:
-        >>> settings = Settings(num_classes=5, num_unseen=1, images_per_class=10)
-        >>> splits, classes = split_images(settings, np.random.default_rng(0), np.repeat(np.arange(5), 10))
-        >>> {name: len(images) for name, images in splits.items()}
-        {'trainval': 32, 'test_seen': 8, 'test_unseen': 10, 'train': 24, 'val': 8}
     """
     seen = settings.num_classes - settings.num_unseen
     num_val = min(settings.num_unseen, seen - 1, max(1, seen // 4))
@@ -103,8 +93,7 @@ def split_images(
     return splits, lists
 
 
-def _cells(texts: list[str]) -> np.ndarray:
-    """An n x 1 MATLAB cell array of strings."""
+def _cells(texts: list[str]) -> np.ndarray:  # an n x 1 MATLAB cell array
     return np.array(texts, dtype=object)[:, None]
 
 

@@ -18,15 +18,14 @@ from zslcore.errors import InputError
 
 LEAKY_SLOPE = 0.1  # as in the released code
 GEM_VARIANTS = ("release", "gem-zsl")
+FeatureMap = Float[Tensor, "B D N"] | Float[Tensor, "B D H W"]
 
 
 def _as_sequence(feature_map: Tensor, num_channels: int) -> Float[Tensor, "B D N"]:
     """Check the channels of a feature map and flatten its locations."""
     if feature_map.ndim not in (3, 4) or feature_map.shape[1] != num_channels:
-        raise InputError(
-            f"feature_map must have shape (images, {num_channels}, locations) or (images, {num_channels}, "
-            f"height, width), got {tuple(feature_map.shape)}"
-        )
+        shape = f"(images, {num_channels}, locations) or (images, {num_channels}, height, width)"
+        raise InputError(f"feature_map must have shape {shape}, got {tuple(feature_map.shape)}")
     return feature_map.flatten(2)
 
 
@@ -41,12 +40,7 @@ def _at_locations(rows: Float[Tensor, "R D"], sequence: Float[Tensor, "B D N"]) 
 
 
 class BasicNet(nn.Module):
-    """Average pooling over the locations, then a linear layer.
-
-    Args:
-        num_channels: D.
-        num_attributes: A.
-        hidden: width of a hidden layer with LeakyReLU(0.1); 0 for none.
+    """Average pooling over the locations, then a linear layer, after one with LeakyReLU(0.1) if ``hidden`` > 0.
 
     Example:
         >>> BasicNet(num_channels=16, num_attributes=5)(torch.zeros(2, 16, 7, 7)).shape
@@ -56,13 +50,10 @@ class BasicNet(nn.Module):
     def __init__(self, num_channels: int, num_attributes: int, *, hidden: int = 0) -> None:
         super().__init__()
         self.num_channels = num_channels
-        if hidden:
-            layers = [nn.Linear(num_channels, hidden), nn.LeakyReLU(LEAKY_SLOPE), nn.Linear(hidden, num_attributes)]
-        else:
-            layers = [nn.Linear(num_channels, num_attributes)]
-        self.head = nn.Sequential(*layers)
+        layers = [nn.Linear(num_channels, hidden), nn.LeakyReLU(LEAKY_SLOPE)] if hidden else []
+        self.head = nn.Sequential(*layers, nn.Linear(hidden or num_channels, num_attributes))
 
-    def forward(self, feature_map: Float[Tensor, "B D N"] | Float[Tensor, "B D H W"]) -> Float[Tensor, "B A"]:
+    def forward(self, feature_map: FeatureMap) -> Float[Tensor, "B A"]:
         """Predicted attributes."""
         return self.head(_as_sequence(feature_map, self.num_channels).mean(2))
 
@@ -77,8 +68,7 @@ class AttentionNet(nn.Module):
         prediction[a]   = v_a . feature[a]         or   v_a . (W_h feature[a] + b_h)   if ``hidden`` > 0
 
     The logits are linear in f_n, and given the attention so is the prediction. Both are computed with the folded
-    matrices W_k^T q_a and v_a W_h W_o W_v of shape (A, D). The function, its parameters and its gradients are those of
-    the equations above, but no (B, A, D) tensor is formed.
+    matrices W_k^T q_a and v_a W_h W_o W_v of shape (A, D), so that no (B, A, D) tensor is formed.
 
     Args:
         num_channels: D.
@@ -88,9 +78,8 @@ class AttentionNet(nn.Module):
         ratio: weight of the attended feature relative to the pooled one.
 
     Example:
-        >>> net = AttentionNet(16, torch.randn(5, 12), key_dim=8)
-        >>> net(torch.zeros(2, 16, 7, 7)).shape, net.attention(torch.zeros(2, 16, 7, 7)).shape
-        (torch.Size([2, 5]), torch.Size([2, 5, 49]))
+        >>> AttentionNet(16, torch.randn(5, 12), key_dim=8).attention(torch.zeros(2, 16, 7, 7)).shape
+        torch.Size([2, 5, 49])
     """
 
     def __init__(
@@ -114,7 +103,7 @@ class AttentionNet(nn.Module):
         # unit variance as in the released code: cosine scores ignore its scale, but the step size depends on it
         self.embedding = nn.Parameter(torch.randn(num_attributes, hidden or num_channels))
 
-    def forward(self, feature_map: Float[Tensor, "B D N"] | Float[Tensor, "B D H W"]) -> Float[Tensor, "B A"]:
+    def forward(self, feature_map: FeatureMap) -> Float[Tensor, "B A"]:
         """Predicted attributes."""
         sequence = _as_sequence(feature_map, self.num_channels)
         embedding, constant = self._folded_hidden()  # (A, D), (A,)
@@ -127,18 +116,16 @@ class AttentionNet(nn.Module):
         attended = ((logits + shift[:, None]).softmax(2) * values).sum(2)
         return sequence.mean(2) @ embedding.T + self.ratio * (attended + bias) + constant
 
-    def attention(self, feature_map: Float[Tensor, "B D N"] | Float[Tensor, "B D H W"]) -> Float[Tensor, "B A N"]:
+    def attention(self, feature_map: FeatureMap) -> Float[Tensor, "B A N"]:
         """Attention of each attribute; sums to 1 over the N locations."""
         looking, shift = self._folded_query()
         logits = _at_locations(looking, _as_sequence(feature_map, self.num_channels))
         return (logits + shift[:, None]).softmax(2)
 
     def _folded_query(self) -> tuple[Float[Tensor, "A D"], Float[Tensor, " A"]]:
-        """The queries times the key weight, and the key bias's part of the logits.
-
-        That part is equal at all locations and cancels in the softmax; it keeps the key bias in the autograd graph.
-        """
+        """The queries times the key weight, and the key bias's part of the logits."""
         query = self.query(self.word_vectors)  # (A, K)
+        # the bias's part cancels in the softmax; it keeps the key bias in the autograd graph
         return query @ self.key.weight, query @ self.key.bias
 
     def _folded_hidden(self) -> tuple[Float[Tensor, "A D"], Float[Tensor, " A"]]:
@@ -149,21 +136,14 @@ class AttentionNet(nn.Module):
 
 
 class Branches(NamedTuple):
-    """What a network gives to the losses of a training step; made by ``branches`` of a network or model.
+    """What a network gives to the losses of a training step; the last three are of GEMNet only.
 
     Attributes:
         prediction: the attributes that are classified.
         regressed: the attributes that the regression loss sees; the prediction, except for GEMNet ``"gem-zsl"``.
-        attention: of GEMNet only; sums to 1 over the N locations.
-        attention_prediction: of GEMNet only; the peaks of the attention, in [1 / N, 1].
-        query: of GEMNet only; one query an attribute.
-
-    Example:
-        >>> branches = GEMNet(16, torch.randn(5, 12), variant="gem-zsl").branches(torch.zeros(2, 16, 2, 2))
-        >>> branches.attention_prediction[0].detach()  # four equal locations
-        tensor([0.2500, 0.2500, 0.2500, 0.2500, 0.2500])
-        >>> branches.regressed is branches.attention_prediction, branches.query.shape
-        (True, torch.Size([5, 16]))
+        attention: sums to 1 over the N locations.
+        attention_prediction: the peaks of the attention, in [1 / N, 1].
+        query: one query an attribute.
     """
 
     prediction: Float[Tensor, "B A"]
@@ -189,13 +169,9 @@ class GEMNet(nn.Module):
         variant: which prediction the regression loss sees: the global one for ``"release"`` (the released ReMSE code),
             the attention prediction for ``"gem-zsl"`` (GEM-ZSL). It changes :meth:`branches` only.
 
-    Its other losses are :func:`zslcore.losses.attribute_decorrelation_loss` (of the query) and
-    :func:`zslcore.losses.compactness_loss` (of the attention, unflattened to height x width).
-
     Example:
-        >>> net = GEMNet(16, torch.randn(5, 12))
-        >>> net(torch.zeros(2, 16, 7, 7)).shape, net.attention(torch.zeros(2, 16, 7, 7)).shape
-        (torch.Size([2, 5]), torch.Size([2, 5, 49]))
+        >>> GEMNet(16, torch.randn(5, 12)).attention(torch.zeros(2, 16, 7, 7)).shape
+        torch.Size([2, 5, 49])
     """
 
     def __init__(self, num_channels: int, word_vectors: Float[Tensor, "A k"], *, variant: str = "release") -> None:
@@ -209,16 +185,15 @@ class GEMNet(nn.Module):
         # unit variance, as the initial values of the released code
         self.projection = nn.Parameter(torch.randn(word_dim, num_channels))
 
-    def forward(self, feature_map: Float[Tensor, "B D N"] | Float[Tensor, "B D H W"]) -> Float[Tensor, "B A"]:
+    def forward(self, feature_map: FeatureMap) -> Float[Tensor, "B A"]:
         """Attributes predicted by the global branch."""
         return self.head(_as_sequence(feature_map, self.num_channels).mean(2))
 
-    def attention(self, feature_map: Float[Tensor, "B D N"] | Float[Tensor, "B D H W"]) -> Float[Tensor, "B A N"]:
+    def attention(self, feature_map: FeatureMap) -> Float[Tensor, "B A N"]:
         """Attention of each attribute; sums to 1 over the N locations."""
-        sequence = _as_sequence(feature_map, self.num_channels)
-        return _at_locations(self.word_vectors @ self.projection, sequence).softmax(2)
+        return self.branches(feature_map).attention
 
-    def branches(self, feature_map: Float[Tensor, "B D N"] | Float[Tensor, "B D H W"]) -> Branches:
+    def branches(self, feature_map: FeatureMap) -> Branches:
         """Both predictions, the attention and the queries, for the losses of a training step."""
         prediction, query = self(feature_map), self.word_vectors @ self.projection
         attention = _at_locations(query, _as_sequence(feature_map, self.num_channels)).softmax(2)
@@ -244,10 +219,7 @@ class Standardize(nn.Module):
 
     @torch.no_grad()
     def fit(self, batches: Iterable[Float[Tensor, "B D N"]]) -> None:
-        """Set mean and deviation to those over all images and locations of the batches.
-
-        A constant channel is only shifted. Raises InputError if there is no image.
-        """
+        """Set mean and deviation to those over all images and locations; a constant channel is only shifted."""
         count, total, squares = 0, 0.0, 0.0
         for maps in batches:
             maps = maps.double()  # a sum of many float32 squares would lose digits
@@ -275,13 +247,8 @@ class AttributeModel(nn.Module):
         backbone: maps images (B, 3, H, W) to feature maps; without it, the inputs are feature maps.
 
     Example:
-        >>> backbone = nn.Sequential(nn.AvgPool2d(8), nn.Flatten(2))
-        >>> model = AttributeModel(BasicNet(3, 5), standardize=Standardize(3), backbone=backbone)
-        >>> model(torch.zeros(2, 3, 32, 32)).shape
+        >>> AttributeModel(BasicNet(3, 5), standardize=Standardize(3))(torch.zeros(2, 3, 49)).shape
         torch.Size([2, 5])
-        >>> model.attention(torch.zeros(2, 3, 32, 32))
-        Traceback (most recent call last):
-        zslcore.errors.InputError: attention needs a network with attention, got BasicNet
     """
 
     def __init__(
@@ -290,18 +257,18 @@ class AttributeModel(nn.Module):
         super().__init__()
         self.backbone, self.standardize, self.network = backbone, standardize, network
 
-    def forward(self, inputs: Float[Tensor, "B D N"] | Float[Tensor, "B D H W"]) -> Float[Tensor, "B A"]:
+    def forward(self, inputs: FeatureMap) -> Float[Tensor, "B A"]:
         """Predicted attributes."""
         return self.network(self._feature_map(inputs))
 
-    def attention(self, inputs: Float[Tensor, "B D N"] | Float[Tensor, "B D H W"]) -> Float[Tensor, "B A N"]:
+    def attention(self, inputs: FeatureMap) -> Float[Tensor, "B A N"]:
         """Attention of each attribute; sums to 1 over the N locations. InputError for a network without attention."""
         if not hasattr(self.network, "attention"):
             raise InputError(f"attention needs a network with attention, got {type(self.network).__name__}")
         return self.network.attention(self._feature_map(inputs))
 
-    def branches(self, inputs: Float[Tensor, "B D N"] | Float[Tensor, "B D H W"]) -> Branches:
-        """What is classified and what is regressed, for the losses of a training step; more for GEMNet."""
+    def branches(self, inputs: FeatureMap) -> Branches:
+        """What the losses of a training step see."""
         feature_map = self._feature_map(inputs)
         if isinstance(self.network, GEMNet):
             return self.network.branches(feature_map)

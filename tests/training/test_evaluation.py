@@ -43,7 +43,7 @@ class TestEvaluation:
     @pytest.mark.parametrize("gamma", [0.0, -2.0, 3.0])
     def test_equals_scikit_learn(self, benchmark, features, model, make_task, gamma):
         task, maps = make_task(benchmark), Maps(features, CPU, torch.float32)
-        result = evaluate(model, maps, benchmark.attributes, benchmark, task, scale=20.0)
+        result = evaluate(CONFIG, model, maps, benchmark, task)
         accuracies = {}
         for name, images in (("S", task.test_seen), ("U", task.test_unseen)):
             prediction = model(torch.from_numpy(features[images])).detach().double().numpy()
@@ -75,7 +75,7 @@ class TestEvaluation:
         torch.set_num_threads(2)
         maps = Maps(features, CPU, torch.float32)
         predict(model, maps, np.arange(5))
-        evaluate(model, maps, benchmark.attributes, benchmark, zero_shot_task(benchmark), scale=20.0)
+        evaluate(CONFIG, model, maps, benchmark, zero_shot_task(benchmark))
         assert threads == [1, 1, 1, 1, 1]
         assert torch.get_num_threads() == 2
 

@@ -327,7 +327,7 @@ class TestKept:
         task, maps = zero_shot_task(benchmark), Maps(features, CPU, torch.float32)
         result, model = trained(keep=epoch), build_model(CONFIG, benchmark)
         model.load_state_dict(result.state)
-        found = evaluate(model, maps, benchmark.attributes, benchmark, task, scale=CONFIG.scale)
+        found = evaluate(CONFIG, model, maps, benchmark, task)
         row = result.rows[epoch]
         assert result.kept == epoch
         assert (row["S"], row["U"], row["H"], row["gamma"]) == found.curve.best()

@@ -10,8 +10,9 @@ from torchvision.transforms import v2
 
 from zslcore import InputError
 from zslcore.data.images import eval_transform, random_crop, read_image
-from zslcore.training.inputs import pictures
+from zslcore.training.inputs import pictures, sources
 from zslcore.training.inputs.pictures import decoded_pictures
+from zslcore.training.inputs.sources import PictureInputs
 
 BATCHES = np.array([[0, 5, 9, 3], [7, 0, 11, 2], [1, 1, 1, 1]])
 
@@ -27,16 +28,18 @@ def decoded(benchmark, tmp_path):
     return decoded_pictures(benchmark, size=28, resize_ratio=8 / 7, cache=tmp_path / "cache", num_workers=0)
 
 
-def crops(decoded, **settings):
-    return torch.stack(list(decoded.training(BATCHES, **{"seed": 0, "epoch": 0} | settings)))
+def crops(decoded, *, num_workers=0, **settings):
+    inputs = PictureInputs(decoded, torch.device("cpu"), torch.float32, num_workers)
+    return torch.stack(list(inputs.training(BATCHES, **{"seed": 0, "epoch": 0} | settings)))
 
 
 @pytest.mark.parametrize("num_workers", [0, 2])
-def test_central_crops_are_those_of_the_files(benchmark, decoded, num_workers):
+def test_central_crops_are_those_of_the_files(benchmark, decoded, num_workers, monkeypatch):
+    monkeypatch.setattr(sources, "PICTURE_BATCH", 2)
     images = np.array([3, 0, 17, 5, 4])
     transform = eval_transform(28, resize_ratio=8 / 7)
     expected = torch.stack([transform(read_image(benchmark.image_paths[image])) for image in images])
-    batches = list(decoded.evaluation(images, batch_size=2, num_workers=num_workers))
+    batches = list(PictureInputs(decoded, torch.device("cpu"), torch.float32, num_workers).batches(images))
     assert [len(batch) for batch in batches] == [2, 2, 1]
     torch.testing.assert_close(torch.cat(batches), expected, atol=1e-6, rtol=0)
 

@@ -24,16 +24,8 @@ REMEDY = "remove it, and the training starts without it"
 
 
 def settings_of_run(config: RunConfig) -> dict[str, Any]:
-    """The settings that make a run what it is: all but the device.
-
-    Example:
-        >>> cpu, gpu = (RunConfig(dataset="SYNTH", device=device) for device in ("cpu", "cuda"))
-        >>> settings_of_run(cpu) == settings_of_run(gpu)
-        True
-    """
-    settings = config.to_dict()
-    del settings["device"]
-    return settings
+    """The settings that identify a run: all but the device."""
+    return {name: value for name, value in config.to_dict().items() if name != "device"}
 
 
 def training_key(config: RunConfig, benchmark: Benchmark, *, task: str, processes: int) -> dict[str, Any]:
@@ -51,23 +43,9 @@ class Checkpoints:
 
     Args:
         folder: where the states are.
-        key: identifies the training, see :func:`training_key`. States of another training are neither loaded nor
-            replaced: all methods that read raise InputError.
+        key: identifies the training, see :func:`training_key`. A state of another training raises InputError.
         keep: the epoch whose weights are kept, or None for the best. States with another ``keep`` are not loaded, and
             the next save replaces them.
-
-    Example:
-        >>> import tempfile
-        >>> from zslcore.training.device import make_accelerator
-        >>> accelerator = make_accelerator(RunConfig(dataset="SYNTH", device="cpu"))
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     store = Checkpoints(Path(folder), {"lr": 0.1})
-        ...     for rows in ([{"H": 0.5}], [{"H": 0.5}, {"H": 0.6}]):  # one row per finished epoch
-        ...         store.save(accelerator, {"rows": rows}, {"weight": Tensor([1.0, 2.0])})
-        ...     [path.name for path in Path(folder).iterdir()], store.load(accelerator)[0]["rows"]
-        ...     Checkpoints(Path(folder), {"lr": 0.1}, keep=8).load(accelerator) is None
-        (['epoch-0002'], [{'H': 0.5}, {'H': 0.6}])
-        True
     """
 
     def __init__(self, folder: Path, key: dict[str, Any], *, keep: int | None = None) -> None:
@@ -110,13 +88,9 @@ class Checkpoints:
         accelerator.wait_for_everyone()
 
     def load(self, accelerator: Accelerator) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
-        """Restore the last state into what accelerate prepared.
+        """Restore the last state into what accelerate prepared; return what :meth:`save` was given, None if no state.
 
-        Returns:
-            The ``progress`` and the kept weights that were saved, or None if there is no state of this training.
-
-        Raises:
-            InputError: for the state of another training, and for a damaged one.
+        Raises InputError for the state of another training, and for a damaged one.
         """
         self.check()
         for folder in reversed(self._states()):

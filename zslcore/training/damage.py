@@ -1,4 +1,4 @@
-"""Damaged files: the errors of parsers become InputErrors that say what to remove."""
+"""Damaged files: parse errors become InputErrors that say what to remove."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

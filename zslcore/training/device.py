@@ -22,9 +22,7 @@ SLOW_BF16 = "this CPU has no AVX-512, so bf16 is emulated and far slower than fl
 def resolve_device(name: str, *, fallback: bool = False) -> torch.device:
     """The torch device of the setting ``device``; ``"auto"`` is the GPU if there is one.
 
-    Args:
-        name: ``"auto"``, ``"cpu"`` or ``"cuda"``.
-        fallback: use the CPU for ``"cuda"`` on a machine without a GPU, instead of raising InputError.
+    On a machine without a GPU, ``"cuda"`` raises InputError, or is the CPU with ``fallback``.
 
     Example:
         >>> resolve_device("cpu")
@@ -38,13 +36,7 @@ def resolve_device(name: str, *, fallback: bool = False) -> torch.device:
 def make_accelerator(config: RunConfig) -> Accelerator:
     """An accelerator with the device, precision and compilation of a config.
 
-    Warns if this CPU emulates the precision. Raises InputError for a missing GPU, and if the processes cannot share a
-    batch equally.
-
-    Example:
-        >>> accelerator = make_accelerator(RunConfig(dataset="SYNTH", device="cpu"))
-        >>> accelerator.device, accelerator.num_processes  # more under torchrun
-        (device(type='cpu'), 1)
+    Raises InputError for a missing GPU, and if the processes cannot share a batch equally.
     """
     device = resolve_device(config.device).type
     if config.precision == "bf16" and device == "cpu" and torch.backends.cpu.get_cpu_capability() == "AVX2":
@@ -65,23 +57,10 @@ def make_accelerator(config: RunConfig) -> Accelerator:
 
 
 def weight_dtype(precision: str) -> torch.dtype:
-    """The type of weights and inputs; with ``"bf16"`` they are float32, and only products are bfloat16.
-
-    Example:
-        >>> weight_dtype("bf16")
-        torch.float32
-    """
+    """The type of weights and inputs; with ``"bf16"`` they are float32, and only products are bfloat16."""
     return torch.float64 if precision == "float64" else torch.float32
 
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager:
-    """The type of products in a forward pass: bfloat16 with ``"bf16"``, that of the weights otherwise.
-
-    Example:
-        >>> layer = torch.nn.Linear(4, 2)
-        >>> with autocast("bf16", torch.device("cpu")):
-        ...     product = layer(torch.ones(3, 4))
-        >>> product.dtype, layer.weight.dtype
-        (torch.bfloat16, torch.float32)
-    """
+    """The type of products in a forward pass: bfloat16 with ``"bf16"``, that of the weights otherwise."""
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")

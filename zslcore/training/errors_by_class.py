@@ -22,21 +22,8 @@ def prediction_errors(
 
     Prediction and target are unit vectors, so the errors of a class sum over the attributes to 2 (1 - cosine).
 
-    Args:
-        model: maps inputs to attributes.
-        inputs: the inputs of all images of the benchmark.
-        benchmark: holds labels, splits and attribute vectors.
-        precision: a setting of :class:`zslcore.config.RunConfig`.
-
     Returns:
         The matrices of the seen and of the unseen classes. A class without test images has a row of NaN.
-
-    Example:
-        >>> from zslcore.training.inputs.sources import Maps
-        >>> opposite = Maps(-benchmark.attributes[benchmark.labels][:, :, None], torch.device("cpu"), torch.float32)
-        >>> seen, unseen = prediction_errors(nn.Flatten(), opposite, benchmark)
-        >>> seen.shape, unseen.sum(1).round(4)
-        ((4, 57), array([4.]))
     """
     matrices = []
     for split, classes in (("test_seen", benchmark.seen_classes), ("test_unseen", benchmark.unseen_classes)):
@@ -47,7 +34,7 @@ def prediction_errors(
         matrix = class_error(prediction, target, labels, len(benchmark.class_names)).numpy()[classes]
         matrix[~np.isin(classes, benchmark.labels[images])] = np.nan
         matrices.append(matrix)
-    return matrices[0], matrices[1]
+    return tuple(matrices)
 
 
 def error_statistics(
@@ -55,15 +42,9 @@ def error_statistics(
 ) -> dict[str, dict[str, float | None]]:
     """Size and unevenness of the errors, and their correlation with the label value.
 
-    Args:
-        seen: errors of the seen classes, as :func:`prediction_errors` returns them.
-        unseen: errors of the unseen classes.
-        benchmark: holds the attribute vectors.
-
-    Returns:
-        For ``test_seen`` and ``test_unseen``: ``mean``, ``coefficient_of_variation``, ``theil``, and
-        ``label_correlation``, the mean of :func:`zslcore.analysis.row_correlation` over the classes where it is
-        defined. Classes without test images are left out. None stands for a statistic that no class has.
+    ``test_seen`` and ``test_unseen`` have ``mean``, ``coefficient_of_variation``, ``theil``, and ``label_correlation``:
+    the mean of :func:`zslcore.analysis.row_correlation` over the classes where it is defined. Classes without test
+    images are left out. None stands for a statistic that no class has.
 
     Example:
         >>> seen, unseen = (benchmark.attributes[rows] for rows in (benchmark.seen_classes, benchmark.unseen_classes))

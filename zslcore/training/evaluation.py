@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from zslcore._io.determinism import single_thread
 from zslcore._io.distributed import share_of_batch
+from zslcore.config import RunConfig
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.tasks import ZeroShotTask
 from zslcore.losses import cosine_scores
@@ -25,12 +26,6 @@ class Evaluation:
     Attributes:
         t1: accuracy among the unseen classes only.
         curve: seen and unseen accuracy over all classes.
-
-    Example:
-        >>> score = np.array([[2.0, 0.0]]), np.array([[1.0, 0.0]])  # of an image of a seen and of an unseen class
-        >>> curve = seen_unseen_curve(score[0], np.array([0]), score[1], np.array([1]), num_seen=1)
-        >>> Evaluation(1.0, curve).best()
-        {'T1': 1.0, 'U': 1.0, 'S': 1.0, 'H': 1.0, 'gamma': 1.5, 'AUSUC': 1.0}
     """
 
     t1: float
@@ -50,12 +45,6 @@ def predict(
     """Predicted attributes of images, with the model in evaluation mode.
 
     In a distributed training each process predicts a part, and all get the whole.
-
-    Args:
-        model: maps inputs to attributes.
-        inputs: the inputs of all images of the benchmark.
-        images: positions in the benchmark.
-        precision: a setting of :class:`zslcore.config.RunConfig`.
 
     Example:
         >>> from zslcore.training.inputs.sources import Maps
@@ -77,43 +66,26 @@ def predict(
 
 @single_thread()
 def evaluate(
-    model: nn.Module,
-    inputs: Inputs,
-    vectors: Float[np.ndarray, "C A"],
-    benchmark: Benchmark,
-    task: ZeroShotTask,
-    *,
-    scale: float,
-    precision: str = "float32",
+    config: RunConfig, model: nn.Module, inputs: Inputs, benchmark: Benchmark, task: ZeroShotTask
 ) -> Evaluation:
-    """T1 and the seen-unseen curve of a model on a task.
+    """T1 and the seen-unseen curve of a model on the test images of a task; gamma is in units of scale x cosine.
 
-    Args:
-        model: maps inputs to attributes.
-        inputs: the inputs of all images of the benchmark.
-        vectors: attribute vectors of all classes of the benchmark.
-        benchmark: holds the labels.
-        task: names the classes and the test images.
-        scale: scores and gamma are in units of scale x cosine.
-        precision: a setting of :class:`zslcore.config.RunConfig`.
-
-    Raises:
-        InputError: if a score is not finite.
+    A score that is not finite raises InputError.
 
     Example:
         >>> from zslcore.data.tasks import test_task
         >>> from zslcore.training.inputs.sources import Maps
         >>> truth = Maps(benchmark.attributes[benchmark.labels][:, :, None], torch.device("cpu"), torch.float32)
-        >>> result = evaluate(nn.Flatten(), truth, benchmark.attributes, benchmark, test_task(benchmark), scale=20.0)
-        >>> result.t1, result.curve.at(0.0)  # predicting the class vectors is right everywhere
-        (1.0, (1.0, 1.0, 1.0, 0.0))
+        >>> evaluate(RunConfig(dataset="SYNTH"), nn.Flatten(), truth, benchmark, test_task(benchmark)).t1
+        1.0
     """
-    attributes = torch.from_numpy(vectors[task.classes]).to(inputs.device, inputs.dtype)
+    vectors = benchmark.vectors(config.attribute_vectors)[task.classes]
+    attributes = torch.from_numpy(vectors).to(inputs.device, inputs.dtype)
     scores, labels = [], []
     for images in (task.test_seen, task.test_unseen):
-        prediction = predict(model, inputs, images, precision=precision)
-        with autocast(precision, inputs.device):
-            scores.append(cosine_scores(prediction, attributes, scale=scale).cpu())
+        prediction = predict(model, inputs, images, precision=config.precision)
+        with autocast(config.precision, inputs.device):
+            scores.append(cosine_scores(prediction, attributes, scale=config.scale).cpu())
         labels.append(torch.from_numpy(task.relabel(benchmark.labels[images])))
     among_unseen = scores[1][:, task.num_seen :].argmax(1) + task.num_seen
     curve = seen_unseen_curve(scores[0], labels[0], scores[1], labels[1], num_seen=task.num_seen)

@@ -34,17 +34,12 @@ from zslcore.errors import InputError
 from zslcore.training.checkpoints import Checkpoints, settings_of_run, training_key
 from zslcore.training.device import make_accelerator
 from zslcore.training.errors_by_class import error_statistics, prediction_errors
-from zslcore.training.inputs.sources import (
-    Inputs,
-    changed_contents,
-    check_backbone,
-    file_contents,
-    load_inputs,
-)
+from zslcore.training.evaluation import evaluate
+from zslcore.training.inputs.sources import Inputs, changed_contents, check_backbone, file_contents, load_inputs
 from zslcore.training.loop import Trained, train
 from zslcore.training.objective import trained_lambda
 from zslcore.training.protocols import clean_protocol, paper_protocol
-from zslcore.training.run import WEIGHTS, Run, environment, evaluate_on_test, restore_model
+from zslcore.training.run import WEIGHTS, Run, environment, restore_model
 
 VALIDATED = ("T1", "U", "S", "H", "gamma", "AUSUC")
 VALIDATION_SEED = 0  # one validation split for all runs, so that seeds differ in training alone
@@ -58,12 +53,9 @@ def fit(config: RunConfig, folder: Path | None = None, *, num_workers: int = 0, 
 
     Args:
         config: the settings.
-        folder: the run folder, by default :func:`default_folder`.
+        folder: the run folder, by default :func:`default_folder`. It is returned; read it with :meth:`Run.load`.
         num_workers: processes that decode pictures ahead, if the backbone is trained.
         progress: show a bar over the epochs.
-
-    Returns:
-        The run folder, to be read by :meth:`zslcore.training.run.Run.load`.
 
     Raises:
         InputError: if the folder holds a run of other settings, finished or not; if another process is training there;
@@ -85,12 +77,7 @@ def fit_all(configs: Iterable[RunConfig]) -> list[Path]:
 
 
 def default_folder(config: RunConfig) -> Path:
-    """``runs_root()/DATASET/NAME``, see :func:`zslcore.config.run_name`.
-
-    Example:
-        >>> default_folder(RunConfig.study("SYNTH", method="mse")).name
-        'mse-seed0'
-    """
+    """``runs_root()/DATASET/NAME``, see :func:`zslcore.config.run_name`."""
     return runs_root() / config.dataset / run_name(config)
 
 
@@ -102,7 +89,9 @@ def _fit(config: RunConfig, folder: Path, accelerator: Accelerator, num_workers:
         if finished:
             _check_same_run(folder, config, benchmark)
         else:
-            _check_unfinished(folder, config, benchmark, accelerator.num_processes)
+            for task in TASKS:
+                key = training_key(config, benchmark, task=task, processes=accelerator.num_processes)
+                Checkpoints(folder / "checkpoint" / task, key).check()
             check_backbone(config)
             inputs = load_inputs(config, benchmark, accelerator.device, num_workers=num_workers)
     accelerator.wait_for_everyone()
@@ -110,23 +99,10 @@ def _fit(config: RunConfig, folder: Path, accelerator: Accelerator, num_workers:
         return
 
     states = folder / "checkpoint"
-    validation = train(
-        config,
-        benchmark,
-        inputs,
-        task=validation_task(benchmark, seed=VALIDATION_SEED),
-        checkpoints=states / "validation",
-        progress=progress,
-    )
-    final = train(
-        config,
-        benchmark,
-        inputs,
-        task=test_task(benchmark),
-        keep=validation.kept,
-        checkpoints=states / "test",
-        progress=progress,
-    )
+    task = validation_task(benchmark, seed=VALIDATION_SEED)
+    validation = train(config, benchmark, inputs, task, checkpoints=states / "validation", progress=progress)
+    task, keep = test_task(benchmark), validation.kept
+    final = train(config, benchmark, inputs, task, keep=keep, checkpoints=states / "test", progress=progress)
     metrics = _metrics(config, benchmark, inputs, validation, final)
     if accelerator.is_main_process:
         metrics["environment"] = environment(accelerator.device) | {"processes": accelerator.num_processes}
@@ -141,7 +117,7 @@ def _metrics(
 ) -> dict[str, Any]:
     """The numbers of a run; called by all processes, since each predicts a part of the test images."""
     model = restore_model(config, benchmark, final.state, inputs.device)
-    evaluation = evaluate_on_test(config, model, inputs, benchmark)
+    evaluation = evaluate(config, model, inputs, benchmark, test_task(benchmark))
     seen, unseen = prediction_errors(model, inputs, benchmark, precision=config.precision)
     chosen = validation.rows[validation.kept]
     lam = 0.0 if config.loss == "none" else config.lam
@@ -186,14 +162,8 @@ def _check_same_run(folder: Path, config: RunConfig, benchmark: Benchmark) -> No
         )
 
 
-def _check_unfinished(folder: Path, config: RunConfig, benchmark: Benchmark, processes: int) -> None:
-    for task in TASKS:
-        key = training_key(config, benchmark, task=task, processes=processes)
-        Checkpoints(folder / "checkpoint" / task, key).check()
-
-
 def _write_run(folder: Path, config: RunConfig, metrics: dict[str, Any], validation: Trained, final: Trained) -> None:
-    """Write the files of a run; it is complete with ``metrics.json``, which comes last."""
+    """Write the files of a run, ``metrics.json`` last, since it marks a complete run."""
     histories = pd.DataFrame(validation.rows).assign(task="validation"), pd.DataFrame(final.rows).assign(task="test")
     with new_file(folder / "config.json") as partial:
         partial.write_text(json.dumps(config.to_dict(), indent=2) + "\n")

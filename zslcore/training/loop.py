@@ -25,7 +25,7 @@ from zslcore.errors import InputError
 from zslcore.losses.modules import LearntNoise
 from zslcore.training.checkpoints import Checkpoints, training_key
 from zslcore.training.device import make_accelerator, weight_dtype
-from zslcore.training.evaluation import Evaluation, evaluate
+from zslcore.training.evaluation import evaluate
 from zslcore.training.inputs.episodes import draw_batches, draw_episodes
 from zslcore.training.inputs.sources import Inputs
 from zslcore.training.objective import Losses, Objective, build_model
@@ -34,7 +34,7 @@ from zslcore.training.tensorboard import Log, logbook
 
 @dataclass(eq=False)
 class Trained:
-    """What a training leaves, during and after it.
+    """What a training leaves.
 
     Attributes:
         keep: the epoch whose weights are kept; None for the epoch with the best harmonic mean, the first of equals.
@@ -42,15 +42,8 @@ class Trained:
             images.
         kept: the epoch that ``state`` is of.
         state: the kept weights, on the CPU.
-        last: the weights after the last epoch.
+        last: the weights after the last epoch, on the CPU.
         seconds: time of all epochs, including those before an interruption.
-
-    Example:
-        >>> trained = Trained()
-        >>> for epoch, harmonic in enumerate([0.2, 0.5, 0.5]):
-        ...     trained.add({"epoch": epoch, "H": harmonic}, dict, seconds=1.5)
-        >>> trained.kept, trained.seconds
-        (1, 4.5)
     """
 
     keep: int | None = None
@@ -87,24 +80,14 @@ def train(
         benchmark: holds labels and attribute vectors.
         inputs: the inputs of all images of the benchmark.
         task: names the training images, the test images and the classes.
-        keep: the epoch whose weights are kept; by default the one with the best harmonic mean, the first of equals.
-        checkpoints: a folder for the state after each epoch; an interrupted training resumes there, and gives
-            identical results.
+        keep: see :class:`Trained`.
+        checkpoints: a folder for the state after each epoch; an interrupted training resumes there, with identical
+            results.
         progress: show a bar over the epochs.
 
     Raises:
         InputError: if the training diverges, if the task has too few classes or images for an episode, or if the
             folder holds the checkpoints of another training.
-
-    Example:
-        >>> from zslcore.data.tasks import test_task
-        >>> from zslcore.training.inputs.sources import Maps
-        >>> maps = benchmark.attributes[benchmark.labels] @ np.eye(57, 1280, dtype=np.float32)  # show the attributes
-        >>> inputs = Maps(maps[:, :, None], torch.device("cpu"), torch.float32)
-        >>> config = RunConfig(dataset="SYNTH", epochs=2, episodes=10, ways=3, shots=1, device="cpu")
-        >>> first, last = train(config, benchmark, inputs, test_task(benchmark), progress=False).rows
-        >>> last["loss"] < first["loss"], last["S"]  # all seen classes are recognised
-        (True, 1.0)
     """
     accelerator = make_accelerator(config)
     with reproducible(config.seed):
@@ -136,7 +119,7 @@ def _train_epochs(trainer: "Trainer", trained: Trained, store: Checkpoints | Non
     epochs = progress_bar(remaining, disable=not progress, desc=title, unit="epoch", initial=done, total=config.epochs)
     for epoch in epochs:
         start = time.perf_counter()
-        row = {"epoch": epoch} | trainer.epoch(epoch) | _accuracies(trainer, epoch)
+        row = {"epoch": epoch} | trainer.epoch(epoch) | trainer.evaluate(epoch)
         trained.add(row, trainer.weights, time.perf_counter() - start)
         log(epoch, row)
         if store is not None:
@@ -144,14 +127,6 @@ def _train_epochs(trainer: "Trainer", trained: Trained, store: Checkpoints | Non
             state["sampler"] = trainer.rng.bit_generator.state
             store.save(trainer.accelerator, state, trained.state)
         epochs.set_postfix(loss=f"{row['loss']:.3f}", T1=f"{100 * row['T1']:.1f}")
-
-
-def _accuracies(trainer: "Trainer", epoch: int) -> dict[str, float]:
-    """T1, AUSUC, U, S and H after an epoch; large finite weights may still give scores that are not finite."""
-    try:
-        return trainer.evaluate().best()
-    except InputError as error:
-        raise _diverged("scores", epoch, trainer.config.episodes - 1) from error
 
 
 def _diverged(what: str, epoch: int, step: int) -> InputError:
@@ -181,15 +156,7 @@ NOISE_EPS = 1e-15
 
 
 class Trainer:
-    """Objective, sampler and optimisers of one training; :func:`train` seeds it and saves its state.
-
-    Args:
-        config: the settings.
-        benchmark: holds labels and attribute vectors.
-        inputs: the inputs of all images of the benchmark.
-        task: names the training images, the test images and the classes.
-        accelerator: see :func:`zslcore.training.device.make_accelerator`.
-    """
+    """Objective, sampler and optimisers of one training; :func:`train` seeds it and saves its state."""
 
     def __init__(
         self, config: RunConfig, benchmark: Benchmark, inputs: Inputs, task: ZeroShotTask, accelerator: Accelerator
@@ -197,7 +164,6 @@ class Trainer:
         self.config, self.benchmark, self.inputs, self.task = config, benchmark, inputs, task
         self.accelerator = accelerator
         self.labels = task.relabel(benchmark.labels[task.train])
-        self.vectors = benchmark.vectors(config.attribute_vectors)
         self.rng = np.random.default_rng(config.seed)
         dtype = weight_dtype(config.precision)
         self.model = build_model(config, benchmark).to(inputs.device, dtype)
@@ -206,25 +172,20 @@ class Trainer:
         objective = Objective(config, self.model, benchmark, task).to(inputs.device, dtype)
         self.criterion = objective.criterion
         self._learns_noise = isinstance(self.criterion, LearntNoise)
+        weights, noise = self.model.parameters(), self.criterion.parameters()
         optimizers = [
-            torch.optim.SGD(
-                self.model.parameters(), lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay
-            )
+            torch.optim.SGD(weights, lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay)
         ]
         if self._learns_noise:
-            noise = self.criterion.parameters()
             optimizers.append(torch.optim.Adam(noise, lr=NOISE_LR, betas=NOISE_BETAS, eps=NOISE_EPS))
         self.objective, *self.optimizers = accelerator.prepare(objective, *optimizers)
 
     def epoch(self, index: int) -> dict[str, float]:
-        """Train for one epoch, counted from 0.
+        """Train for one epoch, counted from 0; InputError if the loss or a weight is no longer finite.
 
         Returns:
             The means of :class:`zslcore.training.objective.Losses` over the steps, the step size ``lr``, and for
             losses that learn one ``sigma``, its geometric mean over the attributes at the end of the epoch.
-
-        Raises:
-            InputError: if the loss or a weight is no longer finite.
         """
         lr = step_size(self.config, index)
         for optimizer, size in zip(self.optimizers, (lr, NOISE_LR * lr / self.config.lr), strict=False):
@@ -233,15 +194,13 @@ class Trainer:
         self.objective.train()
         batches = self._draw()
         rank, processes = share_of_batch()
-        read = self.inputs.training(
-            self.task.train[batches], seed=self.config.seed, epoch=index, share=(rank, processes)
-        )
+        images = self.task.train[batches]
+        read = self.inputs.training(images, seed=self.config.seed, epoch=index, share=(rank, processes))
         labels = torch.from_numpy(self.labels[batches][:, rank::processes]).to(self.inputs.device)
         steps = [self._step(batch, of_batch) for batch, of_batch in zip(read, labels, strict=True)]
         share_buffers(self.model)  # each process predicts a part, and the first one's model is kept
-        means = self.accelerator.reduce(
-            Losses(*(sum(values) / len(steps) for values in zip(*steps, strict=True))), "mean"
-        )
+        means = Losses(*(sum(values) / len(steps) for values in zip(*steps, strict=True)))
+        means = self.accelerator.reduce(means, "mean")
         self._check_finite(torch.stack([step.loss for step in steps]), means.loss, index)
         row = {name: mean.item() for name, mean in means._asdict().items()}
         if self._learns_noise:
@@ -259,17 +218,12 @@ class Trainer:
         lost = (~self.accelerator.reduce(losses, "mean").isfinite()).nonzero()
         raise _diverged("loss", epoch, lost[0].item()) if len(lost) else _diverged("weights", epoch, len(losses) - 1)
 
-    def evaluate(self) -> Evaluation:
-        """Accuracies on the task's test images."""
-        return evaluate(
-            self.model,
-            self.inputs,
-            self.vectors,
-            self.benchmark,
-            self.task,
-            scale=self.config.scale,
-            precision=self.config.precision,
-        )
+    def evaluate(self, epoch: int) -> dict[str, float]:
+        """T1, AUSUC, and the best U, S, H and gamma on the task's test images after an epoch."""
+        try:
+            return evaluate(self.config, self.model, self.inputs, self.benchmark, self.task).best()
+        except InputError as error:  # large finite weights may still give scores that are not finite
+            raise _diverged("scores", epoch, self.config.episodes - 1) from error
 
     def weights(self) -> dict[str, Tensor]:
         """A copy of the model's state, on the CPU."""

@@ -43,20 +43,6 @@ class Run:
         config: the settings.
         metrics: the content of ``metrics.json``.
         history: a row for each epoch of both trainings.
-
-    Example:
-        >>> import tempfile
-        >>> folder = Path(tempfile.mkdtemp())
-        >>> _ = (folder / "config.json").write_text(json.dumps(RunConfig(dataset="SYNTH", lam=0.5).to_dict()))
-        >>> pd.DataFrame({"epoch": [0, 1], "loss": [3.0, 1.5]}).to_csv(folder / "history.csv", index=False)
-        >>> Run.load(folder)  # doctest: +ELLIPSIS
-        Traceback (most recent call last):
-        zslcore.errors.InputError: ... is not a run folder: it has no metrics.json
-        >>> metrics = dict.fromkeys(METRICS) | {"dataset": {"fingerprint": "0f"}, "cost": {"seconds": 60.0}}
-        >>> _ = (folder / "metrics.json").write_text(json.dumps(metrics))
-        >>> run = Run.load(folder)
-        >>> run.config.lam, run.metrics["cost"]["seconds"], run.history["loss"].tolist()
-        (0.5, 60.0, [3.0, 1.5])
     """
 
     folder: Path
@@ -82,11 +68,8 @@ class Run:
         """The trained model in evaluation mode.
 
         Args:
-            benchmark: the version of the data that the run was trained on.
+            benchmark: the version of the data that the run was trained on; another one raises InputError.
             weights: ``"model"`` for the epoch of the clean protocol, ``"last"`` for the last epoch.
-
-        Raises:
-            InputError: for another version of the data, other ``weights``, or a damaged file.
         """
         if benchmark.fingerprint != self.metrics["dataset"]["fingerprint"]:
             raise InputError(f"{self.folder} was trained on another version of {benchmark.name} than the one on disk")
@@ -108,7 +91,7 @@ class Run:
     def evaluate(self, benchmark: Benchmark) -> Evaluation:
         """T1 and the seen-unseen curve of the model on the test split."""
         model = self.model(benchmark)
-        return evaluate_on_test(self.config, model, self.inputs(benchmark), benchmark)
+        return evaluate(self.config, model, self.inputs(benchmark), benchmark, test_task(benchmark))
 
     def errors(
         self, benchmark: Benchmark, *, weights: str = "model"
@@ -139,19 +122,6 @@ def _remedy(folder: Path) -> str:
     return f"remove {folder}, and the run can be trained again"
 
 
-def evaluate_on_test(config: RunConfig, model: AttributeModel, inputs: Inputs, benchmark: Benchmark) -> Evaluation:
-    """T1 and the seen-unseen curve of a model on the test split; see :func:`zslcore.training.evaluation.evaluate`."""
-    return evaluate(
-        model,
-        inputs,
-        benchmark.vectors(config.attribute_vectors),
-        benchmark,
-        test_task(benchmark),
-        scale=config.scale,
-        precision=config.precision,
-    )
-
-
 def restore_model(
     config: RunConfig, benchmark: Benchmark, state: dict[str, Tensor], device: torch.device
 ) -> AttributeModel:
@@ -164,12 +134,7 @@ def restore_model(
 
 
 def environment(device: torch.device) -> dict[str, Any]:
-    """Versions, processor and device of a run, without host name or paths.
-
-    Example:
-        >>> list(environment(torch.device("cpu")))
-        ['zslcore', 'python', 'torch', 'numpy', 'machine', 'cpus', 'device']
-    """
+    """Versions, processor and device of a run, without host name or paths."""
     return {
         "zslcore": zslcore.__version__,
         "python": platform.python_version(),

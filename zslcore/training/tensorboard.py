@@ -11,12 +11,8 @@ Log = Callable[[int, dict[str, float]], None]
 def logbook(folder: Path | None, begun: int = 0, *, enabled: bool = True) -> Iterator[Log]:
     """A function ``log(epoch, row)`` that writes the numbers of a row to event files in ``FOLDER/tensorboard``.
 
-    It does nothing if there is no folder or no TensorBoard, or if not ``enabled``. ``begun`` is the number of epochs
-    that a resumed training starts from; older events of later epochs are hidden.
-
-    Example:
-        >>> with logbook(None) as log:
-        ...     log(0, {"loss": 1.0})
+    It does nothing if there is no folder or no TensorBoard, or if not ``enabled``. ``begun`` is the first epoch of a
+    resumed training; older events from there on are hidden.
     """
     try:
         from torch.utils.tensorboard import SummaryWriter

@@ -11,13 +11,7 @@ def draw_episodes(
 ) -> Int[np.ndarray, "episodes batch"]:
     """Draw the episodes of an epoch: first the classes, then images of each, uniformly without replacement.
 
-    So classes are equally frequent, however many images they have.
-
-    Returns:
-        Positions in ``labels``: a row of ways x shots images per episode, those of a class next to each other.
-
-    Raises:
-        InputError: if there are fewer than ``ways`` classes, or a class has fewer than ``shots`` images.
+    Returns positions in ``labels``: a row of ways x shots images per episode, those of a class next to each other.
 
     Example:
         >>> labels = np.array([0, 0, 1, 1, 2, 2])
@@ -26,9 +20,6 @@ def draw_episodes(
                [0, 0, 1, 1],
                [2, 2, 0, 0]])
     """
-    for name, value in (("ways", ways), ("shots", shots), ("episodes", episodes)):
-        if value < 1:
-            raise InputError(f"{name} must be at least 1, got {value}")
     classes, counts = np.unique(labels, return_counts=True)
     if ways > len(classes):
         raise InputError(f"ways must be at most the {len(classes)} classes to draw from, got {ways}")
@@ -53,14 +44,8 @@ def draw_batches(images: int, *, size: int, batches: int, rng: np.random.Generat
     So images are equally frequent (up to one draw), and classes as frequent as their images.
 
     Example:
-        >>> draw_batches(4, size=2, batches=4, rng=np.random.default_rng(0))
-        array([[2, 0],
-               [1, 3],
-               [3, 2],
-               [1, 0]])
+        >>> draw_batches(4, size=2, batches=2, rng=np.random.default_rng(0)).tolist()
+        [[2, 0], [1, 3]]
     """
-    for name, value in (("images", images), ("size", size), ("batches", batches)):
-        if value < 1:
-            raise InputError(f"{name} must be at least 1, got {value}")
     passes = -(-batches * size // images)
     return np.concatenate([rng.permutation(images) for _ in range(passes)])[: batches * size].reshape(batches, size)

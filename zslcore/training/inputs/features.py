@@ -1,7 +1,6 @@
 """Frozen features: the feature maps of a whole benchmark, computed once and kept on disk.
 
-One folder per (dataset, backbone, weights, image size, pooling) under ``cache_root()/features``. It gets its final name
-when it is complete, so an interrupted extraction is never taken for a finished one.
+There is one folder per (dataset, backbone, weights, image size, pooling) under ``cache_root()/features``.
 """
 
 import json
@@ -31,12 +30,7 @@ POOLINGS = {"mean": np.float32, "map": np.float16}  # maps are at least 49 times
 
 @dataclass(frozen=True, eq=False)
 class FrozenFeatures:
-    """Features of all images of a benchmark, in the order of its labels.
-
-    Attributes:
-        maps: memory-mapped; N = 1 for ``pooling="mean"``.
-        folder: where they are.
-    """
+    """Memory-mapped features of all images of a benchmark, and their folder; N = 1 for ``pooling="mean"``."""
 
     maps: Float[np.ndarray, "n D N"]
     folder: Path
@@ -57,26 +51,12 @@ def frozen_features(
 
     Args:
         benchmark: names the images.
-        backbone: a name of :func:`zslcore.backbone.build_backbone`.
-        weights: of the backbone, likewise.
+        backbone: a name of :func:`zslcore.backbone.build_backbone`, as are ``weights``.
         size: side of the image in pixels.
         resize_ratio: the image is resized to ``resize_ratio * size`` pixels, then cropped.
         pooling: ``"mean"`` over the locations (float32), or ``"map"`` for all locations (float16).
         cache: the cache folder, by default ``cache_root()``.
         num_workers: processes that decode images ahead, by default one less than there are cores, at most 4.
-
-    Raises:
-        InputError: for missing or unreadable images, an unknown backbone or pooling, weights that cannot be loaded, or
-            a damaged cache.
-
-    Example:
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as cache:
-        ...     features = frozen_features(
-        ...         benchmark, backbone="resnet18", weights="random", size=64, pooling="map", cache=Path(cache)
-        ...     )
-        >>> features.maps.shape  # 25 images, 512 channels, 64/32 x 64/32 locations
-        (25, 512, 4)
     """
     if pooling not in POOLINGS:
         raise InputError(f"pooling must be one of {', '.join(POOLINGS)}, got {pooling!r}")
@@ -91,7 +71,12 @@ def frozen_features(
         "pooling": pooling,
         "version": VERSION,
     }
-    folder = (cache or cache_root()) / "features" / _folder_name(settings)
+    resized = round(resize_ratio * size)
+    crop = "" if resized == size else f"of{resized}"
+    name = (
+        f"{benchmark.name}-{backbone}-{settings['weights']}-{size}px{crop}-{pooling}-{benchmark.fingerprint}-v{VERSION}"
+    )
+    folder = (cache or cache_root()) / "features" / name
     if not folder.is_dir():
         benchmark.check_images()
         loader = DataLoader(
@@ -104,15 +89,6 @@ def frozen_features(
             (partial / "settings.json").write_text(json.dumps(settings, indent=2) + "\n")
     with damage_named(folder, "delete it, and the features are computed again"):
         return FrozenFeatures(np.load(folder / "features.npy", mmap_mode="r"), folder)
-
-
-def _folder_name(settings: dict) -> str:
-    resized = round(settings["resize_ratio"] * settings["size"])
-    crop = "" if resized == settings["size"] else f"of{resized}"
-    return (
-        f"{settings['dataset']}-{settings['backbone']}-{settings['weights']}-{settings['size']}px{crop}"
-        f"-{settings['pooling']}-{settings['fingerprint']}-v{settings['version']}"
-    )
 
 
 @torch.inference_mode()

@@ -7,7 +7,6 @@ one file, and their offsets. The 11,788 photographs of CUB take about 12 GB at 5
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import SupportsIndex
 
@@ -17,6 +16,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
+from torchvision.transforms.v2.functional import center_crop
 
 from zslcore._io.locations import cache_root
 from zslcore._io.progress import progress_bar
@@ -31,23 +31,7 @@ USUAL_SHAPE = 1.4  # long over short side of a photograph, to estimate the size 
 
 
 class Pictures:
-    """The decoded pictures of a benchmark, by position in its labels; made by :func:`decoded_pictures`.
-
-    Args:
-        folder: where the bytes are.
-        size: side of the crops in pixels.
-
-    Example:
-        >>> import tempfile
-        >>> folder = Path(tempfile.mkdtemp())
-        >>> np.arange(42, dtype=np.uint8).tofile(folder / "pictures.bin")  # 2 x 4 pixels of three bytes, then 3 x 2
-        >>> np.savez(folder / "index.npz", shapes=np.array([[2, 4], [3, 2]]), offsets=np.array([0, 24]))
-        >>> pictures = Pictures(folder, size=2)
-        >>> pictures[0].shape, pictures[1][:, 0, 0]
-        (torch.Size([3, 2, 4]), tensor([24, 25, 26], dtype=torch.uint8))
-        >>> [crops.shape for crops in pictures.training(np.array([[0, 1, 1], [1, 0, 0]]), seed=0, epoch=0)]
-        [torch.Size([3, 3, 2, 2]), torch.Size([3, 3, 2, 2])]
-    """
+    """The decoded pictures of a benchmark, by position in its labels; ``size`` is the side of their crops in pixels."""
 
     def __init__(self, folder: Path, size: int) -> None:
         self.folder, self.size = folder, size
@@ -59,7 +43,6 @@ class Pictures:
         return len(self.shapes)
 
     def __getitem__(self, image: SupportsIndex) -> UInt8[Tensor, "3 H W"]:
-        """The resized picture, uint8 (3, H, W)."""
         if self._bytes is None:  # opened in the worker process that reads
             self._bytes = np.memmap(self.folder / "pictures.bin", mode="r")
         height, width = self.shapes[image]
@@ -67,61 +50,36 @@ class Pictures:
         values = np.array(self._bytes[start : start + 3 * height * width])
         return torch.from_numpy(values).view(height, width, 3).permute(2, 0, 1)
 
-    def evaluation(
-        self, images: Int[np.ndarray, " n"], *, batch_size: int, num_workers: int = 0
-    ) -> Iterator[Float[Tensor, "b 3 size size"]]:
-        """The central crops of the images, in order, in [0, 1]."""
-        dataset = _Crops(self, images[:, None], v2.CenterCrop(self.size))
-        for batch in DataLoader(dataset, batch_size, num_workers=num_workers, generator=torch.Generator()):
-            yield batch.flatten(0, 1)
 
-    def training(
-        self,
-        batches: Int[np.ndarray, "steps batch"],
-        *,
-        seed: int,
-        epoch: int,
-        share: tuple[int, int] = (0, 1),
-        num_workers: int = 0,
-    ) -> Iterator[Float[Tensor, "b 3 size size"]]:
-        """Random crops of the images of every batch, in [0, 1]; each is mirrored with probability 1/2.
+class Crops(Dataset):
+    """Item k: the crops of the pictures of batch k, in [0, 1]; central ones, or random ones if there is a ``seed``.
 
-        The crop of a picture depends only on seed, epoch, step and its position in the batch, not on ``num_workers``
-        or ``share``. ``share`` is (rank, processes): each process gets every processes-th picture of a batch.
-        """
-        rank, processes = share
-        dataset = _Crops(self, batches, None, seeds=(seed, epoch), places=range(rank, batches.shape[1], processes))
-        # its own generator, since a loader draws from the global random state otherwise
-        yield from DataLoader(dataset, batch_size=None, num_workers=num_workers, generator=torch.Generator())
-
-
-class _Crops(Dataset):
-    """Item k: the crops of batch k at ``places`` (default: all), random ones if ``crop`` is None."""
+    A random crop is mirrored with probability 1/2 and depends only on the seed, k and the picture's position in the
+    batch. ``share`` is (rank, processes): each process gets every processes-th picture of a batch.
+    """
 
     def __init__(
         self,
         pictures: Pictures,
-        batches: Int[np.ndarray, "steps batch"],
-        crop: v2.Transform | None,
-        *,
-        seeds: tuple[int, int] = (0, 0),
-        places: Sequence[int] | None = None,
+        batches: Int[np.ndarray, "steps batch"] | list[Int[np.ndarray, " _"]],
+        seed: tuple[int, int] | None = None,
+        share: tuple[int, int] = (0, 1),
     ) -> None:
-        self.pictures, self.batches, self.crop, self.seeds = pictures, batches, crop, seeds
-        self.places = range(batches.shape[1]) if places is None else places
+        self.pictures, self.batches, self.seed, self.share = pictures, batches, seed, share
 
     def __len__(self) -> int:
         return len(self.batches)
 
     def __getitem__(self, step: int) -> Float[Tensor, "b 3 size size"]:
-        return torch.stack([self._cropped(step, place) for place in self.places]).float() / 255
+        rank, processes = self.share
+        places = range(rank, len(self.batches[step]), processes)
+        return torch.stack([self._crop(step, place) for place in places]).float() / 255
 
-    def _cropped(self, step: int, place: int) -> Tensor:
-        picture = self.pictures[self.batches[step, place]]
-        if self.crop is not None:
-            return self.crop(picture)
-        rng = np.random.default_rng([*self.seeds, step, place])
-        return random_crop(picture, self.pictures.size, rng)
+    def _crop(self, step: int, place: int) -> UInt8[Tensor, "3 size size"]:
+        picture, size = self.pictures[self.batches[step][place]], self.pictures.size
+        if self.seed is None:
+            return center_crop(picture, [size, size])
+        return random_crop(picture, size, np.random.default_rng([*self.seed, step, place]))
 
 
 def decoded_pictures(
@@ -141,15 +99,11 @@ def decoded_pictures(
         cache: the cache folder, by default ``cache_root()``.
         num_workers: processes that decode, by default one less than there are cores, at most 4.
 
-    Raises:
-        InputError: for missing or unreadable images, a ratio below 1, too little disk space, or a damaged cache.
-
     Example:
         >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     pictures = decoded_pictures(benchmark, size=28, cache=Path(folder), num_workers=0)
-        ...     len(pictures), pictures[0].shape, next(pictures.evaluation(np.arange(8), batch_size=8)).shape
-        (25, torch.Size([3, 32, 32]), torch.Size([8, 3, 28, 28]))
+        >>> with tempfile.TemporaryDirectory() as cache:
+        ...     decoded_pictures(benchmark, size=28, cache=Path(cache), num_workers=0)[0].shape
+        torch.Size([3, 32, 32])
     """
     side = resized_side(size, resize_ratio)
     name = f"{benchmark.name}-{side}px-{benchmark.fingerprint}-v{VERSION}"

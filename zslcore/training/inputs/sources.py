@@ -1,7 +1,7 @@
 """The inputs of a model: frozen feature maps, or pictures with a training transform.
 
-Both are read by position in the benchmark, by two methods: ``batches`` in order, for evaluation, and ``training`` for
-the batches that the sampler drew. A process of a distributed training reads its share of every batch.
+Both are read by position in the benchmark: with ``batches`` in order, for evaluation, and with ``training`` in the
+batches that the sampler drew. A process of a distributed training reads its share of every batch.
 """
 
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 from zslcore.backbone import build_backbone, check_size, weights_id
 from zslcore.config import RunConfig
@@ -18,7 +19,7 @@ from zslcore.data.benchmark import Benchmark
 from zslcore.data.images import resized_side
 from zslcore.training.device import weight_dtype
 from zslcore.training.inputs.features import FrozenFeatures, frozen_features
-from zslcore.training.inputs.pictures import Pictures, decoded_pictures
+from zslcore.training.inputs.pictures import Crops, Pictures, decoded_pictures
 
 PREDICT_BATCH = 512  # maps per forward pass when predicting; limits memory, does not change the numbers
 PICTURE_BATCH = 32  # the same for pictures
@@ -29,12 +30,9 @@ class Maps:
     """Feature maps of all images of a benchmark, read as tensors on ``device`` of type ``dtype``.
 
     Example:
-        >>> inputs = Maps(np.arange(6, dtype=np.float32).reshape(6, 1, 1), torch.device("cpu"), torch.float64)
-        >>> inputs[np.array([2, 0])].flatten()
-        tensor([2., 0.], dtype=torch.float64)
-        >>> batches = np.array([[5, 0, 3, 4], [1, 2, 0, 5]])
-        >>> [batch.flatten().tolist() for batch in inputs.training(batches, seed=0, epoch=0, share=(1, 2))]
-        [[0.0, 4.0], [2.0, 5.0]]
+        >>> inputs = Maps(np.arange(6, dtype=np.float32).reshape(6, 1, 1), torch.device("cpu"), torch.float32)
+        >>> [batch.flatten().tolist() for batch in inputs.batches(np.array([2, 0]))]
+        [[2.0, 0.0]]
     """
 
     def __init__(self, maps: Float[np.ndarray, "n D N"], device: torch.device, dtype: torch.dtype) -> None:
@@ -55,55 +53,40 @@ class Maps:
     def training(
         self, batches: Int[np.ndarray, "steps batch"], *, seed: int, epoch: int, share: tuple[int, int] = WHOLE
     ) -> Iterator[Float[Tensor, "b D N"]]:
-        """The maps of every batch; with ``share`` (rank, processes) every processes-th, starting at the rank-th.
-
-        Nothing is random here, so seed and epoch have no effect.
-        """
+        """The maps of every batch; with ``share`` (rank, processes) every processes-th. Seed and epoch do nothing."""
         rank, processes = share
         for images in batches:
             yield self[images[rank::processes]]
 
 
 class PictureInputs:
-    """Crops of decoded pictures in [0, 1], on ``device`` of type ``dtype``; ``num_workers`` processes read ahead.
-
-    Example:
-        >>> import tempfile
-        >>> folder = Path(tempfile.mkdtemp())
-        >>> np.array([[0, 51, 255], [255, 0, 0]], dtype=np.uint8).tofile(folder / "pictures.bin")  # two of one pixel
-        >>> np.savez(folder / "index.npz", shapes=np.ones((2, 2), dtype=int), offsets=np.array([0, 3]))
-        >>> inputs = PictureInputs(Pictures(folder, size=1), torch.device("cpu"), torch.float64)
-        >>> next(inputs.batches(np.array([1, 0])))[:, :, 0, 0].round(decimals=3).tolist()
-        [[1.0, 0.0, 0.0], [0.0, 0.2, 1.0]]
-    """
+    """Crops of decoded pictures in [0, 1], on ``device`` of type ``dtype``; ``num_workers`` processes read ahead."""
 
     def __init__(self, pictures: Pictures, device: torch.device, dtype: torch.dtype, num_workers: int = 0) -> None:
         self.pictures, self.device, self.dtype, self.num_workers = pictures, device, dtype, num_workers
 
     def batches(self, images: Int[np.ndarray, " n"]) -> Iterator[Float[Tensor, "b 3 H W"]]:
         """Central crops of the images, in batches of limited size."""
-        for batch in self.pictures.evaluation(images, batch_size=PICTURE_BATCH, num_workers=self.num_workers):
-            yield self._moved(batch)
+        starts = range(0, len(images), PICTURE_BATCH)
+        yield from self._read(Crops(self.pictures, [images[start : start + PICTURE_BATCH] for start in starts]))
 
     def training(
         self, batches: Int[np.ndarray, "steps batch"], *, seed: int, epoch: int, share: tuple[int, int] = WHOLE
     ) -> Iterator[Float[Tensor, "b 3 H W"]]:
-        """Random crops of every batch, see :meth:`zslcore.training.inputs.pictures.Pictures.training`."""
-        for batch in self.pictures.training(batches, seed=seed, epoch=epoch, share=share, num_workers=self.num_workers):
-            yield self._moved(batch)
+        """Random crops of every batch, see :class:`zslcore.training.inputs.pictures.Crops`."""
+        yield from self._read(Crops(self.pictures, batches, seed=(seed, epoch), share=share))
 
-    def _moved(self, batch: Tensor) -> Tensor:
-        return batch.to(self.device, self.dtype, non_blocking=True, memory_format=torch.channels_last)
+    def _read(self, crops: Crops) -> Iterator[Float[Tensor, "b 3 H W"]]:
+        # its own generator, since a loader draws from the global random state otherwise
+        for batch in DataLoader(crops, batch_size=None, num_workers=self.num_workers, generator=torch.Generator()):
+            yield batch.to(self.device, self.dtype, non_blocking=True, memory_format=torch.channels_last)
 
 
 Inputs = Maps | PictureInputs
 
 
 def load_features(config: RunConfig, benchmark: Benchmark) -> FrozenFeatures:
-    """The frozen features of a config: pooled for BasicNet, maps for networks with attention.
-
-    See :func:`zslcore.training.inputs.features.frozen_features`.
-    """
+    """The frozen features of a config: pooled for BasicNet, maps for networks with attention."""
     return frozen_features(
         benchmark,
         backbone=config.backbone,
@@ -115,16 +98,7 @@ def load_features(config: RunConfig, benchmark: Benchmark) -> FrozenFeatures:
 
 
 def file_contents(config: RunConfig) -> dict[str, str]:
-    """Hashes of the files that a config names by path and its training reads, by setting; without missing files.
-
-    Example:
-        >>> import tempfile
-        >>> path = Path(tempfile.mkdtemp()) / "vectors.npy"
-        >>> _ = path.write_bytes(b"abc")
-        >>> config = RunConfig(dataset="SYNTH", network="attention", word_vectors=str(path))
-        >>> file_contents(config), file_contents(config.replace(network="basic"))  # BasicNet reads no word vectors
-        ({'word_vectors': 'ba7816bf8f01'}, {})
-    """
+    """Hashes of the files that a config names by path and its training reads, by setting; without missing files."""
     paths = {"weights": config.weights if config.weights not in ("imagenet", "random") else ""}
     if config.network != "basic" and config.word_vectors != "published":
         paths["word_vectors"] = config.word_vectors
@@ -140,12 +114,6 @@ def check_backbone(config: RunConfig) -> None:
     """Raise InputError if a backbone that is to be trained cannot use the image size, ratio or weights.
 
     Call it before :func:`load_inputs`, which may decode pictures for hours. It downloads missing weights.
-
-    Example:
-        >>> config = RunConfig(dataset="CUB", fine_tune=True, standardize=False, backbone="vit_b_16", image_size=448)
-        >>> check_backbone(config)
-        Traceback (most recent call last):
-        zslcore.errors.InputError: vit_b_16 takes images of 224 x 224 pixels, got 448 x 448
     """
     if config.fine_tune:
         check_size(config.backbone, config.image_size, config.image_size)
@@ -156,8 +124,7 @@ def check_backbone(config: RunConfig) -> None:
 def load_inputs(config: RunConfig, benchmark: Benchmark, device: torch.device, *, num_workers: int = 0) -> Inputs:
     """The inputs of a config: pictures with ``fine_tune``, read ahead by ``num_workers`` processes; else features.
 
-    What is not in the cache is computed first, see :func:`zslcore.training.inputs.pictures.decoded_pictures` and
-    :func:`zslcore.training.inputs.features.frozen_features`, which also list the errors.
+    What is not in the cache is computed first.
     """
     if not config.fine_tune:
         return Maps(load_features(config, benchmark).maps, device, weight_dtype(config.precision))

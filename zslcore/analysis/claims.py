@@ -71,12 +71,12 @@ def label_claim(
         >>> frame["verdict"].to_dict()
         {'mse': 'supported', 'constant': 'supported', 'permuted': 'supported'}
         >>> frame["claim"]["mse"]
-        'The error rises with the label value within a class.'
+        'Within a class, the error rises with the label.'
     """
     pairs = {key: correlated_rows(labels, matrix, axis, method) for key, matrix in _in_common(errors).items()}
-    claim = f"The error rises with the label value within {_an(axis)}."
+    claim = f"Within {_an(axis)}, the error rises with the label."
     frame = _compared(
-        [claim, f"The error follows the label value within {_an(axis)} more closely for {{}} than for {{}}."],
+        [claim, f"Within {_an(axis)}, the error follows the label more closely for {{}} than for {{}}."],
         {key: mean_correlation(*pair) for key, pair in pairs.items()},
         {key: bootstrap(mean_correlation, *pair, resamples=resamples, seed=seed) for key, pair in pairs.items()},
     )
@@ -86,7 +86,7 @@ def label_claim(
         null = np.array([mean_correlation(x[:, rng.permutation(x.shape[1])], y) for _ in range(permutations)])
         low, high = np.quantile(null, [0.025, 0.975])
         measured = frame["estimate"].iloc[0]
-        claim = f"The error follows the label value within {_an(axis)} more closely than permuted labels."
+        claim = f"Within {_an(axis)}, the error follows the label more closely than permuted labels."
         frame.loc[PERMUTED] = [claim, null.mean(), low, high, verdict(measured - high, measured - low)]
     return frame
 
@@ -102,13 +102,12 @@ def slope_claim(
         >>> labels, rng = np.random.default_rng(0).random((8, 20)), np.random.default_rng(1)
         >>> errors = {"mse": labels + rng.random((8, 20)), "constant": rng.random((8, 20))}
         >>> slope_claim(labels, errors)["claim"].tolist()  # doctest: +NORMALIZE_WHITESPACE
-        ['The error has a positive slope over the label value within a class.',
-         'The slope of the error over the label value within a class is steeper for + MSE than for null: constant.']
+        ['Within a class, the error rises with the label.',
+         'Within a class, the error rises more steeply for + MSE than for null: constant.']
     """
-    over = f"over the label value within {_an(axis)}"
     claims = [
-        f"The error has a positive slope {over}.",
-        f"The slope of the error {over} is steeper for {{}} than for {{}}.",
+        f"Within {_an(axis)}, the error rises with the label.",
+        f"Within {_an(axis)}, the error rises more steeply for {{}} than for {{}}.",
     ]
     return _slopes(claims, labels, errors, axis, resamples, seed)
 
@@ -144,8 +143,10 @@ def reduction_claim(
         {'reduction': 'supported', 'in proportion': 'inconclusive'}
     """
     check_shapes(before, after, "before and after")
-    within = f"where the label value is large within {_an(axis)}"
-    claims = [f"The error falls most {within}.", f"The error falls more than in proportion {within}."]
+    claims = [
+        f"Within {_an(axis)}, the error falls most where the label is large.",
+        f"Within {_an(axis)}, the error falls more than in proportion where the label is large.",
+    ]
     fall = {"reduction": before.astype(np.float64) - after, "in proportion": before}
     return _slopes(claims, labels, fall, axis, resamples, seed)
 
@@ -171,10 +172,9 @@ def partial_claim(
     for key, matrix in errors.items():
         y = matrix[present].astype(np.float64)
         draws[key] = bootstrap(partial_of_cells, *known, y, resamples=resamples, seed=seed)
-    fixed = "With the label's distance to its attribute's mean and the attribute's variance held fixed, "
     claims = [
-        f"{fixed}the error rises with the label value.",
-        f"{fixed}the error follows the label value more closely for {{}} than for {{}}.",
+        "With both causes held fixed, the error rises with the label.",
+        "With both causes held fixed, the error follows the label more closely for {} than for {}.",
     ]
     return _compared(claims, {key: label_partial_correlation(labels, m) for key, m in errors.items()}, draws)
 
@@ -230,7 +230,7 @@ def agreement_claim(errors: Matrices, *, resamples: int = 500, seed: int = 0) ->
         draws[key] = bootstrap(mean_correlation, others, y, resamples=resamples, seed=seed)
     claims = [
         "The classes agree on which attributes have large errors.",
-        "The classes agree more on which attributes have large errors for {} than for {}.",
+        "The classes agree more on this for {} than for {}.",
     ]
     return _compared(claims, estimates, draws)
 

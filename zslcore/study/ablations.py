@@ -32,9 +32,6 @@ def train_losses(dataset: str, *, losses: Sequence[str] = (), lams: Sequence[flo
         losses: names of losses, empty for all of :data:`zslcore.losses.factory.CRITERIA`.
         lams: weights of the regression loss.
         seeds: number of trainings of each setting.
-
-    Example:
-        >>> frame = train_losses("SYNTH", losses=["mse"], lams=[1.0, 10.0], seeds=5)  # doctest: +SKIP
     """
     base = RunConfig.study(dataset, method="remse")
     options = {"focal": {"beta": 10.0}, "huber": {"delta": load_benchmark(dataset).attributes.shape[1] ** -0.5}}
@@ -48,21 +45,13 @@ def train_losses(dataset: str, *, losses: Sequence[str] = (), lams: Sequence[flo
 
 
 def train_controls(dataset: str, *, seeds: int) -> pd.DataFrame:
-    """Train ReMSE and its two controls, whose weights are on random cells.
-
-    Example:
-        >>> train_controls("SYNTH", seeds=5)  # doctest: +SKIP
-    """
+    """Train ReMSE and its two controls, whose weights are on random cells."""
     base = RunConfig.study(dataset, method="remse")
     return _clean(fit_all(base.replace(loss=loss, seed=seed) for loss in CONTROLS for seed in range(seeds)))
 
 
 def train_exponents(dataset: str, *, exponents: Sequence[float], seeds: int) -> pd.DataFrame:
-    """Train ReMSE with every pair of exponents p and p2.
-
-    Example:
-        >>> train_exponents("SYNTH", exponents=[0.0, 0.5, 1.0], seeds=5)  # doctest: +SKIP
-    """
+    """Train ReMSE with every pair of exponents p and p2."""
     base = RunConfig.study(dataset, method="remse")
     configs = []
     for p in exponents:
@@ -72,11 +61,7 @@ def train_exponents(dataset: str, *, exponents: Sequence[float], seeds: int) -> 
 
 
 def train_variants(dataset: str, *, seeds: int) -> pd.DataFrame:
-    """Train ReMSE with other memories, references and samplings; a column ``variant`` names the change.
-
-    Example:
-        >>> train_variants("SYNTH", seeds=5)  # doctest: +SKIP
-    """
+    """Train ReMSE with other memories, references and samplings; a column ``variant`` names the change."""
     base = RunConfig.study(dataset, method="remse")
     variants = {
         "as in the study": base,

@@ -1,67 +1,41 @@
-"""Error matrices and sentences of 07_figures, on made-up numbers and on runs of the small benchmark."""
+"""Frames and sentences of 07_figures, on made-up errors."""
 
 from pathlib import Path
 
 import numpy as np
-import pytest
+import pandas as pd
 
-from zslcore.analysis import evenness_claim, label_claim, matched_nulls
+from zslcore.analysis import evenness_claim, label_claim
 from zslcore.config import RunConfig
 from zslcore.study import figures
-from zslcore.training import Run, fit
+from zslcore.study.imbalance import StudyErrors
+from zslcore.training import Run
 
-SHORT = {"backbone": "resnet18", "weights": "random", "image_size": 64, "epochs": 1, "episodes": 2, "ways": 4}
 
-
-class Stub:
+class Stub(Run):
     """A run with these errors."""
 
     def __init__(self, config=None, errors=None):
-        self.config, self._errors = config, errors
+        super().__init__(Path(), config or RunConfig(dataset="SYNTH"), {"errors": errors}, pd.DataFrame())
 
     def errors(self, benchmark):
-        return self._errors
+        return self.metrics["errors"]
 
 
-@pytest.fixture
-def errors(small_synth):
-    rng = np.random.default_rng(0)
-    return {split: rng.uniform(0.005, 0.02, values.shape) for split, values in labels(small_synth).items()}
-
-
-def labels(benchmark):
-    return figures.label_values(benchmark)
-
-
-def test_nulls_have_as_many_images_as_were_tested(small_synth, errors):
-    nulls = figures.null_matrices(errors, small_synth, seed=3)
-    for split, name, classes in [
-        ("seen classes", "test_seen", small_synth.seen_classes),
-        ("unseen classes", "test_unseen", small_synth.unseen_classes),
-    ]:
-        tested = small_synth.labels[small_synth.split(name)]
-        images = np.array([(tested == one).sum() for one in classes])
-        expected = matched_nulls(labels(small_synth)[split], errors[split], images=images, seed=3)
-        assert list(nulls) == list(expected)
-        for key in expected:
-            np.testing.assert_array_equal(nulls[key][split], expected[key])
-
-
-def test_correlations_are_those_of_the_claim_for_each_split(small_synth, errors):
-    frame = figures.label_correlations(labels(small_synth), {"mse": errors, "constant": errors})
-    assert frame["group"].unique().tolist() == ["seen classes, within each class", "unseen classes, within each class"]
-    for (_, rows), split in zip(frame.groupby("group"), errors):
-        expected = label_claim(labels(small_synth)[split], {"mse": errors[split], "constant": errors[split]})
-        assert rows["name"].tolist() == ["mse", "constant", "permuted"]
-        np.testing.assert_array_equal(rows["estimate"], expected["estimate"])
-
-
-def test_errors_are_those_of_the_runs(small_world, small_synth, tmp_path):
-    run = Run.load(fit(RunConfig(dataset="SYNTH", loss="mse", **SHORT), tmp_path / "run"))
-    seen, unseen = run.errors(small_synth)
-    found = figures.split_errors({"mse": run}, small_synth)
-    np.testing.assert_array_equal(found["mse"]["seen classes"], seen)
-    np.testing.assert_array_equal(found["mse"]["unseen classes"], unseen)
+def test_correlations_are_those_of_the_claim_for_each_split(small_synth):
+    rng, seen, unseen = np.random.default_rng(0), small_synth.seen_classes, small_synth.unseen_classes
+    labels = {"seen classes": small_synth.attributes[seen], "unseen classes": small_synth.attributes[unseen]}
+    errors = {
+        key: {split: rng.random(values.shape) for split, values in labels.items()}
+        for key in ("cross_entropy", "mse", "remse", "constant")
+    }
+    study = StudyErrors(small_synth, dict.fromkeys(("cross_entropy", "mse", "remse"), Stub()), labels, {}, errors)
+    frame = figures.label_correlations(study)
+    for split, values in labels.items():
+        rows = frame[frame["group"] == f"{split}, within each class"]
+        judged = {key: errors[key][split] for key in ("cross_entropy", "remse", "constant")}
+        assert rows["name"].tolist() == [*judged, "permuted"]
+        np.testing.assert_array_equal(rows["estimate"], label_claim(values, judged)["estimate"])
 
 
 def test_evenness_is_paired_over_the_seeds_of_both(small_synth, monkeypatch):
@@ -75,7 +49,8 @@ def test_evenness_is_paired_over_the_seeds_of_both(small_synth, monkeypatch):
     assert frame["seeds"].unique().tolist() == [2]
     for index, (_, rows) in enumerate(frame.groupby("group")):
         ours, theirs = (
-            [runs[Path(f"{method}-{seed}")]._errors[index] for seed in (1, 2)] for method in ("remse", "mse_matched")
+            [runs[Path(f"{method}-{seed}")].errors(None)[index] for seed in (1, 2)]
+            for method in ("remse", "mse_matched")
         )
         expected = evenness_claim(ours, theirs, names=("remse", "mse_matched"))
         np.testing.assert_array_equal(rows["estimate"], expected["estimate"])

@@ -1,4 +1,4 @@
-"""What 07_figures draws: error matrices of the study's runs, null models, and sentences that describe them."""
+"""What 07_figures draws beside the errors of :mod:`zslcore.study.imbalance`, and sentences that describe them."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,88 +9,27 @@ import pandas as pd
 from jaxtyping import Float
 from scipy.stats import spearmanr
 
-from zslcore.analysis import evenness_claim, label_claim, matched_nulls
-from zslcore.config import RunConfig
+from zslcore.analysis import evenness_claim, label_claim
 from zslcore.data.benchmark import Benchmark
 from zslcore.methods import METHODS, display_name
+from zslcore.study.imbalance import JUDGED, SPLITS, StudyErrors
 from zslcore.study.tables import find_runs, method_key
-from zslcore.training import Run, fit_all
+from zslcore.training import Run
 
-SEEN, UNSEEN = "seen classes", "unseen classes"
 Matrix = Float[np.ndarray, "C A"]
 
 
-def study_runs(dataset: str, *, seed: int = 0) -> dict[str, Run]:
-    """The runs of all methods of the study by method; what is missing is trained.
-
-    Example:
-        >>> study_runs("SYNTH")["remse"].config.loss  # doctest: +SKIP
-        'remse'
-    """
-    folders = fit_all(RunConfig.study(dataset, method=method, seed=seed) for method in METHODS)
-    return dict(zip(METHODS, map(Run.load, folders), strict=True))
-
-
-def label_values(benchmark: Benchmark) -> dict[str, Matrix]:
-    """Label values of the seen and of the unseen classes.
-
-    Example:
-        >>> {split: values.shape for split, values in label_values(benchmark).items()}
-        {'seen classes': (4, 57), 'unseen classes': (1, 57)}
-    """
-    return {SEEN: benchmark.attributes[benchmark.seen_classes], UNSEEN: benchmark.attributes[benchmark.unseen_classes]}
-
-
-def null_matrices(errors: Mapping[str, Matrix], benchmark: Benchmark, *, seed: int = 0) -> dict[str, dict[str, Matrix]]:
-    """Error matrices of the null models by key and split, see :func:`zslcore.analysis.matched_nulls`.
-
-    Args:
-        errors: the errors that the null models match, by split.
-        benchmark: the benchmark of the errors.
-        seed: seed of the noise.
-
-    Example:
-        >>> errors = {split: np.full(values.shape, 0.01) for split, values in label_values(benchmark).items()}
-        >>> nulls = null_matrices(errors, benchmark)
-        >>> list(nulls), nulls["constant"]["seen classes"].mean().round(4)
-        (['constant', 'multiplicative', 'shrinkage'], np.float64(0.01))
-    """
-    labels, nulls = label_values(benchmark), {}
-    tested = {SEEN: ("test_seen", benchmark.seen_classes), UNSEEN: ("test_unseen", benchmark.unseen_classes)}
-    for split, (name, classes) in tested.items():
-        counts = np.bincount(benchmark.labels[benchmark.split(name)], minlength=len(benchmark.class_names))[classes]
-        for key, matrix in matched_nulls(labels[split], errors[split], images=counts, seed=seed).items():
-            nulls.setdefault(key, {})[split] = matrix
-    return nulls
-
-
-def split_errors(runs: Mapping[str, Run], benchmark: Benchmark) -> dict[str, dict[str, Matrix]]:
-    """Error matrices by method and split, see :meth:`zslcore.Run.errors`.
-
-    Example:
-        >>> split_errors({}, benchmark)
-        {}
-    """
-    return {key: dict(zip((SEEN, UNSEEN), run.errors(benchmark), strict=True)) for key, run in runs.items()}
-
-
-def label_correlations(labels: Mapping[str, Matrix], errors: Mapping[str, Mapping[str, Matrix]]) -> pd.DataFrame:
+def label_correlations(study: StudyErrors) -> pd.DataFrame:
     """The frame of :func:`zslcore.analysis.label_claim` for each split, as :func:`zslcore.plots.intervals` draws it.
 
-    Args:
-        labels: label values by split.
-        errors: error matrices by key and split.
-
     Example:
-        >>> rng = np.random.default_rng(0)
-        >>> labels = {"seen classes": rng.random((8, 20))}
-        >>> frame = label_correlations(labels, {"mse": labels, "constant": {"seen classes": rng.random((8, 20))}})
-        >>> frame[["group", "name", "verdict"]].values.tolist()[0]
-        ['seen classes, within each class', 'mse', 'supported']
+        >>> label_correlations(load_errors("SYNTH"))["group"].iloc[0]  # doctest: +SKIP
+        'seen classes, within each class'
     """
     frames = {}
-    for split, values in labels.items():
-        frames[f"{split}, within each class"] = label_claim(values, {key: errors[key][split] for key in errors})
+    for split, values in study.labels.items():
+        matrices = study.matrices(split, (*JUDGED, *study.nulls))
+        frames[f"{split}, within each class"] = label_claim(values, matrices)
     return pd.concat(frames, names=["group", "name"]).reset_index()
 
 
@@ -131,7 +70,7 @@ def evenness_of_runs(
     seeds = [seed for key, seed in runs if key == method and (baseline, seed) in runs]
     ours, theirs = ([runs[key, seed].errors(benchmark) for seed in seeds] for key in (method, baseline))
     frames = {}
-    for index, split in enumerate((SEEN, UNSEEN)):
+    for index, split in enumerate(SPLITS):
         pair = [[matrices[index] for matrices in errors] for errors in (ours, theirs)]
         frames[split] = evenness_claim(*pair, names=(method, baseline))
     return pd.concat(frames, names=["group", "name"]).reset_index().assign(seeds=len(seeds))

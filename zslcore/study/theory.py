@@ -79,18 +79,18 @@ def remse_step(
     return pd.DataFrame(rows).T
 
 
-def low_rank_errors(exponent: float, *, seed: int, steps: int = 400) -> Float[np.ndarray, "40"]:
+def low_rank_errors(p2: float, *, seed: int, steps: int = 400) -> Float[np.ndarray, "40"]:
     """Errors of 40 linear outputs of 6 inputs after fitting a linear model of rank 2.
 
-    Each output is weighted by ReMSE with p2 = ``exponent`` and p = 0. Weights are divided by their mean.
+    Each output is weighted by ReMSE with p = 0. Weights are divided by their mean.
 
     Args:
-        exponent: p2; 0 is the plain mean squared error.
+        p2: exponent of ReMSE; 0 is the plain mean squared error.
         seed: seed of the data and of the first factors.
         steps: steps of Adam.
 
     Example:
-        >>> plain, remse = (low_rank_errors(exponent, seed=0) for exponent in (0, 1))
+        >>> plain, remse = (low_rank_errors(p2, seed=0) for p2 in (0, 1))
         >>> bool(theil_index(remse) < theil_index(plain))
         True
     """
@@ -103,7 +103,7 @@ def low_rank_errors(exponent: float, *, seed: int, steps: int = 400) -> Float[np
     optimizer = torch.optim.Adam([first, second], lr=0.02)
     for _ in range(steps):
         error = (inputs @ first @ second - outputs).square().mean(0)
-        weight = remse_weights(error[None], p=0, p2=exponent)[0]
+        weight = remse_weights(error[None], p=0, p2=p2)[0]
         optimizer.zero_grad()
         (weight / weight.mean() * error).sum().backward()
         optimizer.step()

@@ -23,8 +23,7 @@ from zslcore.errors import InputError
 from zslcore.models import AttributeModel
 from zslcore.training.damage import damage_named
 from zslcore.training.device import resolve_device, weight_dtype
-from zslcore.training.errors_by_class import prediction_errors
-from zslcore.training.evaluation import Evaluation, evaluate, predict
+from zslcore.training.evaluation import Evaluation, evaluate, predict, prediction_errors
 from zslcore.training.inputs.sources import Inputs, changed_contents, load_inputs
 from zslcore.training.objective import build_model
 

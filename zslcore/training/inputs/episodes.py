@@ -15,10 +15,8 @@ def draw_episodes(
 
     Example:
         >>> labels = np.array([0, 0, 1, 1, 2, 2])
-        >>> labels[draw_episodes(labels, ways=2, shots=2, episodes=3, rng=np.random.default_rng(0))]
-        array([[2, 2, 1, 1],
-               [0, 0, 1, 1],
-               [2, 2, 0, 0]])
+        >>> labels[draw_episodes(labels, ways=2, shots=2, episodes=3, rng=np.random.default_rng(0))].tolist()
+        [[2, 2, 1, 1], [0, 0, 1, 1], [2, 2, 0, 0]]
     """
     classes, counts = np.unique(labels, return_counts=True)
     if ways > len(classes):

@@ -65,7 +65,6 @@ class AttentionNet(nn.Module):
     matrices W_k^T q_a and v_a W_h W_o W_v of shape (A, D), so that no (B, A, D) tensor is formed.
 
     Args:
-        num_channels: D.
         word_vectors: one vector an attribute, used without normalisation; a buffer, not trained.
         key_dim: K; 1024 in the released code (300 for AWA2).
         hidden: width of the linear hidden layer; 0 for none.
@@ -154,7 +153,6 @@ class GEMNet(nn.Module):
         attention_prediction[a] = max over n of attention[a, n]
 
     Args:
-        num_channels: D.
         word_vectors: one vector an attribute, used without normalisation; a buffer, not trained.
         variant: which prediction the regression loss sees: the global one for ``"release"`` (the released ReMSE code),
             the attention prediction for ``"gem-zsl"`` (GEM-ZSL). It changes :meth:`branches` only.

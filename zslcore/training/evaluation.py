@@ -25,12 +25,7 @@ from zslcore.training.inputs.sources import Inputs
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Accuracies of a model on a task, in [0, 1].
-
-    Attributes:
-        t1: accuracy among the unseen classes only.
-        curve: seen and unseen accuracy over all classes.
-    """
+    """Accuracies of a model on a task, in [0, 1]; ``t1`` is among the unseen classes only, ``curve`` over all."""
 
     t1: float
     curve: SeenUnseenCurve
@@ -124,9 +119,7 @@ def prediction_errors(
     """Mean normalised squared error by class and attribute, over the test images.
 
     Prediction and target are unit vectors, so the errors of a class sum over the attributes to 2 (1 - cosine).
-
-    Returns:
-        The matrices of the seen and of the unseen classes. A class without test images has a row of NaN.
+    The matrices are of the seen and of the unseen classes. A class without test images has a row of NaN.
     """
     matrices = []
     for split, classes in (("test_seen", benchmark.seen_classes), ("test_unseen", benchmark.unseen_classes)):

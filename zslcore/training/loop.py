@@ -1,7 +1,6 @@
 """One training: one model, one task, evaluated after every epoch, resumed after an interruption.
 
 The result of :func:`train` depends only on its arguments: seeds, sampling and threads are its own.
-:func:`zslcore.training.fit` combines two trainings into a run folder.
 """
 
 import time
@@ -40,8 +39,7 @@ class Trained:
         keep: the epoch whose weights are kept; None for the epoch with the best harmonic mean, the first of equals.
         rows: per epoch, counted from 0: losses, amplification, step size, and accuracies in [0, 1] on the task's test
             images.
-        kept: the epoch that ``state`` is of.
-        state: the kept weights, on the CPU.
+        kept: the epoch of the kept weights, ``state``, on the CPU.
         last: the weights after the last epoch, on the CPU.
         seconds: time of all epochs, including those before an interruption.
     """
@@ -157,9 +155,8 @@ class Trainer:
         self.criterion = objective.criterion
         self._learns_noise = isinstance(self.criterion, LearntNoise)
         weights, noise = self.model.parameters(), self.criterion.parameters()
-        optimizers = [
-            torch.optim.SGD(weights, lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay)
-        ]
+        sgd = torch.optim.SGD(weights, lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay)
+        optimizers = [sgd]
         if self._learns_noise:
             optimizers.append(torch.optim.Adam(noise, lr=NOISE_LR, betas=(0.9, 0.99), eps=1e-15))
         self.objective, *self.optimizers = accelerator.prepare(objective, *optimizers)
@@ -167,9 +164,8 @@ class Trainer:
     def epoch(self, index: int) -> dict[str, float]:
         """Train for one epoch, counted from 0; InputError if the loss or a weight is no longer finite.
 
-        Returns:
-            The means of :class:`zslcore.training.objective.Losses` over the steps, the step size ``lr``, and for
-            losses that learn one ``sigma``, its geometric mean over the attributes at the end of the epoch.
+        Returns the means of :class:`zslcore.training.objective.Losses` over the steps, the step size ``lr``, and for
+        losses that learn a noise ``sigma``, its geometric mean over the attributes at the end of the epoch.
         """
         lr = step_size(self.config, index)
         for optimizer, size in zip(self.optimizers, (lr, NOISE_LR * lr / self.config.lr), strict=False):
@@ -192,10 +188,7 @@ class Trainer:
         return row | {"lr": lr}
 
     def _check_finite(self, losses: Float[Tensor, " steps"], mean: Float[Tensor, ""], epoch: int) -> None:
-        """Raise InputError with the epoch and step, counted from 0, in which the training diverged.
-
-        Called once an epoch, since reading a loss makes a GPU wait. All processes reach the same verdict.
-        """
+        """Raise InputError if the training diverged; once an epoch, since reading a loss makes a GPU wait."""
         finite = mean.isfinite() & torch.stack([part.isfinite().all() for part in self.objective.parameters()]).all()
         if finite:
             return

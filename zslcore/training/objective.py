@@ -56,8 +56,6 @@ def build_network(config: RunConfig, num_channels: int, benchmark: Benchmark) ->
 def regression_loss(config: RunConfig, benchmark: Benchmark, task: ZeroShotTask) -> nn.Module:
     """The regression loss of a config over the seen classes of a task; the MSE for ``"none"``, which only logs it.
 
-    See :func:`zslcore.losses.factory.build_criterion`.
-
     Example:
         >>> from zslcore.data.tasks import test_task
         >>> config = RunConfig(dataset="SYNTH", loss="remse", p2=0.5)

@@ -1,12 +1,12 @@
 """Live curves of a training in TensorBoard, if it is installed (``pip install tensorboard``)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 
 @contextmanager
-def logbook(folder: Path | None, begun: int = 0, *, enabled: bool = True) -> Iterator:
+def logbook(folder: Path | None, begun: int = 0, *, enabled: bool = True) -> Iterator[Callable]:
     """A function ``log(epoch, row)`` that writes the numbers of a row to event files in ``FOLDER/tensorboard``.
 
     It does nothing if there is no folder or no TensorBoard, or if not ``enabled``. ``begun`` is the first epoch of a

@@ -11,7 +11,7 @@ def draw_episodes(
 ) -> Int[np.ndarray, "episodes batch"]:
     """Draw the episodes of an epoch: first the classes, then images of each, uniformly without replacement.
 
-    Returns positions in ``labels``: a row of ways x shots images per episode, those of a class next to each other.
+    Returns positions in ``labels``: a row of ways x shots images per episode, grouped by class.
 
     Example:
         >>> labels = np.array([0, 0, 1, 1, 2, 2])

@@ -1,7 +1,6 @@
-"""The inputs of a model: frozen feature maps, or pictures with a training transform.
+"""The inputs of a model: frozen feature maps, or random crops of pictures; both are read by position in the benchmark.
 
-Both are read by position in the benchmark: with ``batches`` in order, for evaluation, and with ``training`` in the
-batches that the sampler drew. A process of a distributed training reads its share of every batch.
+``batches`` reads in order, for evaluation; ``training`` reads a process's share of the batches that the sampler drew.
 """
 
 from collections.abc import Iterator

@@ -47,7 +47,6 @@ def frozen_features(
     """Load the features of a benchmark from the cache, computing them first if necessary, on the GPU if there is one.
 
     Args:
-        benchmark: names the images.
         backbone: as ``weights``, see :func:`zslcore.backbone.build_backbone`.
         size: side of the image in pixels, to which it is cropped from ``resize_ratio * size`` pixels.
         pooling: ``"mean"`` over the locations (float32), or ``"map"`` for all locations (float16).
@@ -66,18 +65,19 @@ def frozen_features(
             batch_size=GPU_BATCH if torch.cuda.is_available() else CPU_BATCH,
             num_workers=min(4, (os.cpu_count() or 1) - 1) if num_workers is None else num_workers,
         )
+        model, title = build_backbone(backbone, weights=weights), f"{backbone} features of {benchmark.name}"
         with new_folder(folder) as partial:
-            _write_features(partial / "features.npy", build_backbone(backbone, weights=weights), loader, pooling, name)
+            _write_features(partial / "features.npy", model, loader, pooling, title)
     with damage_named(folder, "delete it, and the features are computed again"):
         return FrozenFeatures(np.load(folder / "features.npy", mmap_mode="r"), folder)
 
 
 @torch.inference_mode()
-def _write_features(path: Path, backbone: Backbone, loader: DataLoader, pooling: str, name: str) -> None:
+def _write_features(path: Path, backbone: Backbone, loader: DataLoader, pooling: str, title: str) -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     backbone = backbone.to(device, memory_format=torch.channels_last)  # 1.5 times faster on a CPU
     output, start = None, 0
-    with single_thread(), progress_bar(total=len(loader.dataset), desc=f"features {name}", unit="image") as progress:
+    with single_thread(), progress_bar(total=len(loader.dataset), desc=title, unit="image") as progress:
         for images in readable(loader):
             maps = backbone(images.to(device, memory_format=torch.channels_last))
             if pooling == "mean":

@@ -1,9 +1,6 @@
 """Networks that predict attributes from a feature map: ``(B, D, N)`` or ``(B, D, H, W)`` -> ``(B, A)``.
 
-:class:`AttributeModel` joins a network with what stands before it: a standardisation and a backbone.
-
-Symbols: ``B`` images, ``D`` channels, ``N`` locations, ``A`` attributes, ``K`` key dimension. Scores and losses are in
-:mod:`zslcore.losses`.
+Symbols: ``B`` images, ``D`` channels, ``N`` locations, ``A`` attributes, ``K`` key dimension.
 """
 
 from collections.abc import Iterable
@@ -16,7 +13,6 @@ from torch import Tensor, nn
 
 from zslcore.errors import InputError
 
-LEAKY_SLOPE = 0.1  # as in the released code
 GEM_VARIANTS = ("release", "gem-zsl")
 FeatureMap = Float[Tensor, "B D N"] | Float[Tensor, "B D H W"]
 
@@ -30,10 +26,8 @@ def _as_sequence(feature_map: Tensor, num_channels: int) -> Float[Tensor, "B D N
 
 
 def _at_locations(rows: Float[Tensor, "R D"], sequence: Float[Tensor, "B D N"]) -> Float[Tensor, "B R N"]:
-    """``rows @ sequence``, but without expanding the rows over the images to a (B, R, D) tensor.
-
-    On the CPU a convolution of size 1 is twice as fast (at CUB's size); on a GPU it would round to TF32 by default.
-    """
+    """``rows @ sequence``, but without expanding the rows over the images to a (B, R, D) tensor."""
+    # on the CPU a convolution of size 1 is twice as fast (at CUB's size); on a GPU it would round to TF32 by default
     if sequence.device.type == "cpu":
         return F.conv1d(sequence, rows[:, :, None])
     return F.linear(sequence.mT, rows).mT
@@ -50,7 +44,7 @@ class BasicNet(nn.Module):
     def __init__(self, num_channels: int, num_attributes: int, *, hidden: int = 0) -> None:
         super().__init__()
         self.num_channels = num_channels
-        layers = [nn.Linear(num_channels, hidden), nn.LeakyReLU(LEAKY_SLOPE)] if hidden else []
+        layers = [nn.Linear(num_channels, hidden), nn.LeakyReLU(0.1)] if hidden else []
         self.head = nn.Sequential(*layers, nn.Linear(hidden or num_channels, num_attributes))
 
     def forward(self, feature_map: FeatureMap) -> Float[Tensor, "B A"]:
@@ -71,7 +65,6 @@ class AttentionNet(nn.Module):
     matrices W_k^T q_a and v_a W_h W_o W_v of shape (A, D), so that no (B, A, D) tensor is formed.
 
     Args:
-        num_channels: D.
         word_vectors: one vector an attribute, used without normalisation; a buffer, not trained.
         key_dim: K; 1024 in the released code (300 for AWA2).
         hidden: width of the linear hidden layer; 0 for none.
@@ -106,7 +99,9 @@ class AttentionNet(nn.Module):
     def forward(self, feature_map: FeatureMap) -> Float[Tensor, "B A"]:
         """Predicted attributes."""
         sequence = _as_sequence(feature_map, self.num_channels)
-        embedding, constant = self._folded_hidden()  # (A, D), (A,)
+        embedding, constant = self.embedding, 0.0
+        if self.hidden is not None:
+            embedding, constant = embedding @ self.hidden.weight, embedding @ self.hidden.bias  # (A, D), (A,)
         through_output = embedding @ self.output.weight  # (A, K)
         content = through_output @ self.value.weight  # (A, D): contribution of a location to each attribute
         bias = through_output @ self.value.bias + embedding @ self.output.bias
@@ -127,12 +122,6 @@ class AttentionNet(nn.Module):
         query = self.query(self.word_vectors)  # (A, K)
         # the bias's part cancels in the softmax; it keeps the key bias in the autograd graph
         return query @ self.key.weight, query @ self.key.bias
-
-    def _folded_hidden(self) -> tuple[Float[Tensor, "A D"], Float[Tensor, " A"]]:
-        """The embedding times the hidden weight, and the hidden bias's part of the prediction."""
-        if self.hidden is None:
-            return self.embedding, self.embedding.new_zeros(len(self.embedding))
-        return self.embedding @ self.hidden.weight, self.embedding @ self.hidden.bias
 
 
 class Branches(NamedTuple):
@@ -164,7 +153,6 @@ class GEMNet(nn.Module):
         attention_prediction[a] = max over n of attention[a, n]
 
     Args:
-        num_channels: D.
         word_vectors: one vector an attribute, used without normalisation; a buffer, not trained.
         variant: which prediction the regression loss sees: the global one for ``"release"`` (the released ReMSE code),
             the attention prediction for ``"gem-zsl"`` (GEM-ZSL). It changes :meth:`branches` only.
@@ -226,8 +214,6 @@ class Standardize(nn.Module):
             count += maps.shape[0] * maps.shape[2]
             total = total + maps.sum((0, 2))
             squares = squares + maps.square().sum((0, 2))
-        if not count:
-            raise InputError("batches to fit must hold at least one image, got none")
         mean = total / count
         std = (squares / count - mean.square()).clamp(min=0).sqrt()
         self.mean.copy_(mean[:, None])
@@ -241,10 +227,7 @@ class Standardize(nn.Module):
 class AttributeModel(nn.Module):
     """A whole model: inputs -> backbone, if any -> standardisation, if any -> network -> attributes.
 
-    Args:
-        network: BasicNet, AttentionNet, GEMNet, or another module that maps feature maps to attributes.
-        standardize: standardisation of the feature maps.
-        backbone: maps images (B, 3, H, W) to feature maps; without it, the inputs are feature maps.
+    The backbone maps images (B, 3, H, W) to feature maps; without it, the inputs are feature maps.
 
     Example:
         >>> AttributeModel(BasicNet(3, 5), standardize=Standardize(3))(torch.zeros(2, 3, 49)).shape
@@ -262,9 +245,7 @@ class AttributeModel(nn.Module):
         return self.network(self._feature_map(inputs))
 
     def attention(self, inputs: FeatureMap) -> Float[Tensor, "B A N"]:
-        """Attention of each attribute; sums to 1 over the N locations. InputError for a network without attention."""
-        if not hasattr(self.network, "attention"):
-            raise InputError(f"attention needs a network with attention, got {type(self.network).__name__}")
+        """Attention of each attribute; sums to 1 over the N locations. BasicNet has none."""
         return self.network.attention(self._feature_map(inputs))
 
     def branches(self, inputs: FeatureMap) -> Branches:

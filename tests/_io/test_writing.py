@@ -99,17 +99,19 @@ def test_a_killed_decoding_or_extraction_leaves_no_litter_after_the_next(tiny, t
     """The decoded pictures of CUB take 12 GB: they have to go before the room on the disk is measured."""
     tiny.write_images()
     benchmark = tiny.load()
+    monkeypatch.setenv("ZSLCORE_CACHE", str(tmp_path / "first"))
     folders = [
-        decoded_pictures(benchmark, **PICTURES, cache=tmp_path / "first").folder,
-        frozen_features(benchmark, **FEATURES, cache=tmp_path / "first").folder,
+        decoded_pictures(benchmark, **PICTURES).folder,
+        frozen_features(benchmark, **FEATURES).folder,
     ]
     cache = tmp_path / "cache"
+    monkeypatch.setenv("ZSLCORE_CACHE", str(cache))
     for folder in folders:
         killed(cache / folder.relative_to(tmp_path / "first"))
     check, seen = pictures._check_room, []
     monkeypatch.setattr(pictures, "_check_room", lambda *a: (seen.append(names(cache / "pictures")), check(*a)))
-    decoded_pictures(benchmark, **PICTURES, cache=cache)
-    frozen_features(benchmark, **FEATURES, cache=cache)
+    decoded_pictures(benchmark, **PICTURES)
+    frozen_features(benchmark, **FEATURES)
     assert seen == [set()]
     for folder in folders:
         assert names(cache / folder.parent.name) == {folder.name}

@@ -16,7 +16,8 @@ SETTINGS = {"backbone": "resnet18", "weights": "random", "size": 32, "num_worker
 
 
 @pytest.fixture
-def benchmark(tiny):
+def benchmark(tiny, tmp_path, monkeypatch):
+    monkeypatch.setenv("ZSLCORE_CACHE", str(tmp_path / "cache"))
     tiny.write_images()
     return tiny.load()
 
@@ -35,7 +36,7 @@ def fail(*_, **__):
 
 def test_maps_and_means_equal_direct_computation(benchmark, tmp_path):
     expected = direct(benchmark, size=64, resize_ratio=1.25)
-    settings = SETTINGS | {"size": 64, "resize_ratio": 1.25, "cache": tmp_path / "cache"}
+    settings = SETTINGS | {"size": 64, "resize_ratio": 1.25}
     maps = frozen_features(benchmark, pooling="map", **settings)
     means = frozen_features(benchmark, pooling="mean", **settings)
     assert maps.maps.shape == (40, 512, 4)
@@ -48,11 +49,11 @@ def test_maps_and_means_equal_direct_computation(benchmark, tmp_path):
 
 
 def test_second_call_reads_the_cache(benchmark, tmp_path, monkeypatch):
-    first = frozen_features(benchmark, cache=tmp_path / "cache", **SETTINGS)
+    first = frozen_features(benchmark, **SETTINGS)
     monkeypatch.setattr(features, "build_backbone", fail)
     for path in benchmark.image_paths:
         path.unlink()
-    second = frozen_features(benchmark, cache=tmp_path / "cache", **SETTINGS)
+    second = frozen_features(benchmark, **SETTINGS)
     assert isinstance(second.maps, np.memmap)
     assert second.folder == first.folder
     np.testing.assert_array_equal(second.maps, first.maps)
@@ -63,9 +64,10 @@ def test_cache_lies_where_the_environment_says(benchmark, tmp_path, monkeypatch)
     assert frozen_features(benchmark, **SETTINGS).folder.parent == tmp_path / "elsewhere" / "features"
 
 
-def test_worker_process_gives_the_same_features(benchmark, tmp_path):
-    alone = frozen_features(benchmark, cache=tmp_path / "alone", **SETTINGS)
-    helped = frozen_features(benchmark, cache=tmp_path / "helped", **SETTINGS | {"num_workers": 1})
+def test_worker_process_gives_the_same_features(benchmark, tmp_path, monkeypatch):
+    alone = frozen_features(benchmark, **SETTINGS)
+    monkeypatch.setenv("ZSLCORE_CACHE", str(tmp_path / "helped"))
+    helped = frozen_features(benchmark, **SETTINGS | {"num_workers": 1})
     np.testing.assert_array_equal(alone.maps, helped.maps)
 
 
@@ -83,9 +85,9 @@ def test_every_setting_and_the_content_have_features_of_their_own(tiny, benchmar
         {"weights": str(tmp_path / "1.pth")},
         {"weights": str(tmp_path / "2.pth")},
     ]
-    results = [frozen_features(benchmark, cache=tmp_path / "cache", **SETTINGS | change) for change in changes]
+    results = [frozen_features(benchmark, **SETTINGS | change) for change in changes]
     tiny.images["image_files"][[0, 15]] = tiny.images["image_files"][[15, 0]]
-    results.append(frozen_features(tiny.load(), cache=tmp_path / "cache", **SETTINGS))
+    results.append(frozen_features(tiny.load(), **SETTINGS))
     assert len({result.folder for result in results}) == len(results)
     np.testing.assert_array_equal(results[-1].maps[15], results[0].maps[0])
     for result in results[1:]:
@@ -96,10 +98,10 @@ def test_weights_file_counts_by_content_not_by_name(benchmark, tmp_path, monkeyp
     state = build_backbone("resnet18", weights="random").model.state_dict()
     for name in ("a.pth", "b.pth"):
         torch.save(state, tmp_path / name)
-    first = frozen_features(benchmark, cache=tmp_path / "cache", **SETTINGS | {"weights": str(tmp_path / "a.pth")})
+    first = frozen_features(benchmark, **SETTINGS | {"weights": str(tmp_path / "a.pth")})
     (tmp_path / "a.pth").rename(tmp_path / "c.pth")
     monkeypatch.setattr(features, "build_backbone", fail)
-    second = frozen_features(benchmark, cache=tmp_path / "cache", **SETTINGS | {"weights": str(tmp_path / "c.pth")})
+    second = frozen_features(benchmark, **SETTINGS | {"weights": str(tmp_path / "c.pth")})
     assert second.folder == first.folder
 
 
@@ -125,17 +127,17 @@ def test_interrupted_extraction_is_never_taken_for_a_finished_one(benchmark, tmp
         if killed:  # nothing is cleaned up
             patch.setattr(writing.shutil, "rmtree", lambda *_, **__: None)
         with pytest.raises(KeyboardInterrupt):
-            frozen_features(benchmark, cache=cache, **SETTINGS)
+            frozen_features(benchmark, **SETTINGS)
     left = list((cache / "features").iterdir())
     assert len(left) == killed
     assert all(path.name.startswith(".partial-") for path in left)
-    result = frozen_features(benchmark, cache=cache, **SETTINGS)
+    result = frozen_features(benchmark, **SETTINGS)
     np.testing.assert_allclose(result.maps, direct(benchmark).mean(axis=2, keepdims=True), rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("num_workers", [0, 1])
 def test_unreadable_image_is_named_in_one_line_and_can_be_replaced(benchmark, tmp_path, num_workers):
-    settings = SETTINGS | {"num_workers": num_workers, "cache": tmp_path / "cache"}
+    settings = SETTINGS | {"num_workers": num_workers}
     spoiled = benchmark.image_paths[22]
     content = spoiled.read_bytes()
     spoiled.write_bytes(content[: len(content) // 2])
@@ -152,14 +154,13 @@ def test_missing_images_are_told_before_anything_is_computed(benchmark, tmp_path
     monkeypatch.setattr(features, "build_backbone", fail)
     benchmark.image_paths[39].unlink()
     with pytest.raises(InputError, match=r"^1 of 40 images of TINY are missing"):
-        frozen_features(benchmark, cache=tmp_path / "cache", **SETTINGS)
+        frozen_features(benchmark, **SETTINGS)
     assert not (tmp_path / "cache").exists()
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"pooling": "max"}, "pooling must be one of mean, map, got 'max'"),
         ({"backbone": "resnet19"}, "backbone must be one of resnet18, .*, got 'resnet19'"),
         ({"backbone": "vit_b_16"}, "vit_b_16 takes images of 224 x 224 pixels, got 32 x 32"),
         ({"size": 16}, "resnet18 takes images of at least 32 pixels a side, got 16 x 16"),
@@ -169,19 +170,19 @@ def test_missing_images_are_told_before_anything_is_computed(benchmark, tmp_path
 )
 def test_impossible_settings_are_refused(benchmark, tmp_path, change, message):
     with pytest.raises(InputError, match=message):
-        frozen_features(benchmark, cache=tmp_path / "cache", **SETTINGS | change)
+        frozen_features(benchmark, **SETTINGS | change)
     assert not (tmp_path / "cache").exists()
 
 
 def test_damaged_cache_is_named(benchmark, tmp_path):
-    result = frozen_features(benchmark, cache=tmp_path / "cache", **SETTINGS)
+    result = frozen_features(benchmark, **SETTINGS)
     content = (result.folder / "features.npy").read_bytes()
     (result.folder / "features.npy").unlink()
     for remains in (None, b"", content[:50], content[:-50]):
         if remains is not None:
             (result.folder / "features.npy").write_bytes(remains)
         with pytest.raises(InputError, match=f"{result.folder.name} is damaged: delete it"):
-            frozen_features(benchmark, cache=tmp_path / "cache", **SETTINGS)
+            frozen_features(benchmark, **SETTINGS)
 
 
 @pytest.mark.parametrize("error", [MemoryError(), PermissionError(13, "Permission denied"), OSError(116, "Stale")])
@@ -189,8 +190,8 @@ def test_what_is_no_damage_keeps_its_name(benchmark, tmp_path, monkeypatch, erro
     def failing(*_, **__):
         raise error
 
-    frozen_features(benchmark, cache=tmp_path / "cache", **SETTINGS)
+    frozen_features(benchmark, **SETTINGS)
     monkeypatch.setattr(features.np, "load", failing)
     with pytest.raises(type(error)) as caught:
-        frozen_features(benchmark, cache=tmp_path / "cache", **SETTINGS)
+        frozen_features(benchmark, **SETTINGS)
     assert caught.value is error

@@ -123,12 +123,8 @@ def _progress(folder: Path) -> dict[str, Any]:
 
 def _digests(folder: Path) -> dict[str, str]:
     """SHA-256 of the files of a state, by name."""
-    digests = {}
-    for path in sorted(folder.iterdir()):
-        if path.name != "progress.json":
-            with open(path, "rb") as file:
-                digests[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
-    return digests
+    paths = [path for path in folder.iterdir() if path.name != "progress.json"]
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
 def _remove(folder: Path) -> None:

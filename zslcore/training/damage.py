@@ -17,13 +17,6 @@ def damage_named(path: Path, remedy: str) -> Iterator[Path]:
     """Read a file within the block; a parse error or a missing file becomes an InputError with the remedy.
 
     MemoryError and errors of the system, such as PermissionError, pass unchanged: the file itself may be whole.
-
-    Example:
-        >>> import json
-        >>> with damage_named(Path("metrics.json"), "remove it"):
-        ...     json.loads("{")
-        Traceback (most recent call last):
-        zslcore.errors.InputError: metrics.json is damaged: remove it
     """
     try:
         yield path

@@ -1,8 +1,7 @@
 """Where and how a training computes: device, precision, and accelerate's set-up.
 
-One process on a CPU or GPU, or several under ``torchrun`` or ``accelerate launch``. Several processes give the results
-of one, with one exception: the batch norms of a fine-tuned backbone normalise by the part of the batch that a process
-has, and keep the running statistics of the first process.
+Several processes, under ``torchrun`` or ``accelerate launch``, give the results of one, with one exception: the batch
+norms of a fine-tuned backbone normalise by a process's part of the batch, and keep the statistics of the first process.
 """
 
 import warnings

@@ -1,15 +1,12 @@
 """``fit``: from a :class:`RunConfig` to a run folder, under both protocols.
 
 A run trains twice with the same settings: on the training classes, where the validation split chooses the epoch and
-gamma; and on trainval, evaluated on the test split after every epoch. Then
-
-- ``clean`` reads T1, U, S, H and AUSUC on the test split once, at the chosen epoch and gamma;
-- ``paper`` reads T1, (U, S, H) and AUSUC each at its own best epoch, and gamma at its best, all on the test split,
-  as the released code does: an oracle, only for comparison with published tables.
+gamma; and on trainval, evaluated on the test split after every epoch. The protocol ``clean`` reads all accuracies on
+the test split once, at the chosen epoch and gamma. ``paper`` reads each at its best epoch and gamma on the test split,
+as the released code does: an oracle, only for comparison with published tables.
 
 A run folder holds ``config.json``, ``metrics.json``, ``history.csv`` and in ``checkpoint/`` the weights that ``clean``
-chose (``model.safetensors``) and the last ones (``last.safetensors``). ``metrics.json`` is written last: a folder
-without it is an unfinished run, which ``fit`` resumes after its last finished epoch.
+chose (``model.safetensors``) and the last ones (``last.safetensors``). ``metrics.json`` is written last.
 """
 
 import contextlib
@@ -18,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from accelerate import Accelerator
 from filelock import Timeout
@@ -33,12 +31,9 @@ from zslcore.data.tasks import test_task, validation_task
 from zslcore.errors import InputError
 from zslcore.training.checkpoints import Checkpoints, settings_of_run, training_key
 from zslcore.training.device import make_accelerator
-from zslcore.training.errors_by_class import error_statistics, prediction_errors
-from zslcore.training.evaluation import evaluate
+from zslcore.training.evaluation import error_statistics, evaluate, paper_protocol, prediction_errors
 from zslcore.training.inputs.sources import Inputs, changed_contents, check_backbone, file_contents, load_inputs
 from zslcore.training.loop import Trained, train
-from zslcore.training.objective import trained_lambda
-from zslcore.training.protocols import clean_protocol, paper_protocol
 from zslcore.training.run import WEIGHTS, Run, environment, restore_model
 
 VALIDATED = ("T1", "U", "S", "H", "gamma", "AUSUC")
@@ -92,7 +87,7 @@ def _fit(config: RunConfig, folder: Path, accelerator: Accelerator, num_workers:
             for task in TASKS:
                 key = training_key(config, benchmark, task=task, processes=accelerator.num_processes)
                 Checkpoints(folder / "checkpoint" / task, key).check()
-            check_backbone(config)
+            check_backbone(config)  # before pictures are decoded, which may take hours
             inputs = load_inputs(config, benchmark, accelerator.device, num_workers=num_workers)
     accelerator.wait_for_everyone()
     if finished:
@@ -120,33 +115,32 @@ def _metrics(
     evaluation = evaluate(config, model, inputs, benchmark, test_task(benchmark))
     seen, unseen = prediction_errors(model, inputs, benchmark, precision=config.precision)
     chosen = validation.rows[validation.kept]
-    lam = 0.0 if config.loss == "none" else config.lam
+    amplification = float(np.mean([row["amplification"] for row in final.rows[: final.kept + 1]]))
+    effective = 0.0 if config.loss == "none" else config.lam * amplification
     return {
         "dataset": {"name": benchmark.name, "fingerprint": benchmark.fingerprint},
         "protocols": {
-            "clean": clean_protocol(chosen, evaluation, validation.kept),
+            "clean": evaluation.at(chosen["gamma"]) | {"epoch": validation.kept},
             "paper": paper_protocol(final.rows),
         },
         "validation": {name: chosen[name] for name in VALIDATED},
         "errors": error_statistics(seen, unseen, benchmark),
-        "effective_lambda": trained_lambda(lam, [row["amplification"] for row in final.rows[: final.kept + 1]]),
+        "effective_lambda": None if np.isnan(amplification) else effective,
         "cost": {"seconds": validation.seconds + final.seconds},
     }
 
 
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Keep other processes from training in a folder; a folder made for the lock alone is removed again."""
-    made = not folder.exists()
+    """Keep other processes from training in a folder; an empty folder is removed again."""
     try:
         with locked(folder / ".lock", timeout=0):
             yield
     except Timeout:
         raise InputError(f"another process is training in {folder}: wait for it, or give another folder") from None
     finally:
-        if made:
-            with contextlib.suppress(OSError):
-                folder.rmdir()
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def _check_same_run(folder: Path, config: RunConfig, benchmark: Benchmark) -> None:

@@ -1,7 +1,6 @@
 """One training: one model, one task, evaluated after every epoch, resumed after an interruption.
 
 The result of :func:`train` depends only on its arguments: seeds, sampling and threads are its own.
-:func:`zslcore.training.fit` combines two trainings into a run folder.
 """
 
 import time
@@ -29,7 +28,7 @@ from zslcore.training.evaluation import evaluate
 from zslcore.training.inputs.episodes import draw_batches, draw_episodes
 from zslcore.training.inputs.sources import Inputs
 from zslcore.training.objective import Losses, Objective, build_model
-from zslcore.training.tensorboard import Log, logbook
+from zslcore.training.tensorboard import logbook
 
 
 @dataclass(eq=False)
@@ -40,8 +39,7 @@ class Trained:
         keep: the epoch whose weights are kept; None for the epoch with the best harmonic mean, the first of equals.
         rows: per epoch, counted from 0: losses, amplification, step size, and accuracies in [0, 1] on the task's test
             images.
-        kept: the epoch that ``state`` is of.
-        state: the kept weights, on the CPU.
+        kept: the epoch of the kept weights, ``state``, on the CPU.
         last: the weights after the last epoch, on the CPU.
         seconds: time of all epochs, including those before an interruption.
     """
@@ -81,13 +79,9 @@ def train(
         inputs: the inputs of all images of the benchmark.
         task: names the training images, the test images and the classes.
         keep: see :class:`Trained`.
-        checkpoints: a folder for the state after each epoch; an interrupted training resumes there, with identical
-            results.
+        checkpoints: a folder for the state after each epoch. An interrupted training resumes there, with identical
+            results; the state of another training raises InputError, as does a training that diverges.
         progress: show a bar over the epochs.
-
-    Raises:
-        InputError: if the training diverges, if the task has too few classes or images for an episode, or if the
-            folder holds the checkpoints of another training.
     """
     accelerator = make_accelerator(config)
     with reproducible(config.seed):
@@ -97,36 +91,26 @@ def train(
         if checkpoints is not None:
             key = training_key(config, benchmark, task=task.name, processes=accelerator.num_processes)
             store = Checkpoints(checkpoints, key, keep=keep)
-            _resume(trainer, trained, store)
-        with logbook(checkpoints, len(trained.rows), enabled=accelerator.is_main_process) as log:
-            _train_epochs(trainer, trained, store, log, progress=progress and accelerator.is_main_process)
+            if (found := store.load(accelerator)) is not None:
+                stored, trained.state = found
+                trained.rows, trained.kept, trained.seconds = stored["rows"], stored["kept"], stored["seconds"]
+                trainer.rng.bit_generator.state = stored["sampler"]
+        done, epochs, main = len(trained.rows), config.epochs, accelerator.is_main_process
+        title, hidden = f"{task.name}: {config.loss}, seed {config.seed}", not (progress and main)
+        bar = progress_bar(range(done, epochs), disable=hidden, desc=title, unit="epoch", initial=done, total=epochs)
+        with logbook(checkpoints, done, enabled=main) as log:
+            for epoch in bar:
+                start = time.perf_counter()
+                row = {"epoch": epoch} | trainer.epoch(epoch) | trainer.evaluate(epoch)
+                trained.add(row, trainer.weights, time.perf_counter() - start)
+                log(epoch, row)
+                if store is not None:
+                    state = {"rows": trained.rows, "kept": trained.kept, "seconds": trained.seconds}
+                    state["sampler"] = trainer.rng.bit_generator.state
+                    store.save(accelerator, state, trained.state)
+                bar.set_postfix(loss=f"{row['loss']:.3f}", T1=f"{100 * row['T1']:.1f}")
         trained.last = trainer.weights()
         return trained
-
-
-def _resume(trainer: "Trainer", trained: Trained, store: Checkpoints) -> None:
-    found = store.load(trainer.accelerator)
-    if found is not None:
-        progress, trained.state = found
-        trained.rows, trained.kept, trained.seconds = progress["rows"], progress["kept"], progress["seconds"]
-        trainer.rng.bit_generator.state = progress["sampler"]
-
-
-def _train_epochs(trainer: "Trainer", trained: Trained, store: Checkpoints | None, log: Log, *, progress: bool) -> None:
-    config, done = trainer.config, len(trained.rows)
-    title = f"{trainer.task.name}: {config.loss}, seed {config.seed}"
-    remaining = range(done, config.epochs)
-    epochs = progress_bar(remaining, disable=not progress, desc=title, unit="epoch", initial=done, total=config.epochs)
-    for epoch in epochs:
-        start = time.perf_counter()
-        row = {"epoch": epoch} | trainer.epoch(epoch) | trainer.evaluate(epoch)
-        trained.add(row, trainer.weights, time.perf_counter() - start)
-        log(epoch, row)
-        if store is not None:
-            state = {"rows": trained.rows, "kept": trained.kept, "seconds": trained.seconds}
-            state["sampler"] = trainer.rng.bit_generator.state
-            store.save(trainer.accelerator, state, trained.state)
-        epochs.set_postfix(loss=f"{row['loss']:.3f}", T1=f"{100 * row['T1']:.1f}")
 
 
 def _diverged(what: str, epoch: int, step: int) -> InputError:
@@ -151,8 +135,6 @@ def step_size(config: RunConfig, epoch: int) -> float:
 # Adam for the noise that a loss learns (LearntNoise), because the scale of its gradient is arbitrary: 5 % a step, which
 # falls with the network's step size; a memory of 100 steps, since errors fall; a small eps for gradients near 1e-8.
 NOISE_LR = 0.05
-NOISE_BETAS = (0.9, 0.99)
-NOISE_EPS = 1e-15
 
 
 class Trainer:
@@ -173,19 +155,17 @@ class Trainer:
         self.criterion = objective.criterion
         self._learns_noise = isinstance(self.criterion, LearntNoise)
         weights, noise = self.model.parameters(), self.criterion.parameters()
-        optimizers = [
-            torch.optim.SGD(weights, lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay)
-        ]
+        sgd = torch.optim.SGD(weights, lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay)
+        optimizers = [sgd]
         if self._learns_noise:
-            optimizers.append(torch.optim.Adam(noise, lr=NOISE_LR, betas=NOISE_BETAS, eps=NOISE_EPS))
+            optimizers.append(torch.optim.Adam(noise, lr=NOISE_LR, betas=(0.9, 0.99), eps=1e-15))
         self.objective, *self.optimizers = accelerator.prepare(objective, *optimizers)
 
     def epoch(self, index: int) -> dict[str, float]:
         """Train for one epoch, counted from 0; InputError if the loss or a weight is no longer finite.
 
-        Returns:
-            The means of :class:`zslcore.training.objective.Losses` over the steps, the step size ``lr``, and for
-            losses that learn one ``sigma``, its geometric mean over the attributes at the end of the epoch.
+        Returns the means of :class:`zslcore.training.objective.Losses` over the steps, the step size ``lr``, and for
+        losses that learn a noise ``sigma``, its geometric mean over the attributes at the end of the epoch.
         """
         lr = step_size(self.config, index)
         for optimizer, size in zip(self.optimizers, (lr, NOISE_LR * lr / self.config.lr), strict=False):
@@ -208,10 +188,7 @@ class Trainer:
         return row | {"lr": lr}
 
     def _check_finite(self, losses: Float[Tensor, " steps"], mean: Float[Tensor, ""], epoch: int) -> None:
-        """Raise InputError with the epoch and step, counted from 0, in which the training diverged.
-
-        Called once an epoch, since reading a loss makes a GPU wait. All processes reach the same verdict.
-        """
+        """Raise InputError if the training diverged; once an epoch, since reading a loss makes a GPU wait."""
         finite = mean.isfinite() & torch.stack([part.isfinite().all() for part in self.objective.parameters()]).all()
         if finite:
             return

@@ -4,7 +4,6 @@ accelerate wraps it as a whole, so it holds everything with parameters or state:
 regression loss (the sigma of a Balanced MSE), and the error matrix of ReMSE.
 """
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -56,8 +55,6 @@ def build_network(config: RunConfig, num_channels: int, benchmark: Benchmark) ->
 
 def regression_loss(config: RunConfig, benchmark: Benchmark, task: ZeroShotTask) -> nn.Module:
     """The regression loss of a config over the seen classes of a task; the MSE for ``"none"``, which only logs it.
-
-    See :func:`zslcore.losses.factory.build_criterion`.
 
     Example:
         >>> from zslcore.data.tasks import test_task
@@ -120,17 +117,3 @@ class Objective(nn.Module):
         if branches.attention is not None and self.config.compactness:
             loss = loss + self.config.compactness * compactness_loss(square_map(branches.attention))
         return loss
-
-
-def trained_lambda(lam: float, amplifications: Sequence[float]) -> float | None:
-    """Effective lambda of a training: lambda times the mean amplification; None for losses without amplification.
-
-    The amplification is the weighted loss over the plain MSE.
-    :func:`zslcore.analysis.effective_lambda` computes the same ratio from a matrix of weights and one of errors.
-
-    Example:
-        >>> trained_lambda(0.5, [2.0, 4.0])
-        1.5
-    """
-    raised = float(np.mean(amplifications))
-    return None if np.isnan(raised) else lam * raised

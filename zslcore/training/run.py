@@ -23,8 +23,7 @@ from zslcore.errors import InputError
 from zslcore.models import AttributeModel
 from zslcore.training.damage import damage_named
 from zslcore.training.device import resolve_device, weight_dtype
-from zslcore.training.errors_by_class import prediction_errors
-from zslcore.training.evaluation import Evaluation, evaluate, predict
+from zslcore.training.evaluation import Evaluation, evaluate, predict, prediction_errors
 from zslcore.training.inputs.sources import Inputs, changed_contents, load_inputs
 from zslcore.training.objective import build_model
 
@@ -34,15 +33,10 @@ WEIGHTS = ("model", "last")  # files in checkpoint/: of the epoch that the valid
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A finished run, read from its folder with :meth:`load`; its methods load the model.
+    """A finished run, read with :meth:`load` from a folder that :func:`zslcore.training.fit` wrote.
 
-    They compute on the device of the config, or on the CPU if this machine does not have it.
-
-    Attributes:
-        folder: the run folder; :mod:`zslcore.training.fit` lists its files.
-        config: the settings.
-        metrics: the content of ``metrics.json``.
-        history: a row for each epoch of both trainings.
+    ``metrics`` is the content of ``metrics.json``. ``history`` has a row for each epoch of both trainings. The methods
+    compute on the device of the config, or on the CPU if this machine does not have it.
     """
 
     folder: Path

@@ -4,11 +4,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-Log = Callable[[int, dict[str, float]], None]
-
 
 @contextmanager
-def logbook(folder: Path | None, begun: int = 0, *, enabled: bool = True) -> Iterator[Log]:
+def logbook(folder: Path | None, begun: int = 0, *, enabled: bool = True) -> Iterator[Callable]:
     """A function ``log(epoch, row)`` that writes the numbers of a row to event files in ``FOLDER/tensorboard``.
 
     It does nothing if there is no folder or no TensorBoard, or if not ``enabled``. ``begun`` is the first epoch of a

@@ -11,14 +11,12 @@ def draw_episodes(
 ) -> Int[np.ndarray, "episodes batch"]:
     """Draw the episodes of an epoch: first the classes, then images of each, uniformly without replacement.
 
-    Returns positions in ``labels``: a row of ways x shots images per episode, those of a class next to each other.
+    Returns positions in ``labels``: a row of ways x shots images per episode, grouped by class.
 
     Example:
         >>> labels = np.array([0, 0, 1, 1, 2, 2])
-        >>> labels[draw_episodes(labels, ways=2, shots=2, episodes=3, rng=np.random.default_rng(0))]
-        array([[2, 2, 1, 1],
-               [0, 0, 1, 1],
-               [2, 2, 0, 0]])
+        >>> labels[draw_episodes(labels, ways=2, shots=2, episodes=3, rng=np.random.default_rng(0))].tolist()
+        [[2, 2, 1, 1], [0, 0, 1, 1], [2, 2, 0, 0]]
     """
     classes, counts = np.unique(labels, return_counts=True)
     if ways > len(classes):

@@ -4,7 +4,6 @@ One folder per (dataset, size, resize_ratio) under ``cache_root()/pictures`` hol
 one file, and their offsets. The 11,788 photographs of CUB take about 12 GB at 512 pixels, and 2 GB at 256.
 """
 
-import json
 import os
 import shutil
 from pathlib import Path
@@ -83,31 +82,15 @@ class Crops(Dataset):
 
 
 def decoded_pictures(
-    benchmark: Benchmark,
-    *,
-    size: int,
-    resize_ratio: float = 8 / 7,
-    cache: Path | None = None,
-    num_workers: int | None = None,
+    benchmark: Benchmark, *, size: int, resize_ratio: float = 8 / 7, num_workers: int | None = None
 ) -> Pictures:
     """Load the pictures of a benchmark from the cache, decoding the images first if necessary.
 
-    Args:
-        benchmark: names the images.
-        size: side of the crops in pixels.
-        resize_ratio: the short side of the pictures is ``resize_ratio * size`` pixels.
-        cache: the cache folder, by default ``cache_root()``.
-        num_workers: processes that decode, by default one less than there are cores, at most 4.
-
-    Example:
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as cache:
-        ...     decoded_pictures(benchmark, size=28, cache=Path(cache), num_workers=0)[0].shape
-        torch.Size([3, 32, 32])
+    The short side of the pictures is ``resize_ratio * size`` pixels, where ``size`` is the side of the crops. The
+    images are decoded by ``num_workers`` processes, by default one less than there are cores, at most 4.
     """
     side = resized_side(size, resize_ratio)
-    name = f"{benchmark.name}-{side}px-{benchmark.fingerprint}-v{VERSION}"
-    folder = (cache or cache_root()) / "pictures" / name
+    folder = cache_root() / "pictures" / f"{benchmark.name}-{side}px-{benchmark.fingerprint}-v{VERSION}"
     if not folder.is_dir():
         benchmark.check_images()
         remove_abandoned(folder)  # before the space is measured
@@ -125,8 +108,7 @@ def decoded_pictures(
 
 def _check_room(folder: Path, images: int, side: int) -> None:
     needed = int(3 * side * side * USUAL_SHAPE * images)
-    existing = next(parent for parent in folder.parents if parent.exists())
-    free = shutil.disk_usage(existing).free
+    free = shutil.disk_usage(next(parent for parent in folder.parents if parent.exists())).free
     if needed > free:
         raise InputError(
             f"decoded pictures need about {needed / 1e9:.1f} GB in {folder.parent}, and {free / 1e9:.1f} GB are free: "
@@ -144,5 +126,3 @@ def _decode(benchmark: Benchmark, side: int, folder: Path, workers: int) -> None
             file.write(picture.permute(1, 2, 0).contiguous().numpy().tobytes())
     sizes = 3 * np.array(shapes, dtype=np.int64).prod(1)
     np.savez(folder / "index.npz", shapes=np.array(shapes), offsets=np.concatenate([[0], sizes.cumsum()[:-1]]))
-    settings = {"dataset": benchmark.name, "fingerprint": benchmark.fingerprint, "short_side": side, "version": VERSION}
-    (folder / "settings.json").write_text(json.dumps(settings, indent=2) + "\n")

@@ -1,7 +1,6 @@
-"""The inputs of a model: frozen feature maps, or pictures with a training transform.
+"""The inputs of a model: frozen feature maps, or random crops of pictures; both are read by position in the benchmark.
 
-Both are read by position in the benchmark: with ``batches`` in order, for evaluation, and with ``training`` in the
-batches that the sampler drew. A process of a distributed training reads its share of every batch.
+``batches`` reads in order, for evaluation; ``training`` reads a process's share of the batches that the sampler drew.
 """
 
 from collections.abc import Iterator
@@ -23,7 +22,6 @@ from zslcore.training.inputs.pictures import Crops, Pictures, decoded_pictures
 
 PREDICT_BATCH = 512  # maps per forward pass when predicting; limits memory, does not change the numbers
 PICTURE_BATCH = 32  # the same for pictures
-WHOLE = (0, 1)  # share of a single process: rank, number of processes
 
 
 class Maps:
@@ -51,7 +49,7 @@ class Maps:
             yield self[images[start : start + PREDICT_BATCH]]
 
     def training(
-        self, batches: Int[np.ndarray, "steps batch"], *, seed: int, epoch: int, share: tuple[int, int] = WHOLE
+        self, batches: Int[np.ndarray, "steps batch"], *, seed: int, epoch: int, share: tuple[int, int] = (0, 1)
     ) -> Iterator[Float[Tensor, "b D N"]]:
         """The maps of every batch; with ``share`` (rank, processes) every processes-th. Seed and epoch do nothing."""
         rank, processes = share
@@ -71,7 +69,7 @@ class PictureInputs:
         yield from self._read(Crops(self.pictures, [images[start : start + PICTURE_BATCH] for start in starts]))
 
     def training(
-        self, batches: Int[np.ndarray, "steps batch"], *, seed: int, epoch: int, share: tuple[int, int] = WHOLE
+        self, batches: Int[np.ndarray, "steps batch"], *, seed: int, epoch: int, share: tuple[int, int] = (0, 1)
     ) -> Iterator[Float[Tensor, "b 3 H W"]]:
         """Random crops of every batch, see :class:`zslcore.training.inputs.pictures.Crops`."""
         yield from self._read(Crops(self.pictures, batches, seed=(seed, epoch), share=share))
@@ -111,10 +109,7 @@ def changed_contents(config: RunConfig, stored: dict[str, str]) -> list[str]:
 
 
 def check_backbone(config: RunConfig) -> None:
-    """Raise InputError if a backbone that is to be trained cannot use the image size, ratio or weights.
-
-    Call it before :func:`load_inputs`, which may decode pictures for hours. It downloads missing weights.
-    """
+    """Raise InputError if a backbone that is to be trained cannot use the image size, ratio or weights."""
     if config.fine_tune:
         check_size(config.backbone, config.image_size, config.image_size)
         resized_side(config.image_size, config.resize_ratio)
@@ -122,10 +117,7 @@ def check_backbone(config: RunConfig) -> None:
 
 
 def load_inputs(config: RunConfig, benchmark: Benchmark, device: torch.device, *, num_workers: int = 0) -> Inputs:
-    """The inputs of a config: pictures with ``fine_tune``, read ahead by ``num_workers`` processes; else features.
-
-    What is not in the cache is computed first.
-    """
+    """The inputs of a config: pictures with ``fine_tune``, read ahead by ``num_workers`` processes; else features."""
     if not config.fine_tune:
         return Maps(load_features(config, benchmark).maps, device, weight_dtype(config.precision))
     pictures = decoded_pictures(

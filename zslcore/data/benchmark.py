@@ -183,5 +183,9 @@ def _within_trainval(folder: Path, name: str, splits: dict[str, np.ndarray], of_
     by_class = trainval[of_class[trainval]]
     # the train_loc and val_loc of AWA2 and SUN contain all of test_seen: without this, choices would see test images
     images = np.intersect1d(splits[name], trainval) if name in splits else by_class
-    _checks.check_split_of_classes(folder, name, images, by_class)
+    if not len(images):
+        raise InputError(f"{name}_loc in {folder} must list images of trainval_loc, but lists none")
+    for image in np.setdiff1d(images, by_class):
+        only = f"only images of the {name} classes"
+        raise InputError(f"{name}_loc in {folder} must hold {only}, but image {image + 1} is not one")
     return images

@@ -70,11 +70,6 @@ def load_word_vectors(path: Path, *, num_attributes: int) -> Float[np.ndarray, "
 
     Raises:
         InputError: if the file is missing or damaged, or holds anything but finite numbers in A rows.
-
-    Example:
-        >>> path = benchmark.root / "Attribute" / "w2v" / "SYNTH_attribute.pkl"
-        >>> load_word_vectors(path, num_attributes=57).shape
-        (57, 300)
     """
     try:
         content = path.read_bytes()
@@ -106,12 +101,7 @@ def load_word_vectors(path: Path, *, num_attributes: int) -> Float[np.ndarray, "
 
 
 def read_attribute_names(path: Path, *, num_attributes: int) -> tuple[str, ...]:
-    """Names of the attributes, one per line. Without a file they are called ``attribute 1``, ``attribute 2``, ...
-
-    Example:
-        >>> read_attribute_names(Path("absent.txt"), num_attributes=2)
-        ('attribute 1', 'attribute 2')
-    """
+    """Names of the attributes, one per line. Without a file they are called ``attribute 1``, ``attribute 2``, ..."""
     if not path.is_file():
         return tuple(f"attribute {index + 1}" for index in range(num_attributes))
     names = tuple(read_lines(path))

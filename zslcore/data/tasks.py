@@ -50,13 +50,7 @@ class ZeroShotTask:
 
 
 def test_task(benchmark: Benchmark) -> ZeroShotTask:
-    """Train on trainval, test on test_seen and test_unseen.
-
-    Example:
-        >>> task = test_task(benchmark)
-        >>> len(task.train), len(task.test_seen), len(task.test_unseen), task.num_seen
-        (16, 4, 5, 4)
-    """
+    """Train on trainval, test on test_seen and test_unseen."""
     return ZeroShotTask(
         name="test",
         train=benchmark.split("trainval"),

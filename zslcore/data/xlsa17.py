@@ -110,11 +110,6 @@ def class_list(path: Path, class_names: list[str]) -> Int[np.ndarray, " n"] | No
 
 
 def image_path(root: Path, name: str, stored: str) -> Path:
-    """Path of an image below ``root``; the authors' own folders in the stored path are replaced.
-
-    Example:
-        >>> image_path(Path("data"), "CUB", "/BS/work/MSc/CUB_200_2011/images/001.Albatross/a.jpg").as_posix()
-        'data/CUB/CUB_200_2011/images/001.Albatross/a.jpg'
-    """
+    """Path of an image below ``root``; the authors' own folders in the stored path are replaced."""
     found = _TAIL.fullmatch(stored)
     return root / IMAGE_FOLDERS.get(name, f"{name}/images") / (found[1] if found else stored.lstrip("/"))

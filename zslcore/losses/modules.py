@@ -29,11 +29,6 @@ class Criterion(nn.Module):
         amplification: see :mod:`zslcore.losses.modules`.
         shared: the loss is not a mean over images, so ``function`` takes the keyword ``shared``, which is True in
             training mode, to compute it over the joined batch of all processes.
-
-    Example:
-        >>> criterion = Criterion(lambda prediction, target: (prediction - target).square().mean())
-        >>> criterion(torch.eye(2), torch.eye(2), torch.tensor([0, 1]))
-        tensor(0.)
     """
 
     def __init__(
@@ -124,14 +119,7 @@ class GroupDRO(_OverCells):
 
 
 class CVaR(_OverCells):
-    """Mean over the worst share ``alpha`` of a batch's cells, see :func:`zslcore.losses.cvar_weights`.
-
-    Example:
-        >>> criterion = CVaR((2, 2), alpha=0.5, normalize=False)
-        >>> prediction = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
-        >>> criterion(prediction, torch.zeros(2, 2), torch.tensor([0, 1]))  # (9 + 16) / 2; the mean of all four is 7.5
-        tensor(12.5000)
-    """
+    """Mean over the worst share ``alpha`` of a batch's cells, see :func:`zslcore.losses.cvar_weights`."""
 
     def __init__(self, shape: tuple[int, int], *, alpha: float = 0.2, normalize: bool = True) -> None:
         super().__init__(torch.ones(shape), normalize=normalize)
@@ -177,11 +165,6 @@ class BMC(LearntNoise):
     """Batch-based Balanced MSE (:func:`zslcore.losses.bmc_loss`) with a trained sigma; at least 0.
 
     In training mode the labels are those of all processes.
-
-    Example:
-        >>> target = torch.tensor([[1.0, 0.0], [1.0, 0.0]])  # two images of one class: 2 sigma^2 ln 2 without any error
-        >>> BMC(sigma=1.0)(target, target, torch.tensor([0, 0])).detach()
-        tensor(1.3863)
     """
 
     def forward(self, prediction: Outputs, target: Outputs, labels: Labels) -> Scalar:
@@ -190,14 +173,7 @@ class BMC(LearntNoise):
 
 
 class GAI(LearntNoise):
-    """GAI, the closed form of Balanced MSE (:func:`zslcore.losses.gai_loss`), with a trained sigma.
-
-    Example:
-        >>> vectors = 10 * torch.eye(2)
-        >>> criterion = GAI(vectors, torch.tensor([1, 3]), sigma=1.0, normalize=False)
-        >>> criterion(vectors[:1], vectors[:1], torch.tensor([0])).detach()  # exact, rare class: 2 sigma^2 ln 1/4
-        tensor(-2.7726)
-    """
+    """GAI, the closed form of Balanced MSE (:func:`zslcore.losses.gai_loss`), with a trained sigma."""
 
     def __init__(self, vectors: Cells, counts: Counts, *, sigma: float = 0.1, normalize: bool = True) -> None:
         super().__init__((), sigma=sigma, normalize=normalize)

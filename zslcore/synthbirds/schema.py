@@ -16,6 +16,7 @@ from zslcore.errors import InputError
 NAME = "SYNTH"
 VERSION = 3  # increase it when any file changes: cached copies are then generated again
 Color = tuple[int, int, int]
+Rng = np.random.Generator
 Shares = dict[str, Float[np.ndarray, "C values"]]  # by group: a distribution over its values for each class
 
 GROUPS: dict[str, tuple[str, ...]] = {

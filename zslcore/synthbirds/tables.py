@@ -15,12 +15,7 @@ _TEST_SEEN_SHARE = 0.22
 
 
 def attribute_shares(values: Int[np.ndarray, "n groups"], images_per_class: int) -> Float[np.ndarray, "A C"]:
-    """Percentage of the images of each class that show each attribute; the images are ordered by class.
-
-    Example:
-        >>> attribute_shares(np.array([[0] * 10, [1] * 10]), 2)[:3, 0].tolist()
-        [50.0, 50.0, 0.0]
-    """
+    """Percentage of the images of each class that show each attribute; the images are ordered by class."""
     shown = np.concatenate([np.eye(len(names))[values[:, g]] for g, names in enumerate(schema.GROUPS.values())], axis=1)
     return 100 * shown.reshape(-1, images_per_class, shown.shape[1]).mean(axis=1).T
 

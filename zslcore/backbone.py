@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from zslcore._io.extras import require
-from zslcore.errors import InputError
+from zslcore.errors import InputError, one_line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +137,7 @@ def _load_imagenet(name: str, model: nn.Module) -> None:
     except (InputError, OSError) as error:  # no network, a wrong hash, a full disk
         raise InputError(f"the ImageNet weights of {name} could not be loaded: {error}; {way_out}") from error
     except Exception as error:  # torch raises many types for a damaged or foreign file
-        raise InputError(f"the ImageNet weights of {name} cannot be read: {_reason(error)}; {way_out}") from error
+        raise InputError(f"the ImageNet weights of {name} cannot be read: {one_line(error)}; {way_out}") from error
 
 
 def _torchvision_state(name: str) -> dict[str, Tensor]:
@@ -171,8 +171,4 @@ def _load_file(name: str, model: nn.Module, path: Path) -> None:
         else:
             model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     except Exception as error:  # torch and safetensors raise many types for a damaged or foreign file
-        raise InputError(f"{path} is not a state dict of {name}: {_reason(error)}") from error
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(str(error).split())[:160] or type(error).__name__
+        raise InputError(f"{path} is not a state dict of {name}: {one_line(error)}") from error

@@ -68,11 +68,8 @@ class Benchmark:
         original = tables.matrix("original_att", num_classes=len(class_names))
         _checks.check_attributes(file, attributes, original, class_names)
         labels, image_paths = _read_images(root, name, folder / "res101.mat", len(class_names))
-        splits = {
-            key.removesuffix("_loc"): tables.indices(key, limit=len(labels))
-            for key in tables.variables
-            if key.endswith("_loc")
-        }
+        stored = [split for split in SPLITS if f"{split}_loc" in tables.variables]
+        splits = {split: tables.indices(f"{split}_loc", limit=len(labels)) for split in stored}
         _checks.check_splits(file, splits)
         seen, unseen = np.unique(labels[splits["trainval"]]), np.unique(labels[splits["test_unseen"]])
         _checks.check_seen_and_unseen(folder, seen, unseen, labels[splits["test_seen"]], class_names)
@@ -81,6 +78,7 @@ class Benchmark:
             if listed is not None:
                 _checks.check_class_list(folder / list_name, listed, classes, class_names)
         train, val = _train_and_val_classes(folder, class_names, labels, splits, seen)
+        names_file = root / "Attribute" / "names" / f"{name}.txt"
         splits["train"] = _within_trainval(folder, "train", splits, np.isin(labels, train))
         splits["val"] = _within_trainval(folder, "val", splits, np.isin(labels, val))
         return cls(
@@ -89,9 +87,7 @@ class Benchmark:
             attributes=attributes,
             original_attributes=original,
             class_names=tuple(class_names),
-            attribute_names=read_attribute_names(
-                root / "Attribute" / "names" / f"{name}.txt", num_attributes=attributes.shape[1]
-            ),
+            attribute_names=read_attribute_names(names_file, num_attributes=attributes.shape[1]),
             labels=labels,
             image_paths=image_paths,
             seen_classes=seen,

@@ -10,8 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from zslcore._io.extras import require
-from zslcore.data.xlsa17 import one_line
-from zslcore.errors import InputError
+from zslcore.errors import InputError, one_line
 
 require("study", "torchvision", "PIL")
 

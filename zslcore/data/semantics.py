@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from zslcore.data.xlsa17 import one_line, read_lines
-from zslcore.errors import InputError
+from zslcore.data.xlsa17 import read_lines
+from zslcore.errors import InputError, one_line
 
 
 class _StoredType:

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.io import loadmat
 
-from zslcore.errors import InputError
+from zslcore.errors import InputError, one_line
 
 ARCHIVE = Path("xlsa17") / "data"
 IMAGE_FOLDERS = {"CUB": "CUB/CUB_200_2011/images", "AWA2": "AWA2/Animals_with_Attributes2/JPEGImages"}
@@ -82,11 +82,6 @@ class MatFile:
             )
         with np.errstate(over="ignore"):
             return stored.T.astype(np.float32)
-
-
-def one_line(error: Exception) -> str:
-    """The message of an exception in one line of at most 120 characters."""
-    return " ".join(str(error).split())[:120] or type(error).__name__
 
 
 def read_lines(path: Path) -> list[str]:

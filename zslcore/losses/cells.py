@@ -18,9 +18,8 @@ def mean_by_class(
     With ``shared``, over the batches of all processes; the mean then has no gradient.
 
     Example:
-        >>> mean_by_class(torch.tensor([[1.0], [3.0]]), torch.tensor([1, 1]), num_classes=2)
-        (tensor([[0.],
-                [2.]]), tensor([0., 2.]))
+        >>> mean_by_class(torch.tensor([[1.0], [3.0]]), torch.tensor([0, 0]), num_classes=1)
+        (tensor([[2.]]), tensor([2.]))
     """
     labels = check_labels(labels, len(error), num_classes)
     count = torch.zeros(num_classes, dtype=error.dtype, device=error.device)

@@ -31,9 +31,7 @@ class Criterion(nn.Module):
             training mode, to compute it over the joined batch of all processes.
     """
 
-    def __init__(
-        self, function: Callable[..., Tensor], *, amplification: float = math.nan, shared: bool = False
-    ) -> None:
+    def __init__(self, function: Callable[..., Tensor], *, amplification: float = math.nan, shared: bool = False):
         super().__init__()
         self.function, self.shared = function, shared
         self.register_buffer("amplification", torch.tensor(amplification), persistent=False)
@@ -133,14 +131,12 @@ class CVaR(_OverCells):
 class LearntNoise(nn.Module):
     """Base of losses with a trained noise sigma, stored as its logarithm ``log_sigma``.
 
-    Train sigma with an optimiser whose steps do not depend on the scale of the gradient, such as Adam: that scale is
-    arbitrary, because the likelihood is multiplied by constants (2 sigma^2, 1 / A, lambda) that would stop sigma under
-    SGD. :class:`zslcore.training.loop.Trainer` does this.
+    Train sigma with Adam, as :class:`zslcore.training.loop.Trainer` does. The likelihood is multiplied by constants
+    (2 sigma^2, 1 / A, lambda) that would stop sigma under SGD.
 
     Args:
         shape: () for one sigma, (A,) for one per attribute.
-        sigma: initial value, within ``SIGMA_RANGE``, which also bounds the trained sigma: the optimum is 0 for perfect
-            predictions and infinite for useless ones.
+        sigma: initial value, in ``SIGMA_RANGE``, which also bounds the trained sigma: the optimum can be 0 or infinite.
     """
 
     def __init__(self, shape: tuple[int, ...] = (), *, sigma: float = 0.1, normalize: bool = True) -> None:

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float
 
-from zslcore.synthbirds.schema import Rng
-
 Points = Float[np.ndarray, "n 2"]
 Point = tuple[float, float] | Float[np.ndarray, " 2"]
 HEAD_RADIUS = 0.175
@@ -92,7 +90,7 @@ class Anatomy:
         return centre + HEAD_RADIUS * np.array(points) @ _rotation(self.head_tilt)
 
 
-def pose(values: Mapping[str, str], rng: Rng) -> Anatomy:
+def pose(values: Mapping[str, str], rng: np.random.Generator) -> Anatomy:
     """Pose a bird at random, with the shapes named by ``values`` (``bill_shape``, ``tail_shape``, ``head_pattern``)."""
     bird = Anatomy(rng.uniform(0.12, 0.85), rng.uniform(-0.25, 0.3), rng.uniform(0.9, 1.12))
     body, head, out = bird.body, bird.head, bird.outlines
@@ -121,7 +119,7 @@ def pose(values: Mapping[str, str], rng: Rng) -> Anatomy:
     return bird
 
 
-def _add_tail_bill_legs(bird: Anatomy, values: Mapping[str, str], rng: Rng) -> None:
+def _add_tail_bill_legs(bird: Anatomy, values: Mapping[str, str], rng: np.random.Generator) -> None:
     out = bird.outlines
     swing = bird.posture + rng.uniform(-0.3, 0.25)
     tail = np.array(_TAILS[values["tail_shape"]]) * rng.uniform(0.92, 1.08) * [-1, 1]
@@ -139,7 +137,7 @@ def _add_tail_bill_legs(bird: Anatomy, values: Mapping[str, str], rng: Rng) -> N
     out["leg"] = np.concatenate([hips[:1], far, far, crotch, near, near, hips[1:]]) + corners
 
 
-def place(bird: Anatomy, canvas: int, rng: Rng) -> Frame:
+def place(bird: Anatomy, canvas: int, rng: np.random.Generator) -> Frame:
     """Flip, turn, scale and shift ``bird`` at random, with its outlines inside a square canvas (side in pixels)."""
     turn, flip = rng.uniform(-0.12, 0.12), rng.choice([-1.0, 1.0])
     matrix = _rotation(turn) @ np.diag([flip, 1.0])

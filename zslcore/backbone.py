@@ -39,10 +39,9 @@ BACKBONES = {
 
 
 class Backbone(nn.Module):
-    """A backbone with its normalisation: images (B, 3, H, W), RGB in [0, 1] -> feature map (B, D, N).
+    """A backbone with its normalisation, made by :func:`build_backbone`.
 
-    The N locations run in rows from the top left; a ViT's class token comes first, as location 0. Made by
-    :func:`build_backbone`.
+    The N locations run in rows from the top left; a ViT's class token comes first, as location 0.
     """
 
     def __init__(self, name: str, spec: BackboneSpec, model: nn.Module) -> None:
@@ -89,9 +88,6 @@ def build_backbone(name: str, *, weights: str = "imagenet") -> Backbone:
         weights: ``"imagenet"`` for ImageNet-1k weights, from the installed package for efficientnet_lite0, else
             downloaded once from torchvision into ``$TORCH_HOME``; ``"random"`` for the same random weights every time;
             or the path of a state dict (``.pth``, ``.pt`` or ``.safetensors``).
-
-    Raises:
-        InputError: for an unknown name, and for weights that cannot be loaded.
 
     Example:
         >>> build_backbone("resnet18", weights="random")(torch.rand(1, 3, 64, 96)).shape  # 64/32 x 96/32 locations

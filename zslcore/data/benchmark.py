@@ -53,11 +53,7 @@ class Benchmark:
 
     @classmethod
     def load(cls, root: Path | str, name: str) -> "Benchmark":
-        """Read and validate ``root/xlsa17/data/NAME``, such as ``"CUB"``; the images are below ``root`` too.
-
-        Raises:
-            InputError: if a file is missing or damaged, or the tables contradict each other.
-        """
+        """Read ``root/xlsa17/data/NAME``; InputError if a file is missing or damaged, or the tables disagree."""
         root = Path(root).expanduser().absolute()
         folder = xlsa17.dataset_folder(root, name)
         file = folder / "att_splits.mat"
@@ -106,8 +102,8 @@ class Benchmark:
     def vectors(self, kind: str = "normalised") -> Float[np.ndarray, "C A"]:
         """Class vectors: ``"normalised"`` to unit length, or the ``"original"`` annotations as shares in [0, 1].
 
-        For the shares, percentages are divided by 100 and a missing annotation (-1) counts as 0. Apart from missing
-        annotations both kinds have the same directions, so they differ only for a loss with ``normalize=False``.
+        A missing annotation (-1) counts as 0. Otherwise both kinds have the same directions, so they differ only for a
+        loss with ``normalize=False``.
         """
         if kind not in VECTORS:
             raise InputError(f"vectors must be one of {', '.join(VECTORS)}, got {kind!r}")

@@ -11,9 +11,7 @@ from zslcore.errors import InputError
 
 @dataclass(frozen=True, eq=False)
 class ZeroShotTask:
-    """Images to train on and images of seen and unseen classes to test on.
-
-    All indices are those of the benchmark. The ``name`` is ``"test"`` or ``"validation"``.
+    """Images to train on and images of seen and unseen classes to test on, by their indices in the benchmark.
 
     Example:
         >>> task = test_task(benchmark)

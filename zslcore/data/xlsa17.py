@@ -1,7 +1,4 @@
-"""Reading the files of the xlsa17 layout.
-
-Indices in the files start at 1; here they start at 0. Every reader raises InputError, which names the file.
-"""
+"""Reading the files of the xlsa17 layout, where indices start at 1. InputErrors name the file."""
 
 import re
 from dataclasses import dataclass
@@ -23,9 +20,8 @@ def dataset_folder(root: Path, name: str) -> Path:
     """Folder ``root/xlsa17/data/NAME``; InputError if it does not exist, with a list of the data sets that do."""
     archive = root / ARCHIVE
     if not archive.is_dir():
-        raise InputError(
-            f"no data at {root}: it must hold {ARCHIVE}/ (set ZSLCORE_DATA to the folder with the benchmark files)"
-        )
+        way_out = "set ZSLCORE_DATA to the folder with the benchmark files"
+        raise InputError(f"no data at {root}: it must hold {ARCHIVE}/ ({way_out})")
     present = sorted(path.name for path in archive.iterdir() if path.is_dir())
     if name not in present:  # "CUB/" exists as a path, but is not the name of a data set
         raise InputError(f"no data set {name!r} in {archive}; there are: {', '.join(present) or 'none'}")
@@ -76,10 +72,11 @@ class MatFile:
         """A matrix stored as attributes x classes, transposed, as float32."""
         stored = self.variables[key]
         if stored.ndim != 2 or stored.shape[1] != num_classes or not stored.size or stored.dtype.kind not in "fiu":
-            raise InputError(
-                f"{key} in {self.path} must hold numbers, attributes x {num_classes} classes, "
-                f"got shape {stored.shape} and type {stored.dtype}"
+            wanted, given = (
+                f"numbers, attributes x {num_classes} classes",
+                f"shape {stored.shape} and type {stored.dtype}",
             )
+            raise InputError(f"{key} in {self.path} must hold {wanted}, got {given}")
         with np.errstate(over="ignore"):
             return stored.T.astype(np.float32)
 

@@ -1,18 +1,14 @@
 """Statistics of (class, attribute) cells over a batch, and the worst-case weights made from them."""
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from zslcore._io.distributed import all_sum
 from zslcore.errors import InputError
 from zslcore.losses.checks import check_labels, check_positive
-from zslcore.losses.shapes import Cells, Labels, Outputs, Present
+from zslcore.losses.shapes import Cells, Labels, Outputs, Present, Sizes
 
 
-def mean_by_class(
-    error: Outputs, labels: Labels, num_classes: int, *, shared: bool = False
-) -> tuple[Cells, Float[Tensor, " C"]]:
+def mean_by_class(error: Outputs, labels: Labels, num_classes: int, *, shared: bool = False) -> tuple[Cells, Sizes]:
     """Mean error of each class and attribute (0 for absent classes), and the number of images of each class.
 
     With ``shared``, over the batches of all processes; the mean then has no gradient.

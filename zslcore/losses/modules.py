@@ -94,13 +94,6 @@ class GroupDRO(_OverCells):
     In each batch, the weights are scaled to mean 1 over the cells of the batch's classes. The buffer ``log_weights``
     holds their logarithms up to a constant and changes in training mode only. The buffer ``weights`` is derived from
     it, with mean 1 over all cells, for inspection.
-
-    Example:
-        >>> criterion = GroupDRO((1, 2), step=math.log(2), normalize=False)
-        >>> prediction = torch.tensor([[1.0, 3.0]]).sqrt()  # squared errors 1 and 3: a step doubles the weights' ratio
-        >>> _ = [criterion(prediction, torch.zeros(1, 2), torch.tensor([0])) for _ in range(2)]
-        >>> criterion.weights
-        tensor([[0.4000, 1.6000]])
     """
 
     def __init__(self, shape: tuple[int, int], *, step: float = 0.01, normalize: bool = True) -> None:

@@ -1,7 +1,4 @@
-"""Paints the background: one of six habitats.
-
-It is painted at a quarter of the canvas and enlarged, which blurs it like a background out of focus.
-"""
+"""Paints the background, one of six habitats, at a quarter of the canvas; enlarged, it looks out of focus."""
 
 import numpy as np
 from jaxtyping import Float, Float32

@@ -1,7 +1,4 @@
-"""Paints one bird: plumage, marks and light.
-
-Paint and silhouette are separate images. Marks may cross an edge, because only the silhouette is pasted.
-"""
+"""Paints one bird: plumage, marks and light. Marks may cross an edge, because only the silhouette is pasted."""
 
 from collections.abc import Mapping
 

@@ -10,9 +10,7 @@ from scipy.ndimage import distance_transform_edt
 from zslcore.synthbirds import anatomy, habitats, painter, scene, schema
 
 
-def render(
-    values: dict[str, str], rng: np.random.Generator, size: int = 128
-) -> tuple[Image.Image, dict[str, np.ndarray]]:
+def render(values: dict[str, str], rng: schema.Rng, size: int = 128) -> tuple[Image.Image, dict[str, np.ndarray]]:
     """Render a bird with one value for each group; return the picture and the fields of its row in GroundTruth."""
     shrink = 3 if size >= 96 else 4  # drawn larger, then resized: anti-aliasing
     canvas, habitat = size * shrink, values["habitat"]

@@ -17,6 +17,7 @@ NAME = "SYNTH"
 VERSION = 3  # increase it when any file changes: cached copies are then generated again
 Color = tuple[int, int, int]
 Rng = np.random.Generator
+Values = Int[np.ndarray, "n groups"]  # index of the drawn value for each image and group
 Shares = dict[str, Float[np.ndarray, "C values"]]  # by group: a distribution over its values for each class
 
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -60,13 +61,7 @@ _WORD_DIMENSIONS = 300
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings of a SYNTH; pictures have ``size`` x ``size`` pixels. Equal settings and versions give equal bytes.
-
-    Example:
-        >>> Settings(num_classes=5, num_unseen=3)  # would leave two seen classes
-        Traceback (most recent call last):
-        zslcore.errors.InputError: SynthBirds: num_unseen must be a whole number from 1 to 2, got 3
-    """
+    """Settings of a SYNTH; pictures have ``size`` x ``size`` pixels. Equal settings and versions give equal bytes."""
 
     seed: int = 0
     num_classes: int = 50
@@ -124,7 +119,7 @@ def sample_class_distributions(seed: int, num_classes: int) -> Shares:
     return shares
 
 
-def draw_benchmark(seed: int, shares: Shares, images_per_class: int) -> Int[np.ndarray, "n groups"]:
+def draw_benchmark(seed: int, shares: Shares, images_per_class: int) -> Values:
     """Draw the values of all images, class by class: an index for each group."""
     rng = np.random.default_rng([seed, 2])
     last = [len(values) - 1 for values in GROUPS.values()]

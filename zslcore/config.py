@@ -138,10 +138,8 @@ class RunConfig:
     def study(cls, dataset: str, *, method: str | None = None, **changes: Any) -> "RunConfig":
         """Settings of this study for a data set, chosen on its validation split (``zslcore/settings/*.yml``).
 
-        Args:
-            dataset: a data set without a settings file gets the defaults and has no controls.
-            method: one of :func:`zslcore.methods.study_methods`; None for the settings of the data set alone.
-            **changes: other values of single settings.
+        ``method`` is one of :func:`zslcore.methods.study_methods`; without it, the settings are those of the data set
+        alone. ``changes`` go over them. A data set without a settings file gets the defaults and has no controls.
 
         Example:
             >>> RunConfig.study("SYNTH", method="mse", seed=3).loss
@@ -170,8 +168,7 @@ class RunConfig:
             dataset: CUB, AWA2 or SUN.
             backbone: ``resnet101`` or ``vit_b_16``.
             release: None for the current release; ``"2023-09"`` for the first one of the ResNet-101 (cross-batch
-                ReMSE); ``"remse-variant"`` for the ViT with the exponents of the ResNet-101, because the released
-                settings of the ViT are plain MSE.
+                ReMSE); ``"remse-variant"`` for the ViT, released with plain MSE, with the exponents of the ResNet-101.
 
         Example:
             >>> RunConfig.published("CUB", release="2023-09").memory

@@ -15,15 +15,8 @@ from zslcore.errors import InputError
 def fetch(url: str, folder: Path, *, sha256: str) -> Path:
     """Return the file of a URL in ``folder``; download it if it is not there.
 
-    Of several processes, one downloads and the others wait. An existing file is checked too.
-
-    Args:
-        url: address of the file; the part after the last ``/`` is its name.
-        folder: folder for the file; it is created if needed.
-        sha256: first characters of the file's SHA-256 in hexadecimal.
-
-    Raises:
-        InputError: if the file cannot be downloaded or has another hash.
+    Of several processes, one downloads and the others wait. ``sha256`` holds the first characters of the hash in
+    hexadecimal. InputError if the file cannot be downloaded, or if the new or existing file has another hash.
     """
     target = Path(folder) / url.rsplit("/", 1)[1]
     if not target.is_file():

@@ -12,11 +12,9 @@ SCALARS = ("int", "float", "bool", "str")
 def text_value(name: str, kind: str, text: str) -> object:
     """Convert the text of a setting or parameter to a value of its type; InputError if it is not of this type.
 
-    Args:
-        name: what the value is for; error messages name it.
-        kind: ``int``, ``float``, ``bool``, ``str``, a list of one of these such as ``list[int]``, or ``dict``.
-        text: a float must be finite, a bool is ``true`` or ``false``, a dict is a JSON object, and a list has commas
-            between its values; brackets and quotes are optional.
+    ``kind`` is ``int``, ``float``, ``bool``, ``str``, a list of one of these such as ``list[int]``, or ``dict``. A
+    float must be finite, a bool is ``true`` or ``false``, a dict is a JSON object, and a list has commas between its
+    values; its brackets and quotes are optional.
 
     Example:
         >>> text_value("seeds", "list[int]", "0, 1, 2")

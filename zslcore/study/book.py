@@ -25,11 +25,8 @@ def build_book(folder: Path, output: Path | None = None) -> Path:
 
     The first page answers the study's question from ``results.csv`` and ``differences.csv``. Notebooks that the folder
     does not hold are taken as they are committed, and the first page says so. A warning of Sphinx, such as a broken
-    link, is an InputError.
-
-    Args:
-        folder: what ``make study`` filled, or a folder below ``results/``.
-        output: folder of the book, replaced if it exists; default ``folder/book``.
+    link, is an InputError. ``folder`` is one that ``make study`` filled, or below ``results/``; ``output``, by default
+    ``folder/book``, is replaced if it exists.
     """
     require("docs", "sphinx", "myst_nb", "sphinx_book_theme")
     folder, output = Path(folder), Path(output or Path(folder) / "book")

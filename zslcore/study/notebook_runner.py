@@ -53,11 +53,9 @@ def notebook_titles() -> dict[str, str]:
 
 
 def find_notebook(name: str, folder: Path | None = None) -> Path:
-    """Find a notebook; InputError if no notebook or several match.
+    """Find a notebook by its path, or by its name in ``folder`` or the beginning of the name.
 
-    Args:
-        name: a path, or the name of a notebook in ``folder`` or its beginning: ``04_train``, ``04``.
-        folder: by default ``notebooks/`` of the checkout, whatever the working directory is.
+    ``folder`` is by default ``notebooks/`` of the checkout, whatever the working directory is.
 
     Example:
         >>> find_notebook("04").name
@@ -154,15 +152,11 @@ def output_path(notebook: Path, values: dict[str, object], runs: Path) -> Path:
 def execute(notebook: Path, values: dict[str, object], output: Path) -> Path:
     """Run a notebook in the current interpreter, write the executed copy, and return its absolute path.
 
-    Args:
-        notebook: the notebook; it is not changed.
-        values: parameters, as :func:`bind` returns them.
-        output: path of the executed copy, which appears only when all cells have run. The notebook's working directory
-            is the folder of ``output``.
+    The copy appears at ``output`` only when all cells have run. The working directory is the folder of ``output``.
 
     Raises:
-        NotebookError: if a cell fails or the kernel dies. What was executed is kept in ``NAME.failed.ipynb`` beside
-            ``output``.
+        NotebookError: if a cell fails or the kernel dies. After a failed cell, what was executed is kept in
+            ``NAME.failed.ipynb`` beside ``output``.
         InputError: if a cell raises an ``InputError``, or ``output`` cannot be written.
     """
     import papermill  # here, because it takes a second to import
@@ -240,12 +234,9 @@ def _kernel_manager() -> type:
     command = [sys.executable, "-Xfrozen_modules=off", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     metadata = {"supported_encryption": "curve"}
     quiet = {"TQDM_DISABLE": "1"}  # a stored progress bar would stay at 0 %
-    spec = KernelSpec(argv=command, display_name="Python 3", language="python", metadata=metadata, env=quiet)
 
     class ThisInterpreter(AsyncKernelManager):
-        @property
-        def kernel_spec(self) -> KernelSpec:
-            return spec
+        kernel_spec = KernelSpec(argv=command, display_name="Python 3", language="python", metadata=metadata, env=quiet)
 
         @default("transport_encryption")
         def _encrypt_where_possible(self) -> str:

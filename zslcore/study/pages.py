@@ -100,8 +100,7 @@ def answer(differences: pd.DataFrame) -> list[str]:
         lines.append(f"- {name} changes by {spoken(frame.loc[name], 2, unit=' points')}: {verdict}.")
     verdict = {"lower": "more even", "higher": "less even", "": "inconclusive"}[shown["test_seen_theil"]]
     theil = spoken(frame.loc["test_seen_theil"], 3)
-    lines.append(f"- The Theil index of the errors on seen classes changes by {theil}: {verdict}.")
-    return lines
+    return [*lines, f"- The Theil index of the errors on seen classes changes by {theil}: {verdict}."]
 
 
 def _direction(row: pd.Series) -> str:
@@ -109,12 +108,7 @@ def _direction(row: pd.Series) -> str:
 
 
 def spoken(row: pd.Series, digits: int, *, sign: int = 1, unit: str = "") -> str:
-    """A difference and its 95 % interval in words; ``sign=-1`` for a fall.
-
-    Example:
-        >>> spoken(pd.Series({"difference": -0.024, "low": -0.031, "high": -0.017}), 3)
-        '−0.024 (95 % interval −0.031 to −0.017)'
-    """
+    """A difference and its 95 % interval: ``−0.024 (95 % interval −0.031 to −0.017)``; ``sign=-1`` for a fall."""
     low, high = sorted((sign * row["low"], sign * row["high"]))
     text = f"{sign * row['difference']:.{digits}f}{unit} (95 % interval {low:.{digits}f} to {high:.{digits}f})"
     return text.replace("-", "−")
@@ -220,12 +214,10 @@ def results_page() -> str:
 
 
 def _lambdas(losses: pd.DataFrame) -> str:
-    """How the λ of the losses in ``losses.csv`` were chosen."""
     values = losses.loc[losses["lam"] > 0, "lam"].unique()
-    chosen = (
-        f"All losses have λ = {values[0]:g}" if len(values) == 1 else "λ of each loss chosen on the validation split"
-    )
-    return f"{chosen}. {PAIRED}"
+    if len(values) == 1:
+        return f"All losses have λ = {values[0]:g}. {PAIRED}"
+    return f"λ of each loss chosen on the validation split. {PAIRED}"
 
 
 def options_page() -> str:

@@ -254,7 +254,8 @@ class TestDownloaded:
             path.write_bytes(content) if isinstance(content, bytes) else torch.save(content, path)
             digest = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
             url = f"https://example.org/resnet18-{digest}.pth"
-            monkeypatch.setattr("torchvision.models.get_weight", lambda _: types.SimpleNamespace(url=url))
+            weights = types.SimpleNamespace(IMAGENET1K_V1=types.SimpleNamespace(url=url))
+            monkeypatch.setattr("torchvision.models.get_model_weights", lambda _: weights)
             return path.rename(folder / f"resnet18-{digest}.pth")
 
         monkeypatch.setenv("TORCH_HOME", str(tmp_path))

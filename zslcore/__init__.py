@@ -22,16 +22,7 @@ _HOMES = {
     "fit": "zslcore.training",
     "remse_weights": "zslcore.remse",
 }
-__all__ = [
-    "Benchmark",
-    "InputError",
-    "ReMSE",
-    "Run",
-    "RunConfig",
-    "class_error",
-    "fit",
-    "remse_weights",
-]
+__all__ = ["Benchmark", "InputError", "ReMSE", "Run", "RunConfig", "class_error", "fit", "remse_weights"]
 
 
 def __getattr__(name: str) -> object:
@@ -46,5 +37,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    """Public names, for ``dir(zslcore)`` and tab completion."""
     return sorted({*globals(), *__all__})

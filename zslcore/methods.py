@@ -49,8 +49,8 @@ def display_name(key: str) -> str:
     """Text that tables and figures show for a method, a loss or a null model; an unknown name is returned unchanged.
 
     Example:
-        >>> display_name("mse_matched"), display_name("constant"), display_name("mine")
-        ('+ MSE, matched λ', 'null: constant', 'mine')
+        >>> display_name("mse_matched")
+        '+ MSE, matched λ'
     """
     return DISPLAY_NAMES.get(key, key)
 
@@ -59,8 +59,6 @@ def study_methods(dataset: str) -> list[str]:
     """Methods of the study for a data set; a control only if its setting was chosen for this data set.
 
     Example:
-        >>> study_methods("CUB100")
-        ['cross_entropy', 'cross_entropy_tuned', 'mse', 'mse_matched', 'remse']
         >>> study_methods("CUB")
         ['cross_entropy', 'mse', 'remse']
     """

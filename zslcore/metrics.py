@@ -15,6 +15,7 @@ from zslcore.errors import InputError
 
 Classes = Int[Tensor, " n"] | Int[np.ndarray, " n"]
 Scores = Float[Tensor, "n C"] | Float[np.ndarray, "n C"]
+Accuracy = float | Float[np.ndarray, "..."]
 Steps = Float[np.ndarray, " steps"]
 
 
@@ -32,9 +33,7 @@ def per_class_accuracy(predicted: Classes, labels: Classes) -> float:
     return float((_class_balanced_weights(labels) * (predicted == labels)).sum())
 
 
-def harmonic_mean(
-    seen: float | Float[np.ndarray, "..."], unseen: float | Float[np.ndarray, "..."]
-) -> float | Float[np.ndarray, "..."]:
+def harmonic_mean(seen: Accuracy, unseen: Accuracy) -> Accuracy:
     """Harmonic mean 2su/(s+u) of seen and unseen accuracy, elementwise; 0 where both are 0.
 
     Example:
@@ -60,12 +59,6 @@ class SeenUnseenCurve:
         seen, unseen, harmonic: (K+1,) accuracy S of the seen and U of the unseen test images, and their harmonic mean.
         ausuc: area under the curve of S over U, in [0, 1].
         threshold: (K,) the increasing values of gamma at which predictions change.
-
-    Example:
-        >>> score = np.array([[3.0, 0.0, 1.0], [1.0, 2.0, 1.5], [2.0, 0.0, 1.0]])  # two seen classes, one unseen
-        >>> curve = seen_unseen_curve(score[:2], np.array([0, 1]), score[2:], np.array([2]), num_seen=2)
-        >>> curve.threshold, curve.seen, curve.unseen, curve.ausuc  # the margins of the three images are 2, 0.5 and 1
-        (array([0.5, 1. , 2. ]), array([1. , 0.5, 0.5, 0. ]), array([0., 0., 1., 1.]), 0.5)
     """
 
     gamma: Steps
@@ -103,10 +96,9 @@ def seen_unseen_curve(
     class.
 
     Args:
-        score_seen: scores of the seen test images over all C classes, seen classes first.
-        labels_seen: their classes, in [0, num_seen).
+        score_seen, labels_seen: scores of the seen test images over all C classes, seen classes first, and their
+            labels, in [0, num_seen).
         score_unseen, labels_unseen: those of the unseen test images, with labels in [num_seen, C).
-        num_seen: number of seen classes, in [1, C).
 
     Example:
         >>> score = np.array([[3.0, 0.0, 1.0], [1.0, 2.0, 1.5]])  # two seen classes, one unseen

@@ -38,7 +38,6 @@ def class_error(
     Args:
         prediction, target: predicted and true attributes, (B, A).
         labels: class of each image, in [0, num_classes), (B,).
-        num_classes: C.
         kind: ``"mse"``, ``"mae"`` or ``"charbonnier"``, see :func:`zslcore.losses.elementwise_error`.
         normalize: L2-normalise prediction and target per image first.
 
@@ -95,8 +94,7 @@ class ReMSE(nn.Module):
         num_attributes: A, the number of outputs.
         p: exponent that balances classes within an attribute, >= 0.
         p2: exponent that balances attributes within a class, >= 0. ``p = p2 = 0`` is the plain loss.
-        kind: ``"mse"``, ``"mae"`` or ``"charbonnier"``, see :func:`zslcore.losses.elementwise_error`.
-        normalize: L2-normalise prediction and target per image first.
+        kind, normalize: as for :func:`class_error`.
         memory: errors that make the weights: ``"batch"`` those of this batch; ``"running"`` the last known error of
             each cell (the released code's cross-batch); ``"ema"`` an exponential moving average.
         reference: ``"min"`` (the paper), ``"mean"``, ``"median"`` or a quantile in (0, 1).

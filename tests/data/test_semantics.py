@@ -139,12 +139,12 @@ def test_objects_smuggled_in_an_object_array_are_not_made(tmp_path, monkeypatch)
 @pytest.mark.parametrize(
     ("content", "given"),
     [
-        (VECTORS.tolist(), "a list"),
-        ({"vectors": VECTORS}, "a dict"),
+        (VECTORS.tolist(), "list"),
+        ({"vectors": VECTORS}, "dict"),
         (VECTORS[0], r"an array of shape \(6,\) and type float64"),
         (VECTORS[None], r"an array of shape \(1, 4, 6\)"),
-        (np.ndarray, "a type"),
-        (None, "a NoneType"),
+        (np.ndarray, "type"),
+        (None, "NoneType"),
     ],
     ids=["list", "dict", "1-D", "3-D", "class", "None"],
 )

@@ -144,8 +144,9 @@ class TestCleanProtocol:
         """Whichever epoch the validation split chooses, weights, gamma and accuracies are those of that epoch."""
         original = training.train
 
-        def kept(*world, task, keep=None, **settings):
-            return original(*world, task=task, keep=epoch if task.name == "validation" else keep, **settings)
+        def kept(config, benchmark, inputs, task, *, keep=None, **settings):
+            keep = epoch if task.name == "validation" else keep
+            return original(config, benchmark, inputs, task, keep=keep, **settings)
 
         monkeypatch.setattr(training, "train", kept)
         chosen = Run.load(fit(CONFIG, tmp_path / "chosen"))

@@ -207,8 +207,9 @@ def test_the_state_of_other_data_or_of_more_processes_is_refused(monkeypatch, tm
             fit(CONFIG, tmp_path / "run")
     changed = dataclasses.replace(small_synth, attributes=small_synth.attributes[::-1].copy())
     for benchmark, processes, name in ((changed, 1, "fingerprint"), (small_synth, 2, "processes")):
+        key = checkpoints.training_key(CONFIG, benchmark, task="validation", processes=processes)
         with pytest.raises(InputError, match=rf"unfinished training with other settings \({name}\)"):
-            training._check_unfinished(tmp_path / "run", CONFIG, benchmark, processes)
+            checkpoints.Checkpoints(tmp_path / "run" / "checkpoint" / "validation", key).check()
 
 
 def test_resuming_leaves_the_callers_random_states_alone(monkeypatch, tmp_path):

@@ -11,12 +11,7 @@ from torch import Tensor, nn
 
 
 def share_of_batch() -> tuple[int, int]:
-    """Rank of this process and the number of processes; (0, 1) outside a distributed training.
-
-    Example:
-        >>> share_of_batch()
-        (0, 1)
-    """
+    """Rank of this process and the number of processes; (0, 1) outside a distributed training."""
     if dist.is_available() and dist.is_initialized():
         return dist.get_rank(), dist.get_world_size()
     return 0, 1
@@ -56,8 +51,7 @@ def all_rows(values: Float[Tensor, "B A"]) -> tuple[Float[Tensor, "N A"], int]:
 def share_buffers(model: nn.Module) -> None:
     """Give all processes the buffers of the first one, such as the running statistics of a batch norm.
 
-    DDP does this only at the start of a training step, so without it the buffers differ after the last step of an
-    epoch. All processes must call it.
+    DDP does this at the start of a training step only. All processes must call it.
     """
     if share_of_batch()[1] > 1:
         for buffer in model.buffers():

@@ -15,22 +15,8 @@ from zslcore.errors import InputError
 def fetch(url: str, folder: Path, *, sha256: str) -> Path:
     """Return the file of a URL in ``folder``; download it if it is not there.
 
-    Of several processes, one downloads and the others wait.
-
-    Args:
-        url: address of the file; the part after the last ``/`` is its name.
-        folder: folder for the file; it is created if needed.
-        sha256: first characters of the file's SHA-256 in hexadecimal. An existing file is checked too.
-
-    Raises:
-        InputError: if the file cannot be downloaded or has another hash.
-
-    Example:
-        >>> import tempfile
-        >>> folder = Path(tempfile.mkdtemp())
-        >>> _ = (folder / "abc.txt").write_text("abc")
-        >>> fetch((folder / "abc.txt").as_uri(), folder / "here", sha256="ba7816bf").read_text()
-        'abc'
+    Of several processes, one downloads and the others wait. ``sha256`` holds the first characters of the hash in
+    hexadecimal. InputError if the file cannot be downloaded, or if the new or existing file has another hash.
     """
     target = Path(folder) / url.rsplit("/", 1)[1]
     if not target.is_file():
@@ -49,10 +35,8 @@ def _download(url: str, target: Path, sha256: str) -> None:
     try:
         with new_file(target) as partial:
             torch.hub.download_url_to_file(url, str(partial), hash_prefix=sha256, progress=progress_shown())
-    except HTTPError as error:
-        reason = f"{error.code} {error.reason}"
     except (OSError, http.client.HTTPException, RuntimeError) as error:  # RuntimeError: the hash is wrong
         reason = getattr(error, "reason", None) or error
-    else:
-        return
-    raise InputError(f"{url} could not be downloaded ({reason}); you can put a copy at {target}")
+        if isinstance(error, HTTPError):
+            reason = f"{error.code} {reason}"
+        raise InputError(f"{url} could not be downloaded ({reason}); you can put a copy at {target}") from None

@@ -8,17 +8,9 @@ class MissingExtraError(ImportError):
 
 
 def require(extra: str, *packages: str) -> None:
-    """Check that the packages of an extra are installed.
-
-    Args:
-        extra: name of the extra in ``pyproject.toml``, such as ``"study"``.
-        packages: import names of the packages that the caller needs.
-
-    Raises:
-        MissingExtraError: if a package is missing; the message is the command that installs it.
+    """Raise MissingExtraError, with the command that installs the extra, unless these packages can be imported.
 
     Example:
-        >>> require("study", "torch")
         >>> require("study", "no_such_package")
         Traceback (most recent call last):
         zslcore._io.extras.MissingExtraError: no_such_package is not installed; run: pip install 'zslcore[study]'

@@ -2,14 +2,17 @@
 
 import contextlib
 import dataclasses
-import importlib
 import math
+import operator
 from collections.abc import Callable
+from pkgutil import resolve_name
 from typing import Any
 
 import numpy as np
 
 from zslcore.errors import InputError
+
+_WITHIN = {"of at least": operator.ge, "above": operator.gt, "below": operator.lt}
 
 
 def setting(
@@ -19,19 +22,18 @@ def setting(
     at_least: float | None = None,
     above: float | None = None,
     below: float | None = None,
-    choices: tuple[str, ...] | Callable[[], tuple[str, ...]] | None = None,
+    choices: tuple[str, ...] | str | Callable[[], tuple[str, ...]] | None = None,
 ) -> Any:
-    """A dataclass field with its help and its allowed values; a callable ``choices`` is called at each check."""
-    limits = {"at_least": at_least, "above": above, "below": below}
+    """A dataclass field with its help and its allowed values.
+
+    ``choices`` may be ``"module:CONSTANT"`` or a function, so that the module is imported only when it is needed.
+    """
+    bounds = {"of at least": at_least, "above": above, "below": below}
+    limits = {name: bound for name, bound in bounds.items() if bound is not None}
     metadata = {"help": help, "limits": limits, "choices": choices}
     if default is dict:
         return dataclasses.field(default_factory=dict, hash=False, metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
-
-
-def in_module(module: str, constant: str) -> Callable[[], tuple[str, ...]]:
-    """Choices that another module names; it is imported when they are needed, because torch takes long to import."""
-    return lambda: tuple(getattr(importlib.import_module(module), constant))
 
 
 def checked(field: dataclasses.Field, value: Any) -> Any:
@@ -42,21 +44,18 @@ def checked(field: dataclasses.Field, value: Any) -> Any:
         with contextlib.suppress(OverflowError):
             value = float(value)
     limits, choices = field.metadata["limits"], _choices(field)
-    fits = type(value) is field.type
+    fits = type(value) is field.type and (not choices or value in choices)
     if fits and field.type in (int, float):
-        fits = (
-            math.isfinite(value)
-            and (limits["at_least"] is None or value >= limits["at_least"])
-            and (limits["above"] is None or value > limits["above"])
-            and (limits["below"] is None or value < limits["below"])
-        )
-    if not fits or (choices and value not in choices):
+        fits = math.isfinite(value) and all(_WITHIN[name](value, bound) for name, bound in limits.items())
+    if not fits:
         raise InputError(f"{field.name} must be {allowed_values(field)}, got {value!r}")
     return value
 
 
 def _choices(field: dataclasses.Field) -> tuple[str, ...] | None:
     choices = field.metadata["choices"]
+    if isinstance(choices, str):
+        return tuple(resolve_name(choices))
     return choices() if callable(choices) else choices
 
 
@@ -65,6 +64,5 @@ def allowed_values(field: dataclasses.Field) -> str:
     if choices := _choices(field):
         return f"one of {', '.join(choices)}"
     words = {int: "an integer", float: "a number", bool: "true or false", str: "text", dict: "a dictionary"}
-    limits = {"at_least": "of at least", "above": "above", "below": "below"}
-    bounds = [f"{limits[name]} {bound}" for name, bound in field.metadata["limits"].items() if bound is not None]
+    bounds = [f"{name} {bound}" for name, bound in field.metadata["limits"].items()]
     return f"{words[field.type]} {' and '.join(bounds)}".rstrip()

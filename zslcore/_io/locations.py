@@ -1,38 +1,24 @@
-"""Where files are: data sets, what can be computed again, and run folders."""
+"""Where files are: data sets, what can be computed again, and run folders.
+
+The default folders are in the checkout, or in the working directory for an installed package.
+"""
 
 import os
 from pathlib import Path
 
 
 def data_root() -> Path:
-    """Folder with ``xlsa17/`` and the images: ``$ZSLCORE_DATA``, by default ``data/``; never written to.
-
-    The default folders are in the checkout, or in the working directory for an installed package.
-
-    Example:
-        >>> data_root().is_absolute()
-        True
-    """
+    """Folder with ``xlsa17/`` and the images: ``$ZSLCORE_DATA``, by default ``data/``; never written to."""
     return _folder("ZSLCORE_DATA", "data")
 
 
 def cache_root() -> Path:
-    """Folder for what can be computed again (SYNTH, frozen features): ``$ZSLCORE_CACHE``, by default ``data/cache``.
-
-    Example:
-        >>> cache_root().is_absolute()
-        True
-    """
+    """Folder for what can be computed again (SYNTH, frozen features): ``$ZSLCORE_CACHE``, by default ``data/cache``."""
     return _folder("ZSLCORE_CACHE", "data/cache")
 
 
 def runs_root() -> Path:
-    """Folder of the run folders: ``$ZSLCORE_RUNS``, by default ``runs/``.
-
-    Example:
-        >>> runs_root().is_absolute()
-        True
-    """
+    """Folder of the run folders: ``$ZSLCORE_RUNS``, by default ``runs/``."""
     return _folder("ZSLCORE_RUNS", "runs")
 
 

@@ -14,14 +14,7 @@ def progress_shown() -> bool:
 
 
 def progress_bar(iterable: Iterable | None = None, **settings: Any) -> AnyBar:
-    """``tqdm.auto.tqdm(iterable, **settings)``, disabled if ``TQDM_DISABLE`` is set.
-
-    tqdm itself ignores that variable in notebooks, where a stored bar would stay at 0 %.
-
-    Example:
-        >>> sum(progress_bar(range(4), disable=True))
-        6
-    """
+    """``tqdm.auto.tqdm``, disabled if ``TQDM_DISABLE`` is set; tqdm itself ignores that variable in notebooks."""
     if not progress_shown():
         settings["disable"] = True
     return tqdm(iterable, **settings)

@@ -16,20 +16,8 @@ from filelock import FileLock, Timeout
 def new_file(path: Path) -> Iterator[Path]:
     """Write a file under a temporary name in the same folder, and move it to ``path`` when the block succeeds.
 
-    The temporary file has the same suffix and is removed when the block fails. An existing file is replaced.
-
-    Args:
-        path: the file to write; its folder is created if needed.
-
-    Example:
-        >>> import tempfile
-        >>> target = Path(tempfile.mkdtemp()) / "numbers.csv"
-        >>> with new_file(target) as partial:
-        ...     _ = partial.write_text("1,2")
-        ...     target.exists()
-        False
-        >>> target.read_text()
-        '1,2'
+    The temporary file has the same suffix and is removed when the block fails. The folder of ``path`` is created if
+    needed, and an existing file is replaced.
     """
     with _temporary(path) as partial:
         yield partial
@@ -40,21 +28,8 @@ def new_file(path: Path) -> Iterator[Path]:
 def new_folder(folder: Path) -> Iterator[Path]:
     """Fill a folder under a temporary name in the same place, and move it to ``folder`` when the block succeeds.
 
-    The temporary folder is removed when the block fails. If ``folder`` exists at the end and is not empty, because
-    another process wrote it meanwhile, the existing one stays.
-
-    Args:
-        folder: the folder to create; its parents are created if needed.
-
-    Example:
-        >>> import tempfile
-        >>> target = Path(tempfile.mkdtemp()) / "result"
-        >>> with new_folder(target) as partial:
-        ...     _ = (partial / "values.txt").write_text("1")
-        ...     target.exists()
-        False
-        >>> (target / "values.txt").read_text()
-        '1'
+    The temporary folder is removed when the block fails. If another process has written ``folder`` meanwhile, the
+    existing one stays.
     """
     with _temporary(folder) as partial:
         partial.mkdir()
@@ -69,8 +44,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
 def remove_abandoned(path: Path) -> None:
     """Remove the temporary files and folders that killed processes left of ``path``.
 
-    :func:`new_file` and :func:`new_folder` call it first. What a running process writes is not touched: that process
-    holds a lock on a ``.lock`` file beside it.
+    What a running process writes is not touched: that process holds a lock on a ``.lock`` file beside it.
     """
     for lock in path.parent.glob(f".partial-{'[0-9a-f]' * 8}-{glob.escape(path.name)}.lock"):
         with contextlib.suppress(Timeout), locked(lock, timeout=0):
@@ -89,12 +63,7 @@ def flush_files(folder: Path) -> None:
 def locked(path: Path, timeout: float = -1) -> Iterator[None]:
     """Hold ``filelock.FileLock(path)`` within the block, and remove its file at the end; create its folder if needed.
 
-    Args:
-        path: the lock file.
-        timeout: seconds to wait while another process holds the lock; 0 to try once, -1 to wait without limit.
-
-    Raises:
-        Timeout: ``filelock.Timeout``, if the lock is not free in time.
+    ``filelock.Timeout`` is raised after ``timeout`` seconds; 0 tries once, -1 waits without limit.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path, timeout=timeout):

@@ -14,9 +14,8 @@ def check_attributes(file: Path, attributes: np.ndarray, original: np.ndarray, n
         repeated = str(unique[counts > 1][0])
         raise InputError(f"allclasses_names in {file} must name each class once, but repeats {repeated!r}")
     if original.shape != attributes.shape:
-        raise InputError(
-            f"att and original_att in {file} must have one shape, got {attributes.shape} and {original.shape}"
-        )
+        shapes = f"{attributes.shape} and {original.shape}"
+        raise InputError(f"att and original_att in {file} must have one shape, got {shapes}")
     for key, matrix in (("att", attributes), ("original_att", original)):
         for row, column in np.argwhere(~np.isfinite(matrix)):
             found = f"{matrix[row, column]} for class {names[row]!r}, attribute {column + 1}"
@@ -41,10 +40,8 @@ def check_splits(file: Path, splits: dict[str, np.ndarray]) -> None:
     for first, second in pairs:
         both = np.intersect1d(splits.get(first, []), splits.get(second, []))
         if len(both):
-            raise InputError(
-                f"{first}_loc and {second}_loc in {file} must be disjoint, but share {len(both)} images, "
-                f"the first is {int(both[0]) + 1}"
-            )
+            shared = f"{len(both)} images, the first is {int(both[0]) + 1}"
+            raise InputError(f"{first}_loc and {second}_loc in {file} must be disjoint, but share {shared}")
 
 
 def check_seen_and_unseen(
@@ -61,13 +58,3 @@ def check_class_list(file: Path, listed: np.ndarray, labelled: np.ndarray, names
     """Check that a class list names the classes that the images have."""
     for row in np.setxor1d(listed, labelled):
         raise InputError(f"{file} and the labels must give the same classes, but differ in {names[row]!r}")
-
-
-def check_split_of_classes(file: Path, split: str, images: np.ndarray, allowed: np.ndarray) -> None:
-    """Check that ``train`` or ``val`` holds images, and only those of its classes."""
-    if not len(images):
-        raise InputError(f"{split}_loc in {file} must list images of trainval_loc, but lists none")
-    for image in np.setdiff1d(images, allowed):
-        raise InputError(
-            f"{split}_loc in {file} must hold only images of the {split} classes, but image {image + 1} is not one"
-        )

@@ -53,11 +53,7 @@ class Benchmark:
 
     @classmethod
     def load(cls, root: Path | str, name: str) -> "Benchmark":
-        """Read and validate ``root/xlsa17/data/NAME``, such as ``"CUB"``; the images are below ``root`` too.
-
-        Raises:
-            InputError: if a file is missing or damaged, or the tables contradict each other.
-        """
+        """Read ``root/xlsa17/data/NAME``; InputError if a file is missing or damaged, or the tables disagree."""
         root = Path(root).expanduser().absolute()
         folder = xlsa17.dataset_folder(root, name)
         file = folder / "att_splits.mat"
@@ -68,11 +64,8 @@ class Benchmark:
         original = tables.matrix("original_att", num_classes=len(class_names))
         _checks.check_attributes(file, attributes, original, class_names)
         labels, image_paths = _read_images(root, name, folder / "res101.mat", len(class_names))
-        splits = {
-            key.removesuffix("_loc"): tables.indices(key, limit=len(labels))
-            for key in tables.variables
-            if key.endswith("_loc")
-        }
+        stored = [split for split in SPLITS if f"{split}_loc" in tables.variables]
+        splits = {split: tables.indices(f"{split}_loc", limit=len(labels)) for split in stored}
         _checks.check_splits(file, splits)
         seen, unseen = np.unique(labels[splits["trainval"]]), np.unique(labels[splits["test_unseen"]])
         _checks.check_seen_and_unseen(folder, seen, unseen, labels[splits["test_seen"]], class_names)
@@ -81,6 +74,7 @@ class Benchmark:
             if listed is not None:
                 _checks.check_class_list(folder / list_name, listed, classes, class_names)
         train, val = _train_and_val_classes(folder, class_names, labels, splits, seen)
+        names_file = root / "Attribute" / "names" / f"{name}.txt"
         splits["train"] = _within_trainval(folder, "train", splits, np.isin(labels, train))
         splits["val"] = _within_trainval(folder, "val", splits, np.isin(labels, val))
         return cls(
@@ -89,9 +83,7 @@ class Benchmark:
             attributes=attributes,
             original_attributes=original,
             class_names=tuple(class_names),
-            attribute_names=read_attribute_names(
-                root / "Attribute" / "names" / f"{name}.txt", num_attributes=attributes.shape[1]
-            ),
+            attribute_names=read_attribute_names(names_file, num_attributes=attributes.shape[1]),
             labels=labels,
             image_paths=image_paths,
             seen_classes=seen,
@@ -110,8 +102,8 @@ class Benchmark:
     def vectors(self, kind: str = "normalised") -> Float[np.ndarray, "C A"]:
         """Class vectors: ``"normalised"`` to unit length, or the ``"original"`` annotations as shares in [0, 1].
 
-        For the shares, percentages are divided by 100 and a missing annotation (-1) counts as 0. Apart from missing
-        annotations both kinds have the same directions, so they differ only for a loss with ``normalize=False``.
+        A missing annotation (-1) counts as 0. Otherwise both kinds have the same directions, so they differ only for a
+        loss with ``normalize=False``.
         """
         if kind not in VECTORS:
             raise InputError(f"vectors must be one of {', '.join(VECTORS)}, got {kind!r}")
@@ -183,5 +175,9 @@ def _within_trainval(folder: Path, name: str, splits: dict[str, np.ndarray], of_
     by_class = trainval[of_class[trainval]]
     # the train_loc and val_loc of AWA2 and SUN contain all of test_seen: without this, choices would see test images
     images = np.intersect1d(splits[name], trainval) if name in splits else by_class
-    _checks.check_split_of_classes(folder, name, images, by_class)
+    if not len(images):
+        raise InputError(f"{name}_loc in {folder} must list images of trainval_loc, but lists none")
+    for image in np.setdiff1d(images, by_class):
+        only = f"only images of the {name} classes"
+        raise InputError(f"{name}_loc in {folder} must hold {only}, but image {image + 1} is not one")
     return images

@@ -10,8 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from zslcore._io.extras import require
-from zslcore.data.xlsa17 import one_line
-from zslcore.errors import InputError
+from zslcore.errors import InputError, one_line
 
 require("study", "torchvision", "PIL")
 
@@ -47,12 +46,7 @@ def resize(side: int) -> v2.Resize:
 
 
 def random_crop(picture: UInt8[Tensor, "3 H W"], size: int, rng: np.random.Generator) -> UInt8[Tensor, "3 size size"]:
-    """Crop at a random place and mirror with probability 1/2; unlike torchvision's transforms, it draws from ``rng``.
-
-    Example:
-        >>> random_crop(torch.zeros(3, 8, 9, dtype=torch.uint8), 7, np.random.default_rng(0)).shape
-        torch.Size([3, 7, 7])
-    """
+    """Crop at a random place and mirror with probability 1/2; unlike torchvision's transforms, draw from ``rng``."""
     height, width = picture.shape[1:]
     if min(height, width) < size:
         raise InputError(f"a picture must be at least {size} pixels a side to be cropped, got {height} x {width}")
@@ -70,13 +64,7 @@ def readable(loader: DataLoader) -> Iterator[Tensor]:
 
 
 def read_image(path: Path) -> Image.Image:
-    """Decode an image file to RGB.
-
-    Example:
-        >>> read_image(Path("nowhere.png"))
-        Traceback (most recent call last):
-        zslcore.errors.InputError: nowhere.png cannot be read as an image: no such file
-    """
+    """Decode an image file to RGB."""
     try:
         with Image.open(path) as image:
             return image.convert("RGB")
@@ -90,13 +78,7 @@ def read_image(path: Path) -> Image.Image:
 
 
 class ImageDataset(Dataset):
-    """Images by position in ``paths``, read with :func:`read_image` and transformed on access.
-
-    Example:
-        >>> images = ImageDataset(benchmark.image_paths, eval_transform(24))
-        >>> len(images), images[0].shape
-        (25, torch.Size([3, 24, 24]))
-    """
+    """Images by position in ``paths``, read with :func:`read_image` and transformed on access."""
 
     def __init__(self, paths: Sequence[Path], transform: Callable[[Image.Image], Tensor]) -> None:
         self.paths, self.transform = paths, transform

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from zslcore.data.xlsa17 import one_line, read_lines
-from zslcore.errors import InputError
+from zslcore.data.xlsa17 import read_lines
+from zslcore.errors import InputError, one_line
 
 
 class _StoredType:
@@ -67,14 +67,6 @@ def load_word_vectors(path: Path, *, num_attributes: int) -> Float[np.ndarray, "
     """Read float32 word vectors from a ``.npy`` file or a pickled array; pickles from the internet are safe to read.
 
     A row can be all zero (``man-made`` in SUN), so guard its norm before dividing.
-
-    Raises:
-        InputError: if the file is missing or damaged, or holds anything but finite numbers in A rows.
-
-    Example:
-        >>> path = benchmark.root / "Attribute" / "w2v" / "SYNTH_attribute.pkl"
-        >>> load_word_vectors(path, num_attributes=57).shape
-        (57, 300)
     """
     try:
         content = path.read_bytes()
@@ -89,13 +81,10 @@ def load_word_vectors(path: Path, *, num_attributes: int) -> Float[np.ndarray, "
     except Exception as error:  # a damaged pickle can fail in any way
         reason = one_line(error)
         raise InputError(f"{path} must hold a numpy array and nothing else, but cannot be read: {reason}") from None
-    if not isinstance(vectors, np.ndarray):
-        raise InputError(f"{path} must hold a numpy array of numbers, got a {type(vectors).__name__}")
-    if vectors.dtype.kind not in "fiu" or vectors.ndim != 2:
-        raise InputError(
-            f"{path} must hold a numpy array of numbers (attributes, dimensions), "
-            f"got an array of shape {vectors.shape} and type {vectors.dtype}"
-        )
+    is_array = isinstance(vectors, np.ndarray)
+    if not is_array or vectors.dtype.kind not in "fiu" or vectors.ndim != 2:
+        given = f"an array of shape {vectors.shape} and type {vectors.dtype}" if is_array else type(vectors).__name__
+        raise InputError(f"{path} must hold a numpy array of numbers (attributes, dimensions), got {given}")
     if len(vectors) != num_attributes:
         raise InputError(f"{path} must hold one vector for each of the {num_attributes} attributes, got {len(vectors)}")
     with np.errstate(over="ignore"):
@@ -106,12 +95,7 @@ def load_word_vectors(path: Path, *, num_attributes: int) -> Float[np.ndarray, "
 
 
 def read_attribute_names(path: Path, *, num_attributes: int) -> tuple[str, ...]:
-    """Names of the attributes, one per line. Without a file they are called ``attribute 1``, ``attribute 2``, ...
-
-    Example:
-        >>> read_attribute_names(Path("absent.txt"), num_attributes=2)
-        ('attribute 1', 'attribute 2')
-    """
+    """Names of the attributes, one per line. Without a file they are called ``attribute 1``, ``attribute 2``, ..."""
     if not path.is_file():
         return tuple(f"attribute {index + 1}" for index in range(num_attributes))
     names = tuple(read_lines(path))

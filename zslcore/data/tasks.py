@@ -11,9 +11,7 @@ from zslcore.errors import InputError
 
 @dataclass(frozen=True, eq=False)
 class ZeroShotTask:
-    """Images to train on and images of seen and unseen classes to test on.
-
-    All indices are those of the benchmark. The ``name`` is ``"test"`` or ``"validation"``.
+    """Images to train on and images of seen and unseen classes to test on, by their indices in the benchmark.
 
     Example:
         >>> task = test_task(benchmark)
@@ -50,13 +48,7 @@ class ZeroShotTask:
 
 
 def test_task(benchmark: Benchmark) -> ZeroShotTask:
-    """Train on trainval, test on test_seen and test_unseen.
-
-    Example:
-        >>> task = test_task(benchmark)
-        >>> len(task.train), len(task.test_seen), len(task.test_unseen), task.num_seen
-        (16, 4, 5, 4)
-    """
+    """Train on trainval, test on test_seen and test_unseen."""
     return ZeroShotTask(
         name="test",
         train=benchmark.split("trainval"),

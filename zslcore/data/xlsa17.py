@@ -1,7 +1,4 @@
-"""Reading the files of the xlsa17 layout.
-
-Indices in the files start at 1; here they start at 0. Every reader raises InputError, which names the file.
-"""
+"""Reading the files of the xlsa17 layout, where indices start at 1. InputErrors name the file."""
 
 import re
 from dataclasses import dataclass
@@ -11,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.io import loadmat
 
-from zslcore.errors import InputError
+from zslcore.errors import InputError, one_line
 
 ARCHIVE = Path("xlsa17") / "data"
 IMAGE_FOLDERS = {"CUB": "CUB/CUB_200_2011/images", "AWA2": "AWA2/Animals_with_Attributes2/JPEGImages"}
@@ -23,9 +20,8 @@ def dataset_folder(root: Path, name: str) -> Path:
     """Folder ``root/xlsa17/data/NAME``; InputError if it does not exist, with a list of the data sets that do."""
     archive = root / ARCHIVE
     if not archive.is_dir():
-        raise InputError(
-            f"no data at {root}: it must hold {ARCHIVE}/ (set ZSLCORE_DATA to the folder with the benchmark files)"
-        )
+        way_out = "set ZSLCORE_DATA to the folder with the benchmark files"
+        raise InputError(f"no data at {root}: it must hold {ARCHIVE}/ ({way_out})")
     present = sorted(path.name for path in archive.iterdir() if path.is_dir())
     if name not in present:  # "CUB/" exists as a path, but is not the name of a data set
         raise InputError(f"no data set {name!r} in {archive}; there are: {', '.join(present) or 'none'}")
@@ -76,17 +72,13 @@ class MatFile:
         """A matrix stored as attributes x classes, transposed, as float32."""
         stored = self.variables[key]
         if stored.ndim != 2 or stored.shape[1] != num_classes or not stored.size or stored.dtype.kind not in "fiu":
-            raise InputError(
-                f"{key} in {self.path} must hold numbers, attributes x {num_classes} classes, "
-                f"got shape {stored.shape} and type {stored.dtype}"
+            wanted, given = (
+                f"numbers, attributes x {num_classes} classes",
+                f"shape {stored.shape} and type {stored.dtype}",
             )
+            raise InputError(f"{key} in {self.path} must hold {wanted}, got {given}")
         with np.errstate(over="ignore"):
             return stored.T.astype(np.float32)
-
-
-def one_line(error: Exception) -> str:
-    """The message of an exception in one line of at most 120 characters."""
-    return " ".join(str(error).split())[:120] or type(error).__name__
 
 
 def read_lines(path: Path) -> list[str]:
@@ -110,11 +102,6 @@ def class_list(path: Path, class_names: list[str]) -> Int[np.ndarray, " n"] | No
 
 
 def image_path(root: Path, name: str, stored: str) -> Path:
-    """Path of an image below ``root``; the authors' own folders in the stored path are replaced.
-
-    Example:
-        >>> image_path(Path("data"), "CUB", "/BS/work/MSc/CUB_200_2011/images/001.Albatross/a.jpg").as_posix()
-        'data/CUB/CUB_200_2011/images/001.Albatross/a.jpg'
-    """
+    """Path of an image below ``root``; the authors' own folders in the stored path are replaced."""
     found = _TAIL.fullmatch(stored)
     return root / IMAGE_FOLDERS.get(name, f"{name}/images") / (found[1] if found else stored.lstrip("/"))

@@ -1,11 +1,8 @@
-"""Losses for attribute prediction: pure functions of tensors.
+"""Losses for attribute prediction: pure functions of tensors of ``B`` images, ``C`` classes and ``A`` attributes.
 
-Symbols: ``B`` images, ``C`` classes, ``A`` attributes. Unless stated otherwise, a loss takes ``prediction`` (B, A) and
-``target`` (B, A), L2-normalises both per image with ``normalize=True``, computes in float32 or float64, also under bf16
-autocast, and raises InputError for arguments it cannot use.
-
-:mod:`zslcore.losses.modules` holds the losses with state or parameters, and :mod:`zslcore.losses.factory` builds any
-loss by name; neither is imported here.
+Unless stated otherwise, a loss takes ``prediction`` (B, A) and ``target`` (B, A), L2-normalises both per image with
+``normalize=True``, computes in float32 or float64, also under bf16 autocast, and raises InputError for arguments it
+cannot use.
 """
 
 from zslcore.losses.balanced import bmc_loss, gai_loss

@@ -30,10 +30,9 @@ def bmc_loss(
     2 sigma^2. The factor has no gradient, so that a trained sigma fits the noise. Images of one class have the same
     target: with k of them, the cross entropy is at least ln k, a constant.
 
-    Args:
-        sigma: noise, above 0: one value for the whole vector, or one per attribute, shape (A,); each attribute is then
-            a separate problem, and the losses are averaged.
-        shared: the images j are those of all processes, which must have the same number of images.
+    ``sigma`` is one noise above 0 for the whole vector, or one per attribute, shape (A,): each attribute is then a
+    separate problem, and the losses are averaged. With ``shared``, the images j are those of all processes, which must
+    have the same number of images.
 
     Example:
         >>> bmc_loss(torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.eye(2), sigma=0.1)
@@ -68,10 +67,8 @@ def gai_loss(
 
         \\|p - t\\|^2 + 2 sigma^2 ln sum_c share_c exp(-\\|p - v_c\\|^2 / (2 sigma^2))
 
-    Args:
-        vectors: attribute vector of each class, L2-normalised with ``normalize`` like prediction and target.
-        counts: number of training images of each class.
-        sigma: noise, one value above 0.
+    ``vectors`` are those of the classes, L2-normalised with ``normalize`` like prediction and target; ``counts`` are
+    their numbers of training images; ``sigma`` is the noise, one value above 0.
 
     Example:
         >>> gai_loss(torch.eye(2), torch.eye(2), torch.eye(2), torch.tensor([1, 1]), sigma=1.0)

@@ -20,9 +20,8 @@ def l2_normalize(values: Float[Tensor, "*batch A"]) -> Float[Tensor, "*batch A"]
     """Divide each row by its L2 norm (+1e-10); an all-zero row stays zero.
 
     Example:
-        >>> l2_normalize(torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
-        tensor([[0.6000, 0.8000],
-                [0.0000, 0.0000]])
+        >>> l2_normalize(torch.tensor([[3.0, 4.0]]))
+        tensor([[0.6000, 0.8000]])
     """
     return values / (values.norm(dim=-1, keepdim=True) + NORM_EPS)
 
@@ -54,10 +53,8 @@ def comparable(prediction: Outputs, target: Outputs, *, normalize: bool) -> tupl
     """Check prediction and target, convert them to at least float32, and normalise them if asked."""
     check_tensors(prediction=prediction, target=target)
     if prediction.shape != target.shape or prediction.ndim != 2:
-        raise InputError(
-            "prediction and target must have one shape (images, attributes), "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
-        )
+        shapes = f"{tuple(prediction.shape)} and {tuple(target.shape)}"
+        raise InputError(f"prediction and target must have one shape (images, attributes), got {shapes}")
     if not prediction.numel():
         raise InputError(f"prediction must hold at least one image and one attribute, got {tuple(prediction.shape)}")
     prediction, target = at_least_float32(prediction), at_least_float32(target)

@@ -1,26 +1,21 @@
 """Statistics of (class, attribute) cells over a batch, and the worst-case weights made from them."""
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from zslcore._io.distributed import all_sum
 from zslcore.errors import InputError
 from zslcore.losses.checks import check_labels, check_positive
-from zslcore.losses.shapes import Cells, Labels, Outputs, Present
+from zslcore.losses.shapes import Cells, Labels, Outputs, Present, Sizes
 
 
-def mean_by_class(
-    error: Outputs, labels: Labels, num_classes: int, *, shared: bool = False
-) -> tuple[Cells, Float[Tensor, " C"]]:
+def mean_by_class(error: Outputs, labels: Labels, num_classes: int, *, shared: bool = False) -> tuple[Cells, Sizes]:
     """Mean error of each class and attribute (0 for absent classes), and the number of images of each class.
 
     With ``shared``, over the batches of all processes; the mean then has no gradient.
 
     Example:
-        >>> mean_by_class(torch.tensor([[1.0], [3.0]]), torch.tensor([1, 1]), num_classes=2)
-        (tensor([[0.],
-                [2.]]), tensor([0., 2.]))
+        >>> mean_by_class(torch.tensor([[1.0], [3.0]]), torch.tensor([0, 0]), num_classes=1)
+        (tensor([[2.]]), tensor([2.]))
     """
     labels = check_labels(labels, len(error), num_classes)
     count = torch.zeros(num_classes, dtype=error.dtype, device=error.device)

@@ -26,10 +26,8 @@ def check_labels(labels: Integer[Tensor, " B"], num_images: int, num_classes: in
     labels = labels.long()  # uint8 would index as a mask
     # on the CPU only, because reading values from a GPU stalls it
     if labels.device.type == "cpu" and labels.numel() and not 0 <= labels.min() <= labels.max() < num_classes:
-        raise InputError(
-            f"labels must lie in 0..{num_classes - 1} (num_classes={num_classes}), "
-            f"got {labels.min().item()}..{labels.max().item()}"
-        )
+        given = f"{labels.min().item()}..{labels.max().item()}"
+        raise InputError(f"labels must lie in 0..{num_classes - 1} (num_classes={num_classes}), got {given}")
     return labels
 
 

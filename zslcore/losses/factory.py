@@ -81,9 +81,6 @@ def build_criterion(name: str, vectors: Cells, counts: Counts, *, normalize: boo
         normalize: compare prediction and target as directions.
         options: as listed by :func:`criterion_options`.
 
-    Raises:
-        InputError: for an unknown name, option or value.
-
     Example:
         >>> import torch
         >>> criterion = build_criterion("cvar", torch.rand(4, 6), torch.tensor([5, 5, 5, 5]), alpha=0.1)

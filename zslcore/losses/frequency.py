@@ -15,10 +15,8 @@ from zslcore.losses.shapes import Cells, Counts
 def label_frequency(vectors: Cells, counts: Counts, *, bins: int = 20, kernel_width: float = 0.0) -> Cells:
     """Number of training images in the same bin of attribute values, for each class and attribute.
 
-    Args:
-        bins: number of bins of equal width over the range of an attribute.
-        kernel_width: standard deviation, in bins, of a Gaussian that smooths the histogram (label distribution
-            smoothing, LDS), cut off at three deviations; 0 for no smoothing.
+    There are ``bins`` bins of equal width over the range of an attribute. A ``kernel_width`` above 0 smooths the counts
+    with a Gaussian of that deviation, in bins, cut off at three deviations (label distribution smoothing, LDS).
 
     Example:
         >>> label_frequency(torch.tensor([[0.0], [0.1], [1.0]]), torch.tensor([5, 2, 1]), bins=2).flatten()

@@ -1,7 +1,6 @@
 """The two attention losses of GEM-ZSL (Liu et al., "Goal-Oriented Gaze Estimation for Zero-Shot Learning", CVPR 2021).
 
-Symbols: ``B`` images, ``A`` attributes in ``G`` groups (``has_crown_color::red`` is in the group "crown color"), ``D``
-channels, ``H`` x ``W`` locations.
+Symbols: ``B`` images, ``A`` attributes in ``G`` groups, ``D`` channels, ``H`` x ``W`` locations.
 """
 
 import math
@@ -25,10 +24,8 @@ def group_membership(groups: Sequence[Sequence[int]], num_attributes: int) -> Bo
     """
     members = [int(attribute) for group in groups for attribute in group]
     if sorted(members) != list(range(num_attributes)) or not all(len(group) for group in groups):
-        raise InputError(
-            f"groups must hold each attribute from 0 to {num_attributes - 1} exactly once and none may be empty, "
-            f"got {[list(group) for group in groups]!r:.200}"
-        )
+        allowed = f"each attribute from 0 to {num_attributes - 1} exactly once and none may be empty"
+        raise InputError(f"groups must hold {allowed}, got {[list(group) for group in groups]!r:.200}")
     membership = torch.zeros(len(groups), num_attributes, dtype=torch.bool)
     for row, group in enumerate(groups):
         membership[row, list(group)] = True

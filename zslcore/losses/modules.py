@@ -29,16 +29,9 @@ class Criterion(nn.Module):
         amplification: see :mod:`zslcore.losses.modules`.
         shared: the loss is not a mean over images, so ``function`` takes the keyword ``shared``, which is True in
             training mode, to compute it over the joined batch of all processes.
-
-    Example:
-        >>> criterion = Criterion(lambda prediction, target: (prediction - target).square().mean())
-        >>> criterion(torch.eye(2), torch.eye(2), torch.tensor([0, 1]))
-        tensor(0.)
     """
 
-    def __init__(
-        self, function: Callable[..., Tensor], *, amplification: float = math.nan, shared: bool = False
-    ) -> None:
+    def __init__(self, function: Callable[..., Tensor], *, amplification: float = math.nan, shared: bool = False):
         super().__init__()
         self.function, self.shared = function, shared
         self.register_buffer("amplification", torch.tensor(amplification), persistent=False)
@@ -101,13 +94,6 @@ class GroupDRO(_OverCells):
     In each batch, the weights are scaled to mean 1 over the cells of the batch's classes. The buffer ``log_weights``
     holds their logarithms up to a constant and changes in training mode only. The buffer ``weights`` is derived from
     it, with mean 1 over all cells, for inspection.
-
-    Example:
-        >>> criterion = GroupDRO((1, 2), step=math.log(2), normalize=False)
-        >>> prediction = torch.tensor([[1.0, 3.0]]).sqrt()  # squared errors 1 and 3: a step doubles the weights' ratio
-        >>> _ = [criterion(prediction, torch.zeros(1, 2), torch.tensor([0])) for _ in range(2)]
-        >>> criterion.weights
-        tensor([[0.4000, 1.6000]])
     """
 
     def __init__(self, shape: tuple[int, int], *, step: float = 0.01, normalize: bool = True) -> None:
@@ -124,14 +110,7 @@ class GroupDRO(_OverCells):
 
 
 class CVaR(_OverCells):
-    """Mean over the worst share ``alpha`` of a batch's cells, see :func:`zslcore.losses.cvar_weights`.
-
-    Example:
-        >>> criterion = CVaR((2, 2), alpha=0.5, normalize=False)
-        >>> prediction = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
-        >>> criterion(prediction, torch.zeros(2, 2), torch.tensor([0, 1]))  # (9 + 16) / 2; the mean of all four is 7.5
-        tensor(12.5000)
-    """
+    """Mean over the worst share ``alpha`` of a batch's cells, see :func:`zslcore.losses.cvar_weights`."""
 
     def __init__(self, shape: tuple[int, int], *, alpha: float = 0.2, normalize: bool = True) -> None:
         super().__init__(torch.ones(shape), normalize=normalize)
@@ -145,14 +124,12 @@ class CVaR(_OverCells):
 class LearntNoise(nn.Module):
     """Base of losses with a trained noise sigma, stored as its logarithm ``log_sigma``.
 
-    Train sigma with an optimiser whose steps do not depend on the scale of the gradient, such as Adam: that scale is
-    arbitrary, because the likelihood is multiplied by constants (2 sigma^2, 1 / A, lambda) that would stop sigma under
-    SGD. :class:`zslcore.training.loop.Trainer` does this.
+    Train sigma with Adam, as :class:`zslcore.training.loop.Trainer` does. The likelihood is multiplied by constants
+    (2 sigma^2, 1 / A, lambda) that would stop sigma under SGD.
 
     Args:
         shape: () for one sigma, (A,) for one per attribute.
-        sigma: initial value, within ``SIGMA_RANGE``, which also bounds the trained sigma: the optimum is 0 for perfect
-            predictions and infinite for useless ones.
+        sigma: initial value, in ``SIGMA_RANGE``, which also bounds the trained sigma: the optimum can be 0 or infinite.
     """
 
     def __init__(self, shape: tuple[int, ...] = (), *, sigma: float = 0.1, normalize: bool = True) -> None:
@@ -177,11 +154,6 @@ class BMC(LearntNoise):
     """Batch-based Balanced MSE (:func:`zslcore.losses.bmc_loss`) with a trained sigma; at least 0.
 
     In training mode the labels are those of all processes.
-
-    Example:
-        >>> target = torch.tensor([[1.0, 0.0], [1.0, 0.0]])  # two images of one class: 2 sigma^2 ln 2 without any error
-        >>> BMC(sigma=1.0)(target, target, torch.tensor([0, 0])).detach()
-        tensor(1.3863)
     """
 
     def forward(self, prediction: Outputs, target: Outputs, labels: Labels) -> Scalar:
@@ -190,14 +162,7 @@ class BMC(LearntNoise):
 
 
 class GAI(LearntNoise):
-    """GAI, the closed form of Balanced MSE (:func:`zslcore.losses.gai_loss`), with a trained sigma.
-
-    Example:
-        >>> vectors = 10 * torch.eye(2)
-        >>> criterion = GAI(vectors, torch.tensor([1, 3]), sigma=1.0, normalize=False)
-        >>> criterion(vectors[:1], vectors[:1], torch.tensor([0])).detach()  # exact, rare class: 2 sigma^2 ln 1/4
-        tensor(-2.7726)
-    """
+    """GAI, the closed form of Balanced MSE (:func:`zslcore.losses.gai_loss`), with a trained sigma."""
 
     def __init__(self, vectors: Cells, counts: Counts, *, sigma: float = 0.1, normalize: bool = True) -> None:
         super().__init__((), sigma=sigma, normalize=normalize)

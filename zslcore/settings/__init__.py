@@ -16,23 +16,13 @@ _FOLDER = resources.files("zslcore") / "settings"
 
 @cache
 def study_settings() -> dict[str, dict[str, Any]]:
-    """Settings of the study by data set: ``settings``, and ``methods`` with what differs per method.
-
-    Example:
-        >>> sorted(study_settings())
-        ['CUB100', 'SYNTH']
-    """
+    """Settings of the study by data set: ``settings``, and ``methods`` with what differs per method."""
     return {content["dataset"]: content for content in _read(_FOLDER)}
 
 
 @cache
 def published_settings() -> dict[tuple[str, str], dict[str, Any]]:
-    """Released settings by data set and backbone: ``settings``, and ``releases`` with what other releases change.
-
-    Example:
-        >>> ("CUB", "vit_b_16") in published_settings()
-        True
-    """
+    """Released settings by data set and backbone: ``settings``, and ``releases`` with what other releases change."""
     return {(content["dataset"], content["backbone"]): content for content in _read(_FOLDER / "published")}
 
 

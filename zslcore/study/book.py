@@ -16,24 +16,21 @@ from zslcore.study.figure_files import save_figure
 from zslcore.study.notebook_runner import notebooks_root
 from zslcore.study.pages import FIGURE, caption, differences_figure, first_page, root
 
+TABLES = ("results.csv", "differences.csv")
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
 
 def build_book(folder: Path, output: Path | None = None) -> Path:
     """Build the book of a study and return the path of its first page.
 
     The first page answers the study's question from ``results.csv`` and ``differences.csv``. Notebooks that the folder
     does not hold are taken as they are committed, and the first page says so. A warning of Sphinx, such as a broken
-    link, is an error.
-
-    Args:
-        folder: what ``make study`` filled, or a folder below ``results/``.
-        output: folder of the book, replaced if it exists; default ``folder/book``.
-
-    Raises:
-        InputError: if the folder lacks a table, or Sphinx warns.
+    link, is an InputError. ``folder`` is one that ``make study`` filled, or below ``results/``; ``output``, by default
+    ``folder/book``, is replaced if it exists.
     """
     require("docs", "sphinx", "myst_nb", "sphinx_book_theme")
     folder, output = Path(folder), Path(output or Path(folder) / "book")
-    for name in ("results.csv", "differences.csv"):
+    for name in TABLES:
         if not (folder / name).is_file():
             raise InputError(f"{folder} must hold the {name} that 05_results writes")
     with TemporaryDirectory() as temporary:
@@ -56,23 +53,23 @@ def _collect(folder: Path, source: Path) -> None:
     for name in ("CONTRIBUTING.md", "CHANGELOG.md"):
         shutil.copy(root() / name, source)
     (source / "run").mkdir()
-    for path in [folder / "results.csv", folder / "differences.csv"]:
-        shutil.copy(path, source / "run")
+    for name in TABLES:
+        shutil.copy(folder / name, source / "run")
     (source / "notebooks").mkdir()
     committed = []
     for path in sorted(notebooks_root().glob("*.ipynb")):
         executed = folder / path.name
         if not executed.is_file():
             committed.append(path.stem)
-        _copy_notebook(executed if executed.is_file() else path, source / "notebooks" / path.name)
-    results, differences = pd.read_csv(folder / "results.csv"), pd.read_csv(folder / "differences.csv")
+            executed = path
+        _copy_notebook(executed, source / "notebooks" / path.name)
+    table = folder / "results.csv"
+    results, differences = pd.read_csv(table), pd.read_csv(folder / "differences.csv")
     dataset = str(results["dataset"].iloc[0])
-    save_figure(
-        differences_figure({dataset: differences}), source / "run", FIGURE, "zslcore book", caption=caption([dataset])
-    )
+    figure = differences_figure({dataset: differences})
+    save_figure(figure, source / "run", FIGURE, "zslcore book", caption=caption([dataset]))
     stored = root() / "results" / dataset / "results.csv"
     earlier = pd.read_csv(stored) if stored.is_file() else results
-    table = folder / "results.csv"
     tracked = _git("log", "-1", "--format=%cs %h", "--", str(table.resolve()))  # empty for a new study
     day, commit = tracked.split() or (date.fromtimestamp(table.stat().st_mtime).isoformat(), None)
     commit = commit or _git("rev-parse", "--short", "HEAD") or "unknown"
@@ -89,12 +86,8 @@ def _copy_notebook(path: Path, target: Path) -> None:
             tags = cell["metadata"].setdefault("tags", [])
             if not {"hide-cell", "remove-cell", "remove-input"} & set(tags):
                 tags.append("hide-input")
-            cell["outputs"] = [each for each in cell["outputs"] if not _is_widget(each)]
+            cell["outputs"] = [each for each in cell["outputs"] if WIDGET not in each.get("data", {})]
     target.write_text(json.dumps(notebook), encoding="utf-8")
-
-
-def _is_widget(output: dict) -> bool:
-    return "application/vnd.jupyter.widget-view+json" in output.get("data", {})
 
 
 def _git(*arguments: str) -> str:

@@ -15,6 +15,7 @@ from zslcore.study.tables import ACCURACIES, PUBLISHED, as_table
 
 MEASURES = ("T1", "H", "test_seen_theil")
 FIGURE = "paired_differences"
+PAIRED = "Clean protocol, paired over seeds; accuracies in points."
 
 
 def root() -> Path:
@@ -43,39 +44,31 @@ def first_page(
     """
     first, dataset = results.iloc[0], results["dataset"].iloc[0]
     seeds = sorted(results["seed"].unique())
-    rows = clean_rows(results, earlier)
-    pages = sorted(path.stem for path in notebooks_root().glob("*.ipynb"))
+    origin = [
+        ["command", f"`make study DATASET={dataset} SEEDS={len(seeds)}`"],
+        ["commit", f"`{commit}`"],
+        ["date", day],
+        ["machine", f"{first['device']}, torch {first['torch']}"],
+        ["seeds", ", ".join(map(str, seeds))],
+        ["backbone", f"{first['backbone']}, network {first['network']}"],
+        ["data fingerprint", f"`{first['fingerprint']}`"],
+        ["tables", "[results.csv](run/results.csv), [differences.csv](run/differences.csv)"],
+    ]
     lines = [
         f"# Does ReMSE help? The study on {dataset}",
         *("", *answer(differences), ""),
-        markdown_table(["method", "λ", *ACCURACIES, "runs"], rows),
+        markdown_table(["method", "λ", *ACCURACIES, "runs"], clean_rows(results, earlier)),
         "Clean protocol: accuracies in percent, mean ± standard deviation over the seeds. Epoch and γ were chosen on "
         "the validation split. Full tables: [Results](docs/results.md). Formulas: [Formulas](docs/formulas.md).",
         *("", f"![{caption([dataset])}](run/{FIGURE}.png)", "", f"*{caption([dataset])}*", ""),
-        "## How this was made",
-        "",
-        markdown_table(
-            ["what", "value"],
-            [
-                ["command", f"`make study DATASET={dataset} SEEDS={len(seeds)}`"],
-                ["commit", f"`{commit}`"],
-                ["date", day],
-                ["machine", f"{first['device']}, torch {first['torch']}"],
-                ["seeds", ", ".join(map(str, seeds))],
-                ["backbone", f"{first['backbone']}, network {first['network']}"],
-                ["data fingerprint", f"`{first['fingerprint']}`"],
-                ["tables", "[results.csv](run/results.csv), [differences.csv](run/differences.csv)"],
-            ],
-        ),
+        *("## How this was made", "", markdown_table(["what", "value"], origin)),
     ]
     if committed:
-        lines += [
-            f"These notebooks were not run again; the book shows their committed runs: {', '.join(committed)}.",
-            "",
-        ]
-    reference = ["results", "formulas", "options", "data", "command_line", "cluster"]
-    lines += _toctree("The study", [f"notebooks/{stem}" for stem in pages])
-    lines += _toctree("Reference", [*(f"docs/{name}" for name in reference), "CONTRIBUTING", "CHANGELOG"])
+        names = ", ".join(committed)
+        lines += [f"These notebooks were not run again; the book shows their committed runs: {names}.", ""]
+    reference = [f"docs/{name}" for name in ("results", "formulas", "options", "data", "command_line", "cluster")]
+    lines += _toctree("The study", [f"notebooks/{path.stem}" for path in sorted(notebooks_root().glob("*.ipynb"))])
+    lines += _toctree("Reference", [*reference, "CONTRIBUTING", "CHANGELOG"])
     return "\n".join(lines)
 
 
@@ -88,26 +81,18 @@ def answer(differences: pd.DataFrame) -> list[str]:
 
     Example:
         >>> rows = [("T1", "mse", 1, -1, 3), ("H", "mse", 2, 1, 3), ("test_seen_theil", "mse", -1, -2, -0.5)]
-        >>> frame = pd.DataFrame(rows, columns=["measure", "against", "difference", "low", "high"])
-        >>> answer(frame)[0]
+        >>> answer(pd.DataFrame(rows, columns=["measure", "against", "difference", "low", "high"]))[0]
         '**ReMSE has a higher H than an MSE with the same λ. Its errors are more even.**'
-        >>> answer(frame)[2]
-        '- T1 changes by 1.00 points (95 % interval −1.00 to 3.00): inconclusive.'
     """
-    names = differences["against"].map(display_name)
-    matched = display_name("mse_matched")
-    baseline, words = (
-        (matched, "an MSE with the same effective λ")
-        if (names == matched).any()
-        else (display_name("mse"), "an MSE with the same λ")
-    )
-    frame = differences[names == baseline].set_index("measure")
+    baseline, words = "mse", "an MSE with the same λ"
+    if "mse_matched" in set(differences["against"]):
+        baseline, words = "mse_matched", "an MSE with the same effective λ"
+    frame = differences[differences["against"] == baseline].set_index("measure")
     shown = {name: _direction(frame.loc[name]) for name in MEASURES}
     found = [f"a {shown[name]} {name}" for name in ("T1", "H") if shown[name]]
+    accuracy = f"No difference in accuracy is shown between ReMSE and {words}."
     if found:
         accuracy = f"ReMSE has {' and '.join(found)} than {words}."
-    else:
-        accuracy = f"No difference in accuracy is shown between ReMSE and {words}."
     evenness = {"lower": " Its errors are more even.", "higher": " Its errors are less even.", "": ""}
     lines = [f"**{accuracy}{evenness[shown['test_seen_theil']]}**", ""]
     for name in ("T1", "H"):
@@ -115,8 +100,7 @@ def answer(differences: pd.DataFrame) -> list[str]:
         lines.append(f"- {name} changes by {spoken(frame.loc[name], 2, unit=' points')}: {verdict}.")
     verdict = {"lower": "more even", "higher": "less even", "": "inconclusive"}[shown["test_seen_theil"]]
     theil = spoken(frame.loc["test_seen_theil"], 3)
-    lines.append(f"- The Theil index of the errors on seen classes changes by {theil}: {verdict}.")
-    return lines
+    return [*lines, f"- The Theil index of the errors on seen classes changes by {theil}: {verdict}."]
 
 
 def _direction(row: pd.Series) -> str:
@@ -124,12 +108,7 @@ def _direction(row: pd.Series) -> str:
 
 
 def spoken(row: pd.Series, digits: int, *, sign: int = 1, unit: str = "") -> str:
-    """A difference and its 95 % interval in words; ``sign=-1`` for a fall.
-
-    Example:
-        >>> spoken(pd.Series({"difference": -0.024, "low": -0.031, "high": -0.017}), 3)
-        '−0.024 (95 % interval −0.031 to −0.017)'
-    """
+    """A difference and its 95 % interval: ``−0.024 (95 % interval −0.031 to −0.017)``; ``sign=-1`` for a fall."""
     low, high = sorted((sign * row["low"], sign * row["high"]))
     text = f"{sign * row['difference']:.{digits}f}{unit} (95 % interval {low:.{digits}f} to {high:.{digits}f})"
     return text.replace("-", "−")
@@ -157,15 +136,6 @@ def _rows(results: pd.DataFrame, protocol: str) -> list[list[str]]:
     return [list(row) for row in zip(*columns)]
 
 
-def result_tables(results: pd.DataFrame) -> str:
-    """Both protocols of a data set as Markdown tables, for ``docs/results.md`` and the README."""
-    parts = []
-    for protocol in ("clean", "paper"):
-        table = markdown_table(["method", "λ", *ACCURACIES, "runs"], _rows(results, protocol))
-        parts += [f"Protocol `{protocol}`:", "", table]
-    return "\n".join(parts)
-
-
 def difference_table(differences: pd.DataFrame) -> str:
     """Paired differences of ReMSE and the other methods as a Markdown table."""
     rows = []
@@ -178,14 +148,7 @@ def difference_table(differences: pd.DataFrame) -> str:
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table.
-
-    Example:
-        >>> print(markdown_table(["a", "b"], [["1", "2"]]), end="")
-        | a | b |
-        | --- | --- |
-        | 1 | 2 |
-    """
+    """A Markdown table that ends with a line break."""
     lines = [header, ["---"] * len(header), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
@@ -213,8 +176,7 @@ def readme_figure(folder: Path | None = None) -> Path:
 def results_page() -> str:
     """Text of ``docs/results.md``: the tables of all data sets below ``results/``."""
     parts = [
-        "# Results",
-        "",
+        *("# Results", ""),
         "Accuracies in percent, mean ± standard deviation over the seeds. Only the `clean` protocol is a result: epoch "
         "and γ are chosen on the validation split. `paper` chooses both on the test split, as the released code does, "
         "and serves to compare with published tables. T1, U, S, H and AUSUC: see [Formulas](formulas.md). "
@@ -225,13 +187,11 @@ def results_page() -> str:
         name = folder.name
         files = ", ".join(f"[{path.name}](../results/{name}/{path.name})" for path in sorted(folder.glob("*.csv")))
         parts += [f"## {name}", "", f"`make study DATASET={name} SEEDS=5`. Files: {files}.", ""]
-        parts += [result_tables(pd.read_csv(folder / "results.csv"))]
-        parts += [
-            "### ReMSE minus the other methods",
-            "",
-            "Clean protocol, paired over seeds; accuracies in points.",
-            "",
-        ]
+        results = pd.read_csv(folder / "results.csv")
+        for protocol in ("clean", "paper"):
+            table = markdown_table(["method", "λ", *ACCURACIES, "runs"], _rows(results, protocol))
+            parts += [f"Protocol `{protocol}`:", "", table]
+        parts += ["### ReMSE minus the other methods", "", PAIRED, ""]
         parts += [difference_table(pd.read_csv(folder / "differences.csv"))]
         for table, title in (("losses_differences", "the other losses"), ("controls", "its controls")):
             if (folder / f"{table}.csv").is_file():
@@ -243,8 +203,7 @@ def results_page() -> str:
                 parts += [f"![{row.caption}](../results/{name}/{row.name}.png)", "", f"*{row.caption}*", ""]
     published = [[str(value) for value in row] for row in PUBLISHED.itertuples(index=False)]
     parts += [
-        "## Published",
-        "",
+        *("## Published", ""),
         "The numbers of the paper (ResNet-101 fine-tuned at 448 px). They are not reproduced here: that needs the full "
         "image sets and GPU days. CUB100 has half of CUB's classes as crops and SYNTH is drawn, so neither compares "
         "with them.",
@@ -255,11 +214,10 @@ def results_page() -> str:
 
 
 def _lambdas(losses: pd.DataFrame) -> str:
-    """How the λ of the losses in ``losses.csv`` were chosen."""
     values = losses.loc[losses["lam"] > 0, "lam"].unique()
     if len(values) == 1:
-        return f"All losses have λ = {values[0]:g}. Clean protocol, paired over seeds; accuracies in points."
-    return "λ of each loss chosen on the validation split. Clean protocol, paired over seeds; accuracies in points."
+        return f"All losses have λ = {values[0]:g}. {PAIRED}"
+    return f"λ of each loss chosen on the validation split. {PAIRED}"
 
 
 def options_page() -> str:

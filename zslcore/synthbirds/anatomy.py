@@ -1,7 +1,4 @@
-"""Outlines of the parts of a bird, posed in the bird's own frame and placed on a canvas.
-
-In its own frame a bird faces +x, y points down, and the body is about 0.8 long.
-"""
+"""Outlines of a bird's parts in its own frame: it faces +x, y points down, and the body is about 0.8 long."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

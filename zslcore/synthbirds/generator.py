@@ -17,14 +17,14 @@ from pathlib import Path
 
 import numpy as np
 from filelock import FileLock
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from zslcore._io import locations
 from zslcore._io.progress import progress_bar
 from zslcore._io.writing import new_folder
 from zslcore.errors import InputError
 from zslcore.synthbirds import picture, schema, tables
-from zslcore.synthbirds.schema import NAME, Settings
+from zslcore.synthbirds.schema import NAME, Settings, Values
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +50,7 @@ class GroundTruth:
     group_names: tuple[str, ...]
     group_parts: tuple[str, ...]
     part_names: tuple[str, ...]
-    values: Int[np.ndarray, "n groups"]
+    values: Values
     positions: Float[np.ndarray, "n parts 2"]
     extents: Float[np.ndarray, "n parts 4"]
     visible: Float[np.ndarray, "n parts"]
@@ -66,13 +66,10 @@ def generate(
     size: int = 128,
     workers: int = 2,
 ) -> Path:
-    """Write the benchmark ``SYNTH`` below ``root``, next to other benchmarks if there are any.
+    """Write the benchmark ``SYNTH`` below ``root``, next to other benchmarks if there are any, and return ``root``.
 
     The bytes depend on the settings (see :class:`~zslcore.synthbirds.Settings`) and the version, not on the number of
     worker processes. The default takes about 17 s on two cores. :func:`ensure` generates only what is missing.
-
-    Returns:
-        ``root``.
     """
     if workers < 1:
         raise InputError(f"SynthBirds: workers must be at least 1, got {workers!r}")
@@ -108,9 +105,7 @@ def _write(root: Path, settings: Settings, workers: int) -> None:
     (home / "stamp.json").write_text(settings.stamp)
 
 
-def _paint(
-    paths: list[Path], values: Int[np.ndarray, "n groups"], settings: Settings, workers: int
-) -> list[dict[str, np.ndarray]]:
+def _paint(paths: list[Path], values: Values, settings: Settings, workers: int) -> list[dict[str, np.ndarray]]:
     """Paint all images, and return their parts in order."""
     paint = partial(picture.paint_file, seed=settings.seed, size=settings.size)
     bar = partial(progress_bar, total=len(paths), desc="SynthBirds", unit="image", leave=False)
@@ -142,11 +137,10 @@ def load_ground_truth(root: str | Path) -> GroundTruth:
 def is_complete(root: str | Path, settings: Settings | None = None) -> bool:
     """Whether ``root`` holds a complete SYNTH of this version with these settings (by default, the default ones)."""
     settings = settings or Settings()
-    home = Path(root) / NAME
-    stamp = home / "stamp.json"
+    stamp, pictures = Path(root) / NAME / "stamp.json", Path(root).glob(f"{NAME}/images/*/*.png")
     if not stamp.is_file() or stamp.read_text() != settings.stamp:
         return False
-    return len(list(home.glob("images/*/*.png"))) == settings.num_classes * settings.images_per_class
+    return len(list(pictures)) == settings.num_classes * settings.images_per_class
 
 
 def ensure(root: str | Path | None = None, *, settings: Settings | None = None, workers: int = 2) -> Path:

@@ -1,16 +1,13 @@
-"""Paints the background: one of six habitats.
-
-It is painted at a quarter of the canvas and enlarged, which blurs it like a background out of focus.
-"""
+"""Paints the background, one of six habitats, at a quarter of the canvas; enlarged, it looks out of focus."""
 
 import numpy as np
 from jaxtyping import Float, Float32
 from PIL import Image, ImageDraw, ImageFilter
 
-from zslcore.synthbirds.schema import Color, mix
+from zslcore.synthbirds.schema import Color, Rng, mix
 
 
-def _clouds(rng: np.random.Generator, side: int, cells: int, *, stretch: int = 1) -> Float32[np.ndarray, "s s"]:
+def _clouds(rng: Rng, side: int, cells: int, *, stretch: int = 1) -> Float32[np.ndarray, "s s"]:
     """Smooth noise in [0, 1]: ``cells`` x ``cells / stretch`` random values, enlarged to side x side."""
     total = np.zeros((side, side), dtype=np.float32)
     for octave, weight in ((1, 0.6), (2, 0.4)):
@@ -34,20 +31,20 @@ def _below(side: int, horizon: Float[np.ndarray, " s"]) -> Float[np.ndarray, "s 
     return np.clip(np.arange(side)[:, None] - horizon[None, :], 0, 1)[..., None]
 
 
-def _hills(rng: np.random.Generator, side: int, height: float, swing: float) -> Float[np.ndarray, " s"]:
+def _hills(rng: Rng, side: int, height: float, swing: float) -> Float[np.ndarray, " s"]:
     """A wavy horizon around ``height`` (share of the side)."""
     x = np.linspace(0, 2 * np.pi, side)
     a, b, f = rng.uniform(0, 2 * np.pi, 3)
     return side * (height + swing * (np.sin(x * 0.7 + a) + 0.4 * np.sin(2.3 * x + b + f)))
 
 
-def _sky(rng: np.random.Generator, side: int) -> Image.Image:
+def _sky(rng: Rng, side: int) -> Image.Image:
     pixels = _gradient(side, (86, 150, 222), (196, 224, 246))
     cloud = np.clip(_clouds(rng, side, 5, stretch=2) * 3 - 1.45, 0, 0.92)[..., None]
     return _picture(pixels * (1 - cloud) + cloud * np.array((252, 252, 255)))
 
 
-def _forest(rng: np.random.Generator, side: int) -> Image.Image:
+def _forest(rng: Rng, side: int) -> Image.Image:
     picture = _picture(_gradient(side, (104, 142, 74), (38, 62, 36)) * (0.7 + 0.6 * _clouds(rng, side, 6)[..., None]))
     draw = ImageDraw.Draw(picture)
     for _ in range(rng.integers(3, 7)):
@@ -62,7 +59,7 @@ def _forest(rng: np.random.Generator, side: int) -> Image.Image:
     return picture.filter(ImageFilter.GaussianBlur(side * 0.018))
 
 
-def _grass(rng: np.random.Generator, side: int) -> Image.Image:
+def _grass(rng: Rng, side: int) -> Image.Image:
     pixels = _gradient(side, (176, 208, 232), (226, 232, 214))
     far = _below(side, _hills(rng, side, rng.uniform(0.25, 0.4), 0.04))
     field = _gradient(side, (172, 196, 96), (98, 146, 50)) * (0.8 + 0.4 * _clouds(rng, side, 10)[..., None])
@@ -75,7 +72,7 @@ def _grass(rng: np.random.Generator, side: int) -> Image.Image:
     return picture.filter(ImageFilter.GaussianBlur(side * 0.006))
 
 
-def _water(rng: np.random.Generator, side: int) -> Image.Image:
+def _water(rng: Rng, side: int) -> Image.Image:
     pixels = _gradient(side, (190, 214, 226), (224, 228, 222))
     horizon = rng.uniform(0.2, 0.36)
     shore = _below(side, _hills(rng, side, horizon - 0.05, 0.02))
@@ -86,7 +83,7 @@ def _water(rng: np.random.Generator, side: int) -> Image.Image:
     return _picture(pixels * (1 - lake) + lake * water)
 
 
-def _snow(rng: np.random.Generator, side: int) -> Image.Image:
+def _snow(rng: Rng, side: int) -> Image.Image:
     picture = _picture(_gradient(side, (166, 180, 200), (216, 222, 232)))
     draw = ImageDraw.Draw(picture)
     horizon = _hills(rng, side, rng.uniform(0.5, 0.62), 0.03)
@@ -102,7 +99,7 @@ def _snow(rng: np.random.Generator, side: int) -> Image.Image:
     return _picture(np.asarray(picture, dtype=float) * (1 - ground) + ground * drifts)
 
 
-def _desert(rng: np.random.Generator, side: int) -> Image.Image:
+def _desert(rng: Rng, side: int) -> Image.Image:
     pixels = np.asarray(_picture(_gradient(side, (150, 196, 220), (246, 224, 178))), dtype=float)
     for height, color in ((0.36, (206, 160, 112)), (0.52, (220, 168, 104)), (0.68, (232, 188, 124))):
         dune = _below(side, _hills(rng, side, height, 0.05))
@@ -123,7 +120,7 @@ def _desert(rng: np.random.Generator, side: int) -> Image.Image:
 _PAINTERS = {"water": _water, "forest": _forest, "grass": _grass, "snow": _snow, "desert": _desert, "sky": _sky}
 
 
-def background(habitat: str, canvas: int, rng: np.random.Generator) -> Image.Image:
+def background(habitat: str, canvas: int, rng: Rng) -> Image.Image:
     """A square RGB picture of the habitat, out of focus, with sides of ``canvas`` pixels."""
     picture = _PAINTERS[habitat](rng, canvas // 4)
     if rng.random() < 0.5:

@@ -1,7 +1,4 @@
-"""Paints one bird: plumage, marks and light.
-
-Paint and silhouette are separate images. Marks may cross an edge, because only the silhouette is pasted.
-"""
+"""Paints one bird: plumage, marks and light. Marks may cross an edge, because only the silhouette is pasted."""
 
 from collections.abc import Mapping
 
@@ -9,13 +6,13 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from zslcore.synthbirds.anatomy import HEAD_RADIUS, Anatomy, Frame, Points, spline
-from zslcore.synthbirds.schema import PALETTE, Color, mix
+from zslcore.synthbirds.schema import PALETTE, Color, Rng, mix
 
 
 class Painter:
     """The paint (``color``) and the silhouette (``mask``) of one bird; points, widths and radii are in its frame."""
 
-    def __init__(self, bird: Anatomy, frame: Frame, canvas: int, rng: np.random.Generator):
+    def __init__(self, bird: Anatomy, frame: Frame, canvas: int, rng: Rng):
         self.bird, self.frame, self.rng = bird, frame, rng
         self.color = Image.new("RGB", (canvas, canvas), (90, 90, 90))
         self.mask = Image.new("L", (canvas, canvas))
@@ -61,7 +58,7 @@ class Painter:
         self.color.paste(self.color.crop(box).filter(blur), box)
 
 
-def _color(name: str, rng: np.random.Generator) -> Color:
+def _color(name: str, rng: Rng) -> Color:
     """A colour of the palette with individual variation."""
     bright, tint = rng.uniform(0.9, 1.08), rng.normal(0, 4, 3)
     return tuple(int(v) for v in np.clip(np.array(PALETTE[name]) * bright + tint, 0, 255))
@@ -72,9 +69,7 @@ def _contrast(name: str) -> Color:
     return (245, 238, 220) if np.dot(PALETTE[name], (0.3, 0.59, 0.11)) < 135 else (52, 40, 36)
 
 
-def paint_bird(
-    canvas: Image.Image, bird: Anatomy, frame: Frame, values: Mapping[str, str], rng: np.random.Generator
-) -> None:
+def paint_bird(canvas: Image.Image, bird: Anatomy, frame: Frame, values: Mapping[str, str], rng: Rng) -> None:
     """Paint a posed and placed bird onto ``canvas``, in place, with one value for each group of ``schema.GROUPS``."""
     p = Painter(bird, frame, canvas.width, rng)
     wing, breast = _color(values["wing_color"], rng), _color(values["breast_color"], rng)
@@ -190,7 +185,7 @@ def _paint_wing(p: Painter, pattern: str, wing: Color, mark: Color) -> Image.Ima
     return p.inside(outline)
 
 
-def _light(p: Painter, wing_shape: Image.Image, rng: np.random.Generator) -> None:
+def _light(p: Painter, wing_shape: Image.Image, rng: Rng) -> None:
     """Shade body and wing as if lit from above, with a fine texture."""
     box = p.mask.getbbox()
     full = (box[2] - box[0], box[3] - box[1])

@@ -10,9 +10,7 @@ from scipy.ndimage import distance_transform_edt
 from zslcore.synthbirds import anatomy, habitats, painter, scene, schema
 
 
-def render(
-    values: dict[str, str], rng: np.random.Generator, size: int = 128
-) -> tuple[Image.Image, dict[str, np.ndarray]]:
+def render(values: dict[str, str], rng: schema.Rng, size: int = 128) -> tuple[Image.Image, dict[str, np.ndarray]]:
     """Render a bird with one value for each group; return the picture and the fields of its row in GroundTruth."""
     shrink = 3 if size >= 96 else 4  # drawn larger, then resized: anti-aliasing
     canvas, habitat = size * shrink, values["habitat"]
@@ -32,23 +30,15 @@ def render(
 def _part_truth(bird: anatomy.Anatomy, frame: anatomy.Frame, size: int, hidden: Image.Image) -> dict[str, np.ndarray]:
     """Positions, boxes and visible shares of the parts, in pixels of the final picture."""
     half = hidden.width // 2  # regions at half the canvas are exact enough and four times faster
-    regions = {
-        name: _region(frame(outline) / 2, half) for name, outline in bird.outlines.items() if name in schema.PARTS
-    }
+    regions = {part: _region(frame(bird.outlines[part]) / 2, half) for part in schema.PARTS[:-1]}
     for part in ("breast", "tail"):  # the folded wing covers them
         regions[part] &= ~regions["wing"]
     if bird.crest is not None:
         regions["head"] |= _region(frame(bird.crest) / 2, half)
     uncovered = np.asarray(hidden.resize((half, half))) < 128
-    positions, extents, visible = [], [], []
-    for part in schema.PARTS[:-1]:
-        box, inner = _box_and_centre(regions[part])
-        extents.append(box)
-        positions.append(inner)
-        visible.append(uncovered[regions[part]].mean())
-    extents.append((0, 0, half, half))  # the background
-    positions.append((half / 2, half / 2))
-    visible.append(1.0)
+    truth = [(*_box_and_centre(regions[part]), uncovered[regions[part]].mean()) for part in schema.PARTS[:-1]]
+    background = ((0, 0, half, half), (half / 2, half / 2), 1.0)
+    extents, positions, visible = zip(*truth, background)
     scale = np.float32(size / half)
     return {
         "positions": np.array(positions, dtype=np.float32) * scale,

@@ -4,11 +4,11 @@ import numpy as np
 from jaxtyping import Float
 from PIL import Image, ImageDraw
 
-from zslcore.synthbirds.anatomy import spline
-from zslcore.synthbirds.schema import Color, mix
+from zslcore.synthbirds.anatomy import Points, spline
+from zslcore.synthbirds.schema import Color, Rng, mix
 
 
-def _limb(picture: Image.Image, path: Float[np.ndarray, "n 2"], width: float, bark: Color) -> None:
+def _limb(picture: Image.Image, path: Points, width: float, bark: Color) -> None:
     """A rounded branch: dark below, light above."""
     draw = ImageDraw.Draw(picture)
     for share, shift, tone in ((1.0, 0.0, -0.35), (0.8, -0.06, 0.0), (0.35, -0.2, 0.3)):
@@ -17,21 +17,15 @@ def _limb(picture: Image.Image, path: Float[np.ndarray, "n 2"], width: float, ba
         draw.line(line.ravel().tolist(), fill=color, width=max(1, round(width * share)), joint="curve")
 
 
-def paint_perch(
-    picture: Image.Image, habitat: str, feet: Float[np.ndarray, "n 2"], unit: float, rng: np.random.Generator
-) -> None:
+def paint_perch(picture: Image.Image, habitat: str, feet: Points, unit: float, rng: Rng) -> None:
     """Paint a branch or a mound with its top at ``feet`` (canvas pixels); ``unit`` is the bird's size in pixels."""
     x, y = feet.mean(axis=0)
     on_branch = {"forest": 1.0, "sky": 1.0, "snow": 0.6, "grass": 0.4, "desert": 0.35, "water": 0.2}[habitat]
-    if rng.random() < on_branch:
-        _paint_branch(picture, habitat, y, x, unit, rng)
-    else:
-        _paint_mound(picture, habitat, y, x, unit, rng)
+    paint = _paint_branch if rng.random() < on_branch else _paint_mound
+    paint(picture, habitat, y, x, unit, rng)
 
 
-def _paint_branch(
-    picture: Image.Image, habitat: str, top: float, x: float, unit: float, rng: np.random.Generator
-) -> None:
+def _paint_branch(picture: Image.Image, habitat: str, top: float, x: float, unit: float, rng: Rng) -> None:
     """A branch across the picture with a twig; leaves or snow on it in some habitats."""
     side, draw = picture.width, ImageDraw.Draw(picture)
     width = unit * rng.uniform(0.06, 0.1)
@@ -57,13 +51,10 @@ def _paint_branch(
         draw.polygon(cap.ravel().tolist(), fill=(247, 250, 255))
 
 
-def _paint_mound(
-    picture: Image.Image, habitat: str, top: float, x: float, unit: float, rng: np.random.Generator
-) -> None:
+def _paint_mound(picture: Image.Image, habitat: str, top: float, x: float, unit: float, rng: Rng) -> None:
     """A rock in the lake, a sandstone block, a tussock or a drift, flat where the bird stands."""
     side, draw = picture.width, ImageDraw.Draw(picture)
     stones = {"grass": (116, 148, 62), "snow": (240, 244, 252), "desert": (202, 146, 98), "water": (128, 124, 118)}
-    stone = stones[habitat]
     spread = unit * (rng.uniform(0.38, 0.55) if habitat == "water" else rng.uniform(0.6, 1.1))
     floor = min(side * 0.985, top + unit * 0.3) if habitat == "water" else side * 1.02
     rise = min(unit * rng.uniform(0.1, 0.2), 0.7 * max(floor - top, 0))
@@ -78,7 +69,7 @@ def _paint_mound(
     for drop, tone in soft if habitat == "snow" else ((0.0, 0.0), (0.03, 0.12), (0.16, 0.26), (0.4, 0.38)):
         lower = np.minimum(crest + np.array([0.0, drop * unit]), floor)
         body = [(lower[0, 0] - spread * 0.06, floor), *lower.tolist(), (lower[-1, 0] + spread * 0.06, floor)]
-        draw.polygon([tuple(p) for p in body], fill=mix(stone, shade, tone))
+        draw.polygon([tuple(p) for p in body], fill=mix(stones[habitat], shade, tone))
     if habitat == "water":
         for reach, tone in ((1.3, 0.5), (1.08, 0.15)):
             box = (x - spread * reach, floor - unit * 0.04 * reach, x + spread * reach, floor + unit * 0.05 * reach)
@@ -106,9 +97,7 @@ def _leaf(
     return outline
 
 
-def paint_occluder(
-    picture: Image.Image, habitat: str, target: Float[np.ndarray, " 2"], rng: np.random.Generator
-) -> Image.Image:
+def paint_occluder(picture: Image.Image, habitat: str, target: Float[np.ndarray, " 2"], rng: Rng) -> Image.Image:
     """Paint leaves on a twig, or blades of grass, up to ``target`` (canvas pixels); return their mask."""
     side = picture.width
     layer, cover = picture.copy(), Image.new("L", picture.size)
@@ -124,8 +113,7 @@ def paint_occluder(
             draw.polygon(pixels, fill=mix((62, 108, 40), (176, 186, 84), rng.random()))
             hide.polygon(pixels, fill=255)
     else:
-        dead = habitat in ("snow", "desert")
-        color = (150, 104, 58) if dead else (66, 128, 52)
+        color = (150, 104, 58) if habitat in ("snow", "desert") else (66, 128, 52)
         away = rng.uniform(0, 2 * np.pi)
         start = target + 1.5 * side * np.array([np.cos(away), np.sin(away)])
         path = spline(np.stack([start, (start + 2 * target) / 3 + side * rng.normal(0, 0.04, 2), target]), closed=False)
@@ -140,7 +128,7 @@ def paint_occluder(
     return cover
 
 
-def weather(picture: Image.Image, habitat: str, rng: np.random.Generator) -> Image.Image:
+def weather(picture: Image.Image, habitat: str, rng: Rng) -> Image.Image:
     """Apply exposure, warmth, vignette and sensor noise, and snowflakes in the habitat ``"snow"``."""
     side = picture.width
     pixels = np.asarray(picture, dtype=np.float32)

@@ -16,6 +16,8 @@ from zslcore.errors import InputError
 NAME = "SYNTH"
 VERSION = 3  # increase it when any file changes: cached copies are then generated again
 Color = tuple[int, int, int]
+Rng = np.random.Generator
+Values = Int[np.ndarray, "n groups"]  # index of the drawn value for each image and group
 Shares = dict[str, Float[np.ndarray, "C values"]]  # by group: a distribution over its values for each class
 
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -59,13 +61,7 @@ _WORD_DIMENSIONS = 300
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings of a SYNTH; pictures have ``size`` x ``size`` pixels. Equal settings and versions give equal bytes.
-
-    Example:
-        >>> Settings(num_classes=5, num_unseen=3)  # would leave two seen classes
-        Traceback (most recent call last):
-        zslcore.errors.InputError: SynthBirds: num_unseen must be a whole number from 1 to 2, got 3
-    """
+    """Settings of a SYNTH; pictures have ``size`` x ``size`` pixels. Equal settings and versions give equal bytes."""
 
     seed: int = 0
     num_classes: int = 50
@@ -98,12 +94,7 @@ def mix(first: Color, second: Color, share: float) -> Color:
 
 
 def attribute_names() -> tuple[str, ...]:
-    """Names of all attributes, group by group, spelled as in CUB.
-
-    Example:
-        >>> attribute_names()[:2], len(attribute_names())
-        (('has_bill_shape::cone', 'has_bill_shape::dagger'), 57)
-    """
+    """Names of all attributes, such as ``has_bill_shape::cone``, group by group."""
     return tuple(f"has_{group}::{value}" for group, values in GROUPS.items() for value in values)
 
 
@@ -128,7 +119,7 @@ def sample_class_distributions(seed: int, num_classes: int) -> Shares:
     return shares
 
 
-def draw_benchmark(seed: int, shares: Shares, images_per_class: int) -> Int[np.ndarray, "n groups"]:
+def draw_benchmark(seed: int, shares: Shares, images_per_class: int) -> Values:
     """Draw the values of all images, class by class: an index for each group."""
     rng = np.random.default_rng([seed, 2])
     last = [len(values) - 1 for values in GROUPS.values()]
@@ -140,28 +131,19 @@ def draw_benchmark(seed: int, shares: Shares, images_per_class: int) -> Int[np.n
     return np.stack(images)
 
 
-# Words for class names, in the order of the values in GROUPS
+# Words for class names, in the order of the values in GROUPS; plain values have none
 _GENUS_OF_TAIL = ("Forktail", "Fantail", "Spinetail", "Shorttail", "Longtail")
 _GENUS_OF_BILL = ("Finch", "Daggerbill", "Needlebill", "Hookbill", "Sicklebill", "Spoonbill")
-_HABITATS = ("Lake", "Forest", "Meadow", "Snow", "Desert", "Sky")
-_HEADS = ("", "Crested", "Masked", "Browed", "Spectacled")
-_BREASTS = ("", "Spot_breasted", "Stripe_breasted", "Bar_breasted", "Band_breasted")
-_WINGS = ("", "Bar_winged", "Spot_winged", "Stripe_winged", "Patch_winged")
-
-
-def _epithets(dominant: dict[str, int]) -> dict[str, str]:
-    """A word for each group that could describe a class with these dominant values; empty for plain ones."""
-    color = {group: GROUPS[group][value] for group, value in dominant.items()}
-    return {
-        "crown_color": f"{color['crown_color']}_crowned",
-        "breast_color": f"{color['breast_color']}_breasted",
-        "wing_color": f"{color['wing_color']}_winged",
-        "leg_color": f"{color['leg_color']}_legged",
-        "habitat": _HABITATS[dominant["habitat"]],
-        "head_pattern": _HEADS[dominant["head_pattern"]],
-        "breast_pattern": _BREASTS[dominant["breast_pattern"]],
-        "wing_pattern": _WINGS[dominant["wing_pattern"]],
-    }
+_EPITHETS = {
+    "crown_color": [f"{color}_crowned" for color in GROUPS["crown_color"]],
+    "breast_color": [f"{color}_breasted" for color in GROUPS["breast_color"]],
+    "wing_color": [f"{color}_winged" for color in GROUPS["wing_color"]],
+    "leg_color": [f"{color}_legged" for color in GROUPS["leg_color"]],
+    "habitat": ["Lake", "Forest", "Meadow", "Snow", "Desert", "Sky"],
+    "head_pattern": ["", "Crested", "Masked", "Browed", "Spectacled"],
+    "breast_pattern": ["", "Spot_breasted", "Stripe_breasted", "Bar_breasted", "Band_breasted"],
+    "wing_pattern": ["", "Bar_winged", "Spot_winged", "Stripe_winged", "Patch_winged"],
+}
 
 
 def class_names(shares: Shares) -> tuple[str, ...]:
@@ -173,8 +155,8 @@ def class_names(shares: Shares) -> tuple[str, ...]:
         sure = {group: share[c].max() for group, share in shares.items()}
         tail_first = sure["tail_shape"] > sure["bill_shape"]
         genus = _GENUS_OF_TAIL[dominant["tail_shape"]] if tail_first else _GENUS_OF_BILL[dominant["bill_shape"]]
-        words = _epithets(dominant)
-        ranked = [words[group] for group in sorted(words, key=lambda group: -sure[group]) if words[group]]
+        words = [_EPITHETS[group][dominant[group]] for group in sorted(_EPITHETS, key=lambda group: -sure[group])]
+        ranked = [word for word in words if word]
         candidates = [f"{first}_{genus}" for first in ranked]
         candidates += [f"{second}_{first}_{genus}" for first in ranked for second in ranked if first != second]
         candidates += [f"{candidates[0]}_{number}" for number in range(2, len(names) + 3)]
@@ -185,10 +167,9 @@ def class_names(shares: Shares) -> tuple[str, ...]:
 
 
 def word_vectors(names: tuple[str, ...]) -> Float[np.ndarray, "A k"]:
-    """Unit vectors (A, 300) of attribute names: the normalised sum of one random vector per word.
+    """Unit vectors (A, 300) of attribute names: the normalised sum of one random vector per word, made of its letters.
 
-    Attributes that share words (``has_crown_color::red``, ``has_wing_color::red``) have similar vectors. The vector of
-    a word depends only on its letters.
+    Attributes that share words (``has_crown_color::red``, ``has_wing_color::red``) have similar vectors.
     """
     rows = []
     for name in names:

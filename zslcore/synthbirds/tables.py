@@ -9,25 +9,18 @@ import scipy.io
 from jaxtyping import Float, Int
 
 from zslcore.synthbirds import schema
-from zslcore.synthbirds.schema import NAME, VERSION, Settings
+from zslcore.synthbirds.schema import NAME, VERSION, Rng, Settings, Values
 
 _TEST_SEEN_SHARE = 0.22
 
 
-def attribute_shares(values: Int[np.ndarray, "n groups"], images_per_class: int) -> Float[np.ndarray, "A C"]:
-    """Percentage of the images of each class that show each attribute; the images are ordered by class.
-
-    Example:
-        >>> attribute_shares(np.array([[0] * 10, [1] * 10]), 2)[:3, 0].tolist()
-        [50.0, 50.0, 0.0]
-    """
+def attribute_shares(values: Values, images_per_class: int) -> Float[np.ndarray, "A C"]:
+    """Percentage of the images of each class that show each attribute; the images are ordered by class."""
     shown = np.concatenate([np.eye(len(names))[values[:, g]] for g, names in enumerate(schema.GROUPS.values())], axis=1)
     return 100 * shown.reshape(-1, images_per_class, shown.shape[1]).mean(axis=1).T
 
 
-def write_tables(
-    root: Path, settings: Settings, names: tuple[str, ...], images: list[str], values: Int[np.ndarray, "n groups"]
-) -> None:
+def write_tables(root: Path, settings: Settings, names: tuple[str, ...], images: list[str], values: Values) -> None:
     """Write att_splits.mat, res101.mat, class lists, attribute names and word vectors below ``root``.
 
     ``names`` are the folder names of the classes; ``images`` are the stored paths, class by class; ``values`` are the
@@ -61,7 +54,7 @@ def write_tables(
 
 
 def split_images(
-    settings: Settings, rng: np.random.Generator, labels: Int[np.ndarray, " n"]
+    settings: Settings, rng: Rng, labels: Int[np.ndarray, " n"]
 ) -> tuple[dict[str, Int[np.ndarray, " m"]], dict[str, list[int]]]:
     """Draw the image indices (0-based, unsorted) of the five splits, and the classes of the five class lists.
 

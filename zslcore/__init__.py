@@ -3,6 +3,8 @@
 import importlib
 from typing import TYPE_CHECKING
 
+from zslcore._version import __version__
+
 if TYPE_CHECKING:
     from zslcore.config import RunConfig
     from zslcore.data.benchmark import Benchmark
@@ -10,7 +12,6 @@ if TYPE_CHECKING:
     from zslcore.remse import ReMSE, class_error, remse_weights
     from zslcore.training import Run, fit
 
-__version__ = "0.2.0"
 
 _HOMES = {
     "Benchmark": "zslcore.data.benchmark",
@@ -22,7 +23,7 @@ _HOMES = {
     "fit": "zslcore.training",
     "remse_weights": "zslcore.remse",
 }
-__all__ = ["Benchmark", "InputError", "ReMSE", "Run", "RunConfig", "class_error", "fit", "remse_weights"]
+__all__ = ["Benchmark", "InputError", "ReMSE", "Run", "RunConfig", "__version__", "class_error", "fit", "remse_weights"]
 
 
 def __getattr__(name: str) -> object:

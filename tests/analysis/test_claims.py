@@ -257,7 +257,7 @@ class TestSentences:
             assert frame.loc["constant", "claim"].endswith("for cross entropy than for null: constant.")
 
     def test_sentences_name_the_axis(self, labels):
-        for axis, words in (("class", "within a class"), ("attribute", "within an attribute")):
+        for axis, words in (("class", "Within a class"), ("attribute", "Within an attribute")):
             frames = label_claim(labels, {"mse": labels}, axis=axis), slope_claim(labels, {"mse": labels}, axis=axis)
             for frame in (*frames, reduction_claim(labels, 2 + labels, 1 + labels, axis=axis, resamples=5)):
                 assert frame["claim"].str.contains(words).all()

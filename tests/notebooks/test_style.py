@@ -12,7 +12,6 @@ from zslcore.study.notebook_runner import read_parameters
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 MOST_CELLS, MOST_LINES, MOST_FUNCTION_LINES = 30, 15, 5
-NOT_TAGGED_YET = {"02_imbalance", "04_train", "05_results", "06_ablations", "07_figures"}
 MACHINE_PATH = re.compile(r"(?<![\w.:/<])/\w+/[\w.-]+/\w|[A-Z]:\\\\")  # an absolute path of some machine
 
 pytestmark = pytest.mark.skipif(not NOTEBOOKS, reason="no notebook in notebooks/")
@@ -59,8 +58,6 @@ def test_cells_are_few_and_short(notebook):
 
 def test_cells_without_a_message_are_folded(notebook, request):
     """Imports and checks say nothing to a reader. A folded cell shows no result, because its output is folded too."""
-    if request.node.callspec.id in NOT_TAGGED_YET:
-        pytest.skip("its cells are not tagged yet")
     for cell in _code_cells(notebook):
         tags = set(cell.metadata.get("tags", []))
         kinds = {type(node) for node in ast.walk(ast.parse(cell.source))}

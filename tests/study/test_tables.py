@@ -263,7 +263,7 @@ class TestDifferences:
         lower = base.assign(method="remse", test_seen_theil=base["test_seen_theil"] - [0.2, 0.21, 0.19])
         (row,) = compare(pd.concat([base, lower]), "remse", ["test_seen_theil"]).itertuples()
         assert (row.claim, row.verdict) == (
-            "+ ReMSE has a lower Theil index, seen classes than + MSE",
+            "+ ReMSE has a lower Theil index on seen classes than + MSE",
             "supported",
         )
         assert row.high < 0

@@ -22,7 +22,7 @@ from zslcore.analysis import theil_index
 from zslcore.config import RunConfig, run_name
 from zslcore.training import Run, fit
 from zslcore.training import run as run_module
-from zslcore.training.evaluation import error_statistics, prediction_errors
+from zslcore.training.errors_by_class import error_statistics, prediction_errors
 from zslcore.training.fit import default_folder
 from zslcore.training.loop import Trained
 

@@ -84,7 +84,7 @@ def _copy_notebook(path: Path, target: Path) -> None:
     for cell in notebook["cells"]:
         if cell["cell_type"] == "code":
             tags = cell["metadata"].setdefault("tags", [])
-            if not {"hide-cell", "remove-cell", "remove-input"} & set(tags):
+            if not {"hide-cell", "remove-cell", "remove-input", "show-input"} & set(tags):
                 tags.append("hide-input")
             cell["outputs"] = [each for each in cell["outputs"] if WIDGET not in each.get("data", {})]
     target.write_text(json.dumps(notebook), encoding="utf-8")

@@ -274,7 +274,7 @@ def compare(frame: pd.DataFrame, method: str, values: Iterable[str], *, confiden
         for baseline in baselines:
             difference = paired_differences(frame, method, baseline, value)
             low, high = t_interval(difference, confidence=confidence)
-            what = f"{'higher' if higher else 'lower'} {measure_name(value)}"
+            what = f"{'higher' if higher else 'lower'} {measure_name(value).replace(', ', ' on ')}"
             claim = f"{display_name(method)} has a {what} than {display_name(baseline)}"
             told = verdict(low, high) if higher else verdict(-high, -low)
             rows.append((value, baseline, claim, difference.mean(), low, high, told))

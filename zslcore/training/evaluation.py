@@ -1,10 +1,8 @@
-"""What a model predicts for images of a benchmark, its accuracies, and its errors by class and attribute."""
+"""Predictions of a model for images of a benchmark, and its accuracies on a task."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import torch
 import torch.distributed as dist
 from jaxtyping import Float, Int
@@ -12,13 +10,11 @@ from torch import Tensor, nn
 
 from zslcore._io.determinism import single_thread
 from zslcore._io.distributed import share_of_batch
-from zslcore.analysis import coefficient_of_variation, row_correlation, theil_index
 from zslcore.config import RunConfig
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.tasks import ZeroShotTask
 from zslcore.losses import cosine_scores
 from zslcore.metrics import SeenUnseenCurve, per_class_accuracy, seen_unseen_curve
-from zslcore.remse import class_error
 from zslcore.training.device import autocast
 from zslcore.training.inputs.sources import Inputs
 
@@ -40,22 +36,6 @@ class Evaluation:
 
     def _row(self, seen: float, unseen: float, harmonic: float, gamma: float) -> dict[str, float]:
         return {"T1": self.t1, "U": unseen, "S": seen, "H": harmonic, "gamma": gamma, "AUSUC": self.curve.ausuc}
-
-
-def paper_protocol(rows: list[dict[str, float]]) -> dict[str, float]:
-    """Oracle accuracies: T1, (U, S, H) and AUSUC each at its best epoch; among equals the first counts.
-
-    ``rows`` has :meth:`Evaluation.best` on the test split after each epoch.
-
-    Example:
-        >>> first = {"T1": 0.7, "U": 0.2, "S": 0.6, "H": 0.3, "gamma": 1.0, "AUSUC": 0.3}
-        >>> paper_protocol([first, first | {"T1": 0.6, "H": 0.4, "AUSUC": 0.2}])  # doctest: +ELLIPSIS
-        {'T1': 0.7, 'U': 0.2, 'S': 0.6, 'H': 0.4, 'gamma': 1.0, 'AUSUC': 0.3, 'epoch_T1': 0, 'epoch': 1, ...}
-    """
-    best = {name: int(np.argmax([row[name] for row in rows])) for name in ("T1", "H", "AUSUC")}
-    at_best_h = {name: rows[best["H"]][name] for name in ("U", "S", "H", "gamma")}
-    accuracies = {"T1": rows[best["T1"]]["T1"], **at_best_h, "AUSUC": rows[best["AUSUC"]]["AUSUC"]}
-    return accuracies | {"epoch_T1": best["T1"], "epoch": best["H"], "epoch_AUSUC": best["AUSUC"]}
 
 
 @torch.inference_mode()
@@ -111,57 +91,3 @@ def evaluate(
     among_unseen = scores[1][:, task.num_seen :].argmax(1) + task.num_seen
     curve = seen_unseen_curve(scores[0], labels[0], scores[1], labels[1], num_seen=task.num_seen)
     return Evaluation(per_class_accuracy(among_unseen, labels[1]), curve)
-
-
-def prediction_errors(
-    model: nn.Module, inputs: Inputs, benchmark: Benchmark, *, precision: str = "float32"
-) -> tuple[Float[np.ndarray, "S A"], Float[np.ndarray, "U A"]]:
-    """Mean normalised squared error by class and attribute, over the test images.
-
-    Prediction and target are unit vectors, so the errors of a class sum over the attributes to 2 (1 - cosine).
-    The matrices are of the seen and of the unseen classes. A class without test images has a row of NaN.
-    """
-    matrices = []
-    for split, classes in (("test_seen", benchmark.seen_classes), ("test_unseen", benchmark.unseen_classes)):
-        images = benchmark.split(split)
-        prediction = predict(model, inputs, images, precision=precision).cpu().double()
-        labels = torch.from_numpy(benchmark.labels[images])
-        target = torch.from_numpy(benchmark.attributes)[labels].double()
-        matrix = class_error(prediction, target, labels, len(benchmark.class_names)).numpy()[classes]
-        matrix[~np.isin(classes, benchmark.labels[images])] = np.nan
-        matrices.append(matrix)
-    return tuple(matrices)
-
-
-def error_statistics(
-    seen: Float[np.ndarray, "S A"], unseen: Float[np.ndarray, "U A"], benchmark: Benchmark
-) -> dict[str, dict[str, float | None]]:
-    """Size and unevenness of the errors, and their correlation with the label value.
-
-    ``test_seen`` and ``test_unseen`` have ``mean``, ``coefficient_of_variation``, ``theil``, and ``label_correlation``:
-    the mean of :func:`zslcore.analysis.row_correlation` over the classes where it is defined. Classes without test
-    images are left out. None stands for a statistic that no class has.
-
-    Example:
-        >>> seen, unseen = (benchmark.attributes[rows] for rows in (benchmark.seen_classes, benchmark.unseen_classes))
-        >>> statistics = error_statistics(seen, 1 - unseen, benchmark)  # errors rise with the label value, and fall
-        >>> [round(part["label_correlation"], 6) for part in statistics.values()]
-        [1.0, -1.0]
-    """
-    return {
-        "test_seen": _statistics(seen, benchmark.attributes[benchmark.seen_classes]),
-        "test_unseen": _statistics(unseen, benchmark.attributes[benchmark.unseen_classes]),
-    }
-
-
-def _statistics(errors: Float[np.ndarray, "C A"], attributes: Float[np.ndarray, "C A"]) -> dict[str, float | None]:
-    present = ~np.isnan(errors).all(1)
-    correlation = row_correlation(attributes, errors)[present]
-    errors = errors[present]
-    numbers = {
-        "mean": errors.mean() if len(errors) else math.nan,
-        "coefficient_of_variation": coefficient_of_variation(errors),
-        "theil": theil_index(errors),
-        "label_correlation": pd.Series(correlation).mean(),  # skips NaN
-    }
-    return {name: float(value) if math.isfinite(value) else None for name, value in numbers.items()}

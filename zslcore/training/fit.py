@@ -31,9 +31,11 @@ from zslcore.data.tasks import test_task, validation_task
 from zslcore.errors import InputError
 from zslcore.training.checkpoints import Checkpoints, settings_of_run, training_key
 from zslcore.training.device import make_accelerator
-from zslcore.training.evaluation import error_statistics, evaluate, paper_protocol, prediction_errors
+from zslcore.training.errors_by_class import error_statistics, prediction_errors
+from zslcore.training.evaluation import evaluate
 from zslcore.training.inputs.sources import Inputs, changed_contents, check_backbone, file_contents, load_inputs
 from zslcore.training.loop import Trained, train
+from zslcore.training.protocols import clean_protocol, paper_protocol
 from zslcore.training.run import WEIGHTS, Run, environment, restore_model
 
 VALIDATED = ("T1", "U", "S", "H", "gamma", "AUSUC")
@@ -120,7 +122,7 @@ def _metrics(
     return {
         "dataset": {"name": benchmark.name, "fingerprint": benchmark.fingerprint},
         "protocols": {
-            "clean": evaluation.at(chosen["gamma"]) | {"epoch": validation.kept},
+            "clean": clean_protocol(chosen, validation.kept, evaluation),
             "paper": paper_protocol(final.rows),
         },
         "validation": {name: chosen[name] for name in VALIDATED},

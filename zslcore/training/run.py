@@ -14,8 +14,8 @@ from jaxtyping import Float, Int
 from safetensors.torch import load
 from torch import Tensor
 
-import zslcore
 from zslcore._io.determinism import reproducible, single_thread
+from zslcore._version import __version__
 from zslcore.config import RunConfig
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.tasks import test_task
@@ -23,7 +23,8 @@ from zslcore.errors import InputError
 from zslcore.models import AttributeModel
 from zslcore.training.damage import damage_named
 from zslcore.training.device import resolve_device, weight_dtype
-from zslcore.training.evaluation import Evaluation, evaluate, predict, prediction_errors
+from zslcore.training.errors_by_class import prediction_errors
+from zslcore.training.evaluation import Evaluation, evaluate, predict
 from zslcore.training.inputs.sources import Inputs, changed_contents, load_inputs
 from zslcore.training.objective import build_model
 
@@ -130,7 +131,7 @@ def restore_model(
 def environment(device: torch.device) -> dict[str, Any]:
     """Versions, processor and device of a run, without host name or paths."""
     return {
-        "zslcore": zslcore.__version__,
+        "zslcore": __version__,
         "python": platform.python_version(),
         "torch": torch.__version__,
         "numpy": np.__version__,

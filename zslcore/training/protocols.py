@@ -1,0 +1,39 @@
+"""The two protocols: how the epoch and gamma of the reported accuracies are chosen. Accuracies are in [0, 1]."""
+
+import numpy as np
+
+from zslcore.training.evaluation import Evaluation
+
+
+def clean_protocol(validation: dict[str, float], epoch: int, test: Evaluation) -> dict[str, float]:
+    """Result: test accuracies at the epoch and the gamma that the validation split chose.
+
+    Args:
+        validation: row of the chosen epoch on the validation split; its ``gamma`` is used.
+        epoch: the chosen epoch, counted from 0.
+        test: evaluation on the test split at that epoch.
+
+    Example:
+        >>> from zslcore.metrics import seen_unseen_curve
+        >>> score = np.array([[3.0, 0.0, 1.0], [1.0, 2.0, 1.5], [2.0, 0.0, 1.0]])  # two seen classes, one unseen
+        >>> curve = seen_unseen_curve(score[:2], np.array([0, 1]), score[2:], np.array([2]), num_seen=2)
+        >>> clean_protocol({"gamma": 0.7}, 4, Evaluation(t1=1.0, curve=curve))["S"]  # at the best gamma, 1.5, it is 0.5
+        0.5
+    """
+    return test.at(validation["gamma"]) | {"epoch": epoch}
+
+
+def paper_protocol(rows: list[dict[str, float]]) -> dict[str, float]:
+    """Oracle accuracies: T1, (U, S, H) and AUSUC each at its best epoch; among equals the first counts.
+
+    ``rows`` has :meth:`Evaluation.best` on the test split after each epoch.
+
+    Example:
+        >>> first = {"T1": 0.7, "U": 0.2, "S": 0.6, "H": 0.3, "gamma": 1.0, "AUSUC": 0.3}
+        >>> paper_protocol([first, first | {"T1": 0.6, "H": 0.4, "AUSUC": 0.2}])  # doctest: +ELLIPSIS
+        {'T1': 0.7, 'U': 0.2, 'S': 0.6, 'H': 0.4, 'gamma': 1.0, 'AUSUC': 0.3, 'epoch_T1': 0, 'epoch': 1, ...}
+    """
+    best = {name: int(np.argmax([row[name] for row in rows])) for name in ("T1", "H", "AUSUC")}
+    at_best_h = {name: rows[best["H"]][name] for name in ("U", "S", "H", "gamma")}
+    accuracies = {"T1": rows[best["T1"]]["T1"], **at_best_h, "AUSUC": rows[best["AUSUC"]]["AUSUC"]}
+    return accuracies | {"epoch_T1": best["T1"], "epoch": best["H"], "epoch_AUSUC": best["AUSUC"]}

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from zslcore._io.text_values import text_value
 from zslcore.errors import InputError
+from zslcore.study import notebook_runner
 from zslcore.study.notebook_runner import Parameter, bind, find_notebook, notebook_titles, output_path, read_parameters
 
 CELL = """\
@@ -137,15 +138,16 @@ def test_notebooks_are_found_by_path_name_and_prefix(tmp_path, monkeypatch):
         (folder / f"{name}.ipynb").touch()
     (elsewhere / "mine.ipynb").touch()
     monkeypatch.chdir(elsewhere)
-    assert find_notebook("mine.ipynb", folder) == elsewhere / "mine.ipynb"
+    monkeypatch.setattr(notebook_runner, "notebooks_root", lambda: folder)
+    assert find_notebook("mine.ipynb") == elsewhere / "mine.ipynb"
     for name in ("01", "01_data", "01_data.ipynb"):
-        assert find_notebook(name, folder) == folder / "01_data.ipynb"
-    assert find_notebook("02_imbalance", folder) == folder / "02_imbalance.ipynb"
+        assert find_notebook(name) == folder / "01_data.ipynb"
+    assert find_notebook("02_imbalance") == folder / "02_imbalance.ipynb"
     with pytest.raises(InputError, match="'02' could be any of: 02_imbalance, 02_imbalance_more"):
-        find_notebook("02", folder)
+        find_notebook("02")
     for name in ("", "9", "other.ipynb"):
         with pytest.raises(InputError, match="there are: 01_data, 02_imbalance"):
-            find_notebook(name, folder)
+            find_notebook(name)
 
 
 def test_default_outputs_differ_by_parameters_not_by_their_order(tmp_path):

@@ -52,10 +52,8 @@ def notebook_titles() -> dict[str, str]:
     return titles
 
 
-def find_notebook(name: str, folder: Path | None = None) -> Path:
-    """Find a notebook by its path, or by its name in ``folder`` or the beginning of the name.
-
-    ``folder`` is by default ``notebooks/`` of the checkout, whatever the working directory is.
+def find_notebook(name: str) -> Path:
+    """Find a notebook by its path, or by its name in ``notebooks/`` of the checkout or the beginning of the name.
 
     Example:
         >>> find_notebook("04").name
@@ -64,15 +62,14 @@ def find_notebook(name: str, folder: Path | None = None) -> Path:
     path = Path(name).expanduser()
     if path.suffix == ".ipynb" and path.is_file():
         return path.absolute()
-    folder = folder or notebooks_root()
-    known = {found.stem: found for found in sorted(folder.glob("*.ipynb"))}
+    known = {found.stem: found for found in sorted(notebooks_root().glob("*.ipynb"))}
     wanted = name.removesuffix(".ipynb")
     fits = [wanted] if wanted in known else [stem for stem in known if wanted and stem.startswith(wanted)]
     if len(fits) == 1:
         return known[fits[0]]
     if fits:
         raise InputError(f"notebook {name!r} could be any of: {', '.join(fits)}")
-    there = ", ".join(known) or f"none in {folder}"
+    there = ", ".join(known) or f"none in {notebooks_root()}"
     raise InputError(f"no notebook {name!r}{_did_you_mean(wanted, known)}; there are: {there}")
 
 

@@ -47,7 +47,7 @@ def seen_unseen_curves(
     if unknown := set(clean) - set(curves):
         raise InputError(f"clean must be for curves among {', '.join(curves)}, got {', '.join(sorted(unknown))}")
     entries = len(curves) + len(points) + 2
-    figure, axis = plt.subplots(figsize=(WIDTH, max(3.2, 0.5 + 0.17 * entries)))
+    figure, axis = plt.subplots(figsize=(WIDTH, 3.4 + 0.09 * entries))
     looks = method_looks(curves)
     for key, curve in curves.items():
         color, marker, _ = looks[key]
@@ -75,7 +75,7 @@ def seen_unseen_curves(
     if clean:
         text = "γ chosen on the validation split (clean)"
         handles.append(Line2D([], [], ls="", color=color, marker=marker, markerfacecolor="white", label=text))
-    figure.legend(handles=handles, frameon=False, loc="outside right upper", fontsize=8)
+    figure.legend(handles=handles, frameon=False, loc="outside lower center", ncols=2, fontsize=8)
     return figure
 
 

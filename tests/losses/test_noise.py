@@ -74,11 +74,7 @@ def test_sigma_is_that_of_the_final_errors(benchmark, blurred, name, lam):
     rows = [trainer.epoch(epoch) for epoch in range(config.epochs)]
     with torch.no_grad():
         prediction = l2_normalize(trainer.model.eval()(torch.from_numpy(blurred[task.train])).double())
-<<<<<<< HEAD
         vectors = l2_normalize(torch.from_numpy(benchmark.attributes[task.seen_classes]).double())
-=======
-        vectors = l2_normalize(torch.from_numpy(benchmark.vectors()[task.seen_classes]).double())
->>>>>>> ta
     batches = torch.from_numpy(trainer._draw()[:40])
     expected = best_sigma(name, prediction, torch.from_numpy(trainer.labels), vectors, batches)
     found = trainer.objective.criterion.sigma.detach().double()

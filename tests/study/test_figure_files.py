@@ -20,7 +20,8 @@ COMMAND = "zslcore run 07_figures -p dataset SYNTH -p seed 0 -p output 'my figur
 
 @pytest.fixture
 def figure():
-    with mpl.rc_context({"backend": "Agg"}):
+    # the defaults, whatever style another test has set: a constrained layout moves a little at every drawing
+    with mpl.rc_context({**mpl.rcParamsDefault, "backend": "Agg"}):
         figure, axis = plt.subplots(figsize=(2, 2))
         axis.plot([0, 1], [1, 0])
         axis.set(xlabel="label value", title="λ")

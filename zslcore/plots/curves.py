@@ -47,7 +47,8 @@ def seen_unseen_curves(
     if unknown := set(clean) - set(curves):
         raise InputError(f"clean must be for curves among {', '.join(curves)}, got {', '.join(sorted(unknown))}")
     entries = len(curves) + len(points) + 2
-    figure, axis = plt.subplots(figsize=(WIDTH, 3.4 + 0.09 * entries))
+    columns = 2 if entries <= 12 else 1
+    figure, axis = plt.subplots(figsize=(WIDTH, 3.2 + 0.18 * -(-entries // columns)))
     looks = method_looks(curves)
     for key, curve in curves.items():
         color, marker, _ = looks[key]
@@ -75,7 +76,7 @@ def seen_unseen_curves(
     if clean:
         text = "γ chosen on the validation split (clean)"
         handles.append(Line2D([], [], ls="", color=color, marker=marker, markerfacecolor="white", label=text))
-    figure.legend(handles=handles, frameon=False, loc="outside lower center", ncols=2, fontsize=8)
+    figure.legend(handles=handles, frameon=False, loc="outside lower center", ncols=columns, fontsize=8)
     return figure
 
 

@@ -17,6 +17,7 @@ from snakemake.exceptions import WorkflowError
 from zslcore.methods import METHODS, study_methods
 
 KEYS = ["dataset", "seeds", "runs", "report"]
+DATASET_NAME = r"\w[\w.-]*"  # such as my-birds or CUB.v2
 
 
 def checked_config():
@@ -24,7 +25,7 @@ def checked_config():
     if unknown := [key for key in config if key not in KEYS]:
         raise WorkflowError(f"--config takes {', '.join(KEYS)}; got {', '.join(map(str, unknown))}")
     datasets = [name.strip() for name in str(config.get("dataset", "SYNTH")).split(",")]
-    if not all(re.fullmatch(r"\w+", name) for name in datasets):
+    if not all(re.fullmatch(DATASET_NAME, name) for name in datasets):
         given = config["dataset"]
         raise WorkflowError(f"dataset in --config must be names with commas between them: SYNTH,CUB100; got {given!r}")
     seeds = config.get("seeds", 3)
@@ -49,7 +50,7 @@ os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
 
 
 wildcard_constraints:
-    dataset=r"\w+",
+    dataset=DATASET_NAME,
     method=r"\w+",
     seed=r"\d+",
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import re
 import subprocess
 import sys
@@ -349,3 +350,12 @@ def test_a_control_without_a_chosen_value_is_refused(method, plain, setting):
 def test_unknown_method_names_the_known_ones():
     with pytest.raises(InputError, match=f"^method must be one of {', '.join(METHODS)}, got 'gan'$"):
         RunConfig.study("SYNTH", method="gan")
+
+
+def test_settings_are_read_as_utf_8_whatever_the_locale():
+    """The files of settings hold ±, which ASCII and cp1252 cannot read."""
+    script = "from zslcore import RunConfig; print(RunConfig.study('SYNTH').lam, RunConfig.published('CUB').lam)"
+    environment = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    command = [sys.executable, "-c", script]
+    shown = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert shown.stdout.split() == ["10.0", "0.25"], shown.stderr

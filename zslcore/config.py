@@ -187,7 +187,7 @@ class RunConfig:
     def read(cls, path: Path) -> "RunConfig":
         """Read a config from a JSON or YAML file, such as the ``config.json`` of a run folder."""
         try:
-            text = path.read_text()
+            text = path.read_text(encoding="utf-8")
             # PyYAML reads JSON too, but 1e-05 as text
             values = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
         except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:  # RecursionError: thousands of brackets

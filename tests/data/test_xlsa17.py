@@ -257,3 +257,9 @@ CUB, AWA2 = "CUB/CUB_200_2011/images", "AWA2/Animals_with_Attributes2/JPEGImages
 )
 def test_prefix_of_the_authors_is_replaced_by_our_folder(name, stored, expected):
     assert xlsa17.image_path(Path("root"), name, stored) == Path("root") / expected
+
+
+def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path):
+    path = tmp_path / "testclasses.txt"
+    path.write_bytes("whale\nbat\n".encode("utf-8-sig"))
+    assert xlsa17.read_lines(path) == ["whale", "bat"]

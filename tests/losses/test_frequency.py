@@ -79,3 +79,9 @@ def test_counts_must_be_there():
     for counts in (torch.zeros(30, dtype=torch.long), -torch.ones(30, dtype=torch.long)):
         with pytest.raises(InputError, match=r"^counts must hold the number of training images of each class"):
             frequency_weights(torch.from_numpy(VECTORS), counts)
+
+
+def test_whole_numbers_are_attribute_values_too(unchecked):
+    ages, people = torch.arange(5)[:, None], torch.tensor([1, 2, 3, 4, 5])
+    expected = frequency_weights(ages.float(), people, bins=5, kernel_width=1.0)
+    torch.testing.assert_close(frequency_weights(ages, people, bins=5, kernel_width=1.0), expected)

@@ -82,6 +82,11 @@ def test_folders_with_blanks_are_quoted(tmp_path):
         assert not [word for word in shlex.split(line) if word.startswith("words")], line
 
 
+@pytest.mark.parametrize("name", ["my-birds", "CUB.v2"])
+def test_names_of_folders_are_names_of_data_sets(name):
+    assert f"-p dataset {name} -p method mse -p seed 1" in plan("-c1", dataset=name)
+
+
 @pytest.mark.parametrize(
     ("config", "message"),
     [

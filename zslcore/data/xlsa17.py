@@ -84,7 +84,7 @@ class MatFile:
 def read_lines(path: Path) -> list[str]:
     """Lines of a UTF-8 text file, stripped, without empty lines."""
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
+        lines = path.read_text(encoding="utf-8-sig").split("\n")  # without a byte order mark
     except UnicodeDecodeError:
         raise InputError(f"{path} must be a text file in UTF-8") from None
     return [line.strip() for line in lines if line.strip()]

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from zslcore.errors import InputError
+from zslcore.losses.basic import at_least_float32
 from zslcore.losses.checks import check_counts, check_positive
 from zslcore.losses.shapes import Cells, Counts
 
@@ -25,6 +26,7 @@ def label_frequency(vectors: Cells, counts: Counts, *, bins: int = 20, kernel_wi
     if bins < 1:
         raise InputError(f"bins must be at least 1, got {bins}")
     check_positive("kernel_width", kernel_width, or_zero=True)
+    vectors = at_least_float32(vectors)
     low, high = vectors.amin(0), vectors.amax(0)
     share = (vectors - low) / torch.where(high > low, high - low, 1.0)
     index = (share * bins).long().clamp(max=bins - 1)  # (C, A)
@@ -52,6 +54,7 @@ def frequency_weights(
     """
     check_positive("power", power, or_zero=True)
     check_counts(counts, vectors)
+    vectors = at_least_float32(vectors)  # whole numbers, such as ages, are allowed
     frequency = label_frequency(vectors, counts, bins=bins, kernel_width=kernel_width)
     weights = torch.where(frequency > 0, frequency.clamp(min=torch.finfo(vectors.dtype).tiny) ** -power, 0.0)
     mean = (counts.to(vectors)[:, None] * weights).sum(0) / counts.sum()

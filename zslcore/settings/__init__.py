@@ -27,4 +27,4 @@ def published_settings() -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def _read(folder: Traversable) -> list[dict[str, Any]]:
-    return [yaml.safe_load(file.read_text()) for file in folder.iterdir() if file.name.endswith(".yml")]
+    return [yaml.safe_load(file.read_text(encoding="utf-8")) for file in folder.iterdir() if file.name.endswith(".yml")]

@@ -91,7 +91,7 @@ def _cells(texts: list[str]) -> np.ndarray:  # an n x 1 MATLAB cell array
 
 
 def _write_lines(path: Path, lines: list[str] | tuple[str, ...]) -> None:
-    path.write_text("".join(f"{line}\n" for line in lines))
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
 def _save_mat(path: Path, arrays: dict[str, np.ndarray]) -> None:

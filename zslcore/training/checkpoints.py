@@ -77,7 +77,7 @@ class Checkpoints:
         if accelerator.is_main_process:
             save_file(kept, partial / "kept.safetensors")
             progress = {"key": self.key, "keep": self.keep, "files": _digests(partial)} | progress
-            (partial / "progress.json").write_text(json.dumps(progress))
+            (partial / "progress.json").write_text(json.dumps(progress), encoding="utf-8")
             flush_files(partial)
             if final.exists():  # of the same training with another epoch to keep
                 _remove(final)
@@ -116,7 +116,7 @@ class Checkpoints:
 
 def _progress(folder: Path) -> dict[str, Any]:
     with damage_named(folder, REMEDY):
-        progress = json.loads((folder / "progress.json").read_text())
+        progress = json.loads((folder / "progress.json").read_text(encoding="utf-8"))
         _ = progress["key"].keys(), progress["keep"], progress["files"], progress["rows"]
     return progress
 

@@ -162,14 +162,14 @@ def _write_run(folder: Path, config: RunConfig, metrics: dict[str, Any], validat
     """Write the files of a run, ``metrics.json`` last, since it marks a complete run."""
     histories = pd.DataFrame(validation.rows).assign(task="validation"), pd.DataFrame(final.rows).assign(task="test")
     with new_file(folder / "config.json") as partial:
-        partial.write_text(json.dumps(config.to_dict(), indent=2) + "\n")
+        partial.write_text(json.dumps(config.to_dict(), indent=2) + "\n", encoding="utf-8")
     with new_file(folder / "history.csv") as partial:
         pd.concat(histories).to_csv(partial, index=False)
     for name, state in zip(WEIGHTS, (final.state, final.last), strict=True):
         with new_file(folder / "checkpoint" / f"{name}.safetensors") as partial:
             save_file(state, partial)
     with new_file(folder / "metrics.json") as partial:
-        partial.write_text(json.dumps(metrics, indent=2) + "\n")
+        partial.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
         flush_files(folder)
     for task in TASKS:  # no longer needed: an unfinished run resumes from them
         Checkpoints(folder / "checkpoint" / task, {}).remove()

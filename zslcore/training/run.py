@@ -53,7 +53,7 @@ class Run:
             raise InputError(f"{folder} is not a run folder: it has no metrics.json")
         config = RunConfig.read(folder / "config.json")
         with damage_named(folder / "metrics.json", _remedy(folder)) as path:
-            metrics = json.loads(path.read_text())
+            metrics = json.loads(path.read_text(encoding="utf-8"))
             _ = metrics["dataset"]["fingerprint"], *(metrics[name] for name in METRICS)
         with damage_named(folder / "history.csv", _remedy(folder)) as path:
             history = pd.read_csv(path)

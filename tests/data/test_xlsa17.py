@@ -178,7 +178,7 @@ def test_spoiled_data_are_refused_in_one_sentence(tiny, change, message):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("key", ["att", "original_att", "allclasses_names", "trainval_loc", "test_seen_loc", "labels"])
+@pytest.mark.parametrize("key", ["att", "allclasses_names", "trainval_loc", "test_seen_loc", "labels"])
 def test_missing_variable_is_named(tiny, key):
     tiny.splits.pop(key, None)
     tiny.images.pop(key, None)
@@ -263,3 +263,19 @@ def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path):
     path = tmp_path / "testclasses.txt"
     path.write_bytes("whale\nbat\n".encode("utf-8-sig"))
     assert xlsa17.read_lines(path) == ["whale", "bat"]
+
+
+def test_plain_lists_of_names_become_character_matrices_and_are_read(tiny):
+    expected = tiny.load()
+    tiny.splits["allclasses_names"] = list(expected.class_names)  # of several lengths: savemat pads them with blanks
+    tiny.images["image_files"] = [path.relative_to(tiny.root).as_posix() for path in expected.image_paths]
+    read = tiny.load()
+    assert read.class_names == expected.class_names
+    assert read.image_paths == expected.image_paths
+
+
+def test_att_alone_suffices(tiny):
+    del tiny.splits["original_att"]
+    benchmark = tiny.load()
+    np.testing.assert_array_equal(benchmark.original_attributes, benchmark.attributes)
+    np.testing.assert_array_equal(benchmark.vectors("original"), benchmark.attributes)

@@ -57,11 +57,12 @@ class Benchmark:
         root = Path(root).expanduser().absolute()
         folder = xlsa17.dataset_folder(root, name)
         file = folder / "att_splits.mat"
-        required = ("allclasses_names", "att", "original_att", "trainval_loc", "test_seen_loc", "test_unseen_loc")
-        tables = xlsa17.MatFile.read(file, required, optional=("train_loc", "val_loc"))
+        required = ("allclasses_names", "att", "trainval_loc", "test_seen_loc", "test_unseen_loc")
+        tables = xlsa17.MatFile.read(file, required, optional=("original_att", "train_loc", "val_loc"))
         class_names = tables.strings("allclasses_names")
         attributes = tables.matrix("att", num_classes=len(class_names))
-        original = tables.matrix("original_att", num_classes=len(class_names))
+        annotated = "original_att" if "original_att" in tables.variables else "att"
+        original = tables.matrix(annotated, num_classes=len(class_names))
         _checks.check_attributes(file, attributes, original, class_names)
         labels, image_paths = _read_images(root, name, folder / "res101.mat", len(class_names))
         stored = [split for split in SPLITS if f"{split}_loc" in tables.variables]

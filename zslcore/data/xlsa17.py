@@ -51,9 +51,12 @@ class MatFile:
         return cls(path, {key: content[key] for key in (*required, *optional) if key in content})
 
     def strings(self, key: str) -> list[str]:
-        """The strings of a cell array, none of them empty."""
-        cells = list(self.variables[key].flat)  # arrays of one string each
-        texts = [cell.item() for cell in cells if isinstance(cell, np.ndarray) and cell.size == 1]
+        """The strings of a cell array or the rows of a character matrix, none of them empty."""
+        cells = list(self.variables[key].flat)  # arrays of one string each, or rows padded with blanks
+        if self.variables[key].dtype.kind == "U":
+            texts = [str(row).rstrip() for row in cells]
+        else:
+            texts = [cell.item() for cell in cells if isinstance(cell, np.ndarray) and cell.size == 1]
         if len(texts) != len(cells) or not all(isinstance(text, str) and text.strip() for text in texts):
             raise InputError(f"{key} in {self.path} must be a cell array of strings, none of them empty")
         return texts

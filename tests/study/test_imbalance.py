@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from zslcore.analysis import inequality, slope_claim
+from zslcore.analysis import inequality, label_claim, slope_claim
 from zslcore.config import RunConfig
 from zslcore.methods import METHODS, display_name
 from zslcore.study import imbalance
@@ -134,14 +134,34 @@ def test_every_error_to_a_class_that_is_not_the_closest(study):
     assert set(table["verdict"]) <= {"supported", "contradicted", "inconclusive"}
 
 
-def test_summary_repeats_the_verdicts(study, monkeypatch):
+def test_summary_repeats_the_verdicts(study):
     correlations, slopes = imbalance.correlation_claims(study), imbalance.slope_claims(study)
     causes, agreement = imbalance.cause_claims(study), imbalance.agreement_claims(study)
     rows = [
-        (split, "mse_matched", name, f"{name} falls", "supported") for split in SPLITS for name in ("mean", "theil")
+        (split, "mse_matched", name, f"{name} falls", -5.0, -7.0, -3.0, "supported")
+        for split in SPLITS
+        for name in ("mean", "theil")
     ]
-    evenness = pd.DataFrame(rows, columns=["split", "against", "name", "claim", "verdict"])
+    evenness = pd.DataFrame(rows, columns=["split", "against", "name", "claim", "estimate", "low", "high", "verdict"])
     table = imbalance.summary(correlations, slopes, causes, agreement, evenness)
     assert table["claim of the paper"].tolist() == [1] * 5 + [2] * 2 + [3] * 4
     assert table["verdict"].iloc[4] == "not testable"
+    assert table["measured"].iloc[4] == ""
     assert table["claim"].iloc[-1] == "theil falls"
+    assert table["measured"].iloc[-1] == "-5.0 (-7.0 to -3.0)"
+    labels = imbalance.label_table(correlations, slopes, within="class")
+    assert table["null model"].tolist()[:2] == labels["null model"].tolist()[:2]
+
+
+def test_ranks_are_spearman_within_a_class(study):
+    text = imbalance.rank_sentence(imbalance.correlation_claims(study))
+    for split, labels in study.labels.items():
+        frame = label_claim(labels, study.matrices(split, ("cross_entropy", "constant")), method="spearman")
+        assert f"{frame.loc['cross_entropy', 'estimate']:.2f} (" in text
+        assert f"where the constant null model has {frame.loc['constant', 'estimate']:.2f} (" in text
+
+
+def test_an_interval_that_does_not_exist_is_left_out():
+    row = pd.Series({"estimate": -5.0, "low": np.nan, "high": np.nan})
+    assert imbalance._interval(row, digits=1) == "-5.0"  # one seed
+    assert imbalance._interval(row * np.nan) == ""

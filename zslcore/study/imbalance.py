@@ -128,6 +128,21 @@ def correlation_claims(study: StudyErrors) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
+def rank_sentence(correlations: pd.DataFrame) -> str:
+    """Spearman's correlations within a class, of the cross entropy and of the constant null model.
+
+    Args:
+        correlations: the frame of :func:`correlation_claims`.
+    """
+    chosen = (correlations["method"] == "spearman") & (correlations["within"] == "class")
+    ranks = correlations[chosen].set_index(["split", "name"])
+    parts = []
+    for split in SPLITS:
+        measured, null = (_interval(ranks.loc[(split, name)]) for name in (JUDGED[0], "constant"))
+        parts.append(f"{measured} on {split}, where the constant null model has {null}")
+    return f"By ranks (Spearman), the correlation within a class is {'; it is '.join(parts)}."
+
+
 def slope_claims(study: StudyErrors) -> pd.DataFrame:
     """Claim 1 by slopes: the columns of a claim, and split, within and name."""
     frames = []
@@ -269,23 +284,33 @@ def summary(
     agreement: pd.DataFrame,
     evenness: pd.DataFrame,
 ) -> pd.DataFrame:
-    """The main sentence of each claim with its verdict; claims 1 and 2 of the cross entropy, claim 3 of ReMSE."""
+    """The main sentence of each claim, with what was measured, the null model it is compared with, and the verdict.
+
+    Claims 1 and 2 are those of the cross entropy; claim 3 is that of ReMSE, whose changes are in percent.
+    """
+    table = label_table(correlations, slopes, within="class").set_index("split")
     rows = []
     for split in SPLITS:
-        table = label_table(correlations, slopes, within="class")
-        table = table[table["split"] == split]
-        rows.append((1, split, table["claim"].iloc[0], table["verdict"].iloc[0]))
-        rows.append((1, split, table["claim"].iloc[1], table["verdict"].iloc[1]))  # the constant null model comes first
+        for _, row in table.loc[split].iloc[:2].iterrows():  # permuted labels, then the constant null model
+            rows.append((1, split, row["claim"], row["measured"], row["null model"], row["verdict"]))
     images = causes.loc["training images"]
-    rows.append((1, "seen classes", images["claim"], images["verdict"]))
-    for name in ("cross_entropy", "constant"):
-        rows.append((2, "seen classes", agreement.loc[name, "claim"], agreement.loc[name, "verdict"]))
+    rows.append((1, "seen classes", images["claim"], _interval(images), "", images["verdict"]))
+    measured, null = agreement.loc["cross_entropy"], agreement.loc["constant"]
+    rows.append((2, "seen classes", measured["claim"], _interval(measured), "", measured["verdict"]))
+    rows.append((2, "seen classes", null["claim"], _interval(measured), _interval(null), null["verdict"]))
+    matched = evenness[evenness["against"] == "mse_matched"].set_index(["split", "name"])
     for split in SPLITS:
-        matched = evenness[(evenness["split"] == split) & (evenness["against"] == "mse_matched")].set_index("name")
         for name in ("mean", "theil"):
-            rows.append((3, split, matched.loc[name, "claim"], matched.loc[name, "verdict"]))
-    return pd.DataFrame(rows, columns=["claim of the paper", "split", "claim", "verdict"])
+            row = matched.loc[(split, name)]
+            rows.append((3, split, row["claim"], _interval(row, digits=1), "", row["verdict"]))
+    columns = ["claim of the paper", "split", "claim", "measured", "null model", "verdict"]
+    return pd.DataFrame(rows, columns=columns)
 
 
-def _interval(row: pd.Series) -> str:
-    return f"{row['estimate']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
+def _interval(row: pd.Series, *, digits: int = 2) -> str:
+    """Estimate and interval; only the estimate if there is no interval, nothing if there is no estimate."""
+    if pd.isna(row["estimate"]):
+        return ""
+    if pd.isna(row["low"]):
+        return f"{row['estimate']:.{digits}f}"
+    return f"{row['estimate']:.{digits}f} ({row['low']:.{digits}f} to {row['high']:.{digits}f})"

@@ -422,3 +422,11 @@ def test_a_class_that_one_matrix_lacks_is_left_out_of_all(claim, labels, rng):
         check_names=False,
     )
     assert frame.loc["lacking", "verdict"] == "inconclusive"
+
+
+def test_a_single_class_is_not_testable_with_other_causes_held_fixed():
+    """Its label is the mean of its attribute, so no cause can be held fixed."""
+    labels = np.random.default_rng(0).random((1, 20))
+    (row,) = partial_claim(labels, {"mse": labels + 0.1}).itertuples()
+    assert np.isnan(row.estimate)
+    assert row.verdict == "not testable"

@@ -303,6 +303,8 @@ def _compared(
     for key, own in draws.items():
         above = own if key == first else draws[first] - own
         told = verdict(*percentile_interval(above.round(12)))  # equal draws may differ by rounding
+        if np.isnan(estimates[first]) or np.isnan(estimates[key]):  # resamples may be defined where the estimate is not
+            told = verdict(np.nan, np.nan)
         claim = claims[0] if key == first else claims[1].format(display_name(first), display_name(key))
         rows.append((claim, estimates[key], *percentile_interval(own), told))
     return pd.DataFrame(rows, list(draws), COLUMNS)

@@ -219,6 +219,12 @@ class TestPartialClaim:
             partial_claim(labels[5:], {"measured": errors[5:]}, resamples=20),
         )
 
+    def test_a_single_class_cannot_be_asked(self, labels):
+        """Its distances and variances are all 0, so they would hold nothing fixed."""
+        frame = partial_claim(labels[:1], {"measured": labels[:1] ** 2}, resamples=5)
+        assert frame[["estimate", "low", "high"]].isna().all(axis=None)
+        assert frame["verdict"].tolist() == ["not testable"]
+
     def test_no_class_at_all_cannot_be_asked(self, labels):
         frame = partial_claim(labels, {"measured": np.full(labels.shape, np.nan)}, resamples=5)
         assert frame["verdict"].tolist() == ["not testable"]

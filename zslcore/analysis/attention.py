@@ -20,18 +20,12 @@ MIN_VISIBLE = 0.5  # share of a part that must be visible for an image to count
 
 
 def group_index(groups: Mapping[str, Sequence[int]], names: Sequence[str]) -> Int[np.ndarray, " A"]:
-    """Position in ``names`` of the group of each attribute.
+    """Position in ``names`` of the group of each attribute, -1 for a group that is not in ``names``.
 
     Args:
         groups: attributes by group, see :func:`zslcore.data.semantics.attribute_groups`; must hold every attribute
             0..A-1 once.
         names: group names; underscores and blanks are equivalent.
-
-    Returns:
-        The positions, -1 for a group that is not in ``names``.
-
-    Raises:
-        InputError: if an attribute is missing or occurs twice.
 
     Example:
         >>> group_index({"crown color": [0, 1], "size": [2], "leg color": [3]}, ["leg_color", "crown_color"])
@@ -64,7 +58,7 @@ def pointing_accuracy(
     visible, or if every cell would hit.
 
     Args:
-        attention: a map for each image and attribute.
+        attention: a map for each image and attribute; at least 0, and above 0 somewhere.
         boxes: the part of each image and group; NaN if there is none.
         image_size: (width, height) in pixels, or the side of a square image.
         visible: visible share of each part, 0 to 1.
@@ -77,16 +71,11 @@ def pointing_accuracy(
         ``low`` and ``high`` (its 95 % bootstrap interval over images) and ``chance``. NaN if no image counts; a single
         image has no interval.
 
-    Raises:
-        InputError: if shapes disagree, if attention is negative, not finite or zero in a whole map, if a box is partly
-            NaN or ends before it begins, or if ``visible`` is outside [0, 1].
-
     Example:
-        >>> attention = np.zeros((2, 1, 4, 4))
-        >>> attention[0, 0, 1, 2], attention[1, 0, 3, 0] = 0.7, 0.7  # row 1, column 2: x 40 to 60, y 20 to 40
-        >>> box = np.array([[[45.0, 25.0, 55.0, 35.0]]] * 2)
-        >>> pointing_accuracy(attention + 0.02, box, 80)[["images", "value", "chance"]].values.tolist()
-        [[2.0, 0.5, 0.0625]]
+        >>> attention, box = np.full((1, 1, 4, 4), 0.02), np.array([[[45.0, 25.0, 55.0, 35.0]]])
+        >>> attention[0, 0, 1, 2] = 0.7  # row 1, column 2: x 40 to 60, y 20 to 40
+        >>> pointing_accuracy(attention, box, 80)[["images", "value", "chance"]].values.tolist()
+        [[1.0, 1.0, 0.0625]]
     """
     width, height = _checked(attention, boxes, image_size, visible)
 
@@ -113,7 +102,7 @@ def energy_inside(
     """Share of the attention that lies inside the part's box, for each attribute group.
 
     The energy-based pointing game of Wang et al., "Score-CAM", CVPR-W 2020: a cell counts by the share of it that the
-    box covers. Chance is the box's share of the image area. Arguments, result and errors are those of
+    box covers. Chance is the box's share of the image area. Arguments and result are those of
     :func:`pointing_accuracy`, but an image is left out only if its box covers the whole image, not if every cell hits.
 
     Example:
@@ -147,9 +136,17 @@ def _per_group(
     names: Sequence[str] | None,
 ) -> pd.DataFrame:
     """Share of the mass inside the boxes, and that of uniform mass, for each group."""
-    groups = _check_groups(groups, names, mass.shape[1], boxes.shape[1])
+    attributes, count = mass.shape[1], boxes.shape[1]
+    if groups is None and attributes != count:
+        raise InputError(f"attention must have one map for each of {count} boxes, or groups, got {attributes} maps")
+    groups = np.arange(count) if groups is None else groups
+    if groups.shape != (attributes,) or not -1 <= groups.min() <= groups.max() < count:
+        raise InputError(f"groups must be {attributes} numbers in -1..{count - 1}, got shape {groups.shape}")
+    names = range(count) if names is None else names
+    if len(names) != count:
+        raise InputError(f"names must be one for each of {count} groups, got {len(names)}")
     rows = []
-    for group, name in enumerate(range(boxes.shape[1]) if names is None else names):
+    for group, name in enumerate(names):
         images = counted[:, group]
         inside = inside_box(boxes[images, group].astype(np.float64), *mass.shape[2:])
         can_miss = inside.min((1, 2)) < 1 - 1e-9
@@ -157,8 +154,7 @@ def _per_group(
         if not maps.size:
             rows.append((name, 0, np.nan, np.nan, np.nan, np.nan))
             continue
-        value = ((maps * inside[:, None]).sum((2, 3)) / maps.sum((2, 3))).mean(1)
-        low, high = np.nan, np.nan
+        value, low, high = ((maps * inside[:, None]).sum((2, 3)) / maps.sum((2, 3))).mean(1), np.nan, np.nan
         if len(value) > 1:
             low, high = percentile_interval(bootstrap(lambda v: v.mean(-1), value, resamples=9999, seed=0))
         rows.append((name, len(value), value.mean(), low, high, inside.mean()))
@@ -194,16 +190,3 @@ def _checked(
     if min(width, height) <= 0:
         raise InputError(f"image_size must be above 0, got {image_size}")
     return float(width), float(height)
-
-
-def _check_groups(groups: np.ndarray | None, names: Sequence[str] | None, attributes: int, count: int) -> np.ndarray:
-    """The group of each map; InputError where it is not that of a box."""
-    if groups is None:
-        if attributes != count:
-            raise InputError(f"attention must have one map for each of {count} boxes, or groups, got {attributes} maps")
-        groups = np.arange(count)
-    if groups.shape != (attributes,) or (attributes and not -1 <= groups.min() <= groups.max() < count):
-        raise InputError(f"groups must be {attributes} numbers in -1..{count - 1}, got shape {groups.shape}")
-    if names is not None and len(names) != count:
-        raise InputError(f"names must be one for each of {count} groups, got {len(names)}")
-    return groups

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy import stats
 
-from zslcore.analysis._checks import check_shapes, present_classes
+from zslcore.analysis._checks import check_counts, check_shapes, present_classes
 from zslcore.analysis.intervals import bootstrap, percentile_interval
 from zslcore.errors import InputError
 
@@ -20,25 +20,16 @@ def constant(values: Float[np.ndarray, "..."], axis: int) -> Bool[np.ndarray, ".
     return np.asarray(np.ptp(values, axis=axis) <= ROUNDING * np.abs(values).max(axis))
 
 
-def ranks(values: Float[np.ndarray, "..."], axis: int) -> Float[np.ndarray, "..."]:
-    """Ranks along an axis, ties by their mean; all equal if the values are equal up to rounding."""
-    level = np.expand_dims(constant(values, axis), axis)
-    return np.where(level, (values.shape[axis] + 1) / 2, stats.rankdata(values, axis=axis))
+def ranks(rows: Float[np.ndarray, "R n"]) -> Float[np.ndarray, "R n"]:
+    """Ranks within each row, ties by their mean; all equal if the values are equal up to rounding."""
+    return np.where(constant(rows, 1)[:, None], (rows.shape[1] + 1) / 2, stats.rankdata(rows, axis=1))
 
 
 def row_correlation(values: Float[np.ndarray, "C A"], errors: Float[np.ndarray, "C A"]) -> Float[np.ndarray, " C"]:
     """Pearson correlation of each row of ``values`` with the same row of ``errors``.
 
-    Args:
-        values: such as the label value of each class and attribute.
-        errors: an error matrix. Pass both transposed for correlations within attributes.
-
-    Returns:
-        A correlation in [-1, 1] for each row; NaN for a constant row and for rows of fewer than three columns, because
-        any two points correlate by 1 or -1.
-
-    Raises:
-        InputError: if shapes differ.
+    NaN for a constant row and for rows of fewer than three columns, because any two points correlate by 1 or -1. Pass
+    both arrays transposed for correlations within attributes.
 
     Example:
         >>> row_correlation(np.array([[1.0, 2.0, 3.0]]), np.array([[2.0, 4.0, 6.0]])).round(6)
@@ -63,33 +54,20 @@ def _deviations(rows: Float[np.ndarray, "C A"]) -> Float[np.ndarray, "C A"]:
 def partial_correlation(
     x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"], given: Float[np.ndarray, "n k"]
 ) -> float:
-    """Correlation of ``x`` and ``y`` after regressing both on the columns of ``given``.
+    """Correlation of ``x`` and ``y`` after regressing both on the columns of ``given`` and an intercept.
 
-    Args:
-        x: values.
-        y: values.
-        given: the variables that are held fixed, one for each column.
-
-    Returns:
-        The correlation of the residuals of the two least-squares fits (with intercept), in [-1, 1]. NaN if ``given``
-        explains ``x`` or ``y`` completely, or leaves fewer than two degrees of freedom.
-
-    Raises:
-        InputError: if a value is not finite.
+    NaN if ``given`` explains ``x`` or ``y`` completely, or leaves fewer than two degrees of freedom.
 
     Example:
-        >>> x = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 5.0])
-        >>> cause = np.array([1.0, 0.0, 1.0, 1.0, 0.0, 0.0])
+        >>> x, cause = np.arange(6.0), np.array([1.0, 0.0, 1.0, 1.0, 0.0, 0.0])
         >>> round(partial_correlation(x, 10 * cause - x, cause[:, None]), 6)
         -1.0
     """
     columns = np.column_stack([x, y, given]).astype(np.float64)
     if not np.isfinite(columns).all():
         raise InputError("x, y and given must be finite, got NaN or infinity")
-    if len(columns) < 3:
-        return float("nan")
     level = constant(columns, 0)
-    if level[:2].any():
+    if len(columns) < 3 or level[:2].any():
         return float("nan")
     centred = columns - columns.mean(0)
     centred /= np.where(level, 1, np.abs(centred).max(0))  # so that the rank does not depend on units
@@ -105,28 +83,16 @@ def partial_correlation(
 def sample_correlation(
     errors: Float[np.ndarray, "C A"], counts: Int[np.ndarray, " C"], *, seed: int = 0
 ) -> tuple[float, float, float]:
-    """Spearman correlation of a class's mean error with its number of training images.
+    """Spearman correlation of a class's mean error with its number of training images, and its 95 % interval.
 
-    Args:
-        errors: mean error of each class and attribute, a row of NaN for an absent class.
-        counts: number of training images of each class.
-        seed: seed of the bootstrap over classes.
-
-    Returns:
-        The correlation and its 95 % percentile interval. All three are NaN for fewer than three classes, equal counts
-        or equal errors.
-
-    Raises:
-        InputError: if ``counts`` has another length or is negative, or if errors are negative or infinite.
+    The percentile interval resamples classes. All three are NaN for fewer than three classes, equal counts or equal
+    errors.
 
     Example:
         >>> sample_correlation(np.array([[3.0], [2.0], [1.0]]), np.array([10, 20, 30]))[0]
         -1.0
     """
-    if counts.shape != errors.shape[:1]:
-        raise InputError(f"counts must have one entry for each of {len(errors)} classes, got shape {counts.shape}")
-    if (counts < 0).any():
-        raise InputError(f"counts must be at least 0, got {counts.min()}")
+    check_counts(counts, len(errors))
     present = present_classes(errors)
     mean, count = errors[present].mean(1, dtype=np.float64), counts[present].astype(np.float64)
     found = float(_spearman(mean[None], count[None])[0])
@@ -136,4 +102,4 @@ def sample_correlation(
 
 
 def _spearman(x: Float[np.ndarray, "R n"], y: Float[np.ndarray, "R n"]) -> Float[np.ndarray, " R"]:
-    return row_correlation(ranks(x, 1), ranks(y, 1))
+    return row_correlation(ranks(x), ranks(y))

@@ -12,40 +12,28 @@ STATISTICS = ["mean", "standard deviation", "coefficient of variation", "theil",
 
 
 def coefficient_of_variation(errors: Float[np.ndarray, "..."]) -> float:
-    """Standard deviation over mean of all errors.
+    """Standard deviation over mean of all errors, at least 0.
 
-    Args:
-        errors: errors of any shape.
-
-    Returns:
-        At least 0, and 0 if all errors are equal. NaN if all errors are 0, if one is NaN, or if there is none.
-
-    Raises:
-        InputError: if an error is negative or infinite.
+    NaN if all errors are 0, if one is NaN, or if there is none. Errors must be finite and at least 0.
 
     Example:
         >>> coefficient_of_variation(np.array([1.0, 3.0]))
         0.5
     """
-    _check_errors(errors)
     mean = _mean(errors)
     return float(errors.std(dtype=np.float64) / mean) if mean > 0 else float("nan")
 
 
 def theil_index(errors: Float[np.ndarray, "..."]) -> float:
-    """Theil's T: the mean of (m / mean) ln(m / mean) over all n errors m.
+    """Theil's T: the mean of (m / mean) ln(m / mean) over all n errors m, from 0 (all equal) to ln n.
 
-    Theil, "Economics and Information Theory", 1967. Errors of 0 contribute 0. Arguments, NaN and errors as in
+    Theil, "Economics and Information Theory", 1967. Errors of 0 contribute 0. NaN and errors as in
     :func:`coefficient_of_variation`.
-
-    Returns:
-        From 0, if all errors are equal, to ln n.
 
     Example:
         >>> theil_index(np.array([2.0, 2.0, 2.0]))
         0.0
     """
-    _check_errors(errors)
     mean = _mean(errors)
     if not mean > 0:
         return float("nan")
@@ -54,24 +42,19 @@ def theil_index(errors: Float[np.ndarray, "..."]) -> float:
 
 
 def gini_index(errors: Float[np.ndarray, "..."]) -> float:
-    """Gini index: half the mean absolute difference of two errors, over their mean.
+    """Gini index, in [0, 1): half the mean absolute difference of two errors, over their mean.
 
-    Arguments, NaN and errors as in :func:`coefficient_of_variation`.
-
-    Returns:
-        In [0, 1), and 0 if all errors are equal.
+    NaN and errors as in :func:`coefficient_of_variation`.
 
     Example:
         >>> gini_index(np.array([0.0, 1.0]))
         0.5
     """
-    _check_errors(errors)
-    ordered = np.sort(errors, axis=None).astype(np.float64)
-    total, count = ordered.sum(), ordered.size
-    if not total > 0:
+    if not _mean(errors) > 0:
         return float("nan")
-    rank = np.arange(1, count + 1)
-    return float((2 * rank - count - 1) @ ordered / (count * total))
+    ordered = np.sort(errors, axis=None).astype(np.float64)
+    rank, count = np.arange(1, ordered.size + 1), ordered.size
+    return float((2 * rank - count - 1) @ ordered / (count * ordered.sum()))
 
 
 def inequality(errors: Float[np.ndarray, "C A"]) -> pd.DataFrame:
@@ -85,29 +68,23 @@ def inequality(errors: Float[np.ndarray, "C A"]) -> pd.DataFrame:
         The rows ``cells``, ``classes`` and ``attributes``, the columns ``mean``, ``standard deviation`` (of the
         population), ``coefficient of variation``, ``theil`` and ``gini``. All are NaN if no class is left.
 
-    Raises:
-        InputError: if the matrix is empty, if a row is partly NaN, or if an error is negative or infinite.
-
     Example:
         >>> inequality(np.array([[1.0, 3.0], [1.0, 3.0]]))["gini"].to_dict()
         {'cells': 0.25, 'classes': 0.0, 'attributes': 0.25}
     """
     errors = errors[present_classes(errors)].astype(np.float64)
-    if not len(errors):
-        return pd.DataFrame(np.nan, index=pd.Index(OVER, name="over"), columns=STATISTICS)
-    values = (errors.ravel(), errors.mean(1), errors.mean(0))
-    measures = (np.mean, np.std, coefficient_of_variation, theil_index, gini_index)
-    rows = [[float(measure(part)) for measure in measures] for part in values]
-    return pd.DataFrame(rows, index=pd.Index(OVER, name="over"), columns=STATISTICS)
+    frame = pd.DataFrame(np.nan, index=pd.Index(OVER, name="over"), columns=STATISTICS)
+    if len(errors):
+        measures = (np.mean, np.std, coefficient_of_variation, theil_index, gini_index)
+        for over, values in zip(OVER, (errors.ravel(), errors.mean(1), errors.mean(0))):
+            frame.loc[over] = [float(measure(values)) for measure in measures]
+    return frame
 
 
-def _check_errors(errors: np.ndarray) -> None:
+def _mean(errors: np.ndarray) -> float:
+    """Mean of all errors, after checking them; NaN without any."""
     if (errors < 0).any():
         raise InputError(f"errors must be at least 0, got {np.nanmin(errors)}")
     if np.isinf(errors).any():
         raise InputError("errors must be finite, got infinity")
-
-
-def _mean(errors: np.ndarray) -> float:
-    """Mean of all errors, NaN without any."""
     return float(errors.mean(dtype=np.float64)) if errors.size else float("nan")

@@ -13,15 +13,10 @@ VERDICTS = ("supported", "contradicted", "inconclusive", "not testable")
 
 
 def verdict(low: float, high: float) -> str:
-    """Judge the claim that a quantity is above 0.
+    """Judge the claim that a quantity is above 0 by the ends of its interval.
 
-    Args:
-        low: lower end of the quantity's interval.
-        high: upper end of the interval.
-
-    Returns:
-        ``"supported"`` if the whole interval is above 0, ``"contradicted"`` if it is below 0, ``"inconclusive"`` if it
-        contains 0, ``"not testable"`` if an end is NaN.
+    ``"supported"`` if the whole interval is above 0, ``"contradicted"`` if it is below 0, ``"inconclusive"`` if it
+    contains 0, ``"not testable"`` if an end is NaN.
 
     Example:
         >>> [verdict(*interval) for interval in ((0.1, 0.3), (-0.3, -0.1), (-0.1, 0.1), (np.nan, np.nan))]
@@ -33,17 +28,7 @@ def verdict(low: float, high: float) -> str:
 
 
 def t_interval(values: pd.Series | Float[np.ndarray, " n"], *, confidence: float = 0.95) -> tuple[float, float]:
-    """Student's t-interval of the mean.
-
-    Args:
-        values: independent values, such as one for each seed.
-        confidence: level of the interval, between 0 and 1.
-
-    Returns:
-        Lower and upper end; NaN for fewer than two values.
-
-    Raises:
-        InputError: if ``confidence`` is not between 0 and 1.
+    """Student's t-interval of the mean of independent values, such as one for each seed; NaN for fewer than two.
 
     Example:
         >>> [round(bound, 2) for bound in t_interval(pd.Series([1.0, 2.0, 3.0]))]
@@ -63,13 +48,8 @@ def bootstrap(statistic: Callable, *arrays: np.ndarray, resamples: int, seed: in
 
     The rows and the columns of matrices are resampled together (Owen, "The pigeonhole bootstrap", 2007); vectors have
     rows only. The same seed and shape give the same resamples, so that draws of two statistics are paired.
-
-    Args:
-        statistic: a function of the resampled arrays. Of matrices it returns a number; vectors are passed as
-            (resamples, n) arrays, and it returns a number for each row.
-        arrays: vectors of one length, or matrices of one shape.
-        resamples: number of draws.
-        seed: seed of the resampling.
+    ``statistic`` returns a number for matrices. Vectors are passed to it as (resamples, n) arrays, and it returns a
+    number for each row.
 
     Example:
         >>> bootstrap(lambda x: x.mean(-1), np.array([1.0, 2.0, 4.0]), resamples=2, seed=0).round(2)
@@ -87,13 +67,7 @@ def bootstrap(statistic: Callable, *arrays: np.ndarray, resamples: int, seed: in
 
 
 def percentile_interval(draws: Float[np.ndarray, " n"]) -> tuple[float, float]:
-    """Central 95 % of bootstrap draws.
-
-    Args:
-        draws: the draws; NaN, where the statistic is undefined, is ignored.
-
-    Returns:
-        Lower and upper end; NaN if there is no draw.
+    """Central 95 % of bootstrap draws; NaN, where the statistic is undefined, is ignored.
 
     Example:
         >>> percentile_interval(np.append(np.arange(41.0), np.nan))

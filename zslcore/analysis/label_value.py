@@ -1,4 +1,8 @@
-"""How errors depend on the value of the label: correlation, partial correlation, slope, and means in bins."""
+"""How errors depend on the value of the label: correlation, partial correlation, slope, and means in bins.
+
+An error matrix holds the mean error of each class and attribute; a row of NaN is an absent class. Labels must be
+finite. Errors may be negative, such as a difference of two error matrices.
+"""
 
 import numpy as np
 import pandas as pd
@@ -8,28 +12,19 @@ from zslcore.analysis._checks import check_choice, check_shapes, present_classes
 from zslcore.analysis.correlation import constant, partial_correlation, ranks, row_correlation
 from zslcore.errors import InputError
 
-AXES = ("class", "attribute")
-METHODS = ("pearson", "spearman")
-
 
 def label_correlation(
     labels: Float[np.ndarray, "C A"], errors: Float[np.ndarray, "C A"], *, axis: str = "class", method: str = "pearson"
 ) -> float:
     """Mean correlation of label value and error within each class, or within each attribute.
 
+    Constant rows and rows of fewer than three values have no correlation and are left out; NaN if none has one.
+
     Args:
         labels: label value of each class and attribute.
-        errors: mean error of each class and attribute, a row of NaN for an absent class. Negative values are allowed,
-            such as a difference of two error matrices.
+        errors: an error matrix.
         axis: ``"class"`` correlates over the attributes of a class, ``"attribute"`` over the classes of an attribute.
         method: ``"pearson"`` or ``"spearman"``.
-
-    Returns:
-        The mean in [-1, 1] over the classes or attributes that have a correlation; NaN if none has. Constant rows and
-        rows of fewer than three values have none.
-
-    Raises:
-        InputError: if shapes differ, if labels or errors are not finite, or if a choice is unknown.
 
     Example:
         >>> labels = np.array([[0.0, 1.0, 2.0], [2.0, 1.0, 0.0]])
@@ -40,14 +35,19 @@ def label_correlation(
 
 
 def correlated_rows(
-    labels: Float[np.ndarray, "C A"], errors: Float[np.ndarray, "C A"], axis: str, method: str
+    labels: Float[np.ndarray, "C A"], errors: Float[np.ndarray, "C A"], axis: str, method: str = "pearson"
 ) -> tuple[Float[np.ndarray, "R n"], Float[np.ndarray, "R n"]]:
-    """The rows that :func:`label_correlation` correlates: of the present classes, as ranks for ``"spearman"``."""
-    check_choice("method", method, METHODS)
-    x, y = _present(labels, errors, axis)
+    """Labels and errors of the present classes in rows along the axis, as ranks for ``"spearman"``."""
+    check_choice("method", method, ("pearson", "spearman"))
+    check_choice("axis", axis, ("class", "attribute"))
+    check_shapes(labels, errors, "labels and errors")
+    if not np.isfinite(labels).all():
+        raise InputError("labels must be finite, got NaN or infinity")
+    present = present_classes(errors, signed=True)
+    x, y = labels[present].astype(np.float64), errors[present].astype(np.float64)
     if axis == "attribute":
         x, y = x.T, y.T
-    return (ranks(x, 1), ranks(y, 1)) if method == "spearman" and x.size else (x, y)
+    return (ranks(x), ranks(y)) if method == "spearman" and x.size else (x, y)
 
 
 def mean_correlation(x: Float[np.ndarray, "R n"], y: Float[np.ndarray, "R n"]) -> float:
@@ -61,36 +61,29 @@ def label_partial_correlation(labels: Float[np.ndarray, "C A"], errors: Float[np
     """Correlation of label value and error over all cells, with two other causes of large errors held fixed.
 
     The causes are the distance of the label to the attribute's mean, which a prediction that shrinks to this mean gets
-    wrong, and the variance of the attribute. Mean and variance are over the present classes.
-
-    Args:
-        labels: label value of each class and attribute.
-        errors: mean error of each class and attribute, a row of NaN for an absent class.
-
-    Returns:
-        The correlation in [-1, 1]; NaN if the causes explain labels or errors completely, as with a single class.
-
-    Raises:
-        InputError: as :func:`label_correlation`.
+    wrong, and the variance of the attribute. Mean and variance are over the present classes. NaN if the causes explain
+    labels or errors completely, as with a single class.
 
     Example:
         >>> labels = np.random.default_rng(0).random((5, 6))
         >>> round(label_partial_correlation(labels, 2 * labels + abs(labels - labels.mean(0))), 6)
         1.0
     """
-    x, y = _present(labels, errors)
-    return partial_of_cells(x, *other_causes(x), y) if len(x) > 1 else float("nan")
+    return partial_of_cells(*cells_and_causes(labels, errors))
 
 
-def other_causes(labels: Float[np.ndarray, "C A"]) -> tuple[Float[np.ndarray, "C A"], Float[np.ndarray, "C A"]]:
-    """Distance of each label to its attribute's mean, and the attribute's variance."""
-    if not len(labels):
-        return labels, labels
-    return np.abs(labels - labels.mean(0)), np.broadcast_to(labels.var(0), labels.shape)
+def cells_and_causes(labels: Float[np.ndarray, "C A"], errors: Float[np.ndarray, "C A"]) -> tuple[np.ndarray, ...]:
+    """Labels and errors of the present classes, the label's distance to its attribute's mean, the latter's variance."""
+    x, y = correlated_rows(labels, errors, "class")
+    if not len(x):
+        return x, y, x, x
+    return x, y, np.abs(x - x.mean(0)), np.broadcast_to(x.var(0), x.shape)
 
 
-def partial_of_cells(labels: np.ndarray, distance: np.ndarray, variance: np.ndarray, errors: np.ndarray) -> float:
+def partial_of_cells(labels: np.ndarray, errors: np.ndarray, distance: np.ndarray, variance: np.ndarray) -> float:
     """Partial correlation of label and error over all cells, given the two causes."""
+    if len(labels) < 2:
+        return float("nan")
     return partial_correlation(labels.ravel(), errors.ravel(), np.stack([distance.ravel(), variance.ravel()], axis=1))
 
 
@@ -99,29 +92,18 @@ def relative_slope(labels: Float[np.ndarray, "C A"], errors: Float[np.ndarray, "
 
     The least-squares slope of error on label with an intercept for each class (``axis="attribute"``: for each
     attribute), times the standard deviation of the labels within classes, over the mean error of all cells. At 0.5, an
-    error whose label is one standard deviation larger is larger by half the mean error.
+    error whose label is one standard deviation larger is larger by half the mean error. NaN if the mean error is not
+    above 0, or if labels are constant within the rows.
 
     Noise lowers a correlation, but not a slope. So slopes, not correlations, compare the errors of a network with those
     of a null model, or with those at another stage of training.
-
-    Args:
-        labels: label value of each class and attribute.
-        errors: mean error of each class and attribute, a row of NaN for an absent class; may be negative.
-        axis: ``"class"`` or ``"attribute"``.
-
-    Returns:
-        The slope; NaN if the mean error is not above 0, or if labels are constant within the rows.
-
-    Raises:
-        InputError: as :func:`label_correlation`.
 
     Example:
         >>> labels = np.array([[0.0, 1.0, 2.0], [2.0, 1.0, 0.0]])
         >>> round(relative_slope(labels, 1 + labels), 3)  # standard deviation 0.816, slope 1, mean error 2
         0.408
     """
-    x, y = _present(labels, errors, axis)
-    return slope_of_rows(x, y) if axis == "class" else slope_of_rows(x.T, y.T)
+    return slope_of_rows(*correlated_rows(labels, errors, axis))
 
 
 def slope_of_rows(x: Float[np.ndarray, "R n"], y: Float[np.ndarray, "R n"]) -> float:
@@ -138,17 +120,11 @@ def error_by_label(
 ) -> pd.DataFrame:
     """Mean error in bins of the label value that hold about equally many cells.
 
-    Args:
-        values: label values.
-        errors: errors of the same shape; NaN is left out.
-        bins: number of bins. Equal labels share a bin, so there may be fewer.
+    Errors of NaN are left out. Equal labels share a bin, so there may be fewer than ``bins``.
 
     Returns:
         A row for each bin, in increasing order of the label: ``value`` (mean label), ``mean`` (mean error), ``sem``
         (standard error of this mean, NaN for a single cell) and ``count``.
-
-    Raises:
-        InputError: if shapes differ, if no cell is left, if a value is infinite, or if ``bins`` is below 1.
 
     Example:
         >>> error_by_label(np.arange(6.0), np.arange(6.0) ** 2, bins=2)["mean"].round(2).tolist()
@@ -160,23 +136,8 @@ def error_by_label(
     kept = ~np.isnan(errors)
     frame = pd.DataFrame({"value": values[kept], "error": errors[kept]}).astype(np.float64)
     if frame.empty or not np.isfinite(frame).all(axis=None):
-        raise InputError(
-            f"values and errors must be finite in at least one cell, got {kept.sum()} cells that are not NaN"
-        )
+        raise InputError(f"values and errors must be finite in at least one cell, got {len(frame)} that are not NaN")
     edges = np.unique(np.quantile(frame["value"], np.linspace(0, 1, bins + 1)))
-    number = 1 if len(edges) == 1 else edges
-    groups = frame.groupby(pd.cut(frame["value"], number, include_lowest=True), observed=True)
-    error = groups["error"]
-    return pd.DataFrame(
-        {"value": groups["value"].mean(), "mean": error.mean(), "sem": error.sem(), "count": error.size()}
-    )
-
-
-def _present(labels: np.ndarray, errors: np.ndarray, axis: str = "class") -> tuple[np.ndarray, np.ndarray]:
-    """Labels and errors of the present classes in float64, checked."""
-    check_shapes(labels, errors, "labels and errors")
-    check_choice("axis", axis, AXES)
-    if not np.isfinite(labels).all():
-        raise InputError("labels must be finite, got NaN or infinity")
-    present = present_classes(errors, signed=True)
-    return labels[present].astype(np.float64), errors[present].astype(np.float64)
+    groups = frame.groupby(pd.cut(frame["value"], 1 if len(edges) == 1 else edges, include_lowest=True), observed=True)
+    error, value = groups["error"], groups["value"].mean()
+    return pd.DataFrame({"value": value, "mean": error.mean(), "sem": error.sem(), "count": error.size()})

@@ -22,9 +22,9 @@ def misclassifications(
     """One row for every misclassified image, in their order.
 
     Args:
-        prediction: predicted attributes of each image.
+        prediction: predicted attributes of each image, not all zeros unless ``predicted`` is given.
         labels: true class of each image.
-        class_vectors: attributes of each class.
+        class_vectors: attributes of each of at least two classes.
         predicted: class that a classifier chose for each image. By default the class whose vector has the largest
             cosine with the prediction; a tie with the true class counts as wrong, and among tied wrong classes the one
             least similar to the true class is chosen, so that the result does not depend on the order of classes.
@@ -37,10 +37,6 @@ def misclassifications(
         tie; ``chance``, tied / (C - 1), the probability of ``closest`` if a wrong class were drawn at random. Cosines
         are NaN for a prediction that is all zeros.
 
-    Raises:
-        InputError: if a prediction is all zeros and ``predicted`` is not given, if there are fewer than two classes, if
-            a class vector is all zeros, if a value is not finite, or if a class is outside 0..C-1.
-
     Example:
         >>> classes = np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]])
         >>> wrong = misclassifications(np.array([[0.9, 0.5], [1.0, 0.1]]), np.array([0, 2]), classes)
@@ -48,20 +44,19 @@ def misclassifications(
         [[0, 1, True, 0.5], [2, 0, False, 0.5]]
     """
     vectors = _unit_vectors(class_vectors)
-    if prediction.shape != (len(labels), vectors.shape[1]) or not np.isfinite(prediction).all():
-        raise InputError(
-            f"prediction must be finite and have shape ({len(labels)}, {vectors.shape[1]}), got {prediction.shape}"
-        )
+    shape = (len(labels), vectors.shape[1])
+    if prediction.shape != shape or not np.isfinite(prediction).all():
+        raise InputError(f"prediction must be finite and have shape {shape}, got {prediction.shape}")
     length = np.linalg.norm(prediction.astype(np.float64), axis=1, keepdims=True)
-    cosine = np.divide(prediction, length, out=np.full(prediction.shape, np.nan), where=length > 0) @ vectors.T
+    cosine = np.divide(prediction, length, out=np.full(shape, np.nan), where=length > 0) @ vectors.T
     if predicted is None and not length.all():
         raise InputError("prediction must not be all zeros for an image unless predicted is given")
-    _check_classes("labels", labels, len(vectors), len(labels))
+    _check_classes("labels", labels, vectors, labels)
     between = vectors @ vectors.T
     np.fill_diagonal(between, -np.inf)  # a class is not its own closest class
     if predicted is None:
         predicted = _largest_cosine(cosine, between, labels)
-    _check_classes("predicted", predicted, len(vectors), len(labels))
+    _check_classes("predicted", predicted, vectors, labels)
 
     closest = between.max(1)
     is_closest = between >= closest[:, None] - TIE
@@ -92,23 +87,19 @@ def closest_class_share(wrong: pd.DataFrame, *, seed: int = 0) -> dict[str, floa
         >>> closest_class_share(wrong)
         {'share': 0.5, 'low': 0.0, 'high': 1.0, 'chance': 0.375}
     """
-    share, chance = (float(wrong[name].mean()) if len(wrong) else float("nan") for name in ("closest", "chance"))
     by_class = wrong.groupby("label")["closest"].agg(["sum", "size"])
     by_class = by_class.sort_values(["sum", "size"])  # so that the draws do not depend on the order of classes
     hits, sizes = by_class.astype(np.float64).to_numpy().T
-    low, high = _cluster_interval(hits, sizes, seed)
-    return {"share": share, "low": low, "high": high, "chance": chance}
-
-
-def _cluster_interval(hits: np.ndarray, sizes: np.ndarray, seed: int) -> tuple[float, float]:
-    """Interval of sum(hits) / sum(sizes) with classes as independent draws."""
     if len(sizes) < 2:
-        return float("nan"), float("nan")
-    if hits.sum() in (0, sizes.sum()):
-        interval = stats.binomtest(len(sizes) if hits.any() else 0, len(sizes)).proportion_ci(method="wilson")
-        return float(interval.low), float(interval.high)
-    ratio = lambda hits, sizes: hits.sum(-1) / sizes.sum(-1)  # noqa: E731
-    return percentile_interval(bootstrap(ratio, hits, sizes, resamples=9999, seed=seed))
+        low, high = np.nan, np.nan
+    elif hits.sum() in (0, sizes.sum()):
+        found = stats.binomtest(len(sizes) if hits.any() else 0, len(sizes))
+        low, high = found.proportion_ci(method="wilson")
+    else:
+        ratio = lambda hits, sizes: hits.sum(-1) / sizes.sum(-1)  # noqa: E731
+        low, high = percentile_interval(bootstrap(ratio, hits, sizes, resamples=9999, seed=seed))
+    share, chance = (wrong[name].mean() if len(wrong) else np.nan for name in ("closest", "chance"))
+    return {"share": float(share), "low": float(low), "high": float(high), "chance": float(chance)}
 
 
 def _largest_cosine(cosine: np.ndarray, between: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -128,12 +119,12 @@ def _unit_vectors(class_vectors: np.ndarray) -> np.ndarray:
     vectors = class_vectors.astype(np.float64)
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     if not length.all():
-        raise InputError(f"class_vectors must not be all zeros, got zeros for class {np.flatnonzero(length == 0)[0]}")
+        raise InputError(f"class_vectors must not be all zeros, got zeros for class {length.argmin()}")
     return vectors / length
 
 
-def _check_classes(name: str, values: np.ndarray, classes: int, images: int) -> None:
-    if values.shape != (images,):
-        raise InputError(f"{name} must have shape ({images},), got {values.shape}")
-    if images and not 0 <= values.min() <= values.max() < classes:
-        raise InputError(f"{name} must lie in 0..{classes - 1}, got {values.min()}..{values.max()}")
+def _check_classes(name: str, values: np.ndarray, vectors: np.ndarray, images: np.ndarray) -> None:
+    if values.shape != (len(images),):
+        raise InputError(f"{name} must have shape ({len(images)},), got {values.shape}")
+    if len(images) and not 0 <= values.min() <= values.max() < len(vectors):
+        raise InputError(f"{name} must lie in 0..{len(vectors) - 1}, got {values.min()}..{values.max()}")

@@ -41,24 +41,28 @@ def null_errors(
         noise: at least 0, in the unit of the (normalised) labels; relative for ``"multiplicative"``.
         rng: source of the noise.
         pull: strength of the shrinkage, in [0, 1].
-        normalize: whether to normalise labels before the noise and predictions after it, as ReMSE does.
-
-    Raises:
-        InputError: if a choice is unknown, if a number is out of range, if labels are not finite, or if the labels of a
-            class to normalise are all 0.
+        normalize: whether to normalise labels before the noise and predictions after it, as ReMSE does. Labels of a
+            class must then not be all 0.
 
     Example:
-        >>> rng = np.random.default_rng(0)
-        >>> labels = np.array([[0.0, 1.0]])
+        >>> rng, labels = np.random.default_rng(0), np.array([[0.0, 1.0]])
         >>> null_errors(labels, "multiplicative", images=1000, noise=0.1, rng=rng, normalize=False).round(3)
         array([[0.  , 0.01]])
     """
     check_choice("kind", kind, NULLS)
     count = _counts(images, len(labels))
-    for name, value, most in (("noise", noise, np.inf), ("pull", pull, 1)):
-        if not 0 <= value <= most or np.isinf(value):
-            raise InputError(f"{name} must be {'in [0, 1]' if most == 1 else 'finite and at least 0'}, got {value!r}")
-    labels = _target(labels, normalize)
+    if not 0 <= noise < np.inf:
+        raise InputError(f"noise must be finite and at least 0, got {noise!r}")
+    if not 0 <= pull <= 1:
+        raise InputError(f"pull must be in [0, 1], got {pull!r}")
+    if not np.isfinite(labels).all():
+        raise InputError("labels must be finite, got NaN or infinity")
+    labels = labels.astype(np.float64)
+    if normalize:
+        length = np.linalg.norm(labels, axis=1, keepdims=True)
+        if not length.all():
+            raise InputError(f"labels to normalise must not be all 0, got class {int(length.argmin())} without any")
+        labels = labels / length
     scale = noise * np.abs(labels) if kind == "multiplicative" else np.full(labels.shape, float(noise))
     centre = labels + pull * (labels.mean(0) - labels) if kind == "shrinkage" and len(labels) else labels
     errors = np.full(labels.shape, np.nan)
@@ -79,23 +83,13 @@ def matched_nulls(
     seed: int = 0,
     normalize: bool = True,
 ) -> dict[str, Float[np.ndarray, "C A"]]:
-    """An error matrix of each null model, all with the mean error of ``errors``.
+    """An error matrix of each null model by its name, all with the mean error of ``errors``.
 
     The pull of the shrinkage model is the one whose errors are closest to the observed ones (least squares over cells).
+    Raises InputError if no noise gives the mean (normalised predictions, for example, cannot reach 3 / A).
 
-    Args:
-        labels: label value of each class and attribute.
-        errors: observed errors; a row of NaN is an absent class.
-        images: number of images, one for all classes or one for each.
-        seed: seed of the noise.
-        normalize: as in :func:`null_errors`, and as the errors were measured.
-
-    Returns:
-        Error matrices by null model: ``constant``, ``multiplicative``, ``shrinkage``.
-
-    Raises:
-        InputError: as :func:`null_errors`, if shapes differ, or if no noise gives the mean error (normalised
-            predictions, for example, cannot reach 3 / A).
+    ``images`` and ``normalize`` are as in :func:`null_errors`, and as the errors were measured. A row of NaN in
+    ``errors`` is an absent class.
 
     Example:
         >>> nulls = matched_nulls(np.eye(50), np.full((50, 50), 0.01), images=100)
@@ -150,19 +144,6 @@ def _root(mean_error: Callable[[float], float], target: float, kind: str) -> flo
     if abs(mean_error(noise) - target) > 0.01 * target:  # the mean jumps
         raise InputError(f"errors must have a mean that {kind} noise can reach, got {target:.3g}")
     return noise
-
-
-def _target(labels: np.ndarray, normalize: bool) -> np.ndarray:
-    """Labels in float64, normalised if asked for."""
-    if not np.isfinite(labels).all():
-        raise InputError("labels must be finite, got NaN or infinity")
-    labels = labels.astype(np.float64)
-    if not normalize:
-        return labels
-    length = np.linalg.norm(labels, axis=1, keepdims=True)
-    if (length == 0).any():
-        raise InputError(f"labels to normalise must not be all 0, got class {int(length.argmin())} without any")
-    return labels / length
 
 
 def _counts(images: int | np.ndarray, classes: int) -> np.ndarray:

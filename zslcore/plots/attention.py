@@ -35,21 +35,15 @@ def attention_maps(
 
     Args:
         image: an (H, W) or (H, W, 3) image.
-        attention: a map for each attribute.
+        attention: a map for each attribute, above 0 somewhere.
         names: a name for each attribute.
-        boxes: (left, top, right, bottom) of the true parts in pixels; NaN if there is none.
-        positions: (x, y) of the true parts in pixels; NaN if there is none.
+        boxes, positions: (left, top, right, bottom) and (x, y) of the true parts in pixels; NaN if there is none.
         columns: number of pictures in a row.
 
-    Raises:
-        InputError: if there are not K names, boxes or positions, or if a map has no attention.
-
     Example:
-        >>> attention = np.zeros((1, 4, 4))
-        >>> attention[0, 1, 2] = 1.0  # all of it in one of 16 cells
-        >>> figure = attention_maps(np.zeros((64, 64, 3)), attention, ["red crown"])
-        >>> [axis.get_title() for axis in figure.axes[:2]], figure.axes[1].get_xlabel()
-        (['image', 'red crown'], 'peak 16.0 × even')
+        >>> figure = attention_maps(np.zeros((64, 64, 3)), np.eye(4)[None], ["red crown"])
+        >>> [axis.get_title() for axis in figure.axes[:2]], figure.axes[1].get_xlabel()  # in 4 of 16 cells
+        (['image', 'red crown'], 'peak 4.0 × even')
     """
     for name, given in (("names", names), ("boxes", boxes), ("positions", positions)):
         if given is not None and len(given) != len(attention):
@@ -64,8 +58,10 @@ def attention_maps(
     _picture(axes.flat[0], image, "image")
     for index, axis in enumerate(axes.flat[1:count]):
         cells = attention[index] / attention[index].max()
-        _picture(axis, image, names[index])
-        _fade(axis, cells, image.shape[:2])
+        extent = _picture(axis, image, names[index])
+        veil = np.ones((*cells.shape, 4))
+        veil[..., 3] = VEIL * (1 - cells)
+        axis.imshow(veil, extent=extent, interpolation="bilinear")
         axis.set_xlabel(f"peak {cells.size / cells.sum():.1f} × even", fontsize=6, labelpad=2)
         if boxes is not None and np.isfinite(boxes[index]).all():
             left, top, right, bottom = boxes[index]
@@ -76,19 +72,14 @@ def attention_maps(
     return figure
 
 
-def _picture(axis: Axes, image: np.ndarray, title: str) -> None:
-    height, width = image.shape[:2]
-    axis.imshow(image, cmap="grey" if image.ndim == 2 else None, extent=(0, width, height, 0))
+def _picture(axis: Axes, image: np.ndarray, title: str) -> tuple[int, int, int, int]:
+    """Draw the image and return its extent."""
+    extent = (0, image.shape[1], image.shape[0], 0)
+    axis.imshow(image, cmap="grey" if image.ndim == 2 else None, extent=extent)
     axis.set(xticks=[], yticks=[])
     axis.spines[:].set_visible(False)
     axis.set_title(textwrap.fill(title, 17), fontsize=7, pad=3)
-
-
-def _fade(axis: Axes, cells: Float[np.ndarray, "H W"], size: tuple[int, int]) -> None:
-    """A white layer whose opacity falls with attention."""
-    layer = np.ones((*cells.shape, 4))
-    layer[..., 3] = VEIL * (1 - cells)
-    axis.imshow(layer, extent=(0, size[1], size[0], 0), interpolation="bilinear")
+    return extent
 
 
 def measured_attention(measured: Mapping[str, pd.DataFrame], *, label: str) -> Figure:
@@ -99,15 +90,11 @@ def measured_attention(measured: Mapping[str, pd.DataFrame], *, label: str) -> F
             method, of the same groups in the same order.
         label: name of the measure.
 
-    Raises:
-        InputError: if there is no method, or if groups differ.
-
     Example:
-        >>> frame = pd.DataFrame({"group": ["bill", "wing_color"], "value": [0.5, 0.25], "chance": [0.05, 0.2]})
-        >>> frame = frame.assign(low=0.2, high=0.6)
+        >>> frame = pd.DataFrame({"group": ["bill", "leg_color"], "value": 0.5, "low": 0.2, "high": 0.6, "chance": 0.1})
         >>> (axis,) = measured_attention({"remse": frame}, label="pointing accuracy").axes
         >>> [float(bar.get_width()) for bar in axis.patches], [tick.get_text() for tick in axis.get_yticklabels()]
-        ([0.5, 0.25], ['bill', 'wing color'])
+        ([0.5, 0.5], ['bill', 'leg color'])
     """
     if not measured:
         raise InputError("measured must hold at least one method, got none")
@@ -117,27 +104,13 @@ def measured_attention(measured: Mapping[str, pd.DataFrame], *, label: str) -> F
     height, looks, outline = 0.8 / len(measured), method_looks(measured), [withStroke(linewidth=3, foreground="white")]
     figure, axis = plt.subplots(figsize=(WIDTH, 0.9 + len(groups) * (0.12 + 0.16 * len(measured))))
     for index, (key, frame) in enumerate(measured.items()):
-        place = np.arange(len(groups)) + (index - (len(measured) - 1) / 2) * height
-        axis.barh(
-            place,
-            frame["value"],
-            height=0.9 * height,
-            color=looks[key].color,
-            hatch=looks[key].hatch,
-            edgecolor="0.2",
-            linewidth=0.4,
-            label=display_name(key),
-        )
-        axis.hlines(place, frame["low"], frame["high"], color="black", linewidth=1, path_effects=outline)
-        axis.vlines(
-            frame["chance"],
-            place - 0.45 * height,
-            place + 0.45 * height,
-            color="black",
-            linewidth=2,
-            path_effects=outline,
-            label="chance" if index == 0 else None,
-        )
+        place, look = np.arange(len(groups)) + (index - (len(measured) - 1) / 2) * height, looks[key]
+        bars = axis.barh(place, frame["value"], height=0.9 * height, color=look.color, hatch=look.hatch)
+        plt.setp(bars, edgecolor="0.2", linewidth=0.4)
+        bars.set_label(display_name(key))
+        axis.hlines(place, frame["low"], frame["high"], color="black", lw=1, path_effects=outline)
+        low, high, chance = place - 0.45 * height, place + 0.45 * height, "chance" if index == 0 else None
+        axis.vlines(frame["chance"], low, high, color="black", lw=2, path_effects=outline, label=chance)
     nothing = np.all([frame["value"].isna() for frame in measured.values()], axis=0)
     for position in np.flatnonzero(nothing):
         axis.text(0.005, position, "nothing to measure", fontsize=7, va="center", color="0.3")

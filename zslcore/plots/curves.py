@@ -31,16 +31,12 @@ def seen_unseen_curves(
         points: further points (U, S) in [0, 1] by label, such as an uncalibrated classifier.
         clean: calibration constant gamma chosen on the validation split, for some or all curves.
 
-    Raises:
-        InputError: if ``clean`` names a curve that is not in ``curves``.
-
     Example:
         >>> import numpy as np
         >>> from zslcore.metrics import seen_unseen_curve
         >>> score = np.array([[3.0, 0.0, 1.0], [1.0, 2.0, 1.5]])  # two seen classes, one unseen
         >>> curve = seen_unseen_curve(score, np.array([0, 1]), score[1:], np.array([2]), num_seen=2)
-        >>> (axis,) = seen_unseen_curves({"remse": curve}, clean={"remse": 0.0}).axes
-        >>> axis.lines[-1].get_label()  # from U = 0, S = 1 over the best, U = 1, S = 1/2, to U = 1, S = 0
+        >>> seen_unseen_curves({"remse": curve}, clean={"remse": 0.0}).axes[0].lines[-1].get_label()
         '+ ReMSE: AUSUC 75.0, best H 66.7, clean H 0.0'
     """
     points, clean = points or {}, clean or {}
@@ -57,16 +53,8 @@ def seen_unseen_curves(
             seen, unseen, harmonic, _ = curve.at(clean[key])
             axis.plot(100 * unseen, 100 * seen, marker, color=color, markersize=8, markerfacecolor="white", zorder=3)
             label += f", clean H {100 * harmonic:.1f}"
-        axis.plot(
-            100 * curve.unseen,
-            100 * curve.seen,
-            color=color,
-            lw=1.2,
-            marker=marker,
-            markersize=6,
-            markevery=[int(curve.harmonic.argmax())],
-            label=label,
-        )
+        x, y, best = 100 * curve.unseen, 100 * curve.seen, [int(curve.harmonic.argmax())]
+        axis.plot(x, y, color=color, lw=1.2, marker=marker, markersize=6, markevery=best, label=label)
     for index, (name, (unseen, seen)) in enumerate(points.items()):
         axis.plot(100 * unseen, 100 * seen, "x+1234"[index % 6], color="black", markersize=7, label=name, zorder=4)
     axis.set(xlabel="accuracy on unseen classes U (%)", ylabel="accuracy on seen classes S (%)", xlim=0, ylim=0)
@@ -85,17 +73,13 @@ def noise_floor(
 ) -> Figure:
     """Mean weight that noise alone produces, against the number of cells compared: lines in theory, dots simulated.
 
-    Args:
-        counts: numbers of cells, on a logarithmic axis.
-        expected: the weight at each of ``counts``, by number of shots, see :func:`zslcore.analysis.noise_weight`.
-        simulated: the same from a simulation.
+    ``expected`` and ``simulated`` hold the weight at each of ``counts`` (cells), by number of shots; see
+    :func:`zslcore.analysis.noise_weight`.
 
     Example:
-        >>> from zslcore.analysis import noise_weight
-        >>> theory = [noise_weight(count, shots=2) for count in (4, 16, 64)]
-        >>> (axis,) = noise_floor([4, 16, 64], {2: theory}, simulated={2: [2.4, 3.8, 5.1]}).axes
-        >>> axis.get_xscale(), [round(float(y) - 1, 2) for y in axis.lines[0].get_ydata()]  # each time ln 4 more
-        ('log', [1.39, 2.77, 4.16])
+        >>> (axis,) = noise_floor([4, 16, 64], {2: [2.39, 3.77, 5.16]}, simulated={2: [2.4, 3.8, 5.1]}).axes
+        >>> axis.get_xscale(), axis.lines[0].get_label(), axis.lines[0].get_ydata().tolist()
+        ('log', '2 shots', [2.39, 3.77, 5.16])
     """
     figure, axis = plt.subplots(figsize=(WIDTH, 2.8))
     colors = sns.color_palette("viridis", len(expected))
@@ -113,17 +97,14 @@ def training_history(history: pd.DataFrame) -> Figure:
     """Losses and accuracies of a run over its epochs: dashed for the validation task, solid for the final training.
 
     Left is the cross entropy on the training images, right T1 and H on the validation and test split.
-
-    Args:
-        history: of a :class:`zslcore.training.run.Run`; a row for each task (``validation``, ``test``) and epoch, with
-            ``classification_loss`` in nats, and ``T1`` and ``H`` in [0, 1].
+    ``history`` is that of a :class:`zslcore.training.run.Run`: a row for each task (``validation``, ``test``) and
+    epoch, with ``classification_loss`` in nats, and ``T1`` and ``H`` in [0, 1].
 
     Example:
         >>> rows = [("validation", 0, 4.6, 0.2, 0.1), ("validation", 1, 3.9, 0.5, 0.4), ("test", 0, 4.5, 0.3, 0.25)]
         >>> history = pd.DataFrame(rows, columns=["task", "epoch", "classification_loss", "T1", "H"])
-        >>> left, right = training_history(history).axes
-        >>> {line.get_label(): line.get_ydata().tolist() for line in right.lines if line.get_label().startswith("H")}
-        {'H, validation': [10.0, 40.0], 'H, test': [25.0]}
+        >>> [line.get_ydata().tolist() for line in training_history(history).axes[1].lines]
+        [[20.0, 50.0], [10.0, 40.0], [30.0], [25.0]]
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 2.6))
     for task, training, style in (("validation", "training for validation", "--"), ("test", "final training", "-")):

@@ -34,9 +34,8 @@ def error_against_label(
     Example:
         >>> labels = np.array([[0.1, 0.2], [0.8, 0.9]])
         >>> figure = error_against_label({"seen": labels}, {"mse": {"seen": labels**2}}, bins=2)
-        >>> line = figure.axes[0].containers[0][0]
-        >>> [(round(float(x), 3), round(float(y), 3)) for x, y in zip(*line.get_data())]  # means of two cells each
-        [(0.15, 0.025), (0.85, 0.725)]
+        >>> figure.axes[0].containers[0][0].get_ydata(orig=False).round(3).tolist()  # means of two cells each
+        [0.025, 0.725]
     """
     figure, axes = plt.subplots(1, len(values), figsize=(WIDTH, 3.2), sharey=True, squeeze=False)
     looks = method_looks(errors)
@@ -45,12 +44,10 @@ def error_against_label(
             binned = error_by_label(labels, matrices[split], bins=bins).fillna(0)  # a single cell has no error bar
             x, y, name = binned["value"], binned["mean"], display_name(key)
             if key in NULL_LINES:
-                axis.plot(x, y, color=GREY, linestyle=NULL_LINES[key], lw=1.2, label=name, zorder=1)
+                axis.plot(x, y, color=GREY, ls=NULL_LINES[key], lw=1.2, label=name, zorder=1)
             else:
                 color, marker, _ = looks[key]
-                axis.errorbar(
-                    x, y, binned["sem"], color=color, marker=marker, markersize=4, lw=1, capsize=2, label=name
-                )
+                axis.errorbar(x, y, binned["sem"], c=color, marker=marker, ms=4, lw=1, capsize=2, label=name)
         axis.set(title=split, xlabel=_LABEL)
     axes[0, 0].set_ylabel("squared error of the\nnormalised prediction")
     handles = dict(zip(*axes[0, 0].get_legend_handles_labels()[::-1]))  # lines come before error bars there
@@ -64,16 +61,9 @@ def error_by_attribute(
 ) -> Figure:
     """Distribution over classes of the error of each attribute, one box for each method.
 
-    Attributes are sorted by their median error under the first method. The axis is logarithmic: an error of 0 is drawn
-    as the smallest error above 0, and the axis label says so.
-
-    Args:
-        errors: error matrices by method; a row of NaN is an absent class.
-        attribute_names: names of all attributes.
-        shown: the largest number of attributes; of more, every k-th is shown.
-
-    Raises:
-        InputError: if a method has no error above 0.
+    Attributes are sorted by their median error under the first method. At most ``shown`` are drawn; of more, every k-th
+    is. A row of NaN is an absent class. The axis is logarithmic: an error of 0 is drawn as the smallest error above 0,
+    and the axis label says so.
 
     Example:
         >>> errors = np.array([[0.1, 4.0, 1.0], [0.3, 6.0, 1.0], [np.nan, np.nan, np.nan]])
@@ -84,41 +74,28 @@ def error_by_attribute(
     first = np.ma.masked_invalid(next(iter(errors.values())))
     order = np.argsort(-np.ma.median(first, axis=0).filled(-1))
     order = order[np.linspace(0, len(order) - 1, min(shown, len(order))).round().astype(int)]
-    parts = []
+    parts, names = [], [pretty(attribute_names[index]) for index in order]
     for key, matrix in errors.items():
-        frame = pd.DataFrame(matrix[:, order], columns=[pretty(attribute_names[index]) for index in order])
-        parts.append(frame.melt(var_name="attribute", value_name="error").assign(method=display_name(key)))
+        frame = pd.DataFrame(matrix[:, order], columns=names).melt(var_name="attribute", value_name="error")
+        if not (frame["error"] > 0).any():
+            raise InputError(f"errors must hold a value above 0 for each method, got none for {display_name(key)!r}")
+        parts.append(frame.assign(method=display_name(key)))
     frame = pd.concat(parts, ignore_index=True)
-    positive = frame[frame["error"] > 0]
-    if absent := {display_name(key) for key in errors} - set(positive["method"]):
-        raise InputError(f"errors must hold a value above 0 for each method, got none for {min(absent)!r}")
-    lowest = positive["error"].min()
+    lowest = frame["error"][frame["error"] > 0].min()
     zeros = f"\n0 drawn as {lowest:.0e}" if (frame["error"] == 0).any() else ""
     frame["error"] = frame["error"].clip(lower=lowest)
     looks = method_looks(errors)
-    # white is visible on every box; a single class has no box, only its median
-    one_class = frame.groupby(["method", "attribute"])["error"].count().max() == 1
+    colors = {display_name(key): look.color for key, look in looks.items()}
     figure, axis = plt.subplots(figsize=(WIDTH, 4))
-    sns.boxplot(
-        frame,
-        x="attribute",
-        y="error",
-        hue="method",
-        palette={display_name(key): look.color for key, look in looks.items()},
-        saturation=1,
-        fliersize=1,
-        linewidth=0.6,
-        medianprops={"color": "black" if one_class else "white", "linewidth": 1.5},
-        ax=axis,
-    )
+    sns.boxplot(frame, x="attribute", y="error", hue="method", palette=colors, saturation=1, fliersize=1, linewidth=0.6)
     axis.set(yscale="log", xlabel="", ylabel=f"squared error of a class (log scale){zeros}")
     axis.tick_params(axis="x", rotation=90, labelsize=7)
     legend = axis.legend(frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
+    # white is visible on every box; a single class has no box, only its median
+    one_class = frame.groupby(["method", "attribute"])["error"].count().max() == 1
     for container, patch, look in zip(axis.containers, legend.get_patches(), looks.values(), strict=True):
-        for box in (*container.boxes, patch):
-            box.set_hatch(look.hatch)
-        for median in container.medians if one_class else ():
-            median.set_color(look.color)
+        plt.setp([*container.boxes, patch], hatch=look.hatch)
+        plt.setp(container.medians, color=look.color if one_class else "white", linewidth=1.5)
     return figure
 
 
@@ -132,23 +109,20 @@ def reduction_against_label(
 ) -> Figure:
     """How much the error of each cell fell, ``before - after``, against its label value; a panel for each of ``after``.
 
-    A grey dot is a class and attribute. The line is the mean with its standard error, in bins as in
-    :func:`error_against_label`. The scale is linear near 0 and logarithmic beyond.
+    A grey dot is a class and attribute. The line is the mean with its standard error, in bins of the label
+    value. The scale is linear near 0 and logarithmic beyond.
 
     Args:
         values: label values.
         before: errors before.
         after: errors after, by method or by stage of one training, such as "after 1 epoch".
-        bins: number of bins.
+        bins: as in :func:`error_against_label`.
         method: the method whose stages these are, for the colour.
-
-    Raises:
-        InputError: if no error changed.
 
     Example:
         >>> labels, before = np.array([[0.1, 0.2], [0.8, 0.9]]), np.full((2, 2), 0.5)
         >>> (axis,) = reduction_against_label(labels, before, {"remse": before - 0.4 * (labels > 0.5)}, bins=2).axes
-        >>> [round(float(fall), 3) for fall in axis.containers[0][0].get_ydata()]  # only large labels gain
+        >>> axis.containers[0][0].get_ydata(orig=False).round(3).tolist()  # only large labels gain
         [0.0, 0.4]
     """
     falls = {key: before.astype(np.float64) - matrix for key, matrix in after.items()}
@@ -161,9 +135,7 @@ def reduction_against_label(
         axis.scatter(values, fall, s=2, color="0.75", linewidth=0, rasterized=True)
         binned = error_by_label(values, fall, bins=bins).fillna(0)
         color, marker, _ = looks[method or key]
-        axis.errorbar(
-            binned["value"], binned["mean"], binned["sem"], color=color, marker=marker, markersize=4, lw=1, capsize=2
-        )
+        axis.errorbar(binned["value"], binned["mean"], binned["sem"], c=color, marker=marker, ms=4, lw=1, capsize=2)
         axis.axhline(0, color="black", lw=0.6)
         axis.set_yscale("symlog", linthresh=10 ** np.floor(np.log10(largest) - 2))
         axis.set_title(panel_title(key, len(after)))

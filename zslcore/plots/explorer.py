@@ -20,32 +20,13 @@ SPREAD = 1.0  # standard deviation of the logarithm of the imbalanced errors: mo
 
 
 def error_fields(*, seed: int = 0) -> dict[str, Float[np.ndarray, "C A"]]:
-    """Two true error matrices of mean 1: ``balanced`` (all equal) and ``imbalanced`` (log-normal).
-
-    Example:
-        >>> {name: (field.shape, round(float(field.mean()), 6)) for name, field in error_fields().items()}
-        {'balanced': ((16, 24), 1.0), 'imbalanced': ((16, 24), 1.0)}
-    """
+    """Two true error matrices of mean 1: ``balanced`` (all equal) and ``imbalanced`` (log-normal)."""
     field = np.random.default_rng(seed).lognormal(sigma=SPREAD, size=(CLASSES, ATTRIBUTES))
     return {"balanced": np.ones((CLASSES, ATTRIBUTES)), "imbalanced": field / field.mean()}
 
 
 def measured_errors(field: Float[np.ndarray, "C A"], shots: int, *, seed: int = 0) -> Float[np.ndarray, "C A"]:
-    """Errors that a batch measures: in each cell, the mean of the squared normal errors of ``shots`` images.
-
-    Args:
-        field: true mean squared errors.
-        shots: images of each class.
-        seed: seed of the noise.
-
-    Raises:
-        InputError: if ``shots`` is below 1.
-
-    Example:
-        >>> measured_errors(np.ones((2, 3)), 10_000).round(1)
-        array([[1., 1., 1.],
-               [1., 1., 1.]])
-    """
+    """Errors that a batch measures of the true ``field``: in each cell, the mean of ``shots`` squared normal errors."""
     if shots < 1:
         raise InputError(f"shots must be at least 1, got {shots}")
     return field * np.random.default_rng(seed).chisquare(shots, size=field.shape) / shots
@@ -54,18 +35,9 @@ def measured_errors(field: Float[np.ndarray, "C A"], shots: int, *, seed: int = 
 def explore(p: float, p2: float, shots: int, *, seed: int = 0) -> tuple[Figure, pd.DataFrame]:
     """Measured errors and ReMSE's weights of both fields, as pictures and as numbers.
 
-    Args:
-        p: exponent over classes.
-        p2: exponent over attributes.
-        shots: images of each class.
-        seed: seed of the fields and the noise.
-
-    Returns:
-        The figure, and a frame with a row for each field: mean weight, largest weight, and the correlation of
-        log-weights with the log of the *true* errors (NaN for the balanced field).
-
-    Raises:
-        InputError: if an exponent is below 0.
+    ``p`` is the exponent over classes, ``p2`` over attributes, ``shots`` the number of images of each class. The frame
+    has a row for each field: mean weight, largest weight, and the correlation of log-weights with the log of the *true*
+    errors (NaN for the balanced field).
 
     Example:
         >>> figure, numbers = explore(p=0.0, p2=0.0, shots=2)
@@ -77,7 +49,10 @@ def explore(p: float, p2: float, shots: int, *, seed: int = 0) -> tuple[Figure, 
     for column, (name, field) in zip(axes.T, error_fields(seed=seed).items(), strict=True):
         errors = measured_errors(field, shots, seed=seed)
         weights = remse_weights(torch.from_numpy(errors), p=p, p2=p2).numpy()
-        rows[name] = _numbers(weights, field)
+        met = np.nan
+        if np.ptp(field) and np.ptp(weights):
+            met = np.corrcoef(np.log(weights).ravel(), np.log(field).ravel())[0, 1]
+        rows[name] = [weights.mean(), weights.max(), met]
         left = column[0].imshow(errors, aspect="auto", cmap="viridis", norm=LogNorm(0.01, 10))
         right = column[1].imshow(weights, aspect="auto", cmap="viridis", norm=LogNorm(1, 20))
         column[0].set_title(f"{name} field: measured errors")
@@ -86,51 +61,32 @@ def explore(p: float, p2: float, shots: int, *, seed: int = 0) -> tuple[Figure, 
         axis.set_ylabel("class")
     figure.colorbar(left, ax=axes[0], label="error over mean error", extend="both")
     figure.colorbar(right, ax=axes[1], label="weight", extend="max", ticks=[1, 2, 5, 10, 20], format="%g")
-    return figure, pd.DataFrame(rows).T
-
-
-def _numbers(weights: Float[np.ndarray, "C A"], field: Float[np.ndarray, "C A"]) -> dict[str, float]:
-    correlation = np.nan
-    if np.ptp(field) and np.ptp(weights):
-        correlation = np.corrcoef(np.log(weights).ravel(), np.log(field).ravel())[0, 1]
-    return {
-        "mean weight": float(weights.mean()),
-        "largest weight": float(weights.max()),
-        "correlation with true error": float(correlation),
-    }
+    return figure, pd.DataFrame(rows, index=["mean weight", "largest weight", "correlation with true error"]).T
 
 
 def weight_explorer(*, p: float = 0.5, p2: float = 0.5, shots: int = 2) -> Any:
     """Sliders for p, p2 (0 to 2) and shots (1 to 64) over the figure of :func:`explore`, for JupyterLab.
 
-    Args:
-        p: exponent over classes at the start.
-        p2: exponent over attributes at the start.
-        shots: images of each class at the start.
-
-    Raises:
-        MissingExtraError: if ipywidgets is not installed.
+    The arguments are the values at the start. Needs ipywidgets.
 
     Example:
         >>> import contextlib
         >>> with contextlib.redirect_stdout(None):  # outside a notebook, clearing an output prints an escape sequence
         ...     sliders = weight_explorer(p=0.1, p2=3.0).children[:3]
-        >>> [(slider.min, slider.max, slider.value) for slider in sliders]
-        [(0.0, 2.0, 0.1), (0.0, 2.0, 2.0), (1, 64, 2)]
+        >>> [slider.value for slider in sliders]
+        [0.1, 2.0, 2]
     """
     require("notebooks", "ipywidgets")
     import ipywidgets
 
-    sliders = {
-        "p": ipywidgets.FloatSlider(p, min=0, max=2, step=0.05, description="p (over classes)"),
-        "p2": ipywidgets.FloatSlider(p2, min=0, max=2, step=0.05, description="p2 (over attributes)"),
-        "shots": ipywidgets.IntSlider(shots, min=1, max=64, description="shots (images of a class)"),
-    }
-    for slider in sliders.values():
+    over_classes = ipywidgets.FloatSlider(p, min=0, max=2, step=0.05, description="p (over classes)")
+    over_attributes = ipywidgets.FloatSlider(p2, min=0, max=2, step=0.05, description="p2 (over attributes)")
+    images = ipywidgets.IntSlider(shots, min=1, max=64, description="shots (images of a class)")
+    for slider in (over_classes, over_attributes, images):
         slider.continuous_update = False
         slider.style.description_width = "14em"
         slider.layout.width = "40em"
-    return ipywidgets.interactive(_show, p=sliders["p"], p2=sliders["p2"], shots=sliders["shots"])
+    return ipywidgets.interactive(_show, p=over_classes, p2=over_attributes, shots=images)
 
 
 def _show(p: float, p2: float, shots: int) -> None:

@@ -11,14 +11,13 @@ from zslcore.data.semantics import attribute_groups
 from zslcore.errors import InputError
 
 MOST_GROUPS = 40  # more than that are attributes without groups, as in AWA2 and SUN
+Spans = dict[str, tuple[int, int]]  # first and last column of each group
 
 
-def columns_in_groups(
-    names: Sequence[str] | None, count: int
-) -> tuple[Int[np.ndarray, " A"], dict[str, tuple[int, int]]]:
-    """Order of ``count`` attributes that puts those of a group side by side, and first and last column of each group.
+def columns_in_groups(names: Sequence[str] | None, count: int) -> tuple[Int[np.ndarray, " A"], Spans]:
+    """Order of ``count`` attributes that puts those of a group side by side, and the columns of each group.
 
-    Without names the order stays, in one group. Raises InputError for another number of names.
+    Without names the order stays, in one group.
 
     >>> order, spans = columns_in_groups(["has_wing::a", "has_leg::a", "has_wing::b"], 3)
     >>> order.tolist(), spans
@@ -35,17 +34,10 @@ def columns_in_groups(
     return np.array(order), spans
 
 
-def mark_groups(axis: Axes, spans: dict[str, tuple[int, int]], *, named: bool = True) -> None:
+def mark_groups(axis: Axes, spans: Spans, *, named: bool = True) -> None:
     """Draw white lines between groups and their names below. A single group or too many groups get neither.
 
-    ``spans`` holds the first and last column of each group, see :func:`columns_in_groups`. Of panels below each other
-    only the last is ``named``.
-
-    >>> import matplotlib.pyplot as plt
-    >>> _, axis = plt.subplots()
-    >>> mark_groups(axis, {"wing": (0, 1), "leg": (2, 2)})
-    >>> list(axis.lines[0].get_xdata()), [tick.get_text() for tick in axis.get_xticklabels()], axis.get_xlabel()
-    ([1.5, 1.5], ['wing', 'leg'], 'attribute group')
+    Of panels below each other only the last is ``named``.
     """
     axis.set_xlabel("attribute" if named else "")
     if not 1 < len(spans) <= MOST_GROUPS:
@@ -77,9 +69,6 @@ def spread(positions: Float[np.ndarray, " n"], distance: float, *, low: float, h
     """The positions closest to increasing ``positions`` (least squares) that are ``distance`` apart within [low, high].
 
     They are closer together if there is not enough room.
-
-    >>> spread(np.array([1.0, 1.5, 9.0]), 1.0, low=0.0, high=10.0).tolist()
-    [0.75, 1.75, 9.0]
     """
     steps = max(len(positions) - 1, 1)
     apart = np.arange(len(positions)) * min(distance, (high - low) / steps)

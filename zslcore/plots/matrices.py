@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
 from zslcore.errors import InputError
 from zslcore.methods import display_name
-from zslcore.plots.groups import columns_in_groups, mark_groups
+from zslcore.plots.groups import Spans, columns_in_groups, mark_groups
 from zslcore.plots.style import WIDTH, panel_title
 
 
@@ -29,23 +29,16 @@ def error_heatmaps(
     With ``attribute_names`` the panels are below each other and attributes are grouped; without, they are side by side.
 
     Args:
-        errors: error matrices by method.
-        rows: label of the rows.
-        columns: label of the columns.
+        errors: error matrices by method, with a value above 0.
+        rows, columns: labels of rows and columns.
         attribute_names: a name for each attribute.
         sort: whether to sort classes, and attributes within their group, by mean error over all methods, largest first.
-
-    Raises:
-        InputError: if no error is above 0.
 
     Example:
         >>> errors = np.array([[0.001, 0.1, 0.0], [0.01, 0.1, 0.1]])
         >>> figure = error_heatmaps({"mse": errors, "remse": errors / 2}, rows="class", columns="attribute")
-        >>> image = figure.axes[0].images[0]
-        >>> [axis.get_title() for axis in figure.axes[:2]], image.get_array().mask[0].tolist()
-        (['+ MSE', '+ ReMSE'], [False, False, True])
-        >>> image.norm.vmin, image.norm.vmax  # one scale for both
-        (0.0005, 0.1)
+        >>> [axis.get_title() for axis in figure.axes[:2]], figure.axes[0].images[0].get_clim()  # one scale for both
+        (['+ MSE', '+ ReMSE'], (0.0005, 0.1))
     """
     positive = np.concatenate([np.empty(0), *(matrix[matrix > 0] for matrix in errors.values())])
     if not positive.size:
@@ -54,29 +47,26 @@ def error_heatmaps(
     norm = LogNorm(low, high) if low < high else LogNorm(low / 2, 2 * high)
     order, spans = columns_in_groups(attribute_names, next(iter(errors.values())).shape[1])
     classes, order = _sorted(errors, order, spans) if sort else (slice(None), order)
-    named = attribute_names is not None
     if sort:
         rows, columns = f"{rows},\nby mean error", f"{columns},\nby mean error"
-    if named:
-        figure, axes = plt.subplots(
-            len(errors), figsize=(WIDTH, 0.9 + 1.25 * len(errors)), sharex=True, sharey=True, squeeze=False
-        )
+    count, below = len(errors), attribute_names is not None
+    if below:
+        figure, axes = plt.subplots(count, figsize=(WIDTH, 0.9 + 1.25 * count), sharex=True, sharey=True, squeeze=False)
     else:
-        figure, axes = plt.subplots(1, len(errors), figsize=(WIDTH, 2.8), sharey=True, squeeze=False)
+        figure, axes = plt.subplots(1, count, figsize=(WIDTH, 2.8), sharey=True, squeeze=False)
     for axis, (name, matrix) in zip(axes.flat, errors.items(), strict=True):
         shown = np.ma.masked_where(~(matrix > 0), matrix)[classes][:, order]
         image = axis.imshow(shown, aspect="auto", cmap="viridis", norm=norm, interpolation="nearest")
-        axis.set(title=panel_title(name, len(errors)), xlabel=columns)
-        if named:
+        axis.set(title=panel_title(name, count), xlabel=columns)
+        if below:
             axis.set_ylabel(rows)
             axis.set_title(display_name(name), fontsize=8, pad=3)
             mark_groups(axis, spans, named=axis is axes.flat[-1])
-    if named and sort and len(spans) == 1:
+    if below and sort and len(spans) == 1:
         axes.flat[-1].set_xlabel(columns)  # ranks among all attributes
     axes[0, 0].set_ylabel(rows)
-    bar = figure.colorbar(
-        image, ax=axes, label="mean squared error", pad=0.01, ticks=LogLocator(subs=(1, 3)), extend="min"
-    )
+    ticks = LogLocator(subs=(1, 3))
+    bar = figure.colorbar(image, ax=axes, label="mean squared error", pad=0.01, ticks=ticks, extend="min")
     bar.minorticks_off()
     bar.formatter = FuncFormatter(lambda value, _: f"{value:.0e}".replace("e-0", "e-"))
     return figure
@@ -87,19 +77,13 @@ def weight_matrix(
 ) -> Figure:
     """ReMSE's weights, with the mean over classes above and the mean over attributes beside.
 
-    Args:
-        weights: weights of a batch, or their mean over training; a row of NaN is an absent class.
-        rows: label of the rows.
-        attribute_names: a name for each attribute, to group them.
-
-    Raises:
-        InputError: if all weights are NaN.
+    Weights are those of a batch, or their mean over training; a row of NaN is an absent class. ``rows`` is the label of
+    the rows. With ``attribute_names`` attributes are grouped.
 
     Example:
-        >>> figure = weight_matrix(np.array([[1.0, 3.0], [1.0, 5.0], [np.nan, np.nan]]))
-        >>> matrix, above, beside = figure.axes[:3]
-        >>> above.patches[0].get_data().values.tolist(), beside.patches[0].get_data().values.tolist()
-        ([1.0, 4.0], [2.0, 3.0, nan])
+        >>> above = weight_matrix(np.array([[1.0, 3.0], [1.0, 5.0], [np.nan, np.nan]])).axes[1]
+        >>> above.patches[0].get_data().values.tolist()
+        [1.0, 4.0]
     """
     if np.isnan(weights).all():
         raise InputError("weights must hold a number, got NaN throughout")
@@ -126,9 +110,7 @@ def weight_matrix(
     return figure
 
 
-def _sorted(
-    errors: Mapping[str, np.ndarray], order: np.ndarray, spans: dict[str, tuple[int, int]]
-) -> tuple[np.ndarray, np.ndarray]:
+def _sorted(errors: Mapping[str, np.ndarray], order: np.ndarray, spans: Spans) -> tuple[np.ndarray, np.ndarray]:
     """Order of classes (absent ones last), and of attributes within their group, by mean error; largest first."""
     mean = np.ma.masked_invalid(np.stack(list(errors.values()))).mean(0)
     of_class, of_attribute = mean.mean(1).filled(-1), mean.mean(0).filled(-1)

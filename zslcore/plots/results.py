@@ -12,22 +12,8 @@ from matplotlib.ticker import MaxNLocator
 
 from zslcore.analysis import t_interval
 from zslcore.errors import InputError
-from zslcore.methods import DISPLAY_NAMES, display_name
-from zslcore.plots.style import (
-    ACCURACIES,
-    METHOD_LOOKS,
-    NAVY,
-    NULL_LINES,
-    OLIVE,
-    OTHER_COLORS,
-    WIDTH,
-    WINE,
-    Look,
-    measure_name,
-    method_looks,
-)
-
-DATASET_LOOKS = ((NAVY, "o"), (WINE, "^"), (OLIVE, "s"), (OTHER_COLORS[0], "v"), (OTHER_COLORS[1], "D"))
+from zslcore.methods import display_name
+from zslcore.plots.style import ACCURACIES, DATASET_LOOKS, NULL_LINES, WIDTH, measure_looks, measure_name, method_looks
 
 
 def forest(frame: pd.DataFrame, value: str, *, label: str) -> Figure:
@@ -44,9 +30,6 @@ def forest(frame: pd.DataFrame, value: str, *, label: str) -> Figure:
         >>> (axis,) = forest(frame, "H", label="H (%)").axes
         >>> axis.lines[0].get_xdata().tolist(), [tick.get_text() for tick in axis.get_yticklabels()]
         ([60.0, 61.0, 62.0], ['+ MSE, λ = 10'])
-        >>> (bar,) = axis.containers[0][2]  # 61 ± 4.30 (t with two degrees of freedom) × 1 / √3
-        >>> bar.get_segments()[0][:, 0].round(2).tolist()
-        [58.52, 63.48]
     """
     groups = list(frame.groupby(["protocol", "method", "lam"], sort=False))
     several = frame["protocol"].nunique() > 1
@@ -78,36 +61,29 @@ def paired_differences(frame: pd.DataFrame, *, method: str) -> Figure:
             its own colour and marker.
         method: key of the method that the differences are of.
 
-    Raises:
-        InputError: if there is no row.
-
     Example:
         >>> rows = [("H", "mse", 1.5, 0.5, 2.5), ("test_seen_theil", "mse", -0.02, -0.03, -0.01)]
         >>> frame = pd.DataFrame(rows, columns=["measure", "against", "difference", "low", "high"])
-        >>> left, right = paired_differences(frame, method="remse").axes
-        >>> left.get_title(), left.get_xlabel(), [tick.get_text() for tick in left.get_yticklabels()]
-        ('H', 'points', ['+ MSE'])
+        >>> [axis.get_xlabel() for axis in paired_differences(frame, method="remse").axes]
+        ['points', 'difference']
     """
     frame = frame if "measure" in frame else frame.reset_index()
     if frame.empty:
         raise InputError("frame must have at least one difference, got none")
     measures, others = frame["measure"].unique(), list(frame["against"].unique())
-    datasets = list(frame["dataset"].unique()) if "dataset" in frame else [None]
-    looks = method_looks(others)
-    step = 0.8 / len(datasets)
+    datasets = list(frame["dataset"].unique()) if "dataset" in frame else []
+    marks, looks = dict(zip(datasets, DATASET_LOOKS * len(datasets))), method_looks(others)
     height = 1.0 + len(others) * max(0.34, 0.2 * len(datasets)) + 0.25 * (len(datasets) > 1)
     figure, axes = plt.subplots(1, len(measures), figsize=(WIDTH, height), sharey=True, squeeze=False)
     for axis, measure in zip(axes[0], measures, strict=True):
         axis.axvline(0, color="black", linewidth=0.8)
         for row in frame[frame["measure"] == measure].itertuples():
-            color, marker, _ = looks[row.against]
-            position = others.index(row.against)
-            if datasets != [None]:
-                index = datasets.index(row.dataset)
-                color, marker = DATASET_LOOKS[index % len(DATASET_LOOKS)]
-                position += (index - (len(datasets) - 1) / 2) * step
-            axis.plot([row.low, row.high], [position, position], color=color, linewidth=1.6)
-            axis.plot(row.difference, position, linestyle="", color=color, marker=marker, markersize=5.5)
+            position, look = others.index(row.against), looks[row.against]
+            if datasets:
+                look = marks[row.dataset]
+                position += (datasets.index(row.dataset) - (len(datasets) - 1) / 2) * 0.8 / len(datasets)
+            axis.plot([row.low, row.high], [position, position], color=look.color, linewidth=1.6)
+            axis.plot(row.difference, position, linestyle="", color=look.color, marker=look.marker, markersize=5.5)
         axis.set_title(textwrap.fill(measure_name(measure), max(64 // len(measures) - 2, 10)), fontsize=10)
         axis.set_xlabel("points" if measure in ACCURACIES else "difference", fontsize=9)
         axis.xaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))
@@ -117,12 +93,9 @@ def paired_differences(frame: pd.DataFrame, *, method: str) -> Figure:
     axes[0, 0].set_yticks(range(len(others)), names, fontsize=9)
     axes[0, 0].set_ylim(len(others) - 0.5, -0.5)
     axes[0, 0].set_ylabel(f"{display_name(method)} minus", fontsize=9)
-    if datasets != [None]:
-        marks = [
-            Line2D([], [], color=color, marker=marker, label=dataset)
-            for dataset, (color, marker) in zip(datasets, DATASET_LOOKS * len(datasets))
-        ]
-        figure.legend(handles=marks, loc="outside upper center", ncols=len(marks), frameon=False, fontsize=9)
+    if datasets:
+        handles = [Line2D([], [], color=look.color, marker=look.marker, label=name) for name, look in marks.items()]
+        figure.legend(handles=handles, loc="outside upper center", ncols=len(marks), frameon=False, fontsize=9)
     return figure
 
 
@@ -133,16 +106,12 @@ def exponent_surface(frame: pd.DataFrame, value: str, *, label: str) -> Figure:
     seed that panel is left out. More than eight exponents put the panels below each other.
 
     Args:
-        frame: a row for each run, with the columns ``p``, ``p2``, ``seed`` and ``value``.
+        frame: one row for each run, with the columns ``p``, ``p2``, ``seed`` and ``value``.
         value: column that is shown, with one decimal.
         label: label of the colours, with the unit.
 
-    Raises:
-        InputError: if there is no row, or if two rows have the same p, p2 and seed.
-
     Example:
-        >>> rows = [(0.0, 0.0, 0, 60.0), (0.0, 0.0, 1, 61.0), (0.5, 0.0, 0, 62.0)]
-        >>> frame = pd.DataFrame(rows, columns=["p", "p2", "seed", "H"])
+        >>> frame = pd.DataFrame({"p": [0.0, 0.0, 0.5], "p2": 0.0, "seed": [0, 1, 0], "H": [60.0, 61.0, 62.0]})
         >>> mean, spread, *_ = exponent_surface(frame, "H", label="H (%)").axes
         >>> mean.get_title(), [text.get_text() for text in mean.texts], [text.get_text() for text in spread.texts]
         ('mean over 1 to 2 seeds', ['60.5', '62.0'], ['0.7'])
@@ -160,17 +129,10 @@ def exponent_surface(frame: pd.DataFrame, value: str, *, label: str) -> Figure:
         figure, axes = plt.subplots(count, 1, figsize=(WIDTH, panel * count), squeeze=False)
     else:
         figure, axes = plt.subplots(1, count, figsize=(WIDTH * count / 2, panel), squeeze=False)
+    numbers, bar = {"fontsize": 7}, {"label": label}
     for axis, (name, table) in zip(axes.flat, tables.items(), strict=True):
         sns.heatmap(
-            table,
-            mask=table.isna(),
-            annot=True,
-            fmt=".1f",
-            cmap="viridis",
-            annot_kws={"fontsize": 7},
-            linewidths=0.5,
-            cbar_kws={"label": label},
-            ax=axis,
+            table, annot=True, fmt=".1f", annot_kws=numbers, cmap="viridis", linewidths=0.5, cbar_kws=bar, ax=axis
         )
         axis.set(title=f"{name} over {seeds}", xlabel="p2 (attributes within a class)")
         axis.set_ylabel("p (classes within\nan attribute)")
@@ -189,20 +151,15 @@ def intervals(frame: pd.DataFrame, *, label: str, reference: float = 0.0) -> Fig
         label: axis label, with the unit.
         reference: position of the vertical line.
 
-    Raises:
-        InputError: if there is no row.
-
     Example:
         >>> rows = [("H", "remse", 1.5, 0.5, 2.5), ("H", "constant", 0.2, -0.4, 0.8)]
         >>> frame = pd.DataFrame(rows, columns=["group", "name", "estimate", "low", "high"])
-        >>> (axis,) = intervals(frame, label="correlation").axes
-        >>> [tick.get_text() for tick in axis.get_yticklabels()], list(map(float, axis.lines[1].get_xdata()))
-        (['H', '+ ReMSE', 'null: constant'], [0.5, 2.5])
+        >>> [tick.get_text() for tick in intervals(frame, label="correlation").axes[0].get_yticklabels()]
+        ['H', '+ ReMSE', 'null: constant']
     """
     if frame.empty:
         raise InputError("frame must hold at least one estimate, got none")
-    plain = {name: Look("0.15", "o", "") for name in frame["name"]}  # measures have no colour
-    looks, ticks = plain | method_looks(name for name in plain if name in {*METHOD_LOOKS, *DISPLAY_NAMES}), []
+    looks, ticks = measure_looks(frame["name"]), []
     figure, axis = plt.subplots(figsize=(WIDTH, 0.7 + 0.2 * (len(frame) + frame["group"].nunique())))
     axis.axvline(reference, color="black", linewidth=0.6)
     for group, rows in frame.groupby("group", sort=False):
@@ -211,9 +168,7 @@ def intervals(frame: pd.DataFrame, *, label: str, reference: float = 0.0) -> Fig
             color, marker, _ = looks[row.name]
             face = "white" if row.name in NULL_LINES else color
             axis.plot([row.low, row.high], [position, position], color=color, linewidth=1.4)
-            axis.plot(
-                row.estimate, position, linestyle="", color=color, marker=marker, markerfacecolor=face, markersize=5
-            )
+            axis.plot(row.estimate, position, ls="", color=color, marker=marker, markerfacecolor=face, markersize=5)
             ticks.append(measure_name(row.name))
     axis.set_yticks(range(len(ticks)), ticks)
     for tick in axis.get_yticklabels():

@@ -17,15 +17,15 @@ class Look(NamedTuple):
 
     color: str
     marker: str
-    hatch: str
+    hatch: str = ""
 
 
 GREY, NAVY, OLIVE, WINE = "#6e6e6e", "#003f5c", "#808000", "#882255"  # the last three belong to no method
 # The study's methods, by key. Colours are those of seaborn's "colorblind" palette. Hatches tell apart the pairs that
 # are the same grey in print. Add your own method here.
 METHOD_LOOKS = {
-    "cross_entropy": Look(GREY, "s", ""),
-    "cross_entropy_tuned": Look("black", "P", ""),
+    "cross_entropy": Look(GREY, "s"),
+    "cross_entropy_tuned": Look("black", "P"),
     "mse": Look("#56b4e9", "o", "////"),
     "mse_matched": Look("#0173b2", "^", "\\\\\\\\"),
     "remse": Look("#de8f05", "D", "xxxx"),
@@ -36,6 +36,7 @@ LOSSES = [key for key in DISPLAY_NAMES if key not in METHOD_LOOKS and key not in
 OTHER_COLORS = ("#029e73", "#d55e00", "#cc78bc", "#ca9161", "#5e3c99")
 OTHER_MARKERS = "v<>pXh*d"
 OTHER_HATCHES = ("....", "||||", "----", "++++", "oooo", "****", "//..", "--..")
+DATASET_LOOKS = [Look(NAVY, "o"), Look(WINE, "^"), Look(OLIVE, "s"), Look("#029e73", "v"), Look("#d55e00", "D")]
 
 ACCURACIES = ("T1", "U", "S", "H", "AUSUC", "validation_H")  # differences are in percentage points
 MEASURE_NAMES = {
@@ -46,15 +47,12 @@ MEASURE_NAMES = {
     "mean": "mean error",
     "theil": "Theil index",
     "gini": "Gini index",
-    "test_seen_mean": "mean error, seen classes",
-    "test_seen_theil": "Theil index, seen classes",
-    "test_seen_coefficient_of_variation": "coefficient of variation, seen classes",
-    "test_seen_label_correlation": "correlation with the label, seen classes",
-    "test_unseen_mean": "mean error, unseen classes",
-    "test_unseen_theil": "Theil index, unseen classes",
-    "test_unseen_coefficient_of_variation": "coefficient of variation, unseen classes",
-    "test_unseen_label_correlation": "correlation with the label, unseen classes",
 }
+for _split in ("seen", "unseen"):
+    MEASURE_NAMES[f"test_{_split}_mean"] = f"mean error, {_split} classes"
+    MEASURE_NAMES[f"test_{_split}_theil"] = f"Theil index, {_split} classes"
+    MEASURE_NAMES[f"test_{_split}_coefficient_of_variation"] = f"coefficient of variation, {_split} classes"
+    MEASURE_NAMES[f"test_{_split}_label_correlation"] = f"correlation with the label, {_split} classes"
 
 
 def measure_name(key: str) -> str:
@@ -83,13 +81,10 @@ def use_style() -> None:
 
 
 def method_looks(methods: Iterable[str]) -> dict[str, Look]:
-    """Look of each method, the same in every figure.
+    """Look of each method by key, the same in every figure.
 
     The study's methods have theirs in :data:`METHOD_LOOKS`, its other losses follow in the order of
     :data:`zslcore.methods.DISPLAY_NAMES`, null models are grey. Unknown names take further looks in alphabetical order.
-
-    Args:
-        methods: keys of methods.
 
     Example:
         >>> method_looks(["remse", "mae"])["remse"]
@@ -97,11 +92,17 @@ def method_looks(methods: Iterable[str]) -> dict[str, Look]:
     """
     methods = list(dict.fromkeys(methods))
     unknown = sorted(set(methods) - {*METHOD_LOOKS, *NULL_LINES, *LOSSES})
-    looks = {key: Look(GREY, "o", "") for key in NULL_LINES}
+    looks = {key: Look(GREY, "o") for key in NULL_LINES}
     looks.update({key: _other(index) for index, key in enumerate(LOSSES)})
     looks.update({key: _other(-1 - index) for index, key in enumerate(unknown)})  # from the end of the list
     looks.update(METHOD_LOOKS)
     return {key: looks[key] for key in methods}
+
+
+def measure_looks(names: Iterable[str]) -> dict[str, Look]:
+    """Look of each method or null model; measures are dark dots."""
+    looks = {name: Look("0.15", "o") for name in names}
+    return looks | method_looks(name for name in looks if name in {*METHOD_LOOKS, *DISPLAY_NAMES})
 
 
 def _other(index: int) -> Look:
@@ -109,10 +110,5 @@ def _other(index: int) -> Look:
 
 
 def panel_title(key: str, panels: int) -> str:
-    """Display name, wrapped to the width of one of several panels side by side.
-
-    Example:
-        >>> panel_title("cross_entropy_tuned", 4).splitlines()
-        ['cross entropy,', 'tuned scale']
-    """
+    """Display name, wrapped to the width of one of several panels side by side."""
     return textwrap.fill(measure_name(key), max(72 // panels, 8))

@@ -37,9 +37,9 @@ CHOICES = {
 AT_LEAST_ONE = ["epochs", "episodes", "ways", "shots", "image_size", "lr_step", "key_dim"]
 AT_LEAST_ZERO = [
     *("lam", "p", "p2", "momentum", "weight_decay", "hidden", "ratio", "seed"),
-    *("decorrelation", "compactness", "clip"),
+    *("decorrelation", "compactness", "clip", "lam_cls", "class_split"),
 ]
-ABOVE_ZERO = ["scale", "lr", "lr_decay", "resize_ratio"]
+ABOVE_ZERO = ["scale", "lr", "lr_decay", "resize_ratio", "train_resize_ratio"]
 ALLOWED = {name: allowed for name, _, allowed, _ in setting_table()}
 FIELDS = {field.name: field.type for field in dataclasses.fields(RunConfig)}
 SYNTH = RunConfig(dataset="SYNTH", standardize=False)  # which fine_tune asks for
@@ -224,7 +224,7 @@ def test_fine_tuning_standardises_no_features():
 
 
 def test_unknown_name_far_from_all_lists_the_known_ones():
-    with pytest.raises(InputError, match=r"^unknown setting 'zzzzz'; the known ones are dataset, backbone, .*device$"):
+    with pytest.raises(InputError, match=r"^unknown setting 'zzzzz'; the known ones are dataset, .*device$"):
         RunConfig.from_dict({"dataset": "SYNTH", "zzzzz": 1})
 
 

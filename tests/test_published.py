@@ -19,7 +19,8 @@ COMMON = {
     "network": "attention",
     "weights": "imagenet",
     "fine_tune": True,
-    "resize_ratio": 8 / 7,
+    "resize_ratio": 1.0,
+    "train_resize_ratio": 8 / 7,
     "standardize": False,
     "ratio": 1.0,
     "loss": "remse",
@@ -43,7 +44,7 @@ RESNET = {
     "SUN": (25.0, 0, 1024, 0.1, 0.1, 0.0, 5e-4, 0.5),
 }
 FIRST_RELEASE = {
-    "CUB": {"lam": 0.1, "p": 0.75, "p2": 0.0},
+    "CUB": {"memory": "running", "lam": 0.1, "p": 0.75, "p2": 0.0},
     "SUN": {"lam": 1.0, "p": 1.25, "p2": 0.0},
     "AWA2": {"lam": 1.0, "p": 1.0, "p2": 0.0, "lr": 5e-5, "ratio": 0.125},
 }
@@ -81,7 +82,7 @@ class TestValues:
 
     def test_first_release(self, dataset):
         first = RunConfig.published(dataset, release="2023-09")
-        assert first == RunConfig.published(dataset).replace(memory="running", **FIRST_RELEASE[dataset])
+        assert first == RunConfig.published(dataset).replace(**FIRST_RELEASE[dataset])
 
     def test_unnamed_settings_are_the_defaults_of_the_class(self, dataset):
         for backbone in BACKBONES:

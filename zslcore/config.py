@@ -38,6 +38,9 @@ class RunConfig:
 
     # data
     dataset: str = setting(help="SYNTH, or the name of a folder under xlsa17/data")
+    class_split: int = setting(
+        0, at_least=0, help="0 for the benchmark's seen and unseen classes, K for the Kth random split of all classes"
+    )
     backbone: str = setting(
         "efficientnet_lite0", choices="zslcore.backbone:BACKBONES", help="network that turns images into feature maps"
     )
@@ -45,7 +48,10 @@ class RunConfig:
     fine_tune: bool = setting(False, help="train the backbone too")
     image_size: int = setting(224, at_least=1, help="side of the input images in pixels")
     resize_ratio: float = setting(
-        1.0, above=0, help="short side before cropping, as a multiple of image_size: 8/7 for whole photographs"
+        1.0, above=0, help="short side before the central crop, as a multiple of image_size: features and evaluation"
+    )
+    train_resize_ratio: float = setting(
+        8 / 7, above=0, help="fine_tune: short side before the random crop, as a multiple of image_size"
     )
     standardize: bool = setting(
         True, help="frozen features get zero mean and unit variance per channel over the training images"
@@ -66,7 +72,8 @@ class RunConfig:
         choices="zslcore.models:GEM_VARIANTS",
         help="GEMNet: regress the global prediction (release) or the peaks of the attention (gem-zsl)",
     )
-    # loss: cosine cross entropy + lam * regression loss
+    # loss: lam_cls * cosine cross entropy + lam * regression loss
+    lam_cls: float = setting(1.0, at_least=0, help="weight of the cross entropy; 0 trains by regression alone")
     loss: str = setting(
         "remse",
         choices=lambda: ("none", *resolve_name("zslcore.losses.factory:CRITERIA")),
@@ -84,6 +91,9 @@ class RunConfig:
     )
     reference: str = setting("min", help="ReMSE: what errors are divided by: min, mean, median, or a quantile as 0.1")
     unit_mean: bool = setting(False, help="ReMSE: divide the weights by their mean")
+    equal_lambda: bool = setting(
+        False, help="ReMSE: divide the loss by its amplification, so that its value is that of MSE in every batch"
+    )
     loss_options: dict = setting(  # noqa: RUF009 - a field with a default factory
         dict, help='other options of the loss by name, for example {"delta": 0.5} for huber'
     )
@@ -122,6 +132,8 @@ class RunConfig:
             object.__setattr__(self, field.name, checked(field, getattr(self, field.name)))
         reference_value(self.reference)
         _check_options(self)
+        if self.lam_cls == 0 and (self.loss == "none" or self.lam == 0):
+            raise InputError("lam_cls must be above 0 without a regression loss, got 0")
         if self.fine_tune and self.standardize:
             raise InputError("standardize must be False with fine_tune, because the features change at every step")
 
@@ -162,13 +174,15 @@ class RunConfig:
     def published(cls, dataset: str, *, backbone: str = "resnet101", release: str | None = None) -> "RunConfig":
         """Settings that the paper's authors released for a data set (``zslcore/settings/published/*.yml``).
 
-        They fine-tune the backbone. ``.replace(fine_tune=False)`` trains on frozen features instead.
+        They fine-tune the backbone. ``.replace(fine_tune=False)`` trains on frozen features of central crops instead,
+        without random crops and flips.
 
         Args:
             dataset: CUB, AWA2 or SUN.
             backbone: ``resnet101`` or ``vit_b_16``.
-            release: None for the current release; ``"2023-09"`` for the first one of the ResNet-101 (cross-batch
-                ReMSE); ``"remse-variant"`` for the ViT, released with plain MSE, with the exponents of the ResNet-101.
+            release: None for the current release; ``"2023-09"`` for the first one of the ResNet-101, which for CUB had
+                cross-batch ReMSE; ``"remse-variant"`` for the ViT, released with plain MSE, with the exponents of the
+                ResNet-101.
 
         Example:
             >>> RunConfig.published("CUB", release="2023-09").memory

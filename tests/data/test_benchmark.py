@@ -224,7 +224,10 @@ def test_original_vectors_are_shares_in_the_direction_of_the_normalised_ones(rea
 
 
 def test_kinds_of_vectors_are_named(small_synth):
-    with pytest.raises(InputError, match=r"^vectors must be one of normalised, original, got 'percent'$"):
+    with pytest.raises(
+        InputError,
+        match=r"^vectors must be one of normalised, .*, whitened, got 'percent'$",
+    ):
         small_synth.vectors("percent")
 
 

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torchvision.transforms import v2
 
+from zslcore.config import RunConfig
 from zslcore.data.images import ImageDataset, eval_transform, read_image
 from zslcore.errors import InputError
 
@@ -131,3 +133,16 @@ def test_dataset_gives_the_images_in_the_order_of_the_paths(tmp_path):
     dataset = ImageDataset(paths, eval_transform(8))
     assert len(dataset) == 3
     assert [round(float(dataset[index].mean()) * 255) for index in range(3)] == [10, 200, 90]
+
+
+@pytest.mark.parametrize(("width", "height"), [(640, 480), (300, 512), (448, 448), (449, 1000)])
+def test_published_settings_evaluate_as_the_release(width, height):
+    """The release's test transform is torchvision's Resize(size) and CenterCrop(size), without a margin."""
+    config = RunConfig.published("CUB")
+    noise = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    picture = Image.fromarray(noise)
+    release = v2.Compose([v2.Resize(448, antialias=True), v2.CenterCrop(448), v2.PILToTensor()])
+    expected = release(picture).float() / 255
+    ours = eval_transform(config.image_size, resize_ratio=config.resize_ratio)(picture)
+    torch.testing.assert_close(ours, expected, atol=2 / 255, rtol=0)
+    assert config.train_resize_ratio == 8 / 7

@@ -262,7 +262,7 @@ class TestErrors:
         absent, images = small_synth.seen_classes[1], small_synth.split("test_seen")
         rest = images[small_synth.labels[images] != absent]
         fewer = dataclasses.replace(small_synth, _splits=small_synth._splits | {"test_seen": rest})
-        seen, _ = prediction_errors(run.model(small_synth), run.inputs(small_synth), fewer)
+        seen, _ = prediction_errors(run.config, run.model(small_synth), run.inputs(small_synth), fewer)
         whole, unseen = run.errors(small_synth)
         assert np.isnan(seen[1]).all()
         np.testing.assert_allclose(np.delete(seen, 1, axis=0), np.delete(whole, 1, axis=0), rtol=1e-6)

@@ -29,7 +29,7 @@ def decoded(benchmark, tmp_path):
 
 
 def crops(decoded, *, num_workers=0, **settings):
-    inputs = PictureInputs(decoded, torch.device("cpu"), torch.float32, num_workers)
+    inputs = PictureInputs(decoded, decoded, torch.device("cpu"), torch.float32, num_workers)
     return torch.stack(list(inputs.training(BATCHES, **{"seed": 0, "epoch": 0} | settings)))
 
 
@@ -39,7 +39,7 @@ def test_central_crops_are_those_of_the_files(benchmark, decoded, num_workers, m
     images = np.array([3, 0, 17, 5, 4])
     transform = eval_transform(28, resize_ratio=8 / 7)
     expected = torch.stack([transform(read_image(benchmark.image_paths[image])) for image in images])
-    batches = list(PictureInputs(decoded, torch.device("cpu"), torch.float32, num_workers).batches(images))
+    batches = list(PictureInputs(decoded, decoded, torch.device("cpu"), torch.float32, num_workers).batches(images))
     assert [len(batch) for batch in batches] == [2, 2, 1]
     torch.testing.assert_close(torch.cat(batches), expected, atol=1e-6, rtol=0)
 

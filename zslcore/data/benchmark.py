@@ -9,10 +9,11 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from zslcore.data import _checks, xlsa17
+from zslcore.data.class_vectors import RELATIVE_VECTORS, relative_vectors
 from zslcore.data.semantics import load_word_vectors, read_attribute_names
 from zslcore.errors import InputError
 
-VECTORS = ("normalised", "original")
+VECTORS = ("normalised", "original", *RELATIVE_VECTORS)
 SPLITS = ("trainval", "test_seen", "test_unseen", "train", "val")
 
 
@@ -100,16 +101,24 @@ class Benchmark:
             raise InputError(f"split must be one of {', '.join(SPLITS)}, got {name!r}")
         return self._splits[name]
 
-    def vectors(self, kind: str = "normalised") -> Float[np.ndarray, "C A"]:
-        """Class vectors: ``"normalised"`` to unit length, or the ``"original"`` annotations as shares in [0, 1].
+    def vectors(
+        self, kind: str = "normalised", *, seen: Int[np.ndarray, " S"] | None = None
+    ) -> Float[np.ndarray, "C A"]:
+        """Class vectors of a kind.
 
-        A missing annotation (-1) counts as 0. Otherwise both kinds have the same directions, so they differ only for a
-        loss with ``normalize=False``.
+        Args:
+            kind: ``"normalised"`` to unit length, or the ``"original"`` annotations as shares in [0, 1]; a missing
+                annotation (-1) counts as 0. Otherwise both have the same directions, so they differ only for a loss
+                with ``normalize=False``. ``"centred"``, ``"standardised"`` and ``"whitened"``: see
+                :func:`zslcore.data.class_vectors.relative_vectors`.
+            seen: the classes that are trained on, by default ``seen_classes``; for the kinds relative to them.
         """
         if kind not in VECTORS:
             raise InputError(f"vectors must be one of {', '.join(VECTORS)}, got {kind!r}")
         if kind == "normalised":
             return self.attributes
+        if kind in RELATIVE_VECTORS:
+            return relative_vectors(self.attributes, self.seen_classes if seen is None else seen, kind)
         shares = np.clip(self.original_attributes, 0, None)
         return shares / np.float32(100) if shares.max() > 1 else shares
 

@@ -25,7 +25,7 @@ from zslcore.remse import ReMSE
 from zslcore.study.tables import method_key
 from zslcore.synthbirds import GroundTruth
 from zslcore.training.evaluation import predict
-from zslcore.training.objective import build_network, regression_loss
+from zslcore.training.objective import build_network, regression_loss, seen_vectors
 from zslcore.training.run import Run
 
 
@@ -44,7 +44,7 @@ def final_weights(run: Run, benchmark: Benchmark) -> Float[np.ndarray, "S A"]:
         raise InputError(f"final_weights needs a run with loss 'remse', got {run.config.loss!r}")
     prediction = predict(run.model(benchmark, weights="last"), run.inputs(benchmark), task.train).float().cpu()
     labels = torch.from_numpy(task.relabel(benchmark.labels[task.train]))
-    vectors = torch.from_numpy(benchmark.vectors(run.config.attribute_vectors)[task.seen_classes])
+    vectors = torch.from_numpy(seen_vectors(run.config, benchmark, task))
     criterion(prediction, vectors[labels], labels)
     return criterion.weights.numpy()
 

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import nn
 
 from zslcore.analysis import coefficient_of_variation, row_correlation, theil_index
+from zslcore.config import RunConfig
 from zslcore.data.benchmark import Benchmark
 from zslcore.remse import class_error
 from zslcore.training.evaluation import predict
@@ -16,19 +17,20 @@ from zslcore.training.inputs.sources import Inputs
 
 
 def prediction_errors(
-    model: nn.Module, inputs: Inputs, benchmark: Benchmark, *, precision: str = "float32"
+    config: RunConfig, model: nn.Module, inputs: Inputs, benchmark: Benchmark
 ) -> tuple[Float[np.ndarray, "S A"], Float[np.ndarray, "U A"]]:
     """Mean normalised squared error by class and attribute, over the test images.
 
     Prediction and target are unit vectors, so the errors of a class sum over the attributes to 2 (1 - cosine).
-    The matrices are of the seen and of the unseen classes. A class without test images has a row of NaN.
+    Targets are the class vectors of the config. The matrices are of the seen and of the unseen classes; a class
+    without test images has a row of NaN.
     """
-    matrices = []
+    matrices, vectors = [], torch.from_numpy(benchmark.vectors(config.attribute_vectors)).double()
     for split, classes in (("test_seen", benchmark.seen_classes), ("test_unseen", benchmark.unseen_classes)):
         images = benchmark.split(split)
-        prediction = predict(model, inputs, images, precision=precision).cpu().double()
+        prediction = predict(model, inputs, images, precision=config.precision).cpu().double()
         labels = torch.from_numpy(benchmark.labels[images])
-        target = torch.from_numpy(benchmark.attributes)[labels].double()
+        target = vectors[labels]
         matrix = class_error(prediction, target, labels, len(benchmark.class_names)).numpy()[classes]
         matrix[~np.isin(classes, benchmark.labels[images])] = np.nan
         matrices.append(matrix)

@@ -80,7 +80,7 @@ def evaluate(
         >>> evaluate(RunConfig(dataset="SYNTH"), nn.Flatten(), truth, benchmark, test_task(benchmark)).t1
         1.0
     """
-    vectors = benchmark.vectors(config.attribute_vectors)[task.classes]
+    vectors = benchmark.vectors(config.attribute_vectors, seen=task.seen_classes)[task.classes]
     attributes = torch.from_numpy(vectors).to(inputs.device, inputs.dtype)
     scores, labels = [], []
     for images in (task.test_seen, task.test_unseen):

@@ -27,6 +27,7 @@ from zslcore._io.writing import flush_files, locked, new_file
 from zslcore.config import RunConfig, run_name
 from zslcore.data import load_benchmark
 from zslcore.data.benchmark import Benchmark
+from zslcore.data.class_splits import split_classes
 from zslcore.data.tasks import test_task, validation_task
 from zslcore.errors import InputError
 from zslcore.training.checkpoints import Checkpoints, settings_of_run, training_key
@@ -81,7 +82,8 @@ def default_folder(config: RunConfig) -> Path:
 def _fit(config: RunConfig, folder: Path, accelerator: Accelerator, num_workers: int, progress: bool) -> None:
     contents = file_contents(config)  # before the files are read, so that a later change is noticed next time
     with accelerator.main_process_first():  # it generates SYNTH and computes features, the others read them
-        benchmark = load_benchmark(config.dataset)
+        whole = load_benchmark(config.dataset)
+        benchmark = split_classes(whole, config.class_split)
         finished = (folder / "metrics.json").exists()
         if finished:
             _check_same_run(folder, config, benchmark)
@@ -90,7 +92,7 @@ def _fit(config: RunConfig, folder: Path, accelerator: Accelerator, num_workers:
                 key = training_key(config, benchmark, task=task, processes=accelerator.num_processes)
                 Checkpoints(folder / "checkpoint" / task, key).check()
             check_backbone(config)  # before pictures are decoded, which may take hours
-            inputs = load_inputs(config, benchmark, accelerator.device, num_workers=num_workers)
+            inputs = load_inputs(config, whole, accelerator.device, num_workers=num_workers)
     accelerator.wait_for_everyone()
     if finished:
         return
@@ -115,7 +117,7 @@ def _metrics(
     """The numbers of a run; called by all processes, since each predicts a part of the test images."""
     model = restore_model(config, benchmark, final.state, inputs.device)
     evaluation = evaluate(config, model, inputs, benchmark, test_task(benchmark))
-    seen, unseen = prediction_errors(model, inputs, benchmark, precision=config.precision)
+    seen, unseen = prediction_errors(config, model, inputs, benchmark)
     chosen = validation.rows[validation.kept]
     amplification = float(np.mean([row["amplification"] for row in final.rows[: final.kept + 1]]))
     effective = 0.0 if config.loss == "none" else config.lam * amplification

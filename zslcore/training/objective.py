@@ -53,6 +53,11 @@ def build_network(config: RunConfig, num_channels: int, benchmark: Benchmark) ->
     return AttentionNet(num_channels, word_vectors, key_dim=config.key_dim, hidden=config.hidden, ratio=config.ratio)
 
 
+def seen_vectors(config: RunConfig, benchmark: Benchmark, task: ZeroShotTask) -> Float[np.ndarray, "S A"]:
+    """Vectors of the seen classes of a task, in the order of its labels."""
+    return benchmark.vectors(config.attribute_vectors, seen=task.seen_classes)[task.seen_classes]
+
+
 def regression_loss(config: RunConfig, benchmark: Benchmark, task: ZeroShotTask) -> nn.Module:
     """The regression loss of a config over the seen classes of a task; the MSE for ``"none"``, which only logs it.
 
@@ -63,7 +68,7 @@ def regression_loss(config: RunConfig, benchmark: Benchmark, task: ZeroShotTask)
         torch.Size([4, 57])
     """
     name = "mse" if config.loss == "none" else config.loss
-    vectors = torch.from_numpy(benchmark.vectors(config.attribute_vectors)[task.seen_classes])
+    vectors = torch.from_numpy(seen_vectors(config, benchmark, task))
     counts = np.bincount(task.relabel(benchmark.labels[task.train]), minlength=task.num_seen)
     settings = {field: getattr(config, field) for field in OPTION_FIELDS} | {
         "reference": reference_value(config.reference),
@@ -87,13 +92,13 @@ class Losses(NamedTuple):
 
 
 class Objective(nn.Module):
-    """Cosine cross entropy over the seen classes + lambda x regression loss + the losses of GEMNet's attention."""
+    """``lam_cls`` x cosine cross entropy + ``lam`` x regression loss + the losses of GEMNet's attention."""
 
     def __init__(self, config: RunConfig, model: AttributeModel, benchmark: Benchmark, task: ZeroShotTask) -> None:
         super().__init__()
         self.config, self.model = config, model
         self.criterion = regression_loss(config, benchmark, task)
-        vectors = torch.from_numpy(benchmark.vectors(config.attribute_vectors)[task.seen_classes])
+        vectors = torch.from_numpy(seen_vectors(config, benchmark, task))
         self.register_buffer("attributes", vectors, persistent=False)
         groups = group_membership(list(attribute_groups(benchmark.attribute_names).values()), vectors.shape[1])
         self.register_buffer("groups", groups, persistent=False)
@@ -103,10 +108,14 @@ class Objective(nn.Module):
         branches = self.model.branches(inputs)
         classification = cosine_cross_entropy(branches.prediction, self.attributes, labels, scale=self.config.scale)
         regression = self.criterion(branches.regressed, self.attributes[labels], labels)
+        amplification = self.criterion.amplification
+        if self.config.equal_lambda and self.config.loss.startswith("remse"):
+            regression, amplification = regression / amplification, torch.ones_like(amplification)
+        loss = self.config.lam_cls * classification + self._attention_loss(branches)
         # without a regression loss the MSE is still logged, so that the curves of all methods can be compared
-        loss = classification if self.config.loss == "none" else classification + self.config.lam * regression
-        loss = loss + self._attention_loss(branches)
-        parts = (classification, regression, self.criterion.amplification)
+        if self.config.loss != "none":
+            loss = loss + self.config.lam * regression
+        parts = (classification, regression, amplification)
         return Losses(loss, *(part.detach().to(loss) for part in parts))
 
     def _attention_loss(self, branches: Branches) -> Float[Tensor, ""] | float:

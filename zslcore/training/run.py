@@ -18,6 +18,7 @@ from zslcore._io.determinism import reproducible, single_thread
 from zslcore._version import __version__
 from zslcore.config import RunConfig
 from zslcore.data.benchmark import Benchmark
+from zslcore.data.class_splits import split_classes
 from zslcore.data.tasks import test_task
 from zslcore.errors import InputError
 from zslcore.models import AttributeModel
@@ -66,6 +67,7 @@ class Run:
             benchmark: the version of the data that the run was trained on; another one raises InputError.
             weights: ``"model"`` for the epoch of the clean protocol, ``"last"`` for the last epoch.
         """
+        benchmark = split_classes(benchmark, self.config.class_split)
         if benchmark.fingerprint != self.metrics["dataset"]["fingerprint"]:
             raise InputError(f"{self.folder} was trained on another version of {benchmark.name} than the one on disk")
         if weights not in WEIGHTS:
@@ -85,15 +87,16 @@ class Run:
 
     def evaluate(self, benchmark: Benchmark) -> Evaluation:
         """T1 and the seen-unseen curve of the model on the test split."""
-        model = self.model(benchmark)
-        return evaluate(self.config, model, self.inputs(benchmark), benchmark, test_task(benchmark))
+        model, inputs = self.model(benchmark), self.inputs(benchmark)
+        benchmark = split_classes(benchmark, self.config.class_split)
+        return evaluate(self.config, model, inputs, benchmark, test_task(benchmark))
 
     def errors(
         self, benchmark: Benchmark, *, weights: str = "model"
     ) -> tuple[Float[np.ndarray, "S A"], Float[np.ndarray, "U A"]]:
         """Errors by class and attribute on the seen and unseen test images, see :func:`prediction_errors`."""
-        model = self.model(benchmark, weights=weights)
-        return prediction_errors(model, self.inputs(benchmark), benchmark, precision=self.config.precision)
+        model, inputs = self.model(benchmark, weights=weights), self.inputs(benchmark)
+        return prediction_errors(self.config, model, inputs, split_classes(benchmark, self.config.class_split))
 
     def predict(self, benchmark: Benchmark, images: Int[np.ndarray, " n"]) -> Float[np.ndarray, "n A"]:
         """Attributes that the model predicts for the images at these positions of the benchmark."""

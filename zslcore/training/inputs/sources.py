@@ -58,21 +58,32 @@ class Maps:
 
 
 class PictureInputs:
-    """Crops of decoded pictures in [0, 1], on ``device`` of type ``dtype``; ``num_workers`` processes read ahead."""
+    """Crops of decoded pictures in [0, 1], on ``device`` of type ``dtype``; ``num_workers`` processes read ahead.
 
-    def __init__(self, pictures: Pictures, device: torch.device, dtype: torch.dtype, num_workers: int = 0) -> None:
-        self.pictures, self.device, self.dtype, self.num_workers = pictures, device, dtype, num_workers
+    ``evaluated`` are the pictures that are cropped in the centre, ``trained`` those that are cropped at random.
+    """
+
+    def __init__(
+        self,
+        evaluated: Pictures,
+        trained: Pictures,
+        device: torch.device,
+        dtype: torch.dtype,
+        num_workers: int = 0,
+    ) -> None:
+        self.evaluated, self.trained, self.num_workers = evaluated, trained, num_workers
+        self.device, self.dtype = device, dtype
 
     def batches(self, images: Int[np.ndarray, " n"]) -> Iterator[Float[Tensor, "b 3 H W"]]:
         """Central crops of the images, in batches of limited size."""
         starts = range(0, len(images), PICTURE_BATCH)
-        yield from self._read(Crops(self.pictures, [images[start : start + PICTURE_BATCH] for start in starts]))
+        yield from self._read(Crops(self.evaluated, [images[start : start + PICTURE_BATCH] for start in starts]))
 
     def training(
         self, batches: Int[np.ndarray, "steps batch"], *, seed: int, epoch: int, share: tuple[int, int] = (0, 1)
     ) -> Iterator[Float[Tensor, "b 3 H W"]]:
         """Random crops of every batch, see :class:`zslcore.training.inputs.pictures.Crops`."""
-        yield from self._read(Crops(self.pictures, batches, seed=(seed, epoch), share=share))
+        yield from self._read(Crops(self.trained, batches, seed=(seed, epoch), share=share))
 
     def _read(self, crops: Crops) -> Iterator[Float[Tensor, "b 3 H W"]]:
         # its own generator, since a loader draws from the global random state otherwise
@@ -112,7 +123,8 @@ def check_backbone(config: RunConfig) -> None:
     """Raise InputError if a backbone that is to be trained cannot use the image size, ratio or weights."""
     if config.fine_tune:
         check_size(config.backbone, config.image_size, config.image_size)
-        resized_side(config.image_size, config.resize_ratio)
+        for ratio in (config.resize_ratio, config.train_resize_ratio):
+            resized_side(config.image_size, ratio)
         build_backbone(config.backbone, weights=config.weights)
 
 
@@ -120,7 +132,9 @@ def load_inputs(config: RunConfig, benchmark: Benchmark, device: torch.device, *
     """The inputs of a config: pictures with ``fine_tune``, read ahead by ``num_workers`` processes; else features."""
     if not config.fine_tune:
         return Maps(load_features(config, benchmark).maps, device, weight_dtype(config.precision))
-    pictures = decoded_pictures(
-        benchmark, size=config.image_size, resize_ratio=config.resize_ratio, num_workers=num_workers or None
-    )
-    return PictureInputs(pictures, device, weight_dtype(config.precision), num_workers)
+    pictures = []
+    for ratio in (config.resize_ratio, config.train_resize_ratio):
+        pictures.append(
+            decoded_pictures(benchmark, size=config.image_size, resize_ratio=ratio, num_workers=num_workers or None)
+        )
+    return PictureInputs(*pictures, device, weight_dtype(config.precision), num_workers)

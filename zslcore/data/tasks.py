@@ -72,12 +72,46 @@ def validation_task(benchmark: Benchmark, *, seed: int = 0, held_out: float = 0.
         >>> len(task.train), len(task.test_seen), len(task.test_unseen), task.num_seen
         (9, 3, 4, 3)
     """
+    rng = np.random.default_rng(seed)
+    return _held_out_task("validation", benchmark, benchmark.split("train"), benchmark.split("val"), held_out, rng)
+
+
+def fold_tasks(benchmark: Benchmark, folds: int, *, seed: int = 0, held_out: float = 0.2) -> list[ZeroShotTask]:
+    """Tasks within trainval, one for each fold of the seen classes, which acts as unseen.
+
+    Args:
+        benchmark: the benchmark.
+        folds: number of folds, at least 2.
+        seed: seed of the folds and of the held-out images.
+        held_out: share of each other class to hold out as seen test images, in (0, 1).
+
+    Example:
+        >>> [task.unseen_classes.tolist() for task in fold_tasks(benchmark, 2)]  # of the seen classes 0, 1, 2, 4
+        [[1, 2], [0, 4]]
+    """
+    if not 2 <= folds <= len(benchmark.seen_classes):
+        raise InputError(f"folds must lie in 2..{len(benchmark.seen_classes)}, the seen classes, got {folds}")
+    rng, trainval, tasks = np.random.default_rng(seed), benchmark.split("trainval"), []
+    for fold, classes in enumerate(np.array_split(rng.permutation(benchmark.seen_classes), folds)):
+        unseen = np.isin(benchmark.labels[trainval], classes)
+        name = f"fold {fold + 1} of {folds}"
+        tasks.append(_held_out_task(name, benchmark, trainval[~unseen], trainval[unseen], held_out, rng))
+    return tasks
+
+
+def _held_out_task(
+    name: str,
+    benchmark: Benchmark,
+    images: Int[np.ndarray, " n"],
+    test_unseen: Int[np.ndarray, " u"],
+    held_out: float,
+    rng: np.random.Generator,
+) -> ZeroShotTask:
+    """Task that trains on images, without a share of each class that is held out as its seen test images."""
     if not 0 < held_out < 1:
         raise InputError(f"held_out must lie in (0, 1), got {held_out}")
-    rng = np.random.default_rng(seed)
-    images = benchmark.split("train")
-    held = []
-    for index in benchmark.train_classes:
+    seen, held = np.unique(benchmark.labels[images]), []
+    for index in seen:
         members = images[benchmark.labels[images] == index]
         if len(members) < 2:
             name = benchmark.class_names[index]
@@ -86,10 +120,10 @@ def validation_task(benchmark: Benchmark, *, seed: int = 0, held_out: float = 0.
         held.append(rng.choice(members, size=count, replace=False))
     test_seen = np.sort(np.concatenate(held))
     return ZeroShotTask(
-        name="validation",
+        name=name,
         train=np.setdiff1d(images, test_seen),
         test_seen=test_seen,
-        test_unseen=benchmark.split("val"),
-        seen_classes=benchmark.train_classes,
-        unseen_classes=benchmark.val_classes,
+        test_unseen=test_unseen,
+        seen_classes=seen,
+        unseen_classes=np.unique(benchmark.labels[test_unseen]),
     )

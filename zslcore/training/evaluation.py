@@ -66,6 +66,21 @@ def predict(
 
 
 @single_thread()
+def scores(
+    config: RunConfig, model: nn.Module, inputs: Inputs, benchmark: Benchmark, task: ZeroShotTask
+) -> tuple[Float[Tensor, "s C"], Int[Tensor, " s"], Float[Tensor, "u C"], Int[Tensor, " u"]]:
+    """Scores and labels of the seen and of the unseen test images of a task, with the classes in the task's order."""
+    vectors = benchmark.vectors(config.attribute_vectors, seen=task.seen_classes)[task.classes]
+    attributes = torch.from_numpy(vectors).to(inputs.device, inputs.dtype)
+    result = []
+    for images in (task.test_seen, task.test_unseen):
+        prediction = predict(model, inputs, images, precision=config.precision)
+        with autocast(config.precision, inputs.device):
+            result.append(cosine_scores(prediction, attributes, scale=config.scale).cpu())
+        result.append(torch.from_numpy(task.relabel(benchmark.labels[images])))
+    return tuple(result)
+
+
 def evaluate(
     config: RunConfig, model: nn.Module, inputs: Inputs, benchmark: Benchmark, task: ZeroShotTask
 ) -> Evaluation:
@@ -80,14 +95,7 @@ def evaluate(
         >>> evaluate(RunConfig(dataset="SYNTH"), nn.Flatten(), truth, benchmark, test_task(benchmark)).t1
         1.0
     """
-    vectors = benchmark.vectors(config.attribute_vectors, seen=task.seen_classes)[task.classes]
-    attributes = torch.from_numpy(vectors).to(inputs.device, inputs.dtype)
-    scores, labels = [], []
-    for images in (task.test_seen, task.test_unseen):
-        prediction = predict(model, inputs, images, precision=config.precision)
-        with autocast(config.precision, inputs.device):
-            scores.append(cosine_scores(prediction, attributes, scale=config.scale).cpu())
-        labels.append(torch.from_numpy(task.relabel(benchmark.labels[images])))
-    among_unseen = scores[1][:, task.num_seen :].argmax(1) + task.num_seen
-    curve = seen_unseen_curve(scores[0], labels[0], scores[1], labels[1], num_seen=task.num_seen)
-    return Evaluation(per_class_accuracy(among_unseen, labels[1]), curve)
+    score_seen, labels_seen, score_unseen, labels_unseen = scores(config, model, inputs, benchmark, task)
+    among_unseen = score_unseen[:, task.num_seen :].argmax(1) + task.num_seen
+    curve = seen_unseen_curve(score_seen, labels_seen, score_unseen, labels_unseen, num_seen=task.num_seen)
+    return Evaluation(per_class_accuracy(among_unseen, labels_unseen), curve)

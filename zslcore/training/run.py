@@ -85,9 +85,9 @@ class Run:
             )
         return load_inputs(self.config, benchmark, self._device)
 
-    def evaluate(self, benchmark: Benchmark) -> Evaluation:
-        """T1 and the seen-unseen curve of the model on the test split."""
-        model, inputs = self.model(benchmark), self.inputs(benchmark)
+    def evaluate(self, benchmark: Benchmark, *, weights: str = "model") -> Evaluation:
+        """T1 and the seen-unseen curve of the model on the test split; ``weights`` as for :meth:`model`."""
+        model, inputs = self.model(benchmark, weights=weights), self.inputs(benchmark)
         benchmark = split_classes(benchmark, self.config.class_split)
         return evaluate(self.config, model, inputs, benchmark, test_task(benchmark))
 

@@ -1,0 +1,63 @@
+"""Grids of many small runs: several at a time, each row appended to a table as soon as it is known."""
+
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from zslcore._io.progress import progress_bar
+from zslcore._io.writing import new_file
+from zslcore.config import RunConfig
+
+
+def run_grid(
+    measure: Callable[[RunConfig], pd.DataFrame], configs: Iterable[RunConfig], file: Path, *, jobs: int = 1
+) -> pd.DataFrame:
+    """Measure every config, and keep the rows in a CSV file; configs that the file holds are skipped.
+
+    Args:
+        measure: a function of a module that returns the rows of a config.
+        configs: the configs; they are told apart by all settings but the device.
+        file: the table, which may hold rows of an earlier, interrupted call.
+        jobs: number of processes, each with one thread.
+
+    Returns:
+        All rows of the configs, in their order.
+    """
+    wanted = {_identity(config): config for config in configs}
+    parts = [pd.read_csv(file)] if file.is_file() else []
+    known = set(parts[0]["settings"]) if parts else set()
+    missing = [config for key, config in wanted.items() if key not in known]
+    os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"  # read by the new processes
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        futures = [pool.submit(partial(_measured, measure, config)) for config in missing]
+        for future in progress_bar(as_completed(futures), total=len(futures), desc=file.stem, unit="run"):
+            parts.append(future.result())
+            _write(pd.concat(parts, ignore_index=True), file)
+    order = {key: place for place, key in enumerate(wanted)}
+    rows = pd.concat(parts, ignore_index=True)
+    rows = rows[rows["settings"].isin(wanted)]
+    rows = rows.sort_values("settings", key=lambda keys: keys.map(order), kind="stable").reset_index(drop=True)
+    _write(rows, file)
+    return rows
+
+
+def _write(rows: pd.DataFrame, file: Path) -> None:
+    with new_file(file) as partial_file:
+        rows.to_csv(partial_file, index=False)
+
+
+def _measured(measure: Callable[[RunConfig], pd.DataFrame], config: RunConfig) -> pd.DataFrame:
+    torch.set_num_threads(1)
+    return measure(config).assign(settings=_identity(config))
+
+
+def _identity(config: RunConfig) -> str:
+    """The settings that are not defaults, as text."""
+    plain = RunConfig(dataset=config.dataset).to_dict() | {"device": config.device}
+    return " ".join(f"{name}={value}" for name, value in config.to_dict().items() if value != plain[name])

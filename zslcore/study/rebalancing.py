@@ -1,0 +1,153 @@
+"""The map of rebalancing: ReMSE, MSE and a control at the same lambda, over class splits, lambdas, networks, vectors.
+
+``equal_lambda`` divides ReMSE's loss by its amplification, so that all three have the same loss value in every batch
+and differ only in which cells the gradient comes from. A random split of the classes is the unit of replication.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+
+from zslcore._io.locations import runs_root
+from zslcore.analysis import theil_index
+from zslcore.config import RunConfig, run_name
+from zslcore.data import load_benchmark
+from zslcore.data.class_splits import split_classes
+from zslcore.data.tasks import test_task
+from zslcore.losses import cosine_cross_entropy, mse_loss
+from zslcore.training import Run, fit
+from zslcore.training.inputs.episodes import draw_episodes
+from zslcore.training.objective import regression_loss, seen_vectors
+
+ARMS = {
+    "mse": {"loss": "mse"},
+    "remse": {"loss": "remse", "equal_lambda": True},
+    "remse_permuted": {"loss": "remse_permuted", "equal_lambda": True},
+}
+ALONE = 3000.0  # lambda where the regression is the only loss: it only sets the step size
+GRADIENT_BATCHES = 20
+
+
+def map_configs(
+    dataset: str, *, splits: Sequence[int], seeds: Sequence[int], lams: Sequence[float], **changes: object
+) -> list[RunConfig]:
+    """Configs of the map: cross entropy alone, each arm at each lambda, and each arm without cross entropy.
+
+    Args:
+        dataset: name of a data set.
+        splits: numbers of class splits, 0 for the benchmark's own.
+        seeds: seeds of each split.
+        lams: weights of the regression loss; ``inf`` for the regression alone.
+        changes: other settings of all configs.
+    """
+    base = RunConfig.study(dataset, method="remse", **changes)
+    configs = []
+    for split in splits:
+        for seed in seeds:
+            one = base.replace(class_split=split, seed=seed)
+            configs.append(one.replace(loss="none", lam=0.0))
+            for lam in lams:
+                weights = {"lam_cls": 0.0, "lam": ALONE} if np.isinf(lam) else {"lam": lam}
+                configs.extend(one.replace(**weights, **arm) for arm in ARMS.values())
+    return configs
+
+
+def vector_configs(
+    dataset: str,
+    *,
+    splits: Sequence[int],
+    seeds: Sequence[int],
+    kinds: Sequence[str],
+    scales: Sequence[float],
+    **changes: object,
+) -> list[RunConfig]:
+    """Configs of cross entropy alone with each kind of class vectors at each scale."""
+    base = RunConfig.study(dataset, method="cross_entropy", **changes)
+    configs = []
+    for split in splits:
+        for seed in seeds:
+            for kind in kinds:
+                for scale in scales:
+                    configs.append(base.replace(class_split=split, seed=seed, attribute_vectors=kind, scale=scale))
+    return configs
+
+
+def map_row(config: RunConfig) -> pd.DataFrame:
+    """Train a config and measure it after the last epoch, so that no choice of an epoch adds noise.
+
+    Returns:
+        One row: the settings that the map varies; on the test split ``T1``, ``AUSUC`` and ``H`` (percent; gamma from
+        the last epoch of the validation split) and ``oracle_H`` (gamma from the test split); ``validation_T1`` and
+        ``validation_H``; over the error cells of the seen and of the unseen test images the mean, the Theil index, the
+        99th percentile and the mean of the worst attribute; ``seconds`` and ``device``. A training that diverged has
+        NaN.
+    """
+    row = {
+        "dataset": config.dataset,
+        "network": config.network,
+        "fine_tune": config.fine_tune,
+        "image_size": config.image_size,
+        "class_split": config.class_split,
+        "seed": config.seed,
+        "vectors": config.attribute_vectors,
+        "scale": config.scale,
+        "method": "cross_entropy" if config.loss == "none" else config.loss,
+        "lam": np.inf if config.lam_cls == 0 else config.lam,
+    }
+    folder = fit(config, runs_root() / "map" / config.dataset / run_name(config), progress=False)
+    run, benchmark = Run.load(folder), load_benchmark(config.dataset)
+    last = run.history.groupby("task").last()
+    evaluation = run.evaluate(benchmark, weights="last")
+    row["T1"], row["AUSUC"] = 100 * evaluation.t1, 100 * evaluation.curve.ausuc
+    row["H"] = 100 * evaluation.at(last.loc["validation", "gamma"])["H"]
+    row["oracle_H"] = 100 * evaluation.best()["H"]
+    for name in ("T1", "H"):
+        row[f"validation_{name}"] = 100 * last.loc["validation", name]
+    for split, errors in zip(("seen", "unseen"), run.errors(benchmark, weights="last")):
+        cells = errors[~np.isnan(errors).all(1)]
+        row[f"{split}_mean"] = cells.mean()
+        row[f"{split}_theil"] = theil_index(cells)
+        row[f"{split}_p99"] = np.quantile(cells, 0.99)
+        row[f"{split}_worst_attribute"] = cells.mean(0).max()
+    row["seconds"], row["device"] = run.metrics["cost"]["seconds"], run.metrics["environment"]["device"]
+    frame = pd.DataFrame([row])
+    accuracies = ["T1", "AUSUC", "H", "oracle_H", "validation_T1", "validation_H"]
+    frame[accuracies] = frame[accuracies].round(2)
+    return frame.round({name: 7 for name in frame.columns if "seen_" in name} | {"seconds": 1})
+
+
+def gradient_shares(run: Run) -> pd.DataFrame:
+    """Gradients of cross entropy, MSE and ReMSE by the network's weights, over training batches of a finished run.
+
+    Returns:
+        One row: ``cosine`` of the gradients of ReMSE and MSE, the ``orthogonal`` share of ReMSE's squared gradient, and
+        ``relative``, the norm of the MSE's gradient at lambda 1 over that of the cross entropy. All are means over
+        batches, after the last epoch.
+    """
+    config, whole = run.config, load_benchmark(run.config.dataset)
+    benchmark = split_classes(whole, config.class_split)
+    task, model, inputs = test_task(benchmark), run.model(whole, weights="last"), run.inputs(whole)
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    vectors = torch.from_numpy(seen_vectors(config, benchmark, task)).to(inputs.device)
+    remse = regression_loss(config.replace(loss="remse"), benchmark, task).to(inputs.device)
+    labels = task.relabel(benchmark.labels[task.train])
+    rng, rows = np.random.default_rng(config.seed), []
+    sizes = {"ways": config.ways, "shots": config.shots, "episodes": GRADIENT_BATCHES}
+    for batch in draw_episodes(labels, **sizes, rng=rng):
+        prediction, of_batch = model(inputs[task.train[batch]]), torch.from_numpy(labels[batch]).to(inputs.device)
+        target = vectors[of_batch]
+        losses = (
+            cosine_cross_entropy(prediction, vectors, of_batch, scale=config.scale),
+            mse_loss(prediction, target).mean(),
+            remse(prediction, target, of_batch),
+        )
+        gradients = []
+        for loss in losses:
+            parts = torch.autograd.grad(loss, weights, retain_graph=True)
+            gradients.append(torch.cat([part.flatten() for part in parts]).double())
+        entropy, plain, weighted = gradients
+        cosine = torch.cosine_similarity(plain, weighted, dim=0).item()
+        rows.append((cosine, 1 - cosine**2, (plain.norm() / entropy.norm()).item()))
+    return pd.DataFrame(rows, columns=["cosine", "orthogonal", "relative"]).mean().to_frame().T

@@ -87,7 +87,7 @@ def fold_tasks(benchmark: Benchmark, folds: int, *, seed: int = 0, held_out: flo
 
     Example:
         >>> [task.unseen_classes.tolist() for task in fold_tasks(benchmark, 2)]  # of the seen classes 0, 1, 2, 4
-        [[1, 2], [0, 4]]
+        [[0, 2], [1, 4]]
     """
     if not 2 <= folds <= len(benchmark.seen_classes):
         raise InputError(f"folds must lie in 2..{len(benchmark.seen_classes)}, the seen classes, got {folds}")

@@ -1,14 +1,12 @@
 """Grids of many small runs: several at a time, each row appended to a table as soon as it is known."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
 import pandas as pd
-import torch
 
 from zslcore._io.progress import progress_bar
 from zslcore._io.writing import new_file
@@ -33,12 +31,9 @@ def run_grid(
     parts = [pd.read_csv(file)] if file.is_file() else []
     known = set(parts[0]["settings"]) if parts else set()
     missing = [config for key, config in wanted.items() if key not in known]
-    os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"  # read by the new processes
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        futures = [pool.submit(partial(_measured, measure, config)) for config in missing]
-        for future in progress_bar(as_completed(futures), total=len(futures), desc=file.stem, unit="run"):
-            parts.append(future.result())
-            _write(pd.concat(parts, ignore_index=True), file)
+    for found in progress_bar(_measured(measure, missing, jobs), total=len(missing), desc=file.stem, unit="run"):
+        parts.append(found)
+        _write(pd.concat(parts, ignore_index=True), file)
     order = {key: place for place, key in enumerate(wanted)}
     rows = pd.concat(parts, ignore_index=True)
     rows = rows[rows["settings"].isin(wanted)]
@@ -52,12 +47,25 @@ def _write(rows: pd.DataFrame, file: Path) -> None:
         rows.to_csv(partial_file, index=False)
 
 
-def _measured(measure: Callable[[RunConfig], pd.DataFrame], config: RunConfig) -> pd.DataFrame:
-    torch.set_num_threads(1)
+def _measured(
+    measure: Callable[[RunConfig], pd.DataFrame], configs: list[RunConfig], jobs: int
+) -> Iterator[pd.DataFrame]:
+    """The rows of each config, as they are ready."""
+    if jobs == 1:
+        for config in configs:
+            yield _rows(measure, config)
+        return
+    os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"  # read by the new processes
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        for future in as_completed([pool.submit(_rows, measure, config) for config in configs]):
+            yield future.result()
+
+
+def _rows(measure: Callable[[RunConfig], pd.DataFrame], config: RunConfig) -> pd.DataFrame:
     return measure(config).assign(settings=_identity(config))
 
 
 def _identity(config: RunConfig) -> str:
-    """The settings that are not defaults, as text."""
-    plain = RunConfig(dataset=config.dataset).to_dict() | {"device": config.device}
+    """The data set and the settings that are not defaults, as text."""
+    plain = RunConfig(dataset=config.dataset).to_dict() | {"dataset": None, "device": config.device}
     return " ".join(f"{name}={value}" for name, value in config.to_dict().items() if value != plain[name])

@@ -94,7 +94,7 @@ def map_row(config: RunConfig) -> pd.DataFrame:
         "vectors": config.attribute_vectors,
         "scale": config.scale,
         "method": "cross_entropy" if config.loss == "none" else config.loss,
-        "lam": np.inf if config.lam_cls == 0 else config.lam,
+        "lam": 0.0 if config.loss == "none" else np.inf if config.lam_cls == 0 else config.lam,
     }
     folder = fit(config, runs_root() / "map" / config.dataset / run_name(config), progress=False)
     run, benchmark = Run.load(folder), load_benchmark(config.dataset)

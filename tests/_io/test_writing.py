@@ -138,10 +138,16 @@ def test_parts_move_and_the_rest_stays_behind(tmp_path):
     assert names(tmp_path / "a") == {"images", "other"}
 
 
+def fill_and_take(root, taken):
+    """Let another process make one of the parts meanwhile."""
+    with new_tree(root, "a", PARTS) as partial:
+        fill(partial)
+        (root / taken).mkdir(parents=True)
+        (root / taken / "mine").touch()
+
+
 @pytest.mark.parametrize("taken", PARTS[:2])
 def test_no_part_stays_if_one_is_in_the_way(tmp_path, taken):
-    with pytest.raises(FileExistsError), new_tree(tmp_path, "a", PARTS) as partial:
-        fill(partial)
-        (tmp_path / taken).mkdir(parents=True)
-        (tmp_path / taken / "mine").touch()
+    with pytest.raises(FileExistsError):
+        fill_and_take(tmp_path, taken)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / taken / "mine"]

@@ -72,6 +72,9 @@ def _parser() -> argparse.ArgumentParser:
     check = _command(commands, "check", _check, "load a data set, print its counts, and check that no image is missing")
     check.add_argument("dataset", metavar="NAME", help="SYNTH, or a folder under xlsa17/data: CUB, AWA2, SUN, CUB100")
 
+    data = commands.add_parser("data", help="make a data set of your own, or a smaller one", allow_abbrev=False)
+    _add_data_commands(data.add_subparsers(title="commands", metavar="COMMAND", required=True))
+
     train = _command(commands, "train", _train, "train one run without a notebook")
     train.add_argument("config", metavar="CONFIG", nargs="?", help="settings as JSON or YAML, such as a config.json")
     train.add_argument("--dataset", metavar="NAME", help="instead of CONFIG: the study's settings for a data set")
@@ -92,6 +95,38 @@ def _parser() -> argparse.ArgumentParser:
     book = _command(commands, "book", _book, "build a book, as HTML pages, from the notebooks and results in a folder")
     book.add_argument("folder", metavar="FOLDER", type=Path, help="a folder that 'make study' filled")
     return parser
+
+
+def _add_data_commands(commands: Any) -> None:
+    make = _command(commands, "make", _make, "make a data set from class folders and a CSV of class attributes")
+    make.add_argument("source", metavar="SOURCE", type=Path, help="folder with a folder of images for each class")
+    make.add_argument(
+        "table", metavar="CSV", type=Path, help="a header, then a row a class: its folder, its attributes"
+    )
+    text = "unseen classes: a number to draw, a file with a name a line, or names with commas (default a fifth)"
+    make.add_argument("--unseen", metavar="CLASSES", help=text)
+    text = "validation classes among the seen ones, in the same ways (default a quarter)"
+    make.add_argument("--val", metavar="CLASSES", help=text)
+    text = "share of the images of each seen class to test on (default 0.2)"
+    make.add_argument("--test-share", metavar="SHARE", type=float, default=0.2, help=text)
+    text = ".npy file or pickled array, a row an attribute, for the networks attention and gem"
+    make.add_argument("--word-vectors", metavar="FILE", type=Path, help=text)
+
+    subset = _command(commands, "subset", _subset, "make a smaller data set from another one")
+    subset.add_argument("dataset", metavar="DATASET", help="as for check")
+    text = "classes to keep: a number to draw, a file with a name a line, or names with commas (default all)"
+    subset.add_argument("--classes", metavar="CLASSES", help=text)
+    text = "crop to the boxes of a bounding_boxes.txt as CUB has it, with its images.txt beside it"
+    subset.add_argument("--boxes", metavar="FILE", type=Path, help=text)
+    subset.add_argument("--size", metavar="PX", type=int, help="resize the short side of the images")
+    subset.add_argument("--square", action="store_true", help="with --size: stretch the images to squares")
+
+    for command in (make, subset):
+        command.add_argument("--name", metavar="NAME", required=True, help="name of the new data set")
+        command.add_argument("--root", metavar="FOLDER", type=Path, help="where to write it (default: ZSLCORE_DATA)")
+        command.add_argument("--seed", metavar="N", type=int, default=0, help="seed of the draws (default 0)")
+        text = "copy (default), hardlink or symlink the images"
+        command.add_argument("--images", metavar="HOW", default="copy", help=text)
 
 
 def _command(commands: Any, name: str, function: Callable, help: str) -> argparse.ArgumentParser:
@@ -174,14 +209,54 @@ def _check(arguments: argparse.Namespace) -> None:
     from zslcore.data import load_benchmark
 
     benchmark = load_benchmark(arguments.dataset)
+    _print_counts(benchmark)
+    benchmark.check_images()
+    print(f"all {len(benchmark.image_paths)} images are there")
+
+
+def _print_counts(benchmark: Any) -> None:
     print(f"{benchmark.name} in {benchmark.root}, fingerprint {benchmark.fingerprint}")
     print(f"{len(benchmark.class_names)} classes x {len(benchmark.attribute_names)} attributes")
     print(f"{'split':<12}{'images':>8}{'classes':>9}")
     for split in ("trainval", "test_seen", "test_unseen", "train", "val"):
         images = benchmark.split(split)
         print(f"{split:<12}{len(images):>8}{len(set(benchmark.labels[images].tolist())):>9}")
-    benchmark.check_images()
-    print(f"all {len(benchmark.image_paths)} images are there")
+
+
+def _make(arguments: argparse.Namespace) -> None:
+    from zslcore.data.make import make_dataset
+
+    benchmark = make_dataset(
+        arguments.source,
+        arguments.table,
+        arguments.name,
+        root=arguments.root,
+        unseen=arguments.unseen,
+        val=arguments.val,
+        test_share=arguments.test_share,
+        seed=arguments.seed,
+        word_vectors=arguments.word_vectors,
+        images=arguments.images,
+    )
+    _print_counts(benchmark)
+
+
+def _subset(arguments: argparse.Namespace) -> None:
+    from zslcore.data import load_benchmark
+    from zslcore.data.subset import make_subset
+
+    benchmark = make_subset(
+        load_benchmark(arguments.dataset),
+        arguments.name,
+        root=arguments.root,
+        classes=arguments.classes,
+        boxes=arguments.boxes,
+        size=arguments.size,
+        square=arguments.square,
+        seed=arguments.seed,
+        images=arguments.images,
+    )
+    _print_counts(benchmark)
 
 
 def _train(arguments: argparse.Namespace) -> None:

@@ -3,10 +3,11 @@
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from zslcore._io.writing import new_file, new_folder
+from zslcore._io.writing import new_file, new_folder, new_tree
 from zslcore.training.inputs import pictures
 from zslcore.training.inputs.features import frozen_features
 from zslcore.training.inputs.pictures import decoded_pictures
@@ -115,3 +116,38 @@ def test_a_killed_decoding_or_extraction_leaves_no_litter_after_the_next(tiny, t
     assert seen == [set()]
     for folder in folders:
         assert names(cache / folder.parent.name) == {folder.name}
+
+
+PARTS = (Path("a/images"), Path("names.txt"), Path("tables"))
+
+
+def fill(partial):
+    (partial / "a" / "images").mkdir(parents=True)
+    (partial / "a" / "images" / "1.png").touch()
+    (partial / "names.txt").touch()
+
+
+def test_parts_move_and_the_rest_stays_behind(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "other").touch()
+    with new_tree(tmp_path, "a", PARTS) as partial:
+        fill(partial)
+        (partial / "scratch").touch()
+        assert not (tmp_path / "names.txt").exists()
+    assert names(tmp_path) == {"a", "names.txt"}
+    assert names(tmp_path / "a") == {"images", "other"}
+
+
+def fill_and_take(root, taken):
+    """Let another process make one of the parts meanwhile."""
+    with new_tree(root, "a", PARTS) as partial:
+        fill(partial)
+        (root / taken).mkdir(parents=True)
+        (root / taken / "mine").touch()
+
+
+@pytest.mark.parametrize("taken", PARTS[:2])
+def test_no_part_stays_if_one_is_in_the_way(tmp_path, taken):
+    with pytest.raises(FileExistsError):
+        fill_and_take(tmp_path, taken)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / taken / "mine"]

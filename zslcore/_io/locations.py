@@ -8,7 +8,10 @@ from pathlib import Path
 
 
 def data_root() -> Path:
-    """Folder with ``xlsa17/`` and the images: ``$ZSLCORE_DATA``, by default ``data/``; never written to."""
+    """Folder with ``xlsa17/`` and the images: ``$ZSLCORE_DATA``, by default ``data/``.
+
+    Only ``zslcore data`` writes to it.
+    """
     return _folder("ZSLCORE_DATA", "data")
 
 

@@ -1,11 +1,12 @@
 """Files and folders that appear complete or not at all."""
 
 import contextlib
+import errno
 import glob
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,6 +40,32 @@ def new_folder(folder: Path) -> Iterator[Path]:
         except OSError:
             if not folder.is_dir():
                 raise
+
+
+@contextmanager
+def new_tree(root: Path, name: str, parts: Sequence[Path]) -> Iterator[Path]:
+    """Fill a temporary folder in ``root``; files and folders below it move into ``root`` when the block succeeds.
+
+    ``parts`` are their paths relative to both, in the order of moving; those that the block did not make are left out.
+    The temporary folder is removed in any case. If a part exists in ``root`` meanwhile, or cannot be moved, OSError is
+    raised and none stays.
+    """
+    with _temporary(root / name) as partial:
+        partial.mkdir()
+        yield partial
+        moved: list[Path] = []
+        try:
+            for part in parts:
+                if (partial / part).exists():
+                    if os.path.lexists(root / part):
+                        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(root / part))
+                    (root / part).parent.mkdir(parents=True, exist_ok=True)
+                    os.rename(partial / part, root / part)
+                    moved.append(root / part)
+        except BaseException:
+            for path in moved:
+                _remove(path)
+            raise
 
 
 def remove_abandoned(path: Path) -> None:

@@ -65,9 +65,19 @@ def readable(loader: DataLoader) -> Iterator[Tensor]:
 
 def read_image(path: Path) -> Image.Image:
     """Decode an image file to RGB."""
+    return _opened(path, lambda image: image.convert("RGB"))
+
+
+def check_image(path: Path) -> None:
+    """Raise InputError unless a file begins as an image does; its pixels are not decoded."""
+    _opened(path, lambda image: image)
+
+
+def _opened(path: Path, use: Callable[[Image.Image], Image.Image]) -> Image.Image:
+    """The result of ``use`` on an image file, with every fault of the file as an InputError."""
     try:
         with Image.open(path) as image:
-            return image.convert("RGB")
+            return use(image)
     except FileNotFoundError:
         reason = "no such file"
     except UnidentifiedImageError:

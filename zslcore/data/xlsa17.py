@@ -104,7 +104,12 @@ def class_list(path: Path, class_names: list[str]) -> Int[np.ndarray, " n"] | No
     return np.unique(np.array([class_names.index(name) for name in names], dtype=np.int64))
 
 
+def image_folder(name: str) -> Path:
+    """Folder of the images of a data set, relative to the root."""
+    return Path(IMAGE_FOLDERS.get(name, f"{name}/images"))
+
+
 def image_path(root: Path, name: str, stored: str) -> Path:
     """Path of an image below ``root``; the authors' own folders in the stored path are replaced."""
     found = _TAIL.fullmatch(stored)
-    return root / IMAGE_FOLDERS.get(name, f"{name}/images") / (found[1] if found else stored.lstrip("/"))
+    return root / image_folder(name) / (found[1] if found else stored.lstrip("/"))

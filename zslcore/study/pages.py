@@ -66,7 +66,8 @@ def first_page(
     if committed:
         names = ", ".join(committed)
         lines += [f"These notebooks were not run again; the book shows their committed runs: {names}.", ""]
-    reference = [f"docs/{name}" for name in ("results", "formulas", "options", "data", "command_line", "cluster")]
+    pages = ("results", "formulas", "options", "data", "own_data", "command_line", "cluster")
+    reference = [f"docs/{name}" for name in pages]
     lines += _toctree("The study", [f"notebooks/{path.stem}" for path in sorted(notebooks_root().glob("*.ipynb"))])
     lines += _toctree("Reference", [*reference, "CONTRIBUTING", "CHANGELOG"])
     return "\n".join(lines)

@@ -1,13 +1,12 @@
 """Tables of SynthBirds in the xlsa17 layout: attributes, labels, splits, names and word vectors."""
 
-import io
 import pickle
 from pathlib import Path
 
 import numpy as np
-import scipy.io
 from jaxtyping import Float, Int
 
+from zslcore.data import layout
 from zslcore.synthbirds import schema
 from zslcore.synthbirds.schema import NAME, VERSION, Rng, Settings, Values
 
@@ -29,28 +28,22 @@ def write_tables(root: Path, settings: Settings, names: tuple[str, ...], images:
     rng = np.random.default_rng([settings.seed, 4])
     order = rng.permutation(settings.num_classes)  # as in the real files, rows are not in folder order
     labels = np.repeat(np.argsort(order), settings.images_per_class)
-    percent = attribute_shares(values, settings.images_per_class)[:, order]
+    percent = attribute_shares(values, settings.images_per_class).T[order]
     splits, classes = split_images(settings, rng, labels)
-    folder = root / "xlsa17" / "data" / NAME
-    folder.mkdir(parents=True, exist_ok=True)
-    arrays = {
-        "att": percent / np.linalg.norm(percent, axis=0),
-        "original_att": percent,
-        "allclasses_names": _cells([names[c] for c in order]),
-    }
-    for split, index in splits.items():
-        arrays[f"{split}_loc"] = (index + 1).astype(np.int32)[:, None]
-    _save_mat(folder / "att_splits.mat", arrays)
-    labels = (labels + 1).astype(np.int32)[:, None]
-    _save_mat(folder / "res101.mat", {"labels": labels, "image_files": _cells(images)})
-    for file, members in classes.items():
-        _write_lines(folder / f"{file}.txt", [names[order[c]] for c in members])
-    attributes = schema.attribute_names()
-    for part in ("w2v", "names"):
-        (root / "Attribute" / part).mkdir(parents=True, exist_ok=True)
-    _write_lines(root / "Attribute" / "names" / f"{NAME}.txt", attributes)
-    vectors = pickle.dumps(schema.word_vectors(attributes), protocol=4)
-    (root / "Attribute" / "w2v" / f"{NAME}_attribute.pkl").write_bytes(vectors)
+    tables = layout.Tables(
+        class_names=[names[c] for c in order],
+        attribute_names=schema.attribute_names(),
+        attributes=percent / np.linalg.norm(percent, axis=1, keepdims=True),
+        original_attributes=percent,
+        labels=labels,
+        image_files=images,
+        splits=splits,
+        class_lists=classes,
+    )
+    layout.write_tables(root, NAME, tables, comment=f"{NAME} version {VERSION}")
+    vectors = root / "Attribute" / "w2v" / f"{NAME}_attribute.pkl"
+    vectors.parent.mkdir(parents=True, exist_ok=True)
+    vectors.write_bytes(pickle.dumps(schema.word_vectors(tables.attribute_names), protocol=4))
 
 
 def split_images(
@@ -76,27 +69,4 @@ def split_images(
         "train": kept[np.isin(labels[kept], train)],
         "val": kept[np.isin(labels[kept], val)],
     }
-    lists = {
-        "allclasses": list(range(settings.num_classes)),
-        "trainclasses1": sorted(train.tolist()),
-        "valclasses1": sorted(val.tolist()),
-        "testclasses": sorted(unseen.tolist()),
-        "trainvalclasses": sorted([*train.tolist(), *val.tolist()]),
-    }
-    return splits, lists
-
-
-def _cells(texts: list[str]) -> np.ndarray:  # an n x 1 MATLAB cell array
-    return np.array(texts, dtype=object)[:, None]
-
-
-def _write_lines(path: Path, lines: list[str] | tuple[str, ...]) -> None:
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-
-
-def _save_mat(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """``scipy.io.savemat`` without the time in the header, so that equal arrays give equal bytes."""
-    buffer = io.BytesIO()
-    scipy.io.savemat(buffer, arrays)
-    header = f"MATLAB 5.0 MAT-file, zslcore {NAME} version {VERSION}".encode()
-    path.write_bytes(header.ljust(116) + buffer.getvalue()[116:])
+    return splits, layout.class_lists(train.tolist(), val.tolist(), unseen.tolist())

@@ -1,0 +1,113 @@
+"""Classes as users write them: a CSV of class attributes, and lists of classes."""
+
+import csv
+import math
+import os
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from zslcore.data.xlsa17 import read_lines
+from zslcore.errors import InputError, one_line
+
+ClassChoice = int | str | Sequence[str]
+
+
+def read_class_table(path: Path) -> tuple[list[str], list[str], Float[np.ndarray, "C A"]]:
+    """Class names, attribute names and values of a CSV file in UTF-8, with commas, semicolons or tabs between cells.
+
+    Raises:
+        InputError: about the first line that cannot be used.
+    """
+    (line, (_, *attributes)), *rows = _rows(path)
+    for attribute in attributes:
+        check_name(f"{path}, line {line}: an attribute", attribute)
+        if attributes.count(attribute) > 1:
+            raise InputError(f"{path}, line {line}: the attribute {attribute!r} must be there once")
+    lines: dict[str, int] = {}
+    values = []
+    for line, (name, *cells) in rows:
+        check_name(f"{path}, line {line}: a class", name)
+        where = f"{path}, line {line} ({name!r})"
+        if name in lines:
+            raise InputError(f"{where} repeats the class of line {lines[name]}")
+        if len(cells) != len(attributes):
+            raise InputError(f"{where} must have {len(attributes) + 1} cells as the header has, got {len(cells) + 1}")
+        values.append([_number(where, attribute, cell) for attribute, cell in zip(attributes, cells)])
+        if not any(values[-1]):
+            raise InputError(f"{where} must have an attribute that is not 0")
+        lines[name] = line
+    if len(lines) < 3:
+        raise InputError(f"{path} must hold at least 3 classes, to train, to validate and unseen; got {len(lines)}")
+    return list(lines), attributes, np.array(values)
+
+
+def class_choice(option: str, wanted: ClassChoice, class_names: Sequence[str]) -> int | list[int]:
+    """A number of classes, or the sorted indices of those that are named.
+
+    Args:
+        option: what the classes are for, in messages.
+        wanted: a number; names; or a text as on the command line: a number, a file with one name a line, or names
+            with commas between.
+        class_names: all classes.
+
+    Example:
+        >>> class_choice("unseen", "owl, auk", ["auk", "lark", "owl"]), class_choice("unseen", "2", ["auk"])
+        ([0, 2], 2)
+    """
+    if isinstance(wanted, str):
+        if os.path.isfile(wanted):  # False for a text too long to be a path, where Path.is_file raises
+            wanted = read_lines(Path(wanted))
+        else:
+            wanted = int(wanted) if wanted.strip().isdecimal() else wanted.split(",")
+    if isinstance(wanted, int):
+        return wanted
+    indices = {name: index for index, name in enumerate(class_names)}
+    names = [tidy(name) for name in wanted]
+    for name in names:
+        if name not in indices:
+            raise InputError(f"{option} must be a number, a file or names of classes; {name!r} is none of them")
+    return sorted({indices[name] for name in names})
+
+
+def tidy(name: str) -> str:
+    """A name without blanks around it, and composed: macOS stores an accent apart from its letter."""
+    return unicodedata.normalize("NFC", name).strip()
+
+
+def check_name(what: str, name: str) -> None:
+    """Raise InputError if a name is empty, or holds a line break or what is not text in UTF-8."""
+    if not name or any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name):
+        raise InputError(f"{what} must have a name, in UTF-8 and without control characters, got {name!r}")
+
+
+def _rows(path: Path) -> list[tuple[int, list[str]]]:
+    """Number and cells of each line that is not empty, the header first."""
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            header = file.readline()
+            file.seek(0)
+            reader = csv.reader(file, delimiter=next((mark for mark in ",;\t" if mark in header), ","), strict=True)
+            rows = [(reader.line_num, [tidy(cell) for cell in row]) for row in reader]
+    except OSError as error:
+        raise InputError(f"no class table at {path}: {error.strerror}") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} must be a CSV file in UTF-8, but cannot be read: {one_line(error)}") from None
+    rows = [(line, row) for line, row in rows if any(row)]
+    if not rows or len(rows[0][1]) < 2:
+        raise InputError(f"{path} must begin with a header that names the class column and the attributes")
+    return rows
+
+
+def _number(where: str, attribute: str, cell: str) -> float:
+    try:
+        with np.errstate(over="ignore"):
+            value = float(np.float32(cell))
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise InputError(f"{where} must have a finite number for {attribute!r}, got {cell!r}")
+    return value

@@ -1,0 +1,149 @@
+"""A data set in the xlsa17 layout from a folder of class folders and a CSV of class attributes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int
+
+from zslcore._io.locations import data_root
+from zslcore.data import layout, xlsa17
+from zslcore.data.benchmark import Benchmark
+from zslcore.data.class_table import ClassChoice, check_name, class_choice, read_class_table, tidy
+from zslcore.data.images import check_image
+from zslcore.data.semantics import load_word_vectors
+from zslcore.errors import InputError
+
+SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+MIN_IMAGES = 4  # of a seen class: two to train, one held out for validation, one for the test
+
+
+def make_dataset(
+    source: Path | str,
+    table: Path | str,
+    name: str,
+    *,
+    root: Path | str | None = None,
+    unseen: ClassChoice | None = None,
+    val: ClassChoice | None = None,
+    test_share: float = 0.2,
+    seed: int = 0,
+    word_vectors: Path | str | None = None,
+    images: str = "copy",
+) -> Benchmark:
+    """Write the data set ``name`` below ``root`` and load it; what exists is never replaced.
+
+    Args:
+        source: a folder with one folder of at least 4 images for each class.
+        table: a CSV file: a header; then one row a class, with the name of its folder and its attributes.
+        name: of the new data set; its images go to ``root/name/images``.
+        root: folder of the data sets, by default ``$ZSLCORE_DATA``.
+        unseen: the unseen classes: names, or a number to draw; by default a fifth of the classes.
+        val: the validation classes, which are seen: names, or a number to draw; by default a quarter of the seen ones.
+        test_share: share of the images of each seen class that are kept for testing, in (0, 1).
+        seed: of the draws.
+        word_vectors: ``.npy`` file or pickled array with one row an attribute, for the networks that need them.
+        images: ``"copy"``, ``"hardlink"`` or ``"symlink"``.
+
+    Raises:
+        InputError: if the folder, the table and the split do not fit together.
+    """
+    root, table = Path(root or data_root()).expanduser().absolute(), Path(table)
+    if not 0 < test_share < 1:
+        raise InputError(f"test_share must lie in (0, 1), got {test_share}")
+    if seed < 0:
+        raise InputError(f"seed must be at least 0, got {seed}")
+    place = layout.place_by(images)
+    class_names, attribute_names, values = read_class_table(table)
+    vectors = None
+    if word_vectors is not None:
+        vectors = load_word_vectors(Path(word_vectors), num_attributes=len(attribute_names))
+    sources, labels = _class_images(Path(source), class_names, table)
+    rng = np.random.default_rng(seed)
+    train, val_classes, unseen_classes = _roles(class_names, unseen, val, rng)
+    files = [Path(class_names[label], path.name) for label, path in zip(labels, sources)]
+    tables = layout.Tables(
+        class_names=class_names,
+        attribute_names=attribute_names,
+        attributes=values / np.linalg.norm(values, axis=1, keepdims=True),
+        original_attributes=values,
+        labels=labels,
+        image_files=[(xlsa17.image_folder(name) / file).as_posix() for file in files],
+        splits=_splits(labels, train, val_classes, test_share, rng),
+        class_lists=layout.class_lists(train, val_classes, unseen_classes),
+    )
+    layout.write_dataset(root, name, tables, sources=sources, place=place, word_vectors=vectors)
+    return Benchmark.load(root, name)
+
+
+def _class_images(source: Path, class_names: Sequence[str], table: Path) -> tuple[list[Path], Int[np.ndarray, " n"]]:
+    """Images by class and name, and their labels; InputError unless the folders are the classes."""
+    if not source.is_dir():
+        raise InputError(f"{source} must be a folder with one folder of images for each class")
+    folders = {tidy(path.name): path for path in sorted(source.iterdir()) if path.is_dir() and path.name[0] != "."}
+    for name in folders:
+        if name not in class_names:
+            raise InputError(f"{table} must have a row for each folder in {source}, but has none for {name!r}")
+    paths, labels = [], []
+    for label, name in enumerate(class_names):
+        if name not in folders:
+            raise InputError(f"{source} must hold a folder for each class in {table}, but has none for {name!r}")
+        if name in ("images", "JPEGImages"):  # a path in the layout may have any folders before one of these names
+            raise InputError(f"a class in {table} must have another name than {name!r}")
+        members = _images(folders[name], name)
+        paths += members
+        labels += [label] * len(members)
+    return paths, np.array(labels)
+
+
+def _images(folder: Path, name: str) -> list[Path]:
+    """Sorted images of a class. Hidden files and those with other endings are passed over."""
+    paths = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES and path.name[0] != "."]
+    if len(paths) < MIN_IMAGES:
+        raise InputError(f"the class {name!r} must have at least {MIN_IMAGES} images, got {len(paths)} in {folder}")
+    for path in paths:
+        check_name(f"an image in {folder}", path.name)
+        check_image(path)
+    return paths
+
+
+def _roles(
+    class_names: Sequence[str], unseen: ClassChoice | None, val: ClassChoice | None, rng: np.random.Generator
+) -> tuple[list[int], list[int], list[int]]:
+    """Train, val and unseen classes."""
+    count = len(class_names)
+    choice = class_choice("unseen", max(1, round(count / 5)) if unseen is None else unseen, class_names)
+    chosen = _draw("unseen", choice, list(range(count)), rng, most=count - 2)
+    seen = [index for index in range(count) if index not in chosen]
+    choice = class_choice("val", max(1, len(seen) // 4) if val is None else val, class_names)
+    for index in () if isinstance(choice, int) else set(choice) & set(chosen):
+        raise InputError(f"val must name seen classes, but {class_names[index]!r} is unseen")
+    validation = _draw("val", choice, seen, rng, most=len(seen) - 1)
+    return [index for index in seen if index not in validation], validation, chosen
+
+
+def _draw(option: str, choice: int | list[int], among: list[int], rng: np.random.Generator, *, most: int) -> list[int]:
+    """The classes of a choice, drawn if it is a number."""
+    count = choice if isinstance(choice, int) else len(choice)
+    if not 1 <= count <= most:
+        raise InputError(f"{option} must be 1 to {most} of the {len(among)} classes it is chosen from, got {count}")
+    return sorted(rng.choice(among, size=count, replace=False).tolist()) if isinstance(choice, int) else choice
+
+
+def _splits(
+    labels: Int[np.ndarray, " n"], train: list[int], val: list[int], test_share: float, rng: np.random.Generator
+) -> dict[str, Int[np.ndarray, " m"]]:
+    """Image indices of the five splits; ``test_share`` of each seen class goes to test_seen."""
+    is_test = np.zeros(len(labels), dtype=bool)
+    for index in sorted([*train, *val]):
+        members = np.flatnonzero(labels == index)
+        count = min(max(1, round(test_share * len(members))), len(members) - MIN_IMAGES + 1)
+        is_test[rng.choice(members, size=count, replace=False)] = True
+    is_train, is_val = np.isin(labels, train), np.isin(labels, val)
+    return {
+        "trainval": np.flatnonzero((is_train | is_val) & ~is_test),
+        "test_seen": np.flatnonzero(is_test),
+        "test_unseen": np.flatnonzero(~is_train & ~is_val),
+        "train": np.flatnonzero(is_train & ~is_test),
+        "val": np.flatnonzero(is_val & ~is_test),
+    }

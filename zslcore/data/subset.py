@@ -1,0 +1,165 @@
+"""A smaller data set from a larger one: some of its classes, its images cropped to boxes and made smaller."""
+
+import dataclasses
+import math
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int
+from PIL.Image import Resampling
+
+from zslcore._io.locations import data_root
+from zslcore.data import layout, xlsa17
+from zslcore.data.benchmark import SPLITS, Benchmark
+from zslcore.data.class_table import ClassChoice, class_choice
+from zslcore.data.images import read_image
+from zslcore.errors import InputError
+
+Box = tuple[float, float, float, float]  # left, top, width, height in pixels
+JPEG_QUALITY = 90
+
+
+def make_subset(
+    benchmark: Benchmark,
+    name: str,
+    *,
+    root: Path | str | None = None,
+    classes: ClassChoice | None = None,
+    boxes: Path | str | None = None,
+    size: int | None = None,
+    square: bool = False,
+    seed: int = 0,
+    images: str = "copy",
+) -> Benchmark:
+    """Write the data set ``name`` below ``root`` and load it; what exists is never replaced.
+
+    Classes and images keep their order, class vectors and splits, and train, val and unseen classes stay what they
+    are. Labels of single images and positions of parts are left out.
+
+    Args:
+        benchmark: the larger data set.
+        name: of the new data set; its images go to ``root/name/images``.
+        root: folder of the data sets, by default ``$ZSLCORE_DATA``.
+        classes: names of the classes to keep, or a number to draw in the proportions of train, val and unseen.
+        boxes: a ``bounding_boxes.txt`` as CUB has it (image id, left, top, width, height), with its ``images.txt``
+            beside it; images are cropped to their boxes.
+        size: short side of the new images in pixels.
+        square: stretch them to size x size.
+        seed: of the draw of the classes.
+        images: ``"copy"``, ``"hardlink"`` or ``"symlink"``; only a copy can be cropped or resized.
+
+    Raises:
+        InputError: if a class, a box or an image is missing.
+    """
+    root, drawn = Path(root or data_root()).expanduser().absolute(), boxes is not None or size is not None
+    if size is not None and size < 1:
+        raise InputError(f"size must be at least 1 pixel, got {size}")
+    if square and size is None:
+        raise InputError("square needs the size of its side")
+    if drawn and images != "copy":
+        raise InputError(f"images must be copy where they are cropped or resized, got {images!r}")
+    if seed < 0:
+        raise InputError(f"seed must be at least 0, got {seed}")
+    place = layout.place_by(images)
+    tables, kept = subset_tables(benchmark, name, _kept_classes(benchmark, classes, seed))
+    sources = [benchmark.image_paths[index] for index in kept]
+    dataclasses.replace(benchmark, image_paths=tuple(sources)).check_images()
+    found = {} if boxes is None else _boxes_of(benchmark, sources, Path(boxes))
+
+    def place_smaller(source: Path, target: Path) -> None:
+        _write_smaller(source, target, found.get(source), size, square)
+
+    stored = [benchmark.root / layout.word_vectors_file(benchmark.name, suffix) for suffix in (".pkl", ".npy")]
+    vectors = benchmark.word_vectors() if any(path.is_file() for path in stored) else None
+    place = place_smaller if drawn else place
+    layout.write_dataset(root, name, tables, sources=sources, place=place, word_vectors=vectors)
+    return Benchmark.load(root, name)
+
+
+def subset_tables(
+    benchmark: Benchmark, name: str, classes: Int[np.ndarray, " c"]
+) -> tuple[layout.Tables, Int[np.ndarray, " m"]]:
+    """Tables of the data set ``name`` with these classes, and the indices of its images in the larger one."""
+    kept = np.flatnonzero(np.isin(benchmark.labels, classes))
+    home = benchmark.root / xlsa17.image_folder(benchmark.name)
+    files = [xlsa17.image_folder(name) / benchmark.image_paths[index].relative_to(home) for index in kept]
+    roles = (benchmark.train_classes, benchmark.val_classes, benchmark.unseen_classes)
+    tables = layout.Tables(
+        class_names=[benchmark.class_names[index] for index in classes],
+        attribute_names=benchmark.attribute_names,
+        attributes=benchmark.attributes[classes],
+        original_attributes=benchmark.original_attributes[classes],
+        labels=np.searchsorted(classes, benchmark.labels[kept]),
+        image_files=[file.as_posix() for file in files],
+        splits={split: np.flatnonzero(np.isin(kept, benchmark.split(split))) for split in SPLITS},
+        class_lists=layout.class_lists(*(np.flatnonzero(np.isin(classes, role)).tolist() for role in roles)),
+    )
+    return tables, kept
+
+
+def _kept_classes(benchmark: Benchmark, classes: ClassChoice | None, seed: int) -> Int[np.ndarray, " c"]:
+    """Sorted indices of the classes to keep; InputError unless they hold train, val and unseen classes."""
+    roles = {"train": benchmark.train_classes, "val": benchmark.val_classes, "unseen": benchmark.unseen_classes}
+    count = len(benchmark.class_names)
+    choice = count if classes is None else class_choice("classes", classes, benchmark.class_names)
+    if isinstance(choice, int):
+        if not 1 <= choice <= count:
+            raise InputError(f"classes must be 1 to {count} of {benchmark.name}, got {choice}")
+        rng = np.random.default_rng(seed)
+        shuffled = np.concatenate([rng.permutation(role) for role in roles.values()])
+        # evenly spaced positions take the same share of each role
+        choice = shuffled[((np.arange(choice) + 0.5) * count / choice).astype(int)]
+    for role, members in roles.items():
+        if not np.isin(choice, members).any():
+            wanted = f"train, val and unseen classes of {benchmark.name}"
+            raise InputError(f"classes must hold {wanted}, but hold no {role} class")
+    return np.sort(choice)
+
+
+def _boxes_of(benchmark: Benchmark, sources: list[Path], file: Path) -> dict[Path, Box]:
+    """The box of each image; InputError for the first image without one."""
+    home = benchmark.root / xlsa17.image_folder(benchmark.name)
+    names = dict(_table(file.with_name("images.txt"), 2))
+    boxes: dict[str, Box] = {}
+    for image, *cells in _table(file, 5):
+        try:
+            left, top, width, height = map(float, cells)
+        except ValueError:
+            left = math.nan
+        if not math.isfinite(left + top + width + height) or min(width, height) <= 0:
+            raise InputError(f"{file} must hold left, top, width and height of image {image}, got {' '.join(cells)}")
+        boxes[names.get(image, "")] = (left, top, width, height)
+    found = {}
+    for source in sources:
+        name = source.relative_to(home).as_posix()
+        if name not in boxes:
+            raise InputError(f"{file} and its images.txt must give a box for each image, but have none for {name}")
+        found[source] = boxes[name]
+    return found
+
+
+def _table(file: Path, columns: int) -> list[list[str]]:
+    """Cells of a text file with blanks between; the last one may hold blanks."""
+    if not file.is_file():
+        raise InputError(f"{file} is missing")
+    rows = [line.split(maxsplit=columns - 1) for line in xlsa17.read_lines(file)]
+    for number, row in enumerate(rows, start=1):
+        if len(row) != columns:
+            raise InputError(f"{file} must hold {columns} values in each line, got {len(row)} in line {number}")
+    return rows
+
+
+def _write_smaller(source: Path, target: Path, box: Box | None, size: int | None, square: bool) -> None:
+    """Write an image again, cropped to its box and resized, under the file format of its name."""
+    picture = read_image(source)
+    if box is not None:
+        left, top, right, bottom = (round(edge) for edge in (box[0], box[1], box[0] + box[2], box[1] + box[3]))
+        box = (max(0, left), max(0, top), min(right, picture.width), min(bottom, picture.height))
+        if box[0] >= box[2] or box[1] >= box[3]:
+            raise InputError(f"the box of {source} must overlap the image of {picture.width} x {picture.height} pixels")
+        picture = picture.crop(box)
+    if size is not None:
+        factor = size / min(picture.size)
+        shape = (size, size) if square else tuple(max(size, round(side * factor)) for side in picture.size)
+        picture = picture.resize(shape, resample=Resampling.LANCZOS)
+    picture.save(target, quality=JPEG_QUALITY)

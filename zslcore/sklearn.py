@@ -95,8 +95,6 @@ class ReMSERegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         check_positive("alpha", self.alpha, or_zero=True)
         X, y = validate_data(self, X, y, multi_output=True, y_numeric=True, dtype=np.float64)
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        if not weight.sum() > 0:
-            raise InputError("sample_weight must be above 0 for at least one row")
         groups = [0] * len(X) if groups is None else list(groups)
         check_consistent_length(X, groups)
         if any(not isinstance(group, Hashable) or group != group for group in groups):

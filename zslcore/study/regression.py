@@ -19,11 +19,11 @@ from zslcore.losses.controls import at_equal_loss, control_weights
 from zslcore.study.notebook_runner import notebooks_root
 
 DATASETS = {
-    "digits": "Digits: lower half of the picture from the upper half, groups = digit",
-    "breast_cancer": "Breast cancer: largest from mean measurements of a tumour, groups = diagnosis",
-    "generated": "Generated: linear, with noise that differs between the cells",
+    "digits": "Digits: the lower half of a picture from the upper half; groups are the ten digits",
+    "breast_cancer": "Breast cancer: the largest measurements of a tumour from the mean ones; groups are the diagnoses",
+    "generated": "Generated: a linear relation, and noise that differs between five groups and between outputs",
 }
-MODELS = {"linear": "linear", "network": "32 hidden units"}
+MODELS = {"linear": "linear", "network": "network"}
 METHODS = {  # name: p, p2, whether the weights are permuted over the cells
     "MSE": (0, 0, False),
     "ReMSE, p = 1": (1, 0, False),

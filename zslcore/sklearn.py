@@ -47,12 +47,10 @@ class ReMSERegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         max_iter: largest number of updates of the weights; with a hidden layer, of steps.
         tol: stop when an update changes each weight by at most this share; with a hidden layer, when 50 steps have not
             lowered the loss by this share.
-        learning_rate: step size of Adam; hidden layer only.
-        random_state: seed of the initial coefficients; hidden layer only.
+        learning_rate, random_state: step size of Adam, seed of its initial coefficients; hidden layer only.
 
     Attributes:
-        coef_: (A, D), or (D,) if y has one dimension; linear model only.
-        intercept_: (A,), or a number; linear model only.
+        coef_, intercept_: (A, D) and (A,), or (D,) and a number if y has one dimension; linear model only.
         coefs_, intercepts_: the layers: ``tanh(X @ coefs_[0] + intercepts_[0]) @ coefs_[1] + intercepts_[1]``.
         groups_: the C groups, in the order of their first rows.
         errors_: mean squared training error of each group and output, in the units of y squared, (C, A).

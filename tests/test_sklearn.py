@@ -132,6 +132,7 @@ def test_weights_of_rows_count_as_repeated_rows(data):
     np.testing.assert_allclose(weighted.weights_, repeated.weights_[[repeated.groups_.index(g) for g in range(3)]])
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_a_network_fits_what_is_not_linear_and_repeats_exactly():
     x = np.linspace(-2, 2, 100)[:, None]
     y = np.hstack([np.sin(2 * x), 3 + 10 * np.cos(2 * x)])
@@ -168,7 +169,8 @@ def test_an_unfinished_fit_warns(data, hidden):
 @pytest.mark.parametrize(
     ("settings", "arguments", "message"),
     [
-        ({"p": -1}, {}, "p must be a finite number >= 0, got -1"),
+        ({"p": -1.5}, {}, "p must be a finite number >= 0, got -1.5"),
+        ({"p": "1"}, {}, "p must be a finite number >= 0, got '1'"),
         ({"hidden": -1}, {}, "hidden must be a whole number of at least 0, got -1"),
         ({"hidden": 2.5}, {}, "hidden must be a whole number of at least 0, got 2.5"),
         ({"max_iter": 0}, {}, "max_iter must be a whole number of at least 1, got 0"),

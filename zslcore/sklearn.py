@@ -142,7 +142,6 @@ class ReMSERegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             both = torch.cat([design[rows], cells.outputs[rows]], 1) * cells.weight[rows, None]
             moments.append(design[rows].T @ both)
         gram, moment = torch.stack(moments).split([design.shape[1], cells.outputs.shape[1]], dim=2)
-        step = 1 / (1 + self.p + self.p2)  # a whole step would overshoot, the more the larger the exponents
         weights = torch.ones_like(moment[:, 0])
         for self.n_iter_ in range(1, self.max_iter + 1):  # noqa: B020
             matrix = torch.einsum("ca,cij->aij", weights, gram) + penalty
@@ -155,7 +154,7 @@ class ReMSERegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             ratio = self._weights(errors, cells) / weights
             if (ratio - 1).abs().max() <= self.tol:
                 break
-            weights = weights * ratio**step
+            weights = weights * ratio ** (1 / (1 + self.p + self.p2))  # whole steps overshoot with large exponents
         else:
             warnings.warn(f"the weights still change after max_iter={self.max_iter}", ConvergenceWarning, stacklevel=3)
         return [(solution[:-1], solution[-1])], errors, weights * ratio

@@ -253,7 +253,7 @@ def _change(row: pd.Series) -> str:
     """A change in percent and its interval: ``**−7.4** (−10.1 to −4.6)``; bold if the interval excludes 0."""
     change, low, high = (f"{value:+.1f}".replace("-", "−") for value in (row["change"], row["low"], row["high"]))
     mark = "" if row["low"] <= 0 <= row["high"] else "**"
-    return f"{mark}{change}{mark} ({low} to {high})".replace(" ", "\u00a0")
+    return f"{mark}{change}{mark} ({low}\u00a0to\u00a0{high})"
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ results: ## Keep the tables of a finished study in results/DATASET, which is com
 	mkdir -p results/$(DATASET)
 	cp "report/$(DATASET)/results.csv" "report/$(DATASET)/differences.csv" "results/$(DATASET)/"
 
-figures: $(INSTALLED) ## Draw the README's figure and write docs/results.md from the tables in results/
+figures: $(INSTALLED) ## Draw the README's figure and write the tables of docs/ from those in results/
 	$(BIN)/python -m zslcore.study.pages
 
 docs: $(INSTALLED) ## Build the book from the committed notebooks and results, without running a study

@@ -103,13 +103,19 @@ assert per_class_accuracy(np.array([0]), np.array([0])) == 1.0
 
 
 @pytest.mark.parametrize(
-    "statement", ["import zslcore.plots", "from zslcore import RunConfig", "from zslcore import fit"]
+    ("statement", "extra"),
+    [
+        ("import zslcore.plots", "study"),
+        ("from zslcore import RunConfig", "study"),
+        ("from zslcore import fit", "study"),
+        ("from zslcore.sklearn import ReMSERegressor", "sklearn"),
+    ],
 )
-def test_what_needs_an_extra_names_it_in_one_sentence(python, tmp_path, statement):
+def test_what_needs_an_extra_names_it_in_one_sentence(python, tmp_path, statement, extra):
     result = run(python, statement, tmp_path)
     assert result.returncode == 1
     last = result.stderr.strip().splitlines()[-1]
-    assert re.search(r"\w+ is not installed; run: pip install 'zslcore\[study\]'$", last), result.stderr
+    assert re.search(rf"\w+ is not installed; run: pip install 'zslcore\[{extra}\]'$", last), result.stderr
 
 
 def test_the_wheel_holds_its_data_files(wheel):

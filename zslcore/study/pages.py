@@ -1,4 +1,4 @@
-"""Pages that are generated from tables: the book's first page, ``docs/results.md``, the README's figure."""
+"""Pages that are generated from tables: the book's first page, tables of ``docs/``, the README's figure."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -9,12 +9,14 @@ from matplotlib.figure import Figure
 from zslcore.config import setting_table
 from zslcore.methods import display_name
 from zslcore.plots import paired_differences, use_style
+from zslcore.study import regression
 from zslcore.study.figure_files import save_figure
 from zslcore.study.notebook_runner import notebooks_root
 from zslcore.study.tables import ACCURACIES, PUBLISHED, as_table
 
 MEASURES = ("T1", "H", "test_seen_theil")
 FIGURE = "paired_differences"
+REFERENCE = ("results", "other_models", "formulas", "options", "data", "own_data", "command_line", "cluster")
 PAIRED = "Clean protocol, paired over seeds; accuracies in points."
 
 
@@ -66,8 +68,7 @@ def first_page(
     if committed:
         names = ", ".join(committed)
         lines += [f"These notebooks were not run again; the book shows their committed runs: {names}.", ""]
-    pages = ("results", "formulas", "options", "data", "own_data", "command_line", "cluster")
-    reference = [f"docs/{name}" for name in pages]
+    reference = [f"docs/{name}" for name in REFERENCE]
     lines += _toctree("The study", [f"notebooks/{path.stem}" for path in sorted(notebooks_root().glob("*.ipynb"))])
     lines += _toctree("Reference", [*reference, "CONTRIBUTING", "CHANGELOG"])
     return "\n".join(lines)
@@ -229,11 +230,38 @@ def options_page() -> str:
     return text[:start] + markdown_table(["setting", "default", "allowed", "meaning"], rows) + text[end:]
 
 
+def other_models_page() -> str:
+    """Text of ``docs/other_models.md``, with the tables of ``results/regression/errors.csv`` as its last sections."""
+    text = (root() / "docs" / "other_models.md").read_text(encoding="utf-8")
+    errors = pd.read_csv(root() / "results" / "regression" / "errors.csv")
+    found = regression.changes(errors).set_index(["dataset", "model", "method", "measure"])
+    parts = [text[: text.index("\n### ")]]
+    for dataset, title in regression.DATASETS.items():
+        rows = []
+        for model, name in regression.MODELS.items():
+            chosen = errors[(errors["dataset"] == dataset) & (errors["model"] == model)]
+            means = chosen[chosen["method"] == "MSE"][list(regression.MEASURES)].mean()
+            rows.append([name, "MSE", *(f"{value:#.3g}" for value in means)])
+            for method in chosen["method"].unique()[1:]:
+                values = [_change(found.loc[(dataset, model, method, measure)]) for measure in regression.MEASURES]
+                rows.append([name, method, *values])
+        parts.append(f"### {title}\n\n{markdown_table(['model', 'loss', *regression.MEASURES.values()], rows)}")
+    return "\n".join(parts)
+
+
+def _change(row: pd.Series) -> str:
+    """A change in percent and its interval: ``**−7.4** (−10.1 to −4.6)``; bold if the interval excludes 0."""
+    change, low, high = (f"{value:+.1f}".replace("-", "−") for value in (row["change"], row["low"], row["high"]))
+    mark = "" if row["low"] <= 0 <= row["high"] else "**"
+    return f"{mark}{change}{mark} ({low}\u00a0to\u00a0{high})"
+
+
 def main() -> None:
     """Write what README and docs show of the committed results and of the settings: ``make figures``."""
     print(readme_figure())
     (root() / "docs" / "options.md").write_text(options_page(), encoding="utf-8")
     (root() / "docs" / "results.md").write_text(results_page(), encoding="utf-8")
+    (root() / "docs" / "other_models.md").write_text(other_models_page(), encoding="utf-8")
 
 
 if __name__ == "__main__":

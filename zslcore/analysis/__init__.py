@@ -21,7 +21,7 @@ from zslcore.analysis.claims import (
 )
 from zslcore.analysis.correlation import partial_correlation, row_correlation, sample_correlation
 from zslcore.analysis.inequality import coefficient_of_variation, gini_index, inequality, theil_index
-from zslcore.analysis.intervals import VERDICTS, bootstrap, percentile_interval, t_interval, verdict
+from zslcore.analysis.intervals import VERDICTS, bootstrap, holm, percentile_interval, t_interval, verdict
 from zslcore.analysis.label_value import error_by_label, label_correlation, label_partial_correlation, relative_slope
 from zslcore.analysis.misclassification import closest_class_share, misclassifications
 from zslcore.analysis.nulls import matched_nulls, null_errors
@@ -39,6 +39,7 @@ __all__ = [
     "evenness_claim",
     "gini_index",
     "group_index",
+    "holm",
     "inequality",
     "label_claim",
     "label_correlation",

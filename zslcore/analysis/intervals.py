@@ -43,6 +43,23 @@ def t_interval(values: pd.Series | Float[np.ndarray, " n"], *, confidence: float
     return float(values.mean() - half), float(values.mean() + half)
 
 
+def holm(p: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """P values corrected for their number by Holm's method ("A simple sequentially rejective test", 1979).
+
+    Rejecting where a corrected value is below 0.05 rejects a true hypothesis of the family with a probability of at
+    most 5 %. NaN, a comparison that was not made, stays NaN and does not count.
+
+    Example:
+        >>> holm(np.array([0.01, 0.04, np.nan, 0.03])).round(2)
+        array([0.03, 0.06,  nan, 0.06])
+    """
+    corrected, made = np.full(len(p), np.nan), np.flatnonzero(~np.isnan(p))
+    ordered = made[np.argsort(p[made], kind="stable")]
+    factors = np.arange(len(ordered), 0, -1)
+    corrected[ordered] = np.minimum(np.maximum.accumulate(factors * p[ordered]), 1)
+    return corrected
+
+
 def bootstrap(statistic: Callable, *arrays: np.ndarray, resamples: int, seed: int) -> Float[np.ndarray, " resamples"]:
     """Draw from the bootstrap distribution of a statistic of paired arrays.
 

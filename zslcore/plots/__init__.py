@@ -15,7 +15,7 @@ from zslcore.plots.curves import noise_floor, seen_unseen_curves, training_histo
 from zslcore.plots.data import attribute_heatmap, image_grid, label_distribution
 from zslcore.plots.errors import error_against_label, error_by_attribute, reduction_against_label
 from zslcore.plots.matrices import error_heatmaps, weight_matrix
-from zslcore.plots.results import exponent_surface, forest, intervals, paired_differences
+from zslcore.plots.results import contrasts, exponent_surface, forest, intervals, paired_differences
 from zslcore.plots.style import MEASURE_NAMES, METHOD_LOOKS, WIDTH, Look, measure_name, method_looks, use_style
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "Look",
     "attention_maps",
     "attribute_heatmap",
+    "contrasts",
     "error_against_label",
     "error_by_attribute",
     "error_heatmaps",

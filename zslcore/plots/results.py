@@ -68,31 +68,55 @@ def paired_differences(frame: pd.DataFrame, *, method: str) -> Figure:
         ['points', 'difference']
     """
     frame = frame if "measure" in frame else frame.reset_index()
+    figure = contrasts(frame.assign(contrast=frame["against"].map(display_name)))
+    figure.axes[0].set_ylabel(f"{display_name(method)} minus", fontsize=9)
+    return figure
+
+
+def contrasts(frame: pd.DataFrame) -> Figure:
+    """Differences with their intervals; a line for each contrast, a panel for each measure, a vertical line at 0.
+
+    Args:
+        frame: the columns ``measure``, ``contrast`` (text), ``difference``, ``low`` and ``high``; rows and panels keep
+            its order. A column ``unit`` gives the unit of each measure; without it, accuracies are in points. A column
+            ``dataset`` gives each data set its own colour and marker.
+
+    Example:
+        >>> rows = [("T1", "ReMSE − MSE", 1.5, 0.5, 2.5), ("T1", "permuted − MSE", -0.2, -0.4, 0.1)]
+        >>> frame = pd.DataFrame(rows, columns=["measure", "contrast", "difference", "low", "high"])
+        >>> (axis,) = contrasts(frame).axes
+        >>> [tick.get_text() for tick in axis.get_yticklabels()], axis.get_xlabel()
+        (['ReMSE − MSE', 'permuted − MSE'], 'points')
+    """
     if frame.empty:
         raise InputError("frame must have at least one difference, got none")
-    measures, others = frame["measure"].unique(), list(frame["against"].unique())
+    measures, names = frame["measure"].unique(), list(frame["contrast"].unique())
     datasets = list(frame["dataset"].unique()) if "dataset" in frame else []
-    marks, looks = dict(zip(datasets, DATASET_LOOKS * len(datasets))), method_looks(others)
-    height = 1.0 + len(others) * max(0.34, 0.2 * len(datasets)) + 0.25 * (len(datasets) > 1)
+    marks = dict(zip(datasets, DATASET_LOOKS * len(datasets)))
+    looks = method_looks(frame["against"]) if "against" in frame else {}
+    height = 1.0 + len(names) * max(0.34, 0.2 * len(datasets)) + 0.25 * (len(datasets) > 1)
     figure, axes = plt.subplots(1, len(measures), figsize=(WIDTH, height), sharey=True, squeeze=False)
     for axis, measure in zip(axes[0], measures, strict=True):
         axis.axvline(0, color="black", linewidth=0.8)
-        for row in frame[frame["measure"] == measure].itertuples():
-            position, look = others.index(row.against), looks[row.against]
+        rows = frame[frame["measure"] == measure]
+        for row in rows.itertuples():
+            position, look = names.index(row.contrast), DATASET_LOOKS[0]
             if datasets:
                 look = marks[row.dataset]
                 position += (datasets.index(row.dataset) - (len(datasets) - 1) / 2) * 0.8 / len(datasets)
+            elif looks:
+                look = looks[row.against]
             axis.plot([row.low, row.high], [position, position], color=look.color, linewidth=1.6)
             axis.plot(row.difference, position, linestyle="", color=look.color, marker=look.marker, markersize=5.5)
         axis.set_title(textwrap.fill(measure_name(measure), max(64 // len(measures) - 2, 10)), fontsize=10)
-        axis.set_xlabel("points" if measure in ACCURACIES else "difference", fontsize=9)
+        unit = rows["unit"].iloc[0] if "unit" in frame else "points" if measure in ACCURACIES else "difference"
+        axis.set_xlabel(unit, fontsize=9)
         axis.xaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))
         axis.grid(axis="x", linewidth=0.4)
         axis.tick_params(axis="y", length=0)
-    names = [textwrap.fill(display_name(other), 18) for other in others]
-    axes[0, 0].set_yticks(range(len(others)), names, fontsize=9)
-    axes[0, 0].set_ylim(len(others) - 0.5, -0.5)
-    axes[0, 0].set_ylabel(f"{display_name(method)} minus", fontsize=9)
+    labels = [textwrap.fill(name, 18 if "against" in frame else 30) for name in names]
+    axes[0, 0].set_yticks(range(len(names)), labels, fontsize=9)
+    axes[0, 0].set_ylim(len(names) - 0.5, -0.5)
     if datasets:
         handles = [Line2D([], [], color=look.color, marker=look.marker, label=name) for name, look in marks.items()]
         figure.legend(handles=handles, loc="outside upper center", ncols=len(marks), frameon=False, fontsize=9)

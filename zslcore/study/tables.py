@@ -4,7 +4,7 @@ Accuracies are in percent here, as in published tables; run folders hold them as
 of methods and measures; :func:`readable` replaces them by display names.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -280,3 +280,9 @@ def compare(frame: pd.DataFrame, method: str, values: Iterable[str], *, confiden
             rows.append((value, baseline, claim, difference.mean(), low, high, told))
     columns = ["measure", "against", "claim", "difference", "low", "high", "verdict"]
     return pd.DataFrame(rows, columns=columns).set_index(["measure", "against"])
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table that ends with a line break."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

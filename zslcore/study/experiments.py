@@ -1,0 +1,79 @@
+"""The experiments behind ``results/DATASET/{map,vectors,audit}.csv``, as commands that resume row by row.
+
+``python -m zslcore.study.experiments DATASET NAME --splits 20 --jobs 2 --output results`` adds the missing rows.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from zslcore.config import RunConfig
+from zslcore.errors import InputError
+from zslcore.study.grid import run_grid
+from zslcore.study.protocol_audit import audit
+from zslcore.study.rebalancing import map_configs, map_row, vector_configs
+
+SEEDS = range(5)  # of the benchmark's own split; each random split has seed 0
+LAMS = (60.0, 600.0, np.inf)
+SCALES = (5.0, 10.0, 20.0)
+FINE_TUNED = {"fine_tune": True, "standardize": False, "image_size": 160, "epochs": 4, "episodes": 250, "lr_step": 3}
+
+
+def configs_of(name: str, dataset: str, splits: Sequence[int]) -> list[RunConfig]:
+    """The configs of an experiment.
+
+    Args:
+        name: ``map`` (BasicNet on frozen features), ``attention`` (AttentionNet on frozen maps), ``fine_tuned``
+            (EfficientNet-Lite0 at 160 px, learning rate chosen on the validation split for cross entropy alone),
+            ``vectors`` (kinds of class vectors at several scales), or ``audit`` (of the protocols).
+        dataset: name of a data set.
+        splits: numbers of random class splits; the benchmark's own split is always there, except for ``vectors``.
+    """
+    own = {"splits": [0], "seeds": SEEDS}
+    if name == "map":
+        random = map_configs(dataset, splits=splits, seeds=[0], lams=LAMS)
+        return random + map_configs(dataset, **own, lams=LAMS)
+    if name in ("attention", "fine_tuned"):
+        changes = {"network": "attention"} if name == "attention" else FINE_TUNED | {"lr": 3e-3}
+        centred = vector_configs(dataset, **own, kinds=["centred"], scales=[20.0], **changes)
+        return map_configs(dataset, **own, lams=[60.0], **changes) + centred
+    if name == "vectors":
+        return vector_configs(dataset, splits=splits, seeds=[0], kinds=["normalised", "centred"], scales=SCALES)
+    if name == "audit":
+        return map_configs(dataset, **own, lams=[]) + map_configs(dataset, splits=splits, seeds=[0], lams=[])
+    raise InputError(f"experiment must be one of map, attention, fine_tuned, vectors, audit, got {name!r}")
+
+
+def run_experiment(
+    name: str, dataset: str, *, splits: int, output: Path, jobs: int = 1, device: str = "auto"
+) -> pd.DataFrame:
+    """Train what ``output/DATASET/NAME.csv`` lacks of an experiment, and return all its rows."""
+    configs = [config.replace(device=device) for config in configs_of(name, dataset, range(1, splits + 1))]
+    return run_grid(audit if name == "audit" else map_row, configs, output / dataset / f"{name}.csv", jobs=jobs)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line of this module."""
+    parser = argparse.ArgumentParser(prog="python -m zslcore.study.experiments", description=__doc__.split("\n")[0])
+    parser.add_argument("dataset")
+    parser.add_argument("name", help="map, attention, fine_tuned, vectors or audit")
+    parser.add_argument("--splits", type=int, default=20, help="number of random class splits")
+    parser.add_argument("--jobs", type=int, default=1, help="processes, each with one thread")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--output", type=Path, default=Path("results"), help="folder of the tables")
+    given = parser.parse_args(arguments)
+    try:
+        rows = run_experiment(
+            given.name, given.dataset, splits=given.splits, output=given.output, jobs=given.jobs, device=given.device
+        )
+    except InputError as error:
+        sys.exit(f"error: {error}")
+    print(f"{len(rows)} rows in {given.output / given.dataset / given.name}.csv")
+
+
+if __name__ == "__main__":
+    main()

@@ -80,8 +80,8 @@ def test_references(reference):
 @pytest.mark.parametrize("shape", [(1, 1, 1), (4, 1, 3), (4, 3, 1), (6, 3, 4)])
 def test_degenerate_batches_stay_finite(shape, reference, memory):
     images, classes, attributes = shape
-    remse = ReMSE(classes, attributes, p=1, p2=1, memory=memory, reference=reference)
-    target = torch.rand(images, attributes)
+    remse = ReMSE(classes, attributes, p=1, p2=1, memory=memory, reference=reference, normalize=attributes > 1)
+    target = torch.rand(1, attributes).expand(images, -1)
     labels = torch.zeros(images, dtype=torch.long)
     for prediction in (target.clone(), torch.zeros_like(target), torch.full_like(target, 1e-30)):
         prediction.requires_grad_()

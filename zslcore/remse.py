@@ -9,8 +9,8 @@ measures the mean error ``m[c, a]`` of every class and attribute, and gives larg
     loss = mean over images and attributes of  W[label, a] * error
 
 The weights have no gradient. ``p = p2 = 0`` is the plain loss. Means are over the cells that count: a mask, and NaN in
-the target, leave cells out of the loss, of m and of the norms of ``normalize``. A ``sample_weight`` w makes both weighted
-means, sum(w x) / sum(w), as in scikit-learn and in torch's cross entropy: weight 2 is the same as a row given twice.
+the target, leave cells out of the loss, of m and of the norms of ``normalize``. A ``sample_weight`` w makes both
+weighted means, sum(w x) / sum(w), as in scikit-learn and in torch's cross entropy: weight 2 equals a row given twice.
 
 :func:`class_error` computes m and :func:`remse_weights`
 computes W; :class:`ReMSE` is the loss as a module.

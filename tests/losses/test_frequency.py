@@ -65,7 +65,7 @@ def test_degenerate_labels():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"bins": 0}, "^bins must be at least 1, got 0$"),
+        ({"bins": 0}, "^bins must be a whole number of at least 1, got 0$"),
         ({"kernel_width": -1.0}, "^kernel_width must be a finite number of at least 0"),
         ({"power": -1.0}, "^power must be a finite number of at least 0"),
     ],

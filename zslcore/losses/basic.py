@@ -2,27 +2,39 @@
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from zslcore._io.distributed import all_sum
 from zslcore.errors import InputError
-from zslcore.losses.checks import check_no_gaps, check_outputs, check_tensors, counted_cells
-from zslcore.losses.shapes import Cells, Mask, Outputs, SampleWeight, Scalar, Targets
+from zslcore.losses.checks import (
+    check_columns,
+    check_labels,
+    check_no_gaps,
+    check_outputs,
+    check_tensors,
+    counted_cells,
+)
+from zslcore.losses.shapes import Cells, Labels, Mask, Outputs, SampleWeight, Scalar, Targets
 
 NORM_EPS = 1e-10  # added to the L2 norm, so that an all-zero row stays zero instead of becoming NaN
+LARGEST_SQUARED = 1e15  # rows with larger values are scaled down before their norm
 CHARBONNIER_EPS = 1e-10  # added inside the root of the smoothed absolute error, so that its slope at 0 is finite
 
 ERROR_KINDS = ("mse", "mae", "charbonnier")
 
 
 def l2_normalize(values: Float[Tensor, "*batch A"]) -> Float[Tensor, "*batch A"]:
-    """Divide each row by its L2 norm (+1e-10); an all-zero row stays zero.
+    """Divide each row by its L2 norm (+1e-10), in at least float32; an all-zero row stays zero.
 
     Example:
         >>> l2_normalize(torch.tensor([[3.0, 4.0]]))
         tensor([[0.6000, 0.8000]])
     """
+    values = at_least_float32(values)
+    largest = values.detach().abs().amax(-1, keepdim=True) if values.shape[-1] else 1.0
+    scale = torch.where(largest > LARGEST_SQUARED, largest, 1.0)  # else their squares overflow; by 1, no bit changes
+    values = values / scale
     return values / (values.norm(dim=-1, keepdim=True) + NORM_EPS)
 
 
@@ -106,17 +118,21 @@ def cosine_scores(prediction: Outputs, attributes: Cells, *, scale: float) -> Fl
         tensor([[20.,  0.]])
     """
     check_tensors(prediction=prediction, attributes=attributes)
+    check_columns("attributes", attributes, prediction)
     with torch.autocast(prediction.device.type, enabled=False):
-        prediction, attributes = at_least_float32(prediction), at_least_float32(attributes)
-        return scale * l2_normalize(prediction) @ l2_normalize(attributes).T
+        prediction, attributes = l2_normalize(prediction), l2_normalize(attributes)
+        dtype = torch.promote_types(prediction.dtype, attributes.dtype)  # a matrix product needs one
+        return scale * prediction.to(dtype) @ attributes.to(dtype).T
 
 
-def cosine_cross_entropy(prediction: Outputs, attributes: Cells, labels: Int[Tensor, " B"], *, scale: float) -> Scalar:
+def cosine_cross_entropy(prediction: Outputs, attributes: Cells, labels: Labels, *, scale: float) -> Scalar:
     """Cross entropy of the scaled cosine scores over the given classes (in training: the seen classes).
 
     Example:
         >>> cosine_cross_entropy(torch.eye(2), torch.eye(2), torch.tensor([0, 1]), scale=1.0)  # ln(1 + exp(-1))
         tensor(0.3133)
     """
-    check_tensors(labels=labels)
-    return F.cross_entropy(cosine_scores(prediction, attributes, scale=scale), labels)
+    scores = cosine_scores(prediction, attributes, scale=scale)
+    if not scores.numel():
+        raise InputError(f"prediction must hold at least one image, and attributes one class, got {len(prediction)}")
+    return F.cross_entropy(scores, check_labels(labels, *scores.shape))

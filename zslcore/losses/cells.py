@@ -5,7 +5,7 @@ import torch
 from zslcore._io.distributed import all_sum
 from zslcore.errors import InputError
 from zslcore.losses.basic import at_least_float32
-from zslcore.losses.checks import check_labels, check_positive
+from zslcore.losses.checks import check_labels, check_positive, check_present
 from zslcore.losses.shapes import Cells, Labels, Outputs, Present, Sizes
 
 
@@ -45,6 +45,8 @@ def cvar_weights(error: Cells, present: Present, *, alpha: float) -> Cells:
         tensor([[0., 0.],
                 [2., 2.]])
     """
+    check_present(present, error)
+    error = at_least_float32(error)
     if not 0 < alpha <= 1:
         raise InputError(f"alpha must lie in (0, 1], got {alpha!r}")
     cells = int(present.sum()) * error.shape[1]
@@ -69,6 +71,7 @@ def group_dro_update(log_weights: Cells, error: Cells, present: Present, *, step
         tensor([[0.0000, 0.1000]])
     """
     check_positive("step", step)
+    check_present(present, error)
     measured = present[:, None] & error.isfinite()
     error = torch.where(measured, error, 0.0)
     mean = error.sum() / measured.sum().clamp(min=1)

@@ -67,6 +67,21 @@ def _readable(values: Tensor) -> bool:
     return values.device.type == "cpu" and not torch.compiler.is_compiling()
 
 
+def check_columns(name: str, cells: Tensor, prediction: Tensor) -> None:
+    """Check that a matrix (C, A) has a column for each column of the prediction (B, A)."""
+    if prediction.ndim != 2 or cells.ndim != 2 or cells.shape[1] != prediction.shape[1]:
+        shapes = f"{tuple(cells.shape)} and {tuple(prediction.shape)}"
+        raise InputError(f"{name} (classes, attributes) must fit prediction (images, attributes), got {shapes}")
+
+
+def check_present(present: Tensor, error: Tensor) -> None:
+    """Check that ``present`` is a mask of the rows of ``error`` (C, A)."""
+    check_tensors(present=present, error=error)
+    if error.ndim != 2 or present.dtype != torch.bool or present.shape != error.shape[:1]:
+        given = f"{present.dtype} {tuple(present.shape)} for error {tuple(error.shape)}"
+        raise InputError(f"present must be of type torch.bool and hold one value for each row of error, got {given}")
+
+
 def check_labels(labels: Integer[Tensor, " B"], num_images: int, num_classes: int) -> Int[Tensor, " B"]:
     """Check that there is one class in [0, num_classes) for each image, and return the labels as int64."""
     check_tensors(labels=labels)
@@ -94,6 +109,11 @@ def check_positive(name: str, value: float, *, or_zero: bool = False) -> None:
 
 
 def check_counts(counts: Tensor, vectors: Tensor) -> None:
-    """Check that ``counts`` holds a number >= 0 for each row of ``vectors``, and that they are not all 0."""
+    """Check that ``counts`` holds a number >= 0 for each row of ``vectors`` (C, A), and that they are not all 0."""
+    check_tensors(counts=counts, vectors=vectors)
+    if vectors.ndim != 2:
+        raise InputError(f"vectors must have shape (classes, attributes), got {tuple(vectors.shape)}")
+    if not vectors.isfinite().all():
+        raise InputError("vectors must be finite, got NaN or infinity")
     if counts.shape != vectors.shape[:1] or counts.sum() < 1 or counts.min() < 0:
         raise InputError("counts must hold the number of training images of each class, at least one in total")

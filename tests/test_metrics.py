@@ -142,3 +142,54 @@ def test_labels_of_the_other_side_are_refused(labels_seen, labels_unseen, messag
 def test_nothing_needs_numpy_2(monkeypatch):
     monkeypatch.delattr(np, "trapezoid", raising=False)
     assert 0 < seen_unseen_curve(*problem(1), num_seen=4).ausuc < 1
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, ">i4"])
+def test_labels_of_any_integer_type(dtype, unchecked):
+    """Labels of MATLAB files are uint8 or uint16, which torch cannot sort."""
+    score_seen, labels_seen, score_unseen, labels_unseen = problem(4)
+    expected = seen_unseen_curve(score_seen, labels_seen, score_unseen, labels_unseen, num_seen=4)
+    ours = seen_unseen_curve(
+        score_seen, labels_seen.astype(dtype), score_unseen, labels_unseen.astype(dtype)[::-1][::-1], num_seen=4
+    )
+    assert ours.ausuc == expected.ausuc
+    predicted = score_seen.argmax(1)
+    assert per_class_accuracy(predicted.astype(dtype), labels_seen.astype(dtype)) == per_class_accuracy(
+        predicted, labels_seen
+    )
+
+
+def test_scores_with_gradients_and_of_other_types(unchecked):
+    data = problem(6, ties=True)
+    expected = seen_unseen_curve(*data, num_seen=4).ausuc
+    for convert in (lambda x: torch.from_numpy(x).requires_grad_(), lambda x: x.astype(np.float16), lambda x: 8 * x):
+        given = [convert(data[0]), data[1], convert(data[2]), data[3]]
+        assert seen_unseen_curve(*given, num_seen=4).ausuc == expected
+    whole = [(8 * data[0]).astype(int), data[1], (8 * data[2]).astype(int), data[3]]
+    assert seen_unseen_curve(*whole, num_seen=4).ausuc == expected
+    half = torch.tensor(0.5, requires_grad=True)
+    assert harmonic_mean(half, half) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda s, y, u, z: seen_unseen_curve(s, y[:, None], u, z, num_seen=4), r"^labels_seen must have shape \(im"),
+        (lambda s, y, u, z: seen_unseen_curve(s, y, u, z[:, None], num_seen=4), r"^labels_unseen must have shape \("),
+        (lambda s, y, u, z: seen_unseen_curve(s[:, 0], y, u, z, num_seen=4), r"^score_seen and score_unseen must have"),
+        (lambda s, y, u, z: seen_unseen_curve(s, y, u[:, :6], z, num_seen=4), r"got \(30, 7\) and \(30, 6\)$"),
+        (
+            lambda s, y, u, z: seen_unseen_curve(s, y * 1.0, u, z, num_seen=4),
+            r"^labels_seen must be of an integer",
+        ),
+        (lambda s, y, u, z: seen_unseen_curve(s, y, u, z, num_seen=4.5), r"^num_seen must lie in 1..6 .*, got 4.5$"),
+        (lambda s, y, u, z: seen_unseen_curve(s, y, u, z, num_seen=4).at(np.nan), r"^gamma must be a number, got NaN$"),
+        (lambda s, y, u, z: per_class_accuracy(y * np.nan, y), r"^predicted must be of an integer type, got float64"),
+        (lambda s, y, u, z: per_class_accuracy(y, y.astype(str)), r"^labels must be of an integer type, got <U"),
+        (lambda s, y, u, z: per_class_accuracy(s, y), r"^predicted must be of an integer type"),
+    ],
+)
+def test_inputs_of_another_shape_or_type_are_named(call, message, unchecked):
+    """Labels (n, 1) were compared with every image."""
+    with pytest.raises(InputError, match=message):
+        call(*problem(0))

@@ -4,7 +4,9 @@ Accuracies lie in [0, 1] and are averaged over classes, so that each class count
 Learning: A Comprehensive Evaluation", TPAMI 2019). All functions take tensors or arrays.
 """
 
+import math
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -15,7 +17,7 @@ from zslcore.errors import InputError
 
 Classes = Int[Tensor, " n"] | Int[np.ndarray, " n"]
 Scores = Float[Tensor, "n C"] | Float[np.ndarray, "n C"]
-Accuracy = float | Float[np.ndarray, "..."]
+Accuracy = float | Float[np.ndarray, "..."] | Float[Tensor, "..."]
 Steps = Float[np.ndarray, " steps"]
 
 
@@ -26,7 +28,7 @@ def per_class_accuracy(predicted: Classes, labels: Classes) -> float:
         >>> per_class_accuracy(np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1]))  # class 0: 2/2, class 1: 1/2
         0.75
     """
-    predicted, labels = torch.as_tensor(predicted), torch.as_tensor(labels)
+    predicted, labels = _classes("predicted", predicted), _classes("labels", labels)
     if predicted.shape != labels.shape:
         shapes = f"{tuple(predicted.shape)} and {tuple(labels.shape)}"
         raise InputError(f"predicted and labels must have one shape, got {shapes}")
@@ -40,6 +42,7 @@ def harmonic_mean(seen: Accuracy, unseen: Accuracy) -> Accuracy:
         >>> harmonic_mean(0.75, 0.25)
         0.375
     """
+    seen, unseen = (side.detach().cpu() if isinstance(side, Tensor) else side for side in (seen, unseen))
     seen, unseen = np.asarray(seen, dtype=float), np.asarray(unseen, dtype=float)
     total = seen + unseen
     harmonic = 2 * seen * unseen / np.where(total > 0, total, 1)
@@ -75,6 +78,8 @@ class SeenUnseenCurve:
 
     def at(self, gamma: float) -> tuple[float, float, float, float]:
         """(S, U, H, gamma) at a constant chosen elsewhere; ``at(0.0)`` is the uncalibrated classifier."""
+        if math.isnan(gamma):
+            raise InputError("gamma must be a number, got NaN")
         return *self._point(int(np.searchsorted(self.threshold, gamma, side="left"))), float(gamma)
 
     def _point(self, index: int) -> tuple[float, float, float]:
@@ -106,10 +111,14 @@ def seen_unseen_curve(
         >>> curve.at(0.0), curve.at(1.0)
         ((1.0, 0.0, 0.0, 0.0), (0.5, 1.0, 0.6666666666666666, 1.0))
     """
+    labels_seen, labels_unseen = _classes("labels_seen", labels_seen), _classes("labels_unseen", labels_unseen)
+    if np.ndim(score_seen) != 2 or np.ndim(score_unseen) != 2 or np.shape(score_seen)[1] != np.shape(score_unseen)[1]:
+        shapes = f"{tuple(np.shape(score_seen))} and {tuple(np.shape(score_unseen))}"
+        raise InputError(f"score_seen and score_unseen must have shape (images, classes) for all classes, got {shapes}")
     margin_seen, hit_seen, _ = _two_way(score_seen, labels_seen, num_seen, "seen")
     margin_unseen, _, hit_unseen = _two_way(score_unseen, labels_unseen, num_seen, "unseen")
-    gain_seen = hit_seen * _class_balanced_weights(torch.as_tensor(labels_seen))
-    gain_unseen = hit_unseen * _class_balanced_weights(torch.as_tensor(labels_unseen))
+    gain_seen = hit_seen * _class_balanced_weights(labels_seen)
+    gain_unseen = hit_unseen * _class_balanced_weights(labels_unseen)
 
     threshold, group = torch.cat([margin_seen, margin_unseen]).unique(return_inverse=True)
     lost = torch.zeros_like(threshold).index_add(0, group[: len(margin_seen)], gain_seen)
@@ -125,12 +134,12 @@ def seen_unseen_curve(
 
 
 def _two_way(
-    score: Tensor | np.ndarray, labels: Tensor | np.ndarray, num_seen: int, side: str
+    score: Tensor | np.ndarray, labels: Tensor, num_seen: int, side: str
 ) -> tuple[Float[Tensor, " n"], Bool[Tensor, " n"], Bool[Tensor, " n"]]:
     """Margin of each image, and whether its best seen and its best unseen class is the right one."""
-    score, labels = torch.as_tensor(score).double(), torch.as_tensor(labels)
+    score = torch.as_tensor(score).detach().double()
     classes = score.shape[1]
-    if not 0 < num_seen < classes:
+    if not isinstance(num_seen, Integral) or not 0 < num_seen < classes:
         raise InputError(f"num_seen must lie in 1..{classes - 1} (score_{side} has C={classes}), got {num_seen}")
     if not len(score) or len(score) != len(labels):
         sizes = f"{len(score)} and {len(labels)}"
@@ -143,6 +152,18 @@ def _two_way(
     best_seen, class_seen = score[:, :num_seen].max(1)
     best_unseen, class_unseen = score[:, num_seen:].max(1)
     return best_seen - best_unseen, class_seen == labels, class_unseen + num_seen == labels
+
+
+def _classes(name: str, values: Tensor | np.ndarray) -> Int[Tensor, " n"]:
+    """Check that there is a whole number for each image, of any integer type, and return them as int64."""
+    values = values if isinstance(values, Tensor) else np.asarray(values)
+    given = f"{values.dtype} {tuple(values.shape)}"
+    whole = isinstance(values, Tensor) and not values.is_floating_point() and not values.is_complex()
+    if not whole and getattr(values.dtype, "kind", "f") not in "iub":
+        raise InputError(f"{name} must be of an integer type, got {given}")
+    if values.ndim != 1:
+        raise InputError(f"{name} must have shape (images,), got {given}")
+    return values.long() if isinstance(values, Tensor) else torch.from_numpy(values.astype(np.int64))
 
 
 def _class_balanced_weights(labels: Int[Tensor, " n"]) -> Float[Tensor, " n"]:

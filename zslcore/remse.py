@@ -8,22 +8,28 @@ measures the mean error ``m[c, a]`` of every class and attribute, and gives larg
 
     loss = mean over images and attributes of  W[label, a] * error
 
-The weights have no gradient. ``p = p2 = 0`` is the plain loss. :func:`class_error` computes m and :func:`remse_weights`
+The weights have no gradient. ``p = p2 = 0`` is the plain loss. Means are over the cells that count: a mask, and NaN in
+the target, leave cells out of the loss, of m and of the norms of ``normalize``. A ``sample_weight`` w makes both
+weighted means, sum(w x) / sum(w), as in scikit-learn and in torch's cross entropy: weight 2 equals a row given twice.
+
+:func:`class_error` computes m and :func:`remse_weights`
 computes W; :class:`ReMSE` is the loss as a module.
 """
 
-from numbers import Integral, Real
+import warnings
+from numbers import Real
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from zslcore._io.distributed import share_of_batch
 from zslcore.errors import InputError
-from zslcore.losses.basic import ERROR_KINDS, at_least_float32, elementwise_error, loss_ratio
-from zslcore.losses.cells import mean_by_class
-from zslcore.losses.checks import check_labels, check_tensors
+from zslcore.losses.basic import ERROR_KINDS, at_least_float32, counted_error, loss_ratio
+from zslcore.losses.cells import mean_by_cell
+from zslcore.losses.checks import check_labels, check_normalize, check_tensors, check_whole
 from zslcore.losses.controls import CONTROLS, at_equal_loss, draw_control
-from zslcore.losses.shapes import Cells, Labels, Outputs, Scalar
+from zslcore.losses.shapes import Cells, Labels, Mask, Outputs, SampleWeight, Scalar, Targets
 
 MEMORIES = ("batch", "running", "ema")
 REFERENCES = ("min", "mean", "median")
@@ -31,15 +37,25 @@ LARGEST_EXPONENT = 16  # float32 ratios have a logarithm below 192, and 192^16 d
 
 
 def class_error(
-    prediction: Outputs, target: Outputs, labels: Labels, num_classes: int, *, kind: str = "mse", normalize: bool = True
+    prediction: Targets,
+    target: Targets,
+    labels: Labels | None,
+    num_classes: int,
+    *,
+    kind: str = "mse",
+    normalize: bool = True,
+    mask: Mask | None = None,
+    sample_weight: SampleWeight | None = None,
 ) -> Cells:
-    """Mean error of each class and attribute over the images of a batch; 0 for absent classes.
+    """Mean error of each class and attribute over the images of a batch; 0 for cells in which none counts.
 
     Args:
-        prediction, target: predicted and true attributes, (B, A).
-        labels: class of each image, in [0, num_classes), (B,).
+        prediction, target: predicted and true attributes, (B, A). A NaN in the target does not count.
+        labels: class of each image, in [0, num_classes), (B,); None puts all images into class 0.
         kind: ``"mse"``, ``"mae"`` or ``"charbonnier"``, see :func:`zslcore.losses.elementwise_error`.
-        normalize: L2-normalise prediction and target per image first.
+        normalize: L2-normalise prediction and target per image first, over the attributes that count.
+        mask: False for values that do not count, (B, A).
+        sample_weight: weight of each image in the mean, finite and >= 0, (B,).
 
     Example:
         >>> prediction, target = torch.tensor([[1.0], [3.0]]), torch.zeros(2, 1)
@@ -47,8 +63,10 @@ def class_error(
         tensor([[0.],
                 [5.]])
     """
-    error = elementwise_error(prediction, target, kind=kind, normalize=normalize)
-    return mean_by_class(error, labels, num_classes)[0]
+    error, weight = counted_error(
+        prediction, target, kind=kind, normalize=normalize, mask=mask, sample_weight=sample_weight
+    )
+    return mean_by_cell(error, weight, _groups(labels, error, num_classes), num_classes)[0]
 
 
 def remse_weights(error: Cells, *, p: float, p2: float, reference: str | float = "min") -> Cells:
@@ -85,16 +103,18 @@ def remse_weights(error: Cells, *, p: float, p2: float, reference: str | float =
 class ReMSE(nn.Module):
     """Rebalanced regression loss: ``remse(prediction (B, A), target (B, A), labels (B,))`` -> scalar.
 
-    Use ``normalize=False`` for plain regression; the default compares only directions, as zero-shot learning does. The
-    weights raise the loss several times: lower the learning rate, or set ``unit_mean=True``. To choose p and p2, start
-    at p = p2 = 0.5, or at the paper's p = 0.1, p2 = 0.75, and compare on validation data.
+    The weights raise the loss several times: lower the learning rate, or set ``unit_mean=True``. To choose p and p2,
+    start at p = p2 = 0.5, or at the paper's p = 0.1, p2 = 0.75, and compare on validation data.
 
     Args:
         num_classes: C, the number of classes that labels index (in zero-shot learning: the seen classes).
         num_attributes: A, the number of outputs.
         p: exponent that balances classes within an attribute, >= 0.
         p2: exponent that balances attributes within a class, >= 0. ``p = p2 = 0`` is the plain loss.
-        kind, normalize: as for :func:`class_error`.
+        kind: as for :func:`class_error`.
+        normalize: False compares the values, for plain regression. True compares directions, for class vectors whose
+            scores are cosines (zero-shot learning); it needs two outputs or more. None is True, with a warning if the
+            targets of one class differ (on the CPU, in the first step), as they do in plain regression.
         memory: errors that make the weights: ``"batch"`` those of this batch; ``"running"`` the last known error of
             each cell (the released code's cross-batch); ``"ema"`` an exponential moving average.
         reference: ``"min"`` (the paper), ``"mean"``, ``"median"`` or a quantile in (0, 1).
@@ -109,16 +129,19 @@ class ReMSE(nn.Module):
         weights: (C, A), its weights.
         amplification: its weighted over its plain loss, the factor by which the weights raise lambda.
 
-    A batch with infinite or NaN errors has an infinite or NaN loss; its non-finite cells do not enter ``error``. Under
-    ``torch.distributed`` all processes use the errors of the joined batch, and should have equally many images. Only
-    what the next step needs is in the state dict: ``error`` for a memory, ``step`` for a control.
+    A batch with infinite or NaN predictions has an infinite or NaN loss and ``amplification`` NaN, and raises nothing;
+    its non-finite cells do not enter ``error``. Under ``torch.distributed`` all processes use the errors of the joined
+    batch, and the mean of their losses is that of the joined batch. Only what the next step needs is in the state dict:
+    ``error`` for a memory, ``step`` for a control.
 
     Example:
-        >>> remse = ReMSE(num_classes=4, num_attributes=6, p=0.1, p2=0.75)
-        >>> prediction, target = torch.rand(8, 6, requires_grad=True), torch.rand(8, 6)
-        >>> remse(prediction, target, torch.arange(8) % 4).backward()
-        >>> bool((remse.weights >= 1).all())
-        True
+        >>> remse = ReMSE(num_classes=2, num_attributes=2, p=1, p2=0, normalize=False)
+        >>> target = torch.tensor([[0.0, 0.0], [0.0, torch.nan]])  # the last value is unknown
+        >>> remse(torch.ones(2, 2), target, torch.tensor([0, 1]))
+        tensor(1.)
+        >>> remse.error
+        tensor([[1., 1.],
+                [1., 0.]])
     """
 
     def __init__(
@@ -129,7 +152,7 @@ class ReMSE(nn.Module):
         p: float,
         p2: float,
         kind: str = "mse",
-        normalize: bool = True,
+        normalize: bool | None = None,
         memory: str = "batch",
         reference: str | float = "min",
         unit_mean: bool = False,
@@ -139,8 +162,7 @@ class ReMSE(nn.Module):
     ) -> None:
         super().__init__()
         for name, value in (("num_classes", num_classes), ("num_attributes", num_attributes)):
-            if not isinstance(value, Integral) or value < 1:
-                raise InputError(f"{name} must be a whole number of at least 1, got {value!r}")
+            check_whole(name, value)
         choices = (("kind", kind, ERROR_KINDS), ("memory", memory, MEMORIES), ("control", control, CONTROLS))
         for name, value, allowed in choices:
             if value not in allowed:
@@ -149,6 +171,8 @@ class ReMSE(nn.Module):
             raise InputError(f"decay must lie in [0, 1), got {decay!r}")
         _check_exponents(p, p2)
         _check_reference(reference)
+        self._may_warn, normalize = normalize is None, normalize is None or normalize
+        check_normalize(normalize, num_attributes)
         self.num_classes, self.num_attributes = num_classes, num_attributes
         self.p, self.p2, self.kind, self.normalize = p, p2, kind, normalize
         self.memory, self.reference, self.unit_mean, self.decay = memory, reference, unit_mean, decay
@@ -158,33 +182,88 @@ class ReMSE(nn.Module):
         self.register_buffer("amplification", torch.ones(()), persistent=False)
         self.register_buffer("step", torch.zeros((), dtype=torch.int64), persistent=control != "none")
 
-    def forward(self, prediction: Outputs, target: Outputs, labels: Labels) -> Scalar:
-        """Weighted loss of a batch; in training mode it also updates the error matrix."""
+    def forward(
+        self,
+        prediction: Targets,
+        target: Targets,
+        labels: Labels | None = None,
+        *,
+        mask: Mask | None = None,
+        sample_weight: SampleWeight | None = None,
+    ) -> Scalar:
+        """Weighted loss of a batch; in training mode it also updates the error matrix.
+
+        Args:
+            prediction, target: predicted and true values, (B, A). A NaN in the target does not count.
+            labels: class of each image, in [0, num_classes), (B,); None puts all images into class 0, which only
+                balances attributes: ``num_classes=1`` is then enough.
+            mask: False for values that do not count, (B, A).
+            sample_weight: weight of each image in all means, finite and >= 0, (B,).
+
+        Returns:
+            Mean of weight x error over the values that count, weighted by ``sample_weight``; 0 if none counts. Values
+            that do not count have a gradient of exactly 0.
+        """
         check_tensors(prediction=prediction, target=target)
         if prediction.ndim != 2 or prediction.shape[1] != self.num_attributes:
             shape = tuple(prediction.shape)
             raise InputError(f"prediction must have shape (images, {self.num_attributes}), got {shape}")
-        labels = check_labels(labels, len(prediction), self.num_classes)
-        error = elementwise_error(prediction, target, kind=self.kind, normalize=self.normalize)
+        error, weight = counted_error(
+            prediction, target, kind=self.kind, normalize=self.normalize, mask=mask, sample_weight=sample_weight
+        )
+        labels = _groups(labels, error, self.num_classes)
+        self._warn_of_directions(target, labels)
         with torch.no_grad():
-            current, count = mean_by_class(error.detach(), labels, self.num_classes, shared=self.training)
-            measured = (count > 0)[:, None] & current.isfinite()
+            classes, shared = self.num_classes, self.training
+            current, count = mean_by_cell(error.detach(), weight, labels, classes, shared=shared)
+            total = count.sum()
+            total = torch.where(total > 0, total, 1.0)
+            measured = (count > 0) & current.isfinite()
             current = torch.where(measured, current, 0.0)
             matrix = self._remembered(current, measured)
             weights = remse_weights(matrix, p=self.p, p2=self.p2, reference=self.reference)
             if self.unit_mean:  # not a matrix product, which autocast would compute in bfloat16
-                weights = weights / ((count[:, None] * weights).sum() / (count.sum() * self.num_attributes))
+                mean = (count * weights).sum() / total
+                weights = weights / torch.where(mean > 0, mean, 1.0)
             if self.control != "none":
-                elsewhere = draw_control(weights, count > 0, self.step, self.control, self.seed)
+                elsewhere = draw_control(weights, (count > 0).any(1), self.step, self.control, self.seed)
                 weights = at_equal_loss(elsewhere, weights, current, count)
-        loss = (weights[labels] * error).mean()
+            # 1 if all cells count; in a distributed training, processes may have different shares of the joined batch
+            share = total / (error.numel() * (share_of_batch()[1] if shared else 1))
+        loss = (weights[labels] * error * weight).mean() / share
         if self.training:
             with torch.no_grad():  # in place, because checkpoints, DDP and torch.compile hold on to the buffers
                 self.error.copy_(matrix)
                 self.weights.copy_(weights)
-                self.amplification.copy_(loss_ratio(loss, error.mean()))
+                self.amplification.copy_(loss_ratio(loss, (error * weight).mean() / share))
                 self.step.add_(1)
         return loss
+
+    def weights_for(self, labels: Labels) -> Outputs:
+        """Weights of the last training step for images of these classes, (B, A): 1 before the first step.
+
+        Any trainer can multiply its own errors with them.
+
+        Example:
+            >>> ReMSE(num_classes=4, num_attributes=2, p=1, p2=1).weights_for(torch.tensor([3]))
+            tensor([[1., 1.]])
+        """
+        check_tensors(labels=labels)
+        return self.weights[check_labels(labels, labels.numel(), self.num_classes)]
+
+    def _warn_of_directions(self, target: Tensor, labels: Tensor) -> None:
+        """Warn once if directions are compared by default, and the targets look like those of a plain regression."""
+        if torch.compiler.is_compiling() or not self._may_warn or target.device.type != "cpu":
+            return
+        self._may_warn = False
+        target = at_least_float32(target)
+        one_of_class = target.new_zeros(self.num_classes, target.shape[1]).index_copy(0, labels, target)
+        if bool(((one_of_class[labels] - target).abs() > 0).any()):  # never of a NaN
+            warnings.warn(
+                "targets of one class differ, as in plain regression, but ReMSE compares directions by default:"
+                " pass normalize=False to compare values, or normalize=True if directions are meant",
+                stacklevel=5,  # the caller of the module
+            )
 
     def _remembered(self, current: Tensor, measured: Tensor) -> Tensor:
         """The error matrix after a batch, by the rule of ``memory``."""
@@ -199,6 +278,13 @@ class ReMSE(nn.Module):
         """Settings shown by ``print(module)``."""
         names = "num_classes num_attributes p p2 kind normalize memory reference unit_mean decay control seed"
         return ", ".join(f"{name}={getattr(self, name)!r}" for name in names.split())
+
+
+def _groups(labels: Labels | None, error: Outputs, num_classes: int) -> Labels:
+    """The checked labels, or class 0 for every image if there are none."""
+    if labels is None:
+        return torch.zeros(len(error), dtype=torch.int64, device=error.device)
+    return check_labels(labels, len(error), num_classes)
 
 
 def _log_reference(

@@ -65,7 +65,7 @@ def test_degenerate_labels():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"bins": 0}, "^bins must be at least 1, got 0$"),
+        ({"bins": 0}, "^bins must be a whole number of at least 1, got 0$"),
         ({"kernel_width": -1.0}, "^kernel_width must be a finite number of at least 0"),
         ({"power": -1.0}, "^power must be a finite number of at least 0"),
     ],
@@ -85,3 +85,22 @@ def test_whole_numbers_are_attribute_values_too(unchecked):
     ages, people = torch.arange(5)[:, None], torch.tensor([1, 2, 3, 4, 5])
     expected = frequency_weights(ages.float(), people, bins=5, kernel_width=1.0)
     torch.testing.assert_close(frequency_weights(ages, people, bins=5, kernel_width=1.0), expected)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("bins", [3, 7, 10, 20])
+def test_values_on_edges_are_in_the_bins_of_numpy(bins, dtype):
+    """Rounding put values on an edge, such as tenths, into the bin below or above."""
+    values = np.stack([np.arange(41) / 10, np.arange(41) * 0.1 - 1.3, np.arange(41) / 41, np.full(41, 2.5)], 1)
+    values, counts = values.astype(dtype), np.arange(1, 42)
+    ours = label_frequency(torch.from_numpy(values), torch.from_numpy(counts), bins=bins).numpy()
+    for a, column in enumerate(values.T):
+        histogram, edges = np.histogram(column, bins=bins, weights=counts)
+        for value, found in zip(column, ours[:, a]):
+            inside = [k for k in range(bins) if edges[k] <= value and (value < edges[k + 1] or k == bins - 1)]
+            assert found == histogram[inside[0]]
+
+
+def test_gaps_in_class_vectors_are_refused():
+    with pytest.raises(InputError, match=r"^vectors must be finite, got NaN or infinity$"):
+        frequency_weights(torch.tensor([[0.0], [torch.nan]]), torch.tensor([1, 1]))

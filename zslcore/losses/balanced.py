@@ -6,25 +6,25 @@ that pushes predictions away from dense labels. BMC estimates that density from 
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from zslcore._io.distributed import all_rows
 from zslcore.errors import InputError
 from zslcore.losses.basic import at_least_float32, comparable, l2_normalize
-from zslcore.losses.checks import check_counts
-from zslcore.losses.shapes import Cells, Counts, Outputs, Scalar
+from zslcore.losses.checks import check_columns, check_counts
+from zslcore.losses.shapes import Counts, Outputs, Scalar, Targets
 
 
 def bmc_loss(
-    prediction: Outputs,
-    target: Outputs,
+    prediction: Targets,
+    target: Targets,
     *,
     sigma: Float[Tensor, "..."] | float,
     normalize: bool = True,
     shared: bool = False,
 ) -> Scalar:
-    """Batch-based Monte-Carlo Balanced MSE; at least 0.
+    """Batch-based Monte-Carlo Balanced MSE; at least 0. It needs two images or more.
 
     Cross entropy of the logits -\\|prediction_i - target_j\\|^2 / (2 sigma^2) over the images j of the batch, times
     2 sigma^2. The factor has no gradient, so that a trained sigma fits the noise. Images of one class have the same
@@ -41,6 +41,8 @@ def bmc_loss(
     prediction, target = comparable(prediction, target, normalize=normalize)
     sigma = _checked_sigma(sigma, prediction)
     targets, first = all_rows(target) if shared else (target, 0)
+    if len(targets) == 1:  # the softmax over one image is 1, whatever is predicted
+        raise InputError("BMC compares with the other images of the batch and needs at least two, got 1; GAI needs one")
     truth = torch.arange(first, first + len(prediction), device=prediction.device)
     if sigma.ndim == 0:
         logits = -_squared_distances(prediction, targets) / (2 * sigma.square())
@@ -52,9 +54,9 @@ def bmc_loss(
 
 
 def gai_loss(
-    prediction: Outputs,
-    target: Outputs,
-    vectors: Cells,
+    prediction: Targets,
+    target: Targets,
+    vectors: Shaped[Tensor, "C A"],
     counts: Counts,
     *,
     sigma: Scalar | float,
@@ -78,6 +80,7 @@ def gai_loss(
     sigma = _checked_sigma(sigma, prediction)
     if sigma.ndim:
         raise InputError(f"sigma of GAI must be one number, got shape {tuple(sigma.shape)}")
+    check_columns("vectors", vectors, prediction)
     if counts.device.type == "cpu":
         check_counts(counts, vectors)
     vectors = l2_normalize(at_least_float32(vectors)) if normalize else at_least_float32(vectors)

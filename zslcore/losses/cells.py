@@ -4,7 +4,8 @@ import torch
 
 from zslcore._io.distributed import all_sum
 from zslcore.errors import InputError
-from zslcore.losses.checks import check_labels, check_positive
+from zslcore.losses.basic import at_least_float32
+from zslcore.losses.checks import check_labels, check_positive, check_present
 from zslcore.losses.shapes import Cells, Labels, Outputs, Present, Sizes
 
 
@@ -17,14 +18,20 @@ def mean_by_class(error: Outputs, labels: Labels, num_classes: int, *, shared: b
         >>> mean_by_class(torch.tensor([[1.0], [3.0]]), torch.tensor([0, 0]), num_classes=1)
         (tensor([[2.]]), tensor([2.]))
     """
-    labels = check_labels(labels, len(error), num_classes)
-    count = torch.zeros(num_classes, dtype=error.dtype, device=error.device)
-    count = count.index_add(0, labels, torch.ones_like(labels, dtype=error.dtype))
-    total = torch.zeros(num_classes, error.shape[1], dtype=error.dtype, device=error.device)
-    total = total.index_add(0, labels, error)
+    labels, error = check_labels(labels, len(error), num_classes), at_least_float32(error)
+    mean, count = mean_by_cell(error, torch.ones_like(error), labels, num_classes, shared=shared)
+    return mean, count.amax(1)
+
+
+def mean_by_cell(
+    error: Outputs, weight: Outputs, labels: Labels, num_classes: int, *, shared: bool = False
+) -> tuple[Cells, Cells]:
+    """Weighted mean error of each class and attribute (0 where no image counts), and the sum of its weights."""
+    total, count = error.new_zeros(2, num_classes, error.shape[1])
+    total, count = total.index_add(0, labels, weight * error), count.index_add(0, labels, weight)
     if shared:
         total, count = all_sum(total), all_sum(count)
-    return total / count.clamp(min=1)[:, None], count
+    return total / torch.where(count > 0, count, 1.0), count
 
 
 def cvar_weights(error: Cells, present: Present, *, alpha: float) -> Cells:
@@ -38,6 +45,8 @@ def cvar_weights(error: Cells, present: Present, *, alpha: float) -> Cells:
         tensor([[0., 0.],
                 [2., 2.]])
     """
+    check_present(present, error)
+    error = at_least_float32(error)
     if not 0 < alpha <= 1:
         raise InputError(f"alpha must lie in (0, 1], got {alpha!r}")
     cells = int(present.sum()) * error.shape[1]
@@ -62,6 +71,7 @@ def group_dro_update(log_weights: Cells, error: Cells, present: Present, *, step
         tensor([[0.0000, 0.1000]])
     """
     check_positive("step", step)
+    check_present(present, error)
     measured = present[:, None] & error.isfinite()
     error = torch.where(measured, error, 0.0)
     mean = error.sum() / measured.sum().clamp(min=1)

@@ -1,7 +1,12 @@
-"""Input checks that all losses share; each raises InputError with one sentence."""
+"""Input checks that all losses share; each raises InputError with one sentence.
+
+Values are read on the CPU only, because reading them from a GPU stalls it, and not in compiled code.
+"""
+
+from numbers import Integral
 
 import torch
-from jaxtyping import Int, Integer
+from jaxtyping import Bool, Int, Integer
 from torch import Tensor
 
 from zslcore.errors import InputError
@@ -16,6 +21,67 @@ def check_tensors(**arguments: object) -> None:
             raise InputError(f"{name} must be a torch.Tensor, got {type(value).__name__}")
 
 
+def check_outputs(prediction: Tensor, target: Tensor, *, normalize: bool) -> None:
+    """Check that prediction and target have one shape (B, A) without a 0, and that A > 1 with ``normalize``."""
+    check_tensors(prediction=prediction, target=target)
+    if prediction.shape != target.shape or prediction.ndim != 2:
+        shapes = f"{tuple(prediction.shape)} and {tuple(target.shape)}"
+        raise InputError(f"prediction and target must have one shape (images, attributes), got {shapes}")
+    if not prediction.numel():
+        raise InputError(f"prediction must hold at least one image and one attribute, got {tuple(prediction.shape)}")
+    check_normalize(normalize, prediction.shape[1])
+
+
+def check_normalize(normalize: bool, num_attributes: int) -> None:
+    """Check that directions are not compared where there are none: a normalised single output is always 1 or -1."""
+    if normalize and num_attributes == 1:
+        raise InputError("normalize=True compares directions, which one output does not have: pass normalize=False")
+
+
+def counted_cells(target: Tensor, mask: Tensor | None, sample_weight: Tensor | None) -> Bool[Tensor, "B A"]:
+    """Check mask and sample_weight; the cells that count: unmasked, a target that is not NaN, a weight above 0."""
+    counted = ~target.isnan()
+    if mask is not None:
+        check_tensors(mask=mask)
+        if mask.dtype != torch.bool or mask.shape != target.shape:
+            given = f"{mask.dtype} {tuple(mask.shape)}"
+            raise InputError(f"mask must be of type torch.bool and have shape {tuple(target.shape)}, got {given}")
+        counted = counted & mask
+    if sample_weight is not None:
+        check_tensors(sample_weight=sample_weight)
+        if sample_weight.shape != target.shape[:1]:
+            raise InputError(f"sample_weight must have shape ({len(target)},), got {tuple(sample_weight.shape)}")
+        if _readable(sample_weight) and not bool(((sample_weight >= 0) & sample_weight.isfinite()).all()):
+            raise InputError("sample_weight must hold finite numbers of at least 0")
+        counted = counted & (sample_weight > 0)[:, None]
+    return counted
+
+
+def check_no_gaps(target: Tensor) -> None:
+    """Check that no target is NaN, for losses that cannot leave it out."""
+    if _readable(target) and bool(target.isnan().any()):
+        raise InputError("target must not hold NaN here; only ReMSE and class_error leave such values out")
+
+
+def _readable(values: Tensor) -> bool:
+    return values.device.type == "cpu" and not torch.compiler.is_compiling()
+
+
+def check_columns(name: str, cells: Tensor, prediction: Tensor) -> None:
+    """Check that a matrix (C, A) has a column for each column of the prediction (B, A)."""
+    if prediction.ndim != 2 or cells.ndim != 2 or cells.shape[1] != prediction.shape[1]:
+        shapes = f"{tuple(cells.shape)} and {tuple(prediction.shape)}"
+        raise InputError(f"{name} (classes, attributes) must fit prediction (images, attributes), got {shapes}")
+
+
+def check_present(present: Tensor, error: Tensor) -> None:
+    """Check that ``present`` is a mask of the rows of ``error`` (C, A)."""
+    check_tensors(present=present, error=error)
+    if error.ndim != 2 or present.dtype != torch.bool or present.shape != error.shape[:1]:
+        given = f"{present.dtype} {tuple(present.shape)} for error {tuple(error.shape)}"
+        raise InputError(f"present must be of type torch.bool and hold one value for each row of error, got {given}")
+
+
 def check_labels(labels: Integer[Tensor, " B"], num_images: int, num_classes: int) -> Int[Tensor, " B"]:
     """Check that there is one class in [0, num_classes) for each image, and return the labels as int64."""
     check_tensors(labels=labels)
@@ -24,11 +90,16 @@ def check_labels(labels: Integer[Tensor, " B"], num_images: int, num_classes: in
     if labels.shape != (num_images,):
         raise InputError(f"labels must have shape ({num_images},), got {tuple(labels.shape)}")
     labels = labels.long()  # uint8 would index as a mask
-    # on the CPU only, because reading values from a GPU stalls it
     if labels.device.type == "cpu" and labels.numel() and not 0 <= labels.min() <= labels.max() < num_classes:
         given = f"{labels.min().item()}..{labels.max().item()}"
         raise InputError(f"labels must lie in 0..{num_classes - 1} (num_classes={num_classes}), got {given}")
     return labels
+
+
+def check_whole(name: str, value: object) -> None:
+    """Check that a value is a whole number of at least 1."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+        raise InputError(f"{name} must be a whole number of at least 1, got {value!r}")
 
 
 def check_positive(name: str, value: float, *, or_zero: bool = False) -> None:
@@ -38,6 +109,11 @@ def check_positive(name: str, value: float, *, or_zero: bool = False) -> None:
 
 
 def check_counts(counts: Tensor, vectors: Tensor) -> None:
-    """Check that ``counts`` holds a number >= 0 for each row of ``vectors``, and that they are not all 0."""
+    """Check that ``counts`` holds a number >= 0 for each row of ``vectors`` (C, A), and that they are not all 0."""
+    check_tensors(counts=counts, vectors=vectors)
+    if vectors.ndim != 2:
+        raise InputError(f"vectors must have shape (classes, attributes), got {tuple(vectors.shape)}")
+    if not vectors.isfinite().all():
+        raise InputError("vectors must be finite, got NaN or infinity")
     if counts.shape != vectors.shape[:1] or counts.sum() < 1 or counts.min() < 0:
         raise InputError("counts must hold the number of training images of each class, at least one in total")

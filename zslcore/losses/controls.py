@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from zslcore.losses.shapes import Cells, Present, Sizes
+from zslcore.losses.shapes import Cells, Present
 
 CONTROLS = ("none", "permuted", "random")
 
@@ -17,7 +17,7 @@ def control_weights(weights: Cells, present: Present, control: str, generator: t
     if control == "permuted":
         chosen = torch.randperm(len(cells), generator=generator)
     else:
-        chosen = torch.randint(len(cells), (len(cells),), generator=generator)
+        chosen = torch.randint(max(1, len(cells)), (len(cells),), generator=generator)
     result = weights.clone()
     result[present] = cells[chosen.to(cells.device)].view(-1, weights.shape[1])
     return result
@@ -33,12 +33,12 @@ draw_control = torch.library.custom_op("zslcore::draw_control", _draw, mutates_a
 draw_control.register_fake(lambda weights, present, step, control, seed: torch.empty_like(weights))
 
 
-def at_equal_loss(control: Cells, weights: Cells, error: Cells, count: Sizes) -> Cells:
+def at_equal_loss(control: Cells, weights: Cells, error: Cells, count: Cells) -> Cells:
     """Rescale a control's weights so that its loss on this batch equals that of ReMSE's weights.
 
     ReMSE's weights are large where errors are large. On other cells they no longer are, so without this factor a
     control would also have a smaller effective lambda.
     """
-    wanted = (count[:, None] * error * weights).sum()
-    found = (count[:, None] * error * control).sum()
+    wanted = (count * error * weights).sum()
+    found = (count * error * control).sum()
     return control * torch.where(found > 0, wanted / torch.where(found > 0, found, 1.0), 1.0)

@@ -6,10 +6,10 @@ import torch.nn.functional as F
 from zslcore._io.distributed import all_mean
 from zslcore.losses.basic import comparable, elementwise_error
 from zslcore.losses.checks import check_positive
-from zslcore.losses.shapes import Outputs, Scalar
+from zslcore.losses.shapes import Scalar, Targets
 
 
-def mae_loss(prediction: Outputs, target: Outputs, *, normalize: bool = True) -> Scalar:
+def mae_loss(prediction: Targets, target: Targets, *, normalize: bool = True) -> Scalar:
     """Mean absolute error over the B x A cells.
 
     Example:
@@ -19,7 +19,7 @@ def mae_loss(prediction: Outputs, target: Outputs, *, normalize: bool = True) ->
     return elementwise_error(prediction, target, kind="mae", normalize=normalize).mean()
 
 
-def charbonnier_loss(prediction: Outputs, target: Outputs, *, normalize: bool = True) -> Scalar:
+def charbonnier_loss(prediction: Targets, target: Targets, *, normalize: bool = True) -> Scalar:
     """Mean of sqrt(error^2 + 1e-10), a smoothed absolute error, which the released code calls RMSE.
 
     Example:
@@ -29,7 +29,7 @@ def charbonnier_loss(prediction: Outputs, target: Outputs, *, normalize: bool = 
     return elementwise_error(prediction, target, kind="charbonnier", normalize=normalize).mean()
 
 
-def rmse_loss(prediction: Outputs, target: Outputs, *, normalize: bool = True, shared: bool = False) -> Scalar:
+def rmse_loss(prediction: Targets, target: Targets, *, normalize: bool = True, shared: bool = False) -> Scalar:
     """Root of the mean squared error over the B x A cells; its gradient is 0 if all errors are exactly 0.
 
     With ``shared``, the mean is over the batches of all processes, which must have the same number of images.
@@ -43,7 +43,7 @@ def rmse_loss(prediction: Outputs, target: Outputs, *, normalize: bool = True, s
     return mean.clamp(min=torch.finfo(mean.dtype).tiny).sqrt()  # the slope of a root at 0 is infinite
 
 
-def huber_loss(prediction: Outputs, target: Outputs, *, delta: float = 1.0, normalize: bool = True) -> Scalar:
+def huber_loss(prediction: Targets, target: Targets, *, delta: float = 1.0, normalize: bool = True) -> Scalar:
     """Huber loss (1964): mean of error^2 / 2 up to ``delta`` and of delta (\\|error\\| - delta / 2) beyond it.
 
     With ``normalize`` the default delta gives exactly MSE / 2, because components of unit vectors are around A^-1/2 and
@@ -58,7 +58,7 @@ def huber_loss(prediction: Outputs, target: Outputs, *, delta: float = 1.0, norm
 
 
 def focal_loss(
-    prediction: Outputs, target: Outputs, *, beta: float = 0.2, gamma: float = 1.0, normalize: bool = True
+    prediction: Targets, target: Targets, *, beta: float = 0.2, gamma: float = 1.0, normalize: bool = True
 ) -> Scalar:
     """Focal-R: mean of sigmoid(beta \\|error\\|)^gamma x error^2.
 

@@ -4,32 +4,36 @@ Source: Yang et al., "Delving into Deep Imbalanced Regression", ICML 2021, appli
 weight for an attribute if few training images have a similar value of that attribute.
 """
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float, Int, Shaped
+from torch import Tensor
 
-from zslcore.errors import InputError
 from zslcore.losses.basic import at_least_float32
-from zslcore.losses.checks import check_counts, check_positive
+from zslcore.losses.checks import check_counts, check_positive, check_whole
 from zslcore.losses.shapes import Cells, Counts
 
 
-def label_frequency(vectors: Cells, counts: Counts, *, bins: int = 20, kernel_width: float = 0.0) -> Cells:
+def label_frequency(
+    vectors: Shaped[Tensor, "C A"], counts: Counts, *, bins: int = 20, kernel_width: float = 0.0
+) -> Cells:
     """Number of training images in the same bin of attribute values, for each class and attribute.
 
-    There are ``bins`` bins of equal width over the range of an attribute. A ``kernel_width`` above 0 smooths the counts
-    with a Gaussian of that deviation, in bins, cut off at three deviations (label distribution smoothing, LDS).
+    There are ``bins`` bins of equal width over the range of an attribute, those of :func:`numpy.histogram`. A
+    ``kernel_width`` above 0 smooths the counts with a Gaussian of that deviation, in bins, cut off at three deviations
+    (label distribution smoothing, LDS).
 
     Example:
         >>> label_frequency(torch.tensor([[0.0], [0.1], [1.0]]), torch.tensor([5, 2, 1]), bins=2).flatten()
         tensor([7., 7., 1.])
     """
-    if bins < 1:
-        raise InputError(f"bins must be at least 1, got {bins}")
+    check_whole("bins", bins)
+    check_counts(counts, vectors)
     check_positive("kernel_width", kernel_width, or_zero=True)
     vectors = at_least_float32(vectors)
-    low, high = vectors.amin(0), vectors.amax(0)
-    share = (vectors - low) / torch.where(high > low, high - low, 1.0)
-    index = (share * bins).long().clamp(max=bins - 1)  # (C, A)
+    columns = [_bin_of_each(values, bins) for values in vectors.detach().cpu().numpy().T]
+    index = torch.from_numpy(np.stack(columns, axis=1)).to(vectors.device)  # (C, A)
     histogram = torch.zeros(bins, vectors.shape[1], dtype=vectors.dtype, device=vectors.device)
     histogram.scatter_add_(0, index, counts.to(vectors)[:, None].expand_as(vectors).contiguous())
     if kernel_width:
@@ -40,8 +44,14 @@ def label_frequency(vectors: Cells, counts: Counts, *, bins: int = 20, kernel_wi
     return histogram.gather(0, index)
 
 
+def _bin_of_each(values: Float[np.ndarray, " C"], bins: int) -> Int[np.ndarray, " C"]:
+    """Index of each value's bin; the last bin holds its upper edge too."""
+    edges = np.histogram_bin_edges(values, bins)
+    return np.clip(np.searchsorted(edges, values, side="right") - 1, 0, bins - 1)
+
+
 def frequency_weights(
-    vectors: Cells, counts: Counts, *, power: float = 1.0, bins: int = 20, kernel_width: float = 0.0
+    vectors: Shaped[Tensor, "C A"], counts: Counts, *, power: float = 1.0, bins: int = 20, kernel_width: float = 0.0
 ) -> Cells:
     """Weight of each class and attribute: frequency^-power, scaled to mean 1 per attribute over the training images.
 

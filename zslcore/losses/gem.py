@@ -46,6 +46,9 @@ def attribute_decorrelation_loss(
     """
     if not isinstance(groups, Tensor):
         groups = group_membership(groups, len(query))
+    if query.ndim != 2 or not query.numel() or groups.shape[1:] != query.shape[:1]:
+        shapes = f"{tuple(query.shape)} and {tuple(groups.shape)}"
+        raise InputError(f"query (attributes, channels) and groups (groups, attributes) must fit, got {shapes}")
     with torch.autocast(query.device.type, enabled=False):
         query = at_least_float32(query)
         squares = groups.to(query) @ query.square()  # (G, D)
@@ -62,8 +65,10 @@ def compactness_loss(attention: Float[Tensor, "B A H W"]) -> Float[Tensor, ""]:
         >>> compactness_loss(torch.tensor([[[[0.6, 0.0, 0.4]]]]))  # 0.4 x 2^2 over 1 x 3 locations
         tensor(0.5333)
     """
-    if attention.ndim != 4:
-        raise InputError(f"attention must have shape (images, attributes, height, width), got {tuple(attention.shape)}")
+    if attention.ndim != 4 or not attention.numel():
+        raise InputError(
+            f"attention must have shape (at least one image, attributes, height, width), got {tuple(attention.shape)}"
+        )
     attention = at_least_float32(attention)
     peak = attention.flatten(2).argmax(2, keepdim=True)  # (B, A, 1)
     # squared distance = squared row distance + squared column distance, so each side is summed by itself
@@ -80,6 +85,8 @@ def square_map(attention: Float[Tensor, "B A N"]) -> Float[Tensor, "B A H H"]:
         >>> square_map(torch.zeros(2, 5, 49)).shape, square_map(torch.zeros(2, 5, 197)).shape
         (torch.Size([2, 5, 7, 7]), torch.Size([2, 5, 14, 14]))
     """
+    if attention.ndim != 3:
+        raise InputError(f"attention must have shape (images, attributes, locations), got {tuple(attention.shape)}")
     locations = attention.shape[2]
     side = math.isqrt(locations)
     if locations - side**2 not in (0, 1):

@@ -16,7 +16,7 @@ from zslcore.losses.balanced import bmc_loss, gai_loss
 from zslcore.losses.basic import elementwise_error, loss_ratio
 from zslcore.losses.cells import cvar_weights, group_dro_update, mean_by_class, mean_one_weights
 from zslcore.losses.checks import check_labels, check_positive
-from zslcore.losses.shapes import Cells, Counts, Labels, Outputs, Scalar
+from zslcore.losses.shapes import Cells, Counts, Labels, Outputs, Scalar, Targets
 
 SIGMA_RANGE = (1e-6, 1e6)  # the square, and its reciprocal, stay far from the limits of float32
 
@@ -36,7 +36,7 @@ class Criterion(nn.Module):
         self.function, self.shared = function, shared
         self.register_buffer("amplification", torch.tensor(amplification), persistent=False)
 
-    def forward(self, prediction: Outputs, target: Outputs, labels: Labels) -> Scalar:
+    def forward(self, prediction: Targets, target: Targets, labels: Labels) -> Scalar:
         """Loss of a batch."""
         if self.shared:
             return self.function(prediction, target, shared=self.training)
@@ -59,7 +59,7 @@ class WeightedMSE(nn.Module):
         self.register_buffer("weights", weights.clone())
         self.register_buffer("amplification", torch.ones(()), persistent=False)
 
-    def forward(self, prediction: Outputs, target: Outputs, labels: Labels) -> Scalar:
+    def forward(self, prediction: Targets, target: Targets, labels: Labels) -> Scalar:
         """Loss of a batch."""
         error = elementwise_error(prediction, target, normalize=self.normalize)
         labels = check_labels(labels, len(error), len(self.weights))
@@ -156,7 +156,7 @@ class BMC(LearntNoise):
     In training mode the labels are those of all processes.
     """
 
-    def forward(self, prediction: Outputs, target: Outputs, labels: Labels) -> Scalar:
+    def forward(self, prediction: Targets, target: Targets, labels: Labels) -> Scalar:
         """Loss of a batch; labels do not matter."""
         return bmc_loss(prediction, target, sigma=self.sigma, normalize=self.normalize, shared=self.training)
 
@@ -169,7 +169,7 @@ class GAI(LearntNoise):
         self.register_buffer("vectors", vectors.clone())
         self.register_buffer("counts", counts.clone())
 
-    def forward(self, prediction: Outputs, target: Outputs, labels: Labels) -> Scalar:
+    def forward(self, prediction: Targets, target: Targets, labels: Labels) -> Scalar:
         """Loss of a batch, which may be negative; labels do not matter."""
         return gai_loss(prediction, target, self.vectors, self.counts, sigma=self.sigma, normalize=self.normalize)
 
@@ -188,7 +188,7 @@ class Uncertainty(LearntNoise):
     def __init__(self, num_attributes: int, *, normalize: bool = True) -> None:
         super().__init__((num_attributes,), sigma=1.0, normalize=normalize)
 
-    def forward(self, prediction: Outputs, target: Outputs, labels: Labels) -> Scalar:
+    def forward(self, prediction: Targets, target: Targets, labels: Labels) -> Scalar:
         """Loss of a batch, which may be negative; labels do not matter."""
         error = elementwise_error(prediction, target, normalize=self.normalize)
         variance = self.sigma.square()

@@ -172,6 +172,7 @@ def _synth(arguments: argparse.Namespace) -> None:
 
 def _check(arguments: argparse.Namespace) -> None:
     from zslcore.data import load_benchmark
+    from zslcore.data.benchmark import describe_repeated
 
     benchmark = load_benchmark(arguments.dataset)
     print(f"{benchmark.name} in {benchmark.root}, fingerprint {benchmark.fingerprint}")
@@ -180,6 +181,11 @@ def _check(arguments: argparse.Namespace) -> None:
     for split in ("trainval", "test_seen", "test_unseen", "train", "val"):
         images = benchmark.split(split)
         print(f"{split:<12}{len(images):>8}{len(set(benchmark.labels[images].tolist())):>9}")
+    if not len(benchmark.split("test_seen")):
+        print("note: there is no test_seen_loc, so that runs report T1, and no U, S and H")
+    if note := describe_repeated(benchmark):
+        print(f"note: {note}")
+    benchmark.check_vectors()
     benchmark.check_images()
     print(f"all {len(benchmark.image_paths)} images are there")
 

@@ -26,6 +26,9 @@ def prediction_errors(
     matrices = []
     for split, classes in (("test_seen", benchmark.seen_classes), ("test_unseen", benchmark.unseen_classes)):
         images = benchmark.split(split)
+        if not len(images):  # a benchmark without test_seen
+            matrices.append(np.full((len(classes), benchmark.attributes.shape[1]), np.nan))
+            continue
         prediction = predict(model, inputs, images, precision=precision).cpu().double()
         labels = torch.from_numpy(benchmark.labels[images])
         target = torch.from_numpy(benchmark.attributes)[labels].double()

@@ -13,6 +13,7 @@ from zslcore._io.distributed import share_of_batch
 from zslcore.config import RunConfig
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.tasks import ZeroShotTask
+from zslcore.errors import InputError
 from zslcore.losses import cosine_scores
 from zslcore.metrics import SeenUnseenCurve, per_class_accuracy, seen_unseen_curve
 from zslcore.training.device import autocast
@@ -21,7 +22,10 @@ from zslcore.training.inputs.sources import Inputs
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Accuracies of a model on a task, in [0, 1]; ``t1`` is among the unseen classes only, ``curve`` over all."""
+    """Accuracies of a model on a task, in [0, 1]; ``t1`` is among the unseen classes only, ``curve`` over all.
+
+    Without test images of seen classes only ``t1`` is defined, and the curve holds NaN.
+    """
 
     t1: float
     curve: SeenUnseenCurve
@@ -36,6 +40,11 @@ class Evaluation:
 
     def _row(self, seen: float, unseen: float, harmonic: float, gamma: float) -> dict[str, float]:
         return {"T1": self.t1, "U": unseen, "S": seen, "H": harmonic, "gamma": gamma, "AUSUC": self.curve.ausuc}
+
+
+def _undefined_curve() -> SeenUnseenCurve:
+    nan = np.full(1, np.nan)
+    return SeenUnseenCurve(nan, nan, nan, nan, ausuc=float("nan"), threshold=np.empty(0))
 
 
 @torch.inference_mode()
@@ -82,12 +91,19 @@ def evaluate(
     """
     vectors = benchmark.vectors(config.attribute_vectors)[task.classes]
     attributes = torch.from_numpy(vectors).to(inputs.device, inputs.dtype)
-    scores, labels = [], []
-    for images in (task.test_seen, task.test_unseen):
-        prediction = predict(model, inputs, images, precision=config.precision)
-        with autocast(config.precision, inputs.device):
-            scores.append(cosine_scores(prediction, attributes, scale=config.scale).cpu())
-        labels.append(torch.from_numpy(task.relabel(benchmark.labels[images])))
-    among_unseen = scores[1][:, task.num_seen :].argmax(1) + task.num_seen
-    curve = seen_unseen_curve(scores[0], labels[0], scores[1], labels[1], num_seen=task.num_seen)
-    return Evaluation(per_class_accuracy(among_unseen, labels[1]), curve)
+    scores, labels = {}, {}
+    for side, images in (("seen", task.test_seen), ("unseen", task.test_unseen)):
+        if len(images):
+            prediction = predict(model, inputs, images, precision=config.precision)
+            with autocast(config.precision, inputs.device):
+                scores[side] = cosine_scores(prediction, attributes, scale=config.scale).cpu()
+            labels[side] = torch.from_numpy(task.relabel(benchmark.labels[images]))
+    unseen, labels_unseen = scores["unseen"], labels["unseen"]
+    t1 = per_class_accuracy(unseen[:, task.num_seen :].argmax(1) + task.num_seen, labels_unseen)
+    if "seen" in scores:
+        curve = seen_unseen_curve(scores["seen"], labels["seen"], unseen, labels_unseen, num_seen=task.num_seen)
+    elif unseen.isfinite().all():
+        curve = _undefined_curve()
+    else:
+        raise InputError("score_unseen must be finite, got NaN or infinity")
+    return Evaluation(t1, curve)

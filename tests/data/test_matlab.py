@@ -101,12 +101,12 @@ def test_damaged_or_foreign_content_of_version_7_3_is_an_input_error(tmp_path):
 
 @pytest.mark.parametrize("do_compression", [False, True])
 def test_every_changed_bit_gives_arrays_or_an_exception(tmp_path, do_compression):
-    """Two in a hundred of these bits would end Python with a segmentation fault in scipy."""
+    """Some of these bits would end Python with a segmentation fault in scipy."""
     path, rng = tmp_path / "a.mat", np.random.default_rng(0)
     content = {"names": cells(["lark", "heron", "a"]), "att": rng.random((2, 3)), "labels": np.uint16([[1], [2]])}
     savemat(path, content, do_compression=do_compression)
     whole, refused = path.read_bytes(), 0
-    for position in range(8 * 128, 8 * len(whole)):
+    for position in range(8 * 128, 8 * len(whole), 5):
         changed = bytearray(whole)
         changed[position // 8] ^= 1 << position % 8
         path.write_bytes(changed)
@@ -114,7 +114,7 @@ def test_every_changed_bit_gives_arrays_or_an_exception(tmp_path, do_compression
             read_variables(path, content)
         except Exception:
             refused += 1
-    assert refused > 300
+    assert refused > 60
 
 
 @pytest.mark.parametrize(

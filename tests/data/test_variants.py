@@ -1,4 +1,4 @@
-"""Every variant of the benchmark's files that is read: of aPY, AWA1, FLO, sentence vectors, other programs, own data."""
+"""Every variant of the benchmark's files that is read: aPY, AWA1, FLO, sentence vectors, other programs, own data."""
 
 import os
 

@@ -185,7 +185,7 @@ def _check(arguments: argparse.Namespace) -> None:
         print("note: there is no test_seen_loc, so that runs report T1, and no U, S and H")
     if note := describe_repeated(benchmark):
         print(f"note: {note}")
-    benchmark.check_vectors()
+    benchmark.check_consistency()
     benchmark.check_images()
     print(f"all {len(benchmark.image_paths)} images are there")
 

@@ -138,22 +138,24 @@ class Benchmark:
         return load_word_vectors(path, num_attributes=len(self.attribute_names))
 
     def check_images(self) -> None:
-        """Raise InputError if images are missing, with their number and the first three.
-
-        Also if some lie in the folder of another class than that of their label.
-        """
-        if self.class_names != _numbered_classes(len(self.class_names)):
-            paths = [path.relative_to(self.root).as_posix() for path in self.image_paths]
-            image_files.check_folders(self._folder / "res101.mat", paths, self.labels, self.class_names)
+        """Raise InputError if images are missing; the message counts them and names the first three."""
         missing = [path for path in self.image_paths if not os.path.isfile(path)]
         if missing:
             named = ", ".join(str(path) for path in missing[:3]) + (", ..." if len(missing) > 3 else "")
             raise InputError(f"{len(missing)} of {len(self.image_paths)} images of {self.name} are missing: {named}")
 
-    def check_vectors(self) -> None:
-        """Raise InputError if ``att`` is not ``original_att`` normalised."""
-        file = self._folder / "att_splits.mat"
-        _checks.check_normalised(file, self.attributes, self.original_attributes, self.class_names)
+    def check_consistency(self) -> None:
+        """Raise InputError for contradictions that a training would not notice.
+
+        ``att`` must be ``original_att`` normalised, and no image may lie in the folder of another class than its
+        label's.
+        """
+        folder = self.root / xlsa17.ARCHIVE / self.name
+        vectors = (self.attributes, self.original_attributes)
+        _checks.check_normalised(folder / "att_splits.mat", *vectors, self.class_names)
+        if self.class_names != _numbered_classes(len(self.class_names)):
+            paths = [path.relative_to(self.root).as_posix() for path in self.image_paths]
+            image_files.check_folders(folder / "res101.mat", paths, self.labels, self.class_names)
 
     def repeated_images(self) -> list[list[int]]:
         """Image indices of each file that is listed more than once, under one path or several.
@@ -163,10 +165,6 @@ class Benchmark:
             []
         """
         return image_files.repeated(self.image_paths)
-
-    @property
-    def _folder(self) -> Path:
-        return self.root / xlsa17.ARCHIVE / self.name
 
     @cached_property
     def fingerprint(self) -> str:

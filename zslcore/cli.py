@@ -207,9 +207,15 @@ def _synth(arguments: argparse.Namespace) -> None:
 
 def _check(arguments: argparse.Namespace) -> None:
     from zslcore.data import load_benchmark
+    from zslcore.data.benchmark import describe_repeated
 
     benchmark = load_benchmark(arguments.dataset)
     _print_counts(benchmark)
+    if not len(benchmark.split("test_seen")):
+        print("note: there is no test_seen_loc, so that runs report T1, and no U, S and H")
+    if note := describe_repeated(benchmark):
+        print(f"note: {note}")
+    benchmark.check_consistency()
     benchmark.check_images()
     print(f"all {len(benchmark.image_paths)} images are there")
 

@@ -11,6 +11,7 @@ import pytest
 from zslcore import synthbirds
 from zslcore.data import load_benchmark
 from zslcore.data.benchmark import Benchmark
+from zslcore.data.image_files import check_folders
 from zslcore.errors import InputError
 
 REAL = ("CUB", "AWA2", "SUN", "CUB100")
@@ -88,6 +89,16 @@ def test_real_attributes_have_unit_norm_and_follow_the_original_ones(real_data, 
     np.testing.assert_allclose(
         benchmark.attributes, original / np.linalg.norm(original, axis=1, keepdims=True), atol=1e-4
     )
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_checks_of_real_data_raise_no_false_alarm(real_data, name):
+    benchmark = load_real(real_data, name)
+    benchmark.check_consistency()
+    assert benchmark.repeated_images() == []
+    paths = [path.relative_to(real_data).as_posix() for path in benchmark.image_paths]
+    with pytest.raises(InputError, match="in the folder of another class"):
+        check_folders(real_data, paths[1:] + paths[:1], benchmark.labels, benchmark.class_names)
 
 
 @pytest.mark.parametrize("name", REAL)

@@ -8,24 +8,30 @@ from zslcore.errors import InputError
 
 
 def check_attributes(file: Path, attributes: np.ndarray, original: np.ndarray, names: list[str]) -> None:
-    """Check names and class vectors: unique names; finite vectors of one shape, none all zero; ``att`` of unit norm."""
+    """Check names and class vectors: unique names; finite vectors of one shape, none all zero."""
     unique, counts = np.unique(names, return_counts=True)
     if (counts > 1).any():
         repeated = str(unique[counts > 1][0])
         raise InputError(f"allclasses_names in {file} must name each class once, but repeats {repeated!r}")
     if original.shape != attributes.shape:
         shapes = f"{attributes.shape} and {original.shape}"
-        raise InputError(f"att and original_att in {file} must have one shape, got {shapes}")
+        raise InputError(f"att and original_att in {file} must have one shape, got {shapes}; att alone suffices")
     for key, matrix in (("att", attributes), ("original_att", original)):
         for row, column in np.argwhere(~np.isfinite(matrix)):
             found = f"{matrix[row, column]} for class {names[row]!r}, attribute {column + 1}"
             raise InputError(f"{key} in {file} must be finite, got {found}")
         for row in np.flatnonzero(~matrix.any(axis=1)):
             raise InputError(f"{key} in {file} must describe every class, but is all zero for {names[row]!r}")
-    norms = np.linalg.norm(attributes, axis=1)
-    for row in np.flatnonzero(np.abs(norms - 1) > 1e-3):
-        found = f"{norms[row]:.4g} for class {names[row]!r}"
-        raise InputError(f"att in {file} must have an L2 norm of 1 for each class, got {found}")
+
+
+def check_normalised(file: Path, attributes: np.ndarray, original: np.ndarray, names: tuple[str, ...]) -> None:
+    """Check that ``att``, of unit norm, has the directions of ``original_att``, except where that holds a -1."""
+    original = original.astype(np.float64)
+    norms = np.linalg.norm(original, axis=1, keepdims=True)
+    distances = np.linalg.norm(attributes - original / norms, axis=1)
+    for row in np.flatnonzero((distances > 1e-2) & (original != -1).all(axis=1)):
+        found = f"a distance of {distances[row]:.2g} for class {names[row]!r}"
+        raise InputError(f"att in {file} must be original_att of unit length, got {found}")
 
 
 def check_splits(file: Path, splits: dict[str, np.ndarray]) -> None:

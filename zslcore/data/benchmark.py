@@ -1,6 +1,7 @@
 """A zero-shot benchmark on disk: read from the xlsa17 layout and validated as a whole."""
 
 import hashlib
+import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int
 
-from zslcore.data import _checks, xlsa17
+from zslcore.data import _checks, image_files, xlsa17
 from zslcore.data.class_vectors import RELATIVE_VECTORS, relative_vectors
 from zslcore.data.semantics import load_word_vectors, read_attribute_names
 from zslcore.errors import InputError
@@ -23,11 +24,13 @@ class Benchmark:
 
     Attributes:
         attributes: (C, A) float32 class vectors of unit L2 norm.
-        original_attributes: (C, A) float32 annotations: percent, 0 to 100, for CUB and SYNTH; shares, 0 to 1, for SUN;
-            -1 marks a missing annotation (four cells of AWA2).
-        class_names: in the order of the rows, which is not the order of the folders for CUB and AWA2.
+        original_attributes: (C, A) float32 annotations as stored: percent, 0 to 100, for CUB, AWA2 and SYNTH, where -1
+            marks a missing annotation (four cells of AWA2); shares, 0 to 1, for SUN; any numbers for other data.
+        class_names: in the order of the rows, which is not the order of the folders for CUB and AWA2; ``class 1``,
+            ``class 2``, ... if the file holds none.
         labels: (n,) class index of each image.
-        image_paths: (n,) expected path of each image; :meth:`check_images` tests whether the files exist.
+        image_paths: (n,) path of each image, where it was found or is expected; :meth:`check_images` tests whether the
+            files exist.
         seen_classes, unseen_classes, train_classes, val_classes: sorted class indices; train and val classes partition
             the seen classes.
 
@@ -51,6 +54,7 @@ class Benchmark:
     train_classes: Int[np.ndarray, " T"]
     val_classes: Int[np.ndarray, " V"]
     _splits: dict[str, np.ndarray] = field(repr=False)
+    _image_names: tuple[str, ...] = field(default=(), repr=False)  # below root, wherever the files were found
 
     @classmethod
     def load(cls, root: Path | str, name: str) -> "Benchmark":
@@ -58,45 +62,51 @@ class Benchmark:
         root = Path(root).expanduser().absolute()
         folder = xlsa17.dataset_folder(root, name)
         file = folder / "att_splits.mat"
-        required = ("allclasses_names", "att", "trainval_loc", "test_seen_loc", "test_unseen_loc")
-        tables = xlsa17.MatFile.read(file, required, optional=("original_att", "train_loc", "val_loc"))
-        class_names = tables.strings("allclasses_names")
-        attributes = tables.matrix("att", num_classes=len(class_names))
+        optional = ("allclasses_names", "original_att", "test_seen_loc", "train_loc", "val_loc")
+        tables = xlsa17.MatFile.read(file, ("att", "trainval_loc", "test_unseen_loc"), optional)
+        stored_names = tables.strings("allclasses_names") if "allclasses_names" in tables.variables else []
+        attributes = tables.matrix("att", num_classes=len(stored_names) or None)
+        class_names = stored_names or list(_numbered_classes(len(attributes)))
         annotated = "original_att" if "original_att" in tables.variables else "att"
         original = tables.matrix(annotated, num_classes=len(class_names))
         _checks.check_attributes(file, attributes, original, class_names)
-        labels, image_paths = _read_images(root, name, folder / "res101.mat", len(class_names))
+        labels, image_names = _read_images(folder / "res101.mat", len(class_names))
         stored = [split for split in SPLITS if f"{split}_loc" in tables.variables]
         splits = {split: tables.indices(f"{split}_loc", limit=len(labels)) for split in stored}
         _checks.check_splits(file, splits)
+        splits.setdefault("test_seen", np.empty(0, dtype=np.int64))
         seen, unseen = np.unique(labels[splits["trainval"]]), np.unique(labels[splits["test_unseen"]])
         _checks.check_seen_and_unseen(folder, seen, unseen, labels[splits["test_seen"]], class_names)
         for list_name, classes in (("trainvalclasses.txt", seen), ("testclasses.txt", unseen)):
-            listed = xlsa17.class_list(folder / list_name, class_names)
+            listed = _class_list(folder / list_name, stored_names, labels)
             if listed is not None:
                 _checks.check_class_list(folder / list_name, listed, classes, class_names)
-        train, val = _train_and_val_classes(folder, class_names, labels, splits, seen)
+        train, val = _train_and_val_classes(folder, stored_names, labels, splits, seen)
         names_file = root / "Attribute" / "names" / f"{name}.txt"
         splits["train"] = _within_trainval(folder, "train", splits, np.isin(labels, train))
         splits["val"] = _within_trainval(folder, "val", splits, np.isin(labels, val))
         return cls(
             name=name,
             root=root,
-            attributes=attributes,
+            attributes=_of_unit_norm(attributes),
             original_attributes=original,
             class_names=tuple(class_names),
             attribute_names=read_attribute_names(names_file, num_attributes=attributes.shape[1]),
             labels=labels,
-            image_paths=image_paths,
+            image_paths=image_files.locate(root, name, image_names),
             seen_classes=seen,
             unseen_classes=unseen,
             train_classes=train,
             val_classes=val,
             _splits={split: np.sort(images) for split, images in splits.items()},
+            _image_names=tuple(image_names),
         )
 
     def split(self, name: str) -> Int[np.ndarray, " m"]:
-        """Sorted image indices of a split, one of ``SPLITS``; ``"train"`` and ``"val"`` partition ``"trainval"``."""
+        """Sorted image indices of a split, one of ``SPLITS``; ``"train"`` and ``"val"`` partition ``"trainval"``.
+
+        ``"test_seen"`` is empty for a split of conventional zero-shot learning, which allows no accuracy but T1.
+        """
         if name not in SPLITS:
             raise InputError(f"split must be one of {', '.join(SPLITS)}, got {name!r}")
         return self._splits[name]
@@ -107,9 +117,10 @@ class Benchmark:
         """Class vectors of a kind.
 
         Args:
-            kind: ``"normalised"`` to unit length, or the ``"original"`` annotations as shares in [0, 1]; a missing
-                annotation (-1) counts as 0. Otherwise both have the same directions, so they differ only for a loss
-                with ``normalize=False``. ``"centred"``, ``"standardised"`` and ``"whitened"``: see
+            kind: ``"normalised"`` to unit length, or the ``"original"`` annotations. Annotations in percent (from 0 to
+                100, the largest above 10) become shares in [0, 1], where a missing one (-1) counts as 0; other numbers
+                stay as they are. Where no annotation is missing, both kinds have the same directions, so they differ
+                only for a loss with ``normalize=False``. ``"centred"``, ``"standardised"`` and ``"whitened"``: see
                 :func:`zslcore.data.class_vectors.relative_vectors`.
             seen: the classes that are trained on, by default ``seen_classes``; for the kinds relative to them.
         """
@@ -119,8 +130,9 @@ class Benchmark:
             return self.attributes
         if kind in RELATIVE_VECTORS:
             return relative_vectors(self.attributes, self.seen_classes if seen is None else seen, kind)
-        shares = np.clip(self.original_attributes, 0, None)
-        return shares / np.float32(100) if shares.max() > 1 else shares
+        original = self.original_attributes
+        in_percent = 10 < original.max() <= 100 and ((original >= 0) | (original == -1)).all()
+        return np.clip(original, 0, None) / np.float32(100) if in_percent else original
 
     def word_vectors(self, source: str = "published") -> Float[np.ndarray, "A k"]:
         """Word vectors of the attributes, one row each.
@@ -136,10 +148,32 @@ class Benchmark:
 
     def check_images(self) -> None:
         """Raise InputError if images are missing; the message counts them and names the first three."""
-        missing = [path for path in self.image_paths if not path.is_file()]
+        missing = [path for path in self.image_paths if not os.path.isfile(path)]
         if missing:
             named = ", ".join(str(path) for path in missing[:3]) + (", ..." if len(missing) > 3 else "")
             raise InputError(f"{len(missing)} of {len(self.image_paths)} images of {self.name} are missing: {named}")
+
+    def check_consistency(self) -> None:
+        """Raise InputError for contradictions that a training would not notice.
+
+        ``att`` must be ``original_att`` normalised, and no image may lie in the folder of another class than its
+        label's.
+        """
+        folder = self.root / xlsa17.ARCHIVE / self.name
+        vectors = (self.attributes, self.original_attributes)
+        _checks.check_normalised(folder / "att_splits.mat", *vectors, self.class_names)
+        if self.class_names != _numbered_classes(len(self.class_names)):
+            paths = [path.relative_to(self.root).as_posix() for path in self.image_paths]
+            image_files.check_folders(folder / "res101.mat", paths, self.labels, self.class_names)
+
+    def repeated_images(self) -> list[list[int]]:
+        """Image indices of each file that is listed more than once, under one path or several.
+
+        Example:
+            >>> benchmark.repeated_images()
+            []
+        """
+        return image_files.repeated(self.image_paths)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -149,29 +183,79 @@ class Benchmark:
             digest.update(array.astype("<f4").tobytes())
         for array in (self.labels, *(self._splits[name] for name in SPLITS)):
             digest.update(array.astype("<i8").tobytes())
-        names = [path.relative_to(self.root).as_posix() for path in self.image_paths]
+        folder = image_files.expected_folder(self.name).as_posix()
+        names = [f"{folder}/{name}" for name in self._image_names]
+        names = names or [path.relative_to(self.root).as_posix() for path in self.image_paths]
         digest.update("\n".join([*self.class_names, *names]).encode())
         return digest.hexdigest()[:16]
 
 
-def _read_images(root: Path, name: str, file: Path, num_classes: int) -> tuple[np.ndarray, tuple[Path, ...]]:
-    """Labels and paths of the n images."""
+def describe_repeated(benchmark: Benchmark) -> str:
+    """How many image files are listed more than once, with the labels and splits of the first three; empty if none.
+
+    Example:
+        >>> describe_repeated(benchmark)
+        ''
+    """
+    repeated = benchmark.repeated_images()
+    if not repeated:
+        return ""
+    split_of = {image: name for name in SPLITS[:3] for image in benchmark.split(name).tolist()}
+    several_labels = sum(len(set(benchmark.labels[images].tolist())) > 1 for images in repeated)
+    several_splits = sum(len({split_of.get(image) for image in images}) > 1 for images in repeated)
+    listed = []
+    for images in repeated[:3]:
+        names = [(image, benchmark.class_names[benchmark.labels[image]]) for image in images[:3]]
+        uses = [f"{image + 1} ({name!r}, {split_of.get(image, 'no split')})" for image, name in names]
+        more = ", ..." if len(images) > 3 else ""
+        listed.append(f"{benchmark.image_paths[images[0]]} is image {', '.join(uses)}{more}")
+    more = "; ..." if len(repeated) > 3 else ""
+    counted = (
+        f"{len(repeated)} image files are listed more than once"
+        if len(repeated) > 1
+        else ("1 image file is listed more than once")
+    )
+    several = f"{several_labels} with several labels, {several_splits} in several splits"
+    return f"{counted} ({several}): {'; '.join(listed)}{more}"
+
+
+def _numbered_classes(count: int) -> tuple[str, ...]:
+    """Names of the classes where the file holds none."""
+    return tuple(f"class {index + 1}" for index in range(count))
+
+
+def _read_images(file: Path, num_classes: int) -> tuple[np.ndarray, list[str]]:
+    """Labels of the n images, and their paths below the folder of the images."""
     tables = xlsa17.MatFile.read(file, ("labels", "image_files"))
     labels, stored = tables.indices("labels", limit=num_classes), tables.strings("image_files")
     if len(stored) != len(labels):
         raise InputError(f"{file} must hold one label per image, got {len(labels)} labels and {len(stored)} images")
-    return labels, tuple(xlsa17.image_path(root, name, path) for path in stored)
+    return labels, image_files.tails(file, stored, len(np.unique(labels)))
+
+
+def _of_unit_norm(vectors: np.ndarray) -> np.ndarray:
+    """Vectors of unit L2 norm; unchanged if they have it already, because the fingerprint depends on each bit."""
+    norms = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
+    return vectors if (np.abs(norms - 1) <= 1e-3).all() else (vectors / norms).astype(np.float32)
+
+
+def _class_list(path: Path, class_names: list[str], labels: np.ndarray) -> np.ndarray | None:
+    """Listed classes that have images; None without a list or without the names of the classes."""
+    listed = xlsa17.class_list(path, class_names) if class_names else None
+    return None if listed is None else np.intersect1d(listed, labels)
 
 
 def _train_and_val_classes(
     folder: Path, class_names: list[str], labels: np.ndarray, splits: dict[str, np.ndarray], seen: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Train and val classes: from the class lists, or from the locations if a list is missing."""
-    train = xlsa17.class_list(folder / "trainclasses1.txt", class_names)
-    val = xlsa17.class_list(folder / "valclasses1.txt", class_names)
+    train = _class_list(folder / "trainclasses1.txt", class_names, labels)
+    val = _class_list(folder / "valclasses1.txt", class_names, labels)
     if train is None or val is None:
         if not {"train", "val"} <= set(splits):
-            raise InputError(f"{folder} must hold train_loc and val_loc, or trainclasses1.txt and valclasses1.txt")
+            lists = "trainclasses1.txt and valclasses1.txt"
+            need = f"train_loc and val_loc, or {lists}" + ("" if class_names else " together with allclasses_names")
+            raise InputError(f"{folder} must hold {need}")
         val = np.intersect1d(labels[splits["val"]], seen)
         train = np.setdiff1d(seen, val)
     if not len(train) or not len(val) or not np.array_equal(np.sort(np.concatenate([train, val])), seen):

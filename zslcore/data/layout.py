@@ -16,6 +16,7 @@ from zslcore._io.progress import progress_bar
 from zslcore._io.writing import new_tree
 from zslcore.data import xlsa17
 from zslcore.data.benchmark import Benchmark
+from zslcore.data.image_files import expected_folder
 from zslcore.errors import InputError
 
 Place = Callable[[Path, Path], object]  # writes the image of the first path to the second
@@ -108,7 +109,7 @@ def write_dataset(
         raise InputError(f"the name of a data set must be of {allowed}; got {name!r}")
     vectors = word_vectors_file(name, ".npy")
     names = Path("Attribute", "names", f"{name}.txt")
-    parts = (xlsa17.image_folder(name), names, vectors, xlsa17.ARCHIVE / name)  # tables last: nobody loads it before
+    parts = (expected_folder(name), names, vectors, xlsa17.ARCHIVE / name)  # tables last: nobody loads it before
     for part in (*parts, word_vectors_file(name, ".pkl")):
         if os.path.lexists(root / part):
             raise InputError(f"{root / part} exists already: give the new data set another name")

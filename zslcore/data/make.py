@@ -7,9 +7,10 @@ import numpy as np
 from jaxtyping import Int
 
 from zslcore._io.locations import data_root
-from zslcore.data import layout, xlsa17
+from zslcore.data import layout
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.class_table import ClassChoice, check_name, class_choice, read_class_table, tidy
+from zslcore.data.image_files import expected_folder
 from zslcore.data.images import check_image
 from zslcore.data.semantics import load_word_vectors
 from zslcore.errors import InputError
@@ -68,7 +69,7 @@ def make_dataset(
         attributes=values / np.linalg.norm(values, axis=1, keepdims=True),
         original_attributes=values,
         labels=labels,
-        image_files=[(xlsa17.image_folder(name) / file).as_posix() for file in files],
+        image_files=[(expected_folder(name) / file).as_posix() for file in files],
         splits=_splits(labels, train, val_classes, test_share, rng),
         class_lists=layout.class_lists(train, val_classes, unseen_classes),
     )

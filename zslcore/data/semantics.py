@@ -12,6 +12,8 @@ from jaxtyping import Float
 from zslcore.data.xlsa17 import read_lines
 from zslcore.errors import InputError, one_line
 
+LARGEST = 1 << 30  # bytes of a file of word vectors, which is read as a whole: CUB's has 750 kB
+
 
 class _StoredType:
     """Replaces ``numpy.dtype`` in a pickle: holds the type code and the byte order."""
@@ -69,6 +71,10 @@ def load_word_vectors(path: Path, *, num_attributes: int) -> Float[np.ndarray, "
     A row can be all zero (``man-made`` in SUN), so guard its norm before dividing.
     """
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise InputError(f"{path} must be a file, not a pipe or a device")
+        if path.is_file() and path.stat().st_size > LARGEST:
+            raise InputError(f"{path} must hold word vectors, at most {LARGEST:,} bytes, got {path.stat().st_size:,}")
         content = path.read_bytes()
     except OSError as error:
         raise InputError(f"no word vectors at {path}: {error.strerror}") from None
@@ -95,12 +101,19 @@ def load_word_vectors(path: Path, *, num_attributes: int) -> Float[np.ndarray, "
 
 
 def read_attribute_names(path: Path, *, num_attributes: int) -> tuple[str, ...]:
-    """Names of the attributes, one per line. Without a file they are called ``attribute 1``, ``attribute 2``, ..."""
+    """Names of the attributes, one per line. Without a file they are called ``attribute 1``, ``attribute 2``, ...
+
+    Numbers from 1 or 0 at the beginning of all lines, as in ``1 black``, are no part of the names.
+    """
     if not path.is_file():
         return tuple(f"attribute {index + 1}" for index in range(num_attributes))
     names = tuple(read_lines(path))
     if len(names) != num_attributes:
         raise InputError(f"{path} must hold one name for each of the {num_attributes} attributes, got {len(names)}")
+    numbered = [re.fullmatch(r"(\d+)[\s.:)]+(.+)", name) for name in names]
+    numbers = [int(found[1]) for found in numbered if found]
+    if numbers in (list(range(len(names))), list(range(1, len(names) + 1))):
+        return tuple(found[2] for found in numbered)
     return names
 
 

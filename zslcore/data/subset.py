@@ -12,6 +12,7 @@ from zslcore._io.locations import data_root
 from zslcore.data import layout, xlsa17
 from zslcore.data.benchmark import SPLITS, Benchmark
 from zslcore.data.class_table import ClassChoice, class_choice
+from zslcore.data.image_files import expected_folder
 from zslcore.data.images import read_image
 from zslcore.errors import InputError
 
@@ -81,8 +82,8 @@ def subset_tables(
 ) -> tuple[layout.Tables, Int[np.ndarray, " m"]]:
     """Tables of the data set ``name`` with these classes, and the indices of its images in the larger one."""
     kept = np.flatnonzero(np.isin(benchmark.labels, classes))
-    home = benchmark.root / xlsa17.image_folder(benchmark.name)
-    files = [xlsa17.image_folder(name) / benchmark.image_paths[index].relative_to(home) for index in kept]
+    home = benchmark.root / expected_folder(benchmark.name)
+    files = [expected_folder(name) / benchmark.image_paths[index].relative_to(home) for index in kept]
     roles = (benchmark.train_classes, benchmark.val_classes, benchmark.unseen_classes)
     tables = layout.Tables(
         class_names=[benchmark.class_names[index] for index in classes],
@@ -118,7 +119,7 @@ def _kept_classes(benchmark: Benchmark, classes: ClassChoice | None, seed: int) 
 
 def _boxes_of(benchmark: Benchmark, sources: list[Path], file: Path) -> dict[Path, Box]:
     """The box of each image; InputError for the first image without one."""
-    home = benchmark.root / xlsa17.image_folder(benchmark.name)
+    home = benchmark.root / expected_folder(benchmark.name)
     names = dict(_table(file.with_name("images.txt"), 2))
     boxes: dict[str, Box] = {}
     for image, *cells in _table(file, 5):

@@ -1,19 +1,20 @@
 """Reading the files of the xlsa17 layout, where indices start at 1. InputErrors name the file."""
 
 import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.io import loadmat
 
+from zslcore._io.extras import MissingExtraError
+from zslcore.data.matlab import is_hdf5, read_variables
 from zslcore.errors import InputError, one_line
 
 ARCHIVE = Path("xlsa17") / "data"
-IMAGE_FOLDERS = {"CUB": "CUB/CUB_200_2011/images", "AWA2": "AWA2/Animals_with_Attributes2/JPEGImages"}
-# A stored image path starts with folders of its authors. What follows the last folder of one of these names is kept.
-_TAIL = re.compile(r"(?:.*/)?(?:images|JPEGImages)/+(.*)")
 
 
 def dataset_folder(root: Path, name: str) -> Path:
@@ -41,23 +42,22 @@ class MatFile:
         if not path.is_file():
             raise InputError(f"{path} is missing")
         try:
-            content = loadmat(path, variable_names=[*required, *optional])
-        except Exception as error:  # scipy raises many types for a truncated or foreign file
-            reason = one_line(error)
-            raise InputError(f"{path} cannot be read as a MATLAB file, it may be truncated: {reason}") from None
+            content = read_variables(path, (*required, *optional))
+        except MissingExtraError:
+            raise
+        except Exception as error:  # scipy and h5py raise many types for a truncated or foreign file
+            kind = "MATLAB 7.3 file, it may be incomplete" if is_hdf5(path) else "MATLAB file, it may be truncated"
+            raise InputError(f"{path} cannot be read as a {kind}: {one_line(error)}") from None
         for key in required:
             if key not in content:
-                raise InputError(f"{path} must hold the variable {key!r}, but does not; it may be truncated")
-        return cls(path, {key: content[key] for key in (*required, *optional) if key in content})
+                found = f"of those that zslcore reads it holds {', '.join(content) or 'none'}"
+                raise InputError(f"{path} must hold the variable {key!r}, but does not; {found}")
+        return cls(path, content)
 
     def strings(self, key: str) -> list[str]:
-        """The strings of a cell array or the rows of a character matrix, none of them empty."""
-        cells = list(self.variables[key].flat)  # arrays of one string each, or rows padded with blanks
-        if self.variables[key].dtype.kind == "U":
-            texts = [str(row).rstrip() for row in cells]
-        else:
-            texts = [cell.item() for cell in cells if isinstance(cell, np.ndarray) and cell.size == 1]
-        if len(texts) != len(cells) or not all(isinstance(text, str) and text.strip() for text in texts):
+        """The strings of a cell array or the rows of a character matrix, none of them empty, without outer blanks."""
+        texts = [_text(cell) for cell in self.variables[key].flat]
+        if not all(texts):
             raise InputError(f"{key} in {self.path} must be a cell array of strings, none of them empty")
         return texts
 
@@ -71,45 +71,68 @@ class MatFile:
             raise InputError(f"{key} in {self.path} must hold whole numbers in 1..{limit}, got {indices[~valid][0]}")
         return indices.astype(np.int64) - 1
 
-    def matrix(self, key: str, *, num_classes: int) -> Float[np.ndarray, "C A"]:
+    def matrix(self, key: str, *, num_classes: int | None = None) -> Float[np.ndarray, "C A"]:
         """A matrix stored as attributes x classes, transposed, as float32."""
         stored = self.variables[key]
-        if stored.ndim != 2 or stored.shape[1] != num_classes or not stored.size or stored.dtype.kind not in "fiu":
-            wanted, given = (
-                f"numbers, attributes x {num_classes} classes",
-                f"shape {stored.shape} and type {stored.dtype}",
-            )
-            raise InputError(f"{key} in {self.path} must hold {wanted}, got {given}")
+        classes = "classes" if num_classes is None else f"{num_classes} classes"
+        if stored.ndim != 2 or not stored.size or stored.dtype.kind not in "fiub":
+            given = f"shape {stored.shape} and type {stored.dtype}"
+            raise InputError(f"{key} in {self.path} must hold numbers, attributes x {classes}, got {given}")
+        if num_classes is not None and stored.shape[1] != num_classes:
+            given = f"shape {stored.shape}" + (", the transpose" if stored.shape[0] == num_classes else "")
+            raise InputError(f"{key} in {self.path} must hold numbers, attributes x {classes}, got {given}")
         with np.errstate(over="ignore"):
             return stored.T.astype(np.float32)
 
 
+def _text(cell: object) -> str:
+    """A string out of the arrays of one element that hold it; empty if there is none."""
+    while isinstance(cell, np.ndarray) and cell.size == 1:
+        cell = cell.item()
+    return cell.strip(" \0\r\n\t") if isinstance(cell, str) else ""
+
+
 def read_lines(path: Path) -> list[str]:
-    """Lines of a UTF-8 text file, stripped, without empty lines."""
+    """Lines of a text file, stripped, without empty lines: UTF-8, UTF-16 with a byte order mark, or else Latin-1."""
+    with open(path, "rb") as file:
+        marked = file.read(2) in (b"\xff\xfe", b"\xfe\xff")
     try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")  # without a byte order mark
+        text = path.read_text(encoding="utf-16" if marked else "utf-8-sig")  # without a byte order mark
     except UnicodeDecodeError:
-        raise InputError(f"{path} must be a text file in UTF-8") from None
-    return [line.strip() for line in lines if line.strip()]
+        text = path.read_text(encoding="latin-1")
+    return [line.strip() for line in text.split("\n") if line.strip()]
+
+
+def name_key(name: str) -> str:
+    """What two spellings of a class name share: letters and digits, without accents, case and a leading number.
+
+    Example:
+        >>> name_key("001.Black_footed Albatross"), name_key("12 polar+bear"), name_key("7")
+        ('blackfootedalbatross', 'polarbear', '7')
+    """
+    decomposed = unicodedata.normalize("NFKD", re.sub(r"^\d+[\W_]+(?=\w)", "", name.strip())).casefold()
+    return "".join(letter for letter in decomposed if letter.isalnum())
+
+
+def classes_by_key(class_names: Sequence[str]) -> dict[str, int]:
+    """Indices of the classes by :func:`name_key`, without keys that several classes share."""
+    keys = [name_key(name) for name in class_names]
+    counts = Counter(keys)
+    return {key: index for index, key in enumerate(keys) if key and counts[key] == 1}
 
 
 def class_list(path: Path, class_names: list[str]) -> Int[np.ndarray, " n"] | None:
-    """Sorted indices of the classes that a file names, one per line; None if the file does not exist."""
+    """Sorted indices of the classes that a file names, one per line; None if the file does not exist.
+
+    A name may be spelt otherwise, see :func:`name_key`, if it is not that of another class.
+    """
     if not path.is_file():
         return None
-    names = read_lines(path)
-    unknown = [name for name in names if name not in class_names]
-    if unknown:
-        raise InputError(f"{path} names the class {unknown[0]!r}, which is not among allclasses_names")
-    return np.unique(np.array([class_names.index(name) for name in names], dtype=np.int64))
-
-
-def image_folder(name: str) -> Path:
-    """Folder of the images of a data set, relative to the root."""
-    return Path(IMAGE_FOLDERS.get(name, f"{name}/images"))
-
-
-def image_path(root: Path, name: str, stored: str) -> Path:
-    """Path of an image below ``root``; the authors' own folders in the stored path are replaced."""
-    found = _TAIL.fullmatch(stored)
-    return root / image_folder(name) / (found[1] if found else stored.lstrip("/"))
+    by_name, by_key = {name: index for index, name in enumerate(class_names)}, classes_by_key(class_names)
+    listed = []
+    for name in read_lines(path):
+        index = by_name.get(name, by_key.get(name_key(name)))
+        if index is None:
+            raise InputError(f"{path} names the class {name!r}, which is not among allclasses_names")
+        listed.append(index)
+    return np.unique(np.array(listed, dtype=np.int64))

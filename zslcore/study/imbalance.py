@@ -29,6 +29,7 @@ from zslcore.analysis import (
 from zslcore.config import RunConfig
 from zslcore.data import load_benchmark
 from zslcore.data.benchmark import Benchmark
+from zslcore.errors import InputError
 from zslcore.methods import METHODS, display_name
 from zslcore.remse import remse_weights
 from zslcore.training import Run, fit, fit_all
@@ -74,9 +75,11 @@ def load_errors(dataset: str, *, seed: int = 0) -> StudyErrors:
 
     The null models are fitted to the errors of the cross entropy (:func:`zslcore.analysis.matched_nulls`).
     """
+    benchmark = load_benchmark(dataset)
+    if not len(benchmark.split("test_seen")):
+        raise InputError(f"the errors of seen classes need test images, but {dataset} has no test_seen_loc")
     configs = [RunConfig.study(dataset, method=method, seed=seed) for method in METHODS]
     runs = dict(zip(METHODS, map(Run.load, fit_all(configs)), strict=True))
-    benchmark = load_benchmark(dataset)
     classes = {"seen classes": benchmark.seen_classes, "unseen classes": benchmark.unseen_classes}
     labels = {split: benchmark.attributes[classes[split]] for split in SPLITS}
     images = {split: benchmark.split(part) for split, part in SPLITS.items()}

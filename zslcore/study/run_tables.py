@@ -36,7 +36,7 @@ def last_epochs(run: Run) -> pd.DataFrame:
 
 def protocol_table(run: Run) -> pd.DataFrame:
     """Accuracies of a run in percent under both protocols, with gamma and the epoch."""
-    protocols = pd.DataFrame(run.metrics["protocols"]).T
+    protocols = pd.DataFrame(run.metrics["protocols"], dtype=float).T  # NaN for null
     accuracies = (100 * protocols[ACCURACIES]).round(1)
     return accuracies.join(protocols[["gamma", "epoch"]].round(2))
 

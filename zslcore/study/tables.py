@@ -103,8 +103,8 @@ def _row(run: Run, protocol: str, values: dict) -> dict:
         "protocol": protocol,
     }
     for name in ACCURACIES:
-        row[name] = round(100 * values[name], 2)
-    row["gamma"] = round(values["gamma"], 4)
+        row[name] = float("nan") if values[name] is None else round(100 * values[name], 2)
+    row["gamma"] = float("nan") if values["gamma"] is None else round(values["gamma"], 4)
     row["epoch"] = values["epoch"]
     row["validation_H"] = round(100 * run.metrics["validation"]["H"], 2)
     for split, statistics in run.metrics["errors"].items():

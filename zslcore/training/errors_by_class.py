@@ -28,6 +28,9 @@ def prediction_errors(
     matrices, vectors = [], torch.from_numpy(benchmark.vectors(config.attribute_vectors)).double()
     for split, classes in (("test_seen", benchmark.seen_classes), ("test_unseen", benchmark.unseen_classes)):
         images = benchmark.split(split)
+        if not len(images):  # a benchmark without test_seen
+            matrices.append(np.full((len(classes), benchmark.attributes.shape[1]), np.nan))
+            continue
         prediction = predict(model, inputs, images, precision=config.precision).cpu().double()
         labels = torch.from_numpy(benchmark.labels[images])
         target = vectors[labels]

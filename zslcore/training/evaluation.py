@@ -13,6 +13,7 @@ from zslcore._io.distributed import share_of_batch
 from zslcore.config import RunConfig
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.tasks import ZeroShotTask
+from zslcore.errors import InputError
 from zslcore.losses import cosine_scores
 from zslcore.metrics import SeenUnseenCurve, per_class_accuracy, seen_unseen_curve
 from zslcore.training.device import autocast
@@ -21,7 +22,10 @@ from zslcore.training.inputs.sources import Inputs
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Accuracies of a model on a task, in [0, 1]; ``t1`` is among the unseen classes only, ``curve`` over all."""
+    """Accuracies of a model on a task, in [0, 1]; ``t1`` is among the unseen classes only, ``curve`` over all.
+
+    Without test images of seen classes only ``t1`` is defined, and the curve holds NaN.
+    """
 
     t1: float
     curve: SeenUnseenCurve
@@ -36,6 +40,11 @@ class Evaluation:
 
     def _row(self, seen: float, unseen: float, harmonic: float, gamma: float) -> dict[str, float]:
         return {"T1": self.t1, "U": unseen, "S": seen, "H": harmonic, "gamma": gamma, "AUSUC": self.curve.ausuc}
+
+
+def _undefined_curve() -> SeenUnseenCurve:
+    nan = np.full(1, np.nan)
+    return SeenUnseenCurve(nan, nan, nan, nan, ausuc=float("nan"), threshold=np.empty(0))
 
 
 @torch.inference_mode()
@@ -74,9 +83,12 @@ def scores(
     attributes = torch.from_numpy(vectors).to(inputs.device, inputs.dtype)
     result = []
     for images in (task.test_seen, task.test_unseen):
-        prediction = predict(model, inputs, images, precision=config.precision)
-        with autocast(config.precision, inputs.device):
-            result.append(cosine_scores(prediction, attributes, scale=config.scale).cpu())
+        score = attributes.new_zeros((0, len(attributes))).cpu()  # a benchmark without test_seen
+        if len(images):
+            prediction = predict(model, inputs, images, precision=config.precision)
+            with autocast(config.precision, inputs.device):
+                score = cosine_scores(prediction, attributes, scale=config.scale).cpu()
+        result.append(score)
         result.append(torch.from_numpy(task.relabel(benchmark.labels[images])))
     return tuple(result)
 
@@ -96,6 +108,11 @@ def evaluate(
         1.0
     """
     score_seen, labels_seen, score_unseen, labels_unseen = scores(config, model, inputs, benchmark, task)
-    among_unseen = score_unseen[:, task.num_seen :].argmax(1) + task.num_seen
-    curve = seen_unseen_curve(score_seen, labels_seen, score_unseen, labels_unseen, num_seen=task.num_seen)
-    return Evaluation(per_class_accuracy(among_unseen, labels_unseen), curve)
+    t1 = per_class_accuracy(score_unseen[:, task.num_seen :].argmax(1) + task.num_seen, labels_unseen)
+    if len(score_seen):
+        curve = seen_unseen_curve(score_seen, labels_seen, score_unseen, labels_unseen, num_seen=task.num_seen)
+    elif score_unseen.isfinite().all():
+        curve = _undefined_curve()
+    else:
+        raise InputError("score_unseen must be finite, got NaN or infinity")
+    return Evaluation(t1, curve)

@@ -124,14 +124,19 @@ def _metrics(
     return {
         "dataset": {"name": benchmark.name, "fingerprint": benchmark.fingerprint},
         "protocols": {
-            "clean": clean_protocol(chosen, validation.kept, evaluation),
-            "paper": paper_protocol(final.rows),
+            "clean": _defined(clean_protocol(chosen, validation.kept, evaluation)),
+            "paper": _defined(paper_protocol(final.rows)),
         },
         "validation": {name: chosen[name] for name in VALIDATED},
         "errors": error_statistics(seen, unseen, benchmark),
         "effective_lambda": None if np.isnan(amplification) else effective,
         "cost": {"seconds": validation.seconds + final.seconds},
     }
+
+
+def _defined(accuracies: dict[str, float]) -> dict[str, float | None]:
+    """The accuracies with None for NaN, which JSON lacks: U, S and H if there are no test images of seen classes."""
+    return {name: None if np.isnan(value) else value for name, value in accuracies.items()}
 
 
 @contextlib.contextmanager

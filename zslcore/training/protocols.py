@@ -26,14 +26,17 @@ def clean_protocol(validation: dict[str, float], epoch: int, test: Evaluation) -
 def paper_protocol(rows: list[dict[str, float]]) -> dict[str, float]:
     """Oracle accuracies: T1, (U, S, H) and AUSUC each at its best epoch; among equals the first counts.
 
-    ``rows`` has :meth:`Evaluation.best` on the test split after each epoch.
+    ``rows`` has :meth:`Evaluation.best` on the test split after each epoch. Where H is NaN, T1 chooses every epoch.
 
     Example:
         >>> first = {"T1": 0.7, "U": 0.2, "S": 0.6, "H": 0.3, "gamma": 1.0, "AUSUC": 0.3}
         >>> paper_protocol([first, first | {"T1": 0.6, "H": 0.4, "AUSUC": 0.2}])  # doctest: +ELLIPSIS
         {'T1': 0.7, 'U': 0.2, 'S': 0.6, 'H': 0.4, 'gamma': 1.0, 'AUSUC': 0.3, 'epoch_T1': 0, 'epoch': 1, ...}
     """
-    best = {name: int(np.argmax([row[name] for row in rows])) for name in ("T1", "H", "AUSUC")}
+    best = {"T1": int(np.argmax([row["T1"] for row in rows]))}
+    for name in ("H", "AUSUC"):
+        values = [row[name] for row in rows]
+        best[name] = best["T1"] if np.isnan(values).all() else int(np.argmax(values))
     at_best_h = {name: rows[best["H"]][name] for name in ("U", "S", "H", "gamma")}
     accuracies = {"T1": rows[best["T1"]]["T1"], **at_best_h, "AUSUC": rows[best["AUSUC"]]["AUSUC"]}
     return accuracies | {"epoch_T1": best["T1"], "epoch": best["H"], "epoch_AUSUC": best["AUSUC"]}

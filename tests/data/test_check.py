@@ -1,0 +1,67 @@
+"""What ``zslcore check`` says of contradictory data, and that it says nothing of whole data."""
+
+import numpy as np
+import pytest
+
+from zslcore import cli
+
+
+def check(tiny, monkeypatch, capsys):
+    tiny.write()
+    monkeypatch.setenv("ZSLCORE_DATA", str(tiny.root))
+    status = cli.main(["check", "TINY"])
+    printed = capsys.readouterr()
+    return status, printed.out, printed.err
+
+
+def test_check_passes_whole_data_without_a_note(tiny, monkeypatch, capsys):
+    tiny.write_images()
+    status, out, err = check(tiny, monkeypatch, capsys)
+    assert (status, err) == (0, "")
+    assert "note" not in out
+    assert out.endswith("all 40 images are there\n")
+
+
+def test_check_counts_one_file_under_two_numbers_in_trainval_and_test(tiny, monkeypatch, capsys):
+    tiny.write_images()
+    tiny.images["image_files"][4] = tiny.images["image_files"][0]
+    status, out, _ = check(tiny, monkeypatch, capsys)
+    assert status == 0
+    assert "note: 1 image file is listed more than once (0 with several labels, 1 in several splits): " in out
+    assert "lark/00.png is image 1 ('lark', trainval), 5 ('lark', test_seen)\n" in out
+
+
+def test_check_says_that_a_conventional_split_gives_t1_alone(tiny, monkeypatch, capsys):
+    tiny.write_images()
+    del tiny.splits["test_seen_loc"]
+    status, out, _ = check(tiny, monkeypatch, capsys)
+    assert status == 0
+    assert "note: there is no test_seen_loc, so that runs report T1, and no U, S and H\n" in out
+
+
+def test_check_refuses_a_file_list_shifted_against_the_labels(tiny, monkeypatch, capsys):
+    tiny.write_images()
+    tiny.images["image_files"] = np.roll(tiny.images["image_files"], 1)
+    status, _, err = check(tiny, monkeypatch, capsys)
+    assert status == 2
+    assert "8 images lie in the folder of another class, the first is 1: TINY/images/wren/39.png has the label" in err
+
+
+@pytest.mark.parametrize("shuffled", [True, False])
+def test_check_refuses_att_that_is_not_original_att_normalised(tiny, monkeypatch, capsys, shuffled):
+    tiny.write_images()
+    if shuffled:
+        tiny.splits["att"] = tiny.splits["att"][:, ::-1]
+    else:
+        tiny.splits["att"][2, 3] = 0
+    status, _, err = check(tiny, monkeypatch, capsys)
+    assert status == 2
+    named = "lark" if shuffled else "finch"
+    assert "att_splits.mat must be original_att of unit length, got a distance of" in err
+    assert f"for class '{named}'" in err
+
+
+def test_check_accepts_a_missing_annotation(tiny, monkeypatch, capsys):
+    tiny.write_images()
+    tiny.splits["original_att"][2, 3] = -1
+    assert check(tiny, monkeypatch, capsys)[0] == 0

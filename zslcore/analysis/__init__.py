@@ -24,11 +24,12 @@ from zslcore.analysis.inequality import coefficient_of_variation, gini_index, in
 from zslcore.analysis.intervals import VERDICTS, bootstrap, percentile_interval, t_interval, verdict
 from zslcore.analysis.label_value import error_by_label, label_correlation, label_partial_correlation, relative_slope
 from zslcore.analysis.misclassification import closest_class_share, misclassifications
-from zslcore.analysis.nulls import matched_nulls, null_errors
+from zslcore.analysis.nulls import FittedNull, explained_share, fit_null, matched_nulls, null_errors
 from zslcore.analysis.weighting import effective_lambda, matched_lambda, noise_weight
 
 __all__ = [
     "VERDICTS",
+    "FittedNull",
     "agreement_claim",
     "bootstrap",
     "closest_class_share",
@@ -37,6 +38,8 @@ __all__ = [
     "energy_inside",
     "error_by_label",
     "evenness_claim",
+    "explained_share",
+    "fit_null",
     "gini_index",
     "group_index",
     "inequality",

@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 
 from zslcore.analysis._checks import check_shapes
 from zslcore.analysis._classes import check_images, class_means, unit_rows
+from zslcore.analysis.correlation import ROUNDING
 from zslcore.errors import InputError
 
 
@@ -122,6 +123,8 @@ def image_information(
         (array([1.]), (100, 1))
     """
     predicted, shown = _deviations(prediction, image_labels, vectors, labels, normalize)
+    # a prediction that is the class vector up to rounding knows nothing about the image
+    predicted[:, np.abs(predicted).max(0) <= ROUNDING * np.abs(vectors).max()] = 0
     rng, by_class = np.random.default_rng(seed), np.argsort(labels, kind="stable")
     shuffled = np.empty((shuffles, vectors.shape[1]))
     for row in shuffled:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from zslcore.analysis import error_by_label, explained_share
 from zslcore.errors import InputError
 from zslcore.methods import display_name
-from zslcore.plots.style import DATASET_LOOKS, GREY, NULL_LINES, WIDTH, method_looks, panel_title
+from zslcore.plots.style import DATASET_LOOKS, WIDTH, method_looks, panel_title
 
 
 def errors_beside_nulls(
@@ -26,7 +26,7 @@ def errors_beside_nulls(
     Args:
         labels: label values.
         errors: the measured error matrix, the same in each panel, with standard errors.
-        nulls: error matrices of null models by key, drawn as lines; titles have their R^2.
+        nulls: error matrices of null models by key, drawn as dashed lines; titles have their R^2.
         method: key of the measured method.
         bins: as in :func:`zslcore.plots.error_against_label`.
 
@@ -43,14 +43,14 @@ def errors_beside_nulls(
     measured = error_by_label(labels, errors, bins=bins).fillna(0)  # a single cell has no error bar
     for axis, (key, matrix) in zip(axes[0], nulls.items(), strict=True):
         binned = error_by_label(labels, matrix, bins=bins)
-        style = NULL_LINES.get(key, "-")
-        axis.plot(binned["value"], binned["mean"], color=GREY, ls=style, lw=1.2, label="null model")
+        axis.plot(binned["value"], binned["mean"], color="black", ls="--", lw=1.2, label="null model")
         x, y, spread = measured["value"], measured["mean"], measured["sem"]
         axis.errorbar(x, y, spread, c=color, marker=marker, ms=4, lw=1, capsize=2, label=display_name(method))
         axis.set_title(f"{panel_title(key, len(nulls))}\nR² = {explained_share(errors, matrix):.2f}")
     axes[0, 0].set_ylabel("squared error of the\nnormalised prediction")
     figure.supxlabel("label value (class vectors of length 1)", fontsize="medium")
-    axes[0, -1].legend(frameon=False)
+    handles, names = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper center", ncols=2, frameon=False)
     return figure
 
 

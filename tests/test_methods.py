@@ -3,7 +3,7 @@
 from zslcore.losses.factory import CRITERIA
 from zslcore.methods import CONTROLS, DISPLAY_NAMES, METHODS, display_name
 
-NULL_MODELS = {"constant", "multiplicative", "shrinkage", "permuted"}
+NULL_MODELS = {"constant", "multiplicative", "shrinkage", "missing_mean", "image_labels", "permuted"}
 
 
 def test_every_method_loss_and_null_model_has_a_name_of_its_own():

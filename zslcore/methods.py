@@ -41,6 +41,8 @@ DISPLAY_NAMES = {
     "constant": "null: constant",
     "multiplicative": "null: multiplicative",
     "shrinkage": "null: shrinkage",
+    "missing_mean": "null: missing mean",
+    "image_labels": "null: image labels",
     "permuted": "null: permuted",
 }
 

@@ -7,9 +7,10 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from sklearn.metrics import r2_score
 
 from zslcore import InputError
-from zslcore.analysis import label_correlation, matched_nulls, null_errors
+from zslcore.analysis import explained_share, fit_null, label_correlation, matched_nulls, null_errors
 from zslcore.analysis.nulls import NULLS
 
 RAW = {"normalize": False}
@@ -32,6 +33,7 @@ def simulated(labels, kind, images, noise, pull, rng):
         "constant": labels + draws,
         "multiplicative": labels * (1 + draws),
         "shrinkage": (1 - pull) * labels + pull * labels.mean(0) + draws,
+        "missing_mean": labels - pull * labels.mean(0) + draws,
     }[kind]
     return ((prediction - labels) ** 2).mean(0)
 
@@ -41,6 +43,7 @@ def expected(labels, kind, noise, pull):
         "constant": np.full(labels.shape, noise**2),
         "multiplicative": (noise * labels) ** 2,
         "shrinkage": noise**2 + (pull * (labels.mean(0) - labels)) ** 2,
+        "missing_mean": np.broadcast_to(noise**2 + (pull * labels.mean(0)) ** 2, labels.shape),
     }[kind]
 
 
@@ -110,12 +113,14 @@ class TestNullErrors:
     @pytest.mark.parametrize(
         ("change", "message"),
         [
-            ({"kind": "uniform"}, "kind must be one of constant, multiplicative, shrinkage, got 'uniform'"),
+            ({"kind": "uniform"}, "kind must be one of constant, .*, missing_mean, image_labels, got 'uniform'"),
             ({"images": -1}, "images must be whole numbers of at least 0, got -1"),
             ({"noise": -0.1}, r"noise must be finite and at least 0, got -0\.1"),
             ({"noise": np.inf}, "noise must be finite"),
             ({"noise": np.nan}, "noise must be finite"),
-            ({"pull": 1.1}, r"pull must be in \[0, 1\], got 1\.1"),
+            ({"kind": "shrinkage", "pull": 1.1}, r"pull must be in \[0, 1\], got 1\.1"),
+            ({"kind": "missing_mean", "pull": 2.1}, r"pull must be in \[0, 2\], got 2\.1"),
+            ({"kind": "image_labels"}, r"labels must be shares in \[0, 1\], got .* to "),
             ({"labels": np.full((2, 2), np.nan)}, "labels must be finite"),
             ({"labels": np.array([[1.0, 1.0], [0.0, 0.0]])}, "must not be all 0, got class 1 without any"),
         ],
@@ -143,6 +148,7 @@ class TestNullErrors:
             "constant": unit + draws,
             "multiplicative": unit * (1 + draws),
             "shrinkage": 0.6 * unit + 0.4 * unit.mean(0) + draws,
+            "missing_mean": unit - 0.4 * unit.mean(0) + draws,
         }[kind]
         theirs = [F.normalize(torch.from_numpy(predictions[:, c]), dim=1) - torch.from_numpy(unit[c]) for c in range(8)]
         theirs = torch.stack([difference.square().mean(0) for difference in theirs]).numpy()
@@ -169,7 +175,7 @@ class TestMatched:
     def test_all_have_the_mean_error_asked_for(self, labels, normalize):
         errors = np.random.default_rng(1).exponential(0.02, size=labels.shape)
         nulls = matched_nulls(labels, errors, images=20, normalize=normalize)
-        assert list(nulls) == ["constant", "multiplicative", "shrinkage"]
+        assert list(nulls) == ["constant", "multiplicative", "shrinkage", "missing_mean"]
         for matrix in nulls.values():
             assert matrix.mean() == pytest.approx(errors.mean(), rel=1e-3)
 
@@ -179,12 +185,12 @@ class TestMatched:
         assert nulls["constant"].std() < 0.1 * nulls["constant"].mean()
 
     @pytest.mark.parametrize("normalize", [False, True])
-    @pytest.mark.parametrize("pull", [0.2, 0.7])
-    def test_shrinkage_finds_the_pull_that_made_the_errors(self, labels, pull, normalize):
+    @pytest.mark.parametrize(("kind", "pull"), [("shrinkage", 0.2), ("shrinkage", 0.7), ("missing_mean", 1.1)])
+    def test_the_pull_that_made_the_errors_is_found(self, labels, kind, pull, normalize):
         how = {"images": 200, "noise": 0.05, "pull": pull, "normalize": normalize}
-        made = null_errors(labels, "shrinkage", rng=np.random.default_rng(3), **how)
-        found = matched_nulls(labels, made, images=200, seed=4, normalize=normalize)["shrinkage"]
-        again = null_errors(labels, "shrinkage", rng=np.random.default_rng(5), **how)
+        made = null_errors(labels, kind, rng=np.random.default_rng(3), **how)
+        found = matched_nulls(labels, made, images=200, seed=4, normalize=normalize)[kind]
+        again = null_errors(labels, kind, rng=np.random.default_rng(5), **how)
         np.testing.assert_allclose(((found - made) ** 2).mean(), ((again - made) ** 2).mean(), rtol=0.3)
 
     def test_a_pull_never_errs_by_more_than_is_there(self, labels):
@@ -221,3 +227,57 @@ def test_a_mean_that_noise_jumps_over_is_named(shape):
     labels = np.eye(4) if shape == (4, 4) else np.ones(shape)
     with pytest.raises(InputError, match=r"must have a mean that .* noise can reach"):
         matched_nulls(labels, np.full(shape, 0.01), images=2)
+
+
+class TestMissingMean:
+    def test_the_mean_can_be_that_of_other_classes(self, labels, rng):
+        other = np.linspace(0, 2, 30)
+        errors = null_errors(labels, "missing_mean", images=2, noise=0, pull=1.5, rng=rng, shared=other, **RAW)
+        np.testing.assert_allclose(errors, np.broadcast_to((1.5 * other) ** 2, labels.shape))
+
+    def test_noise_and_pull_are_found(self):
+        labels = np.random.default_rng(0).gamma(0.5, 0.1, size=(30, 40))
+        made = null_errors(labels, "missing_mean", images=200, noise=0.1, pull=1.05, rng=np.random.default_rng(3))
+        noise, pull, errors = fit_null(labels, made, "missing_mean", images=200)
+        assert (noise, pull) == pytest.approx((0.1, 1.05), rel=0.05)
+        assert explained_share(made, errors) > 0.7
+        constant = fit_null(labels, made, "constant", images=200)
+        assert constant.pull == 0
+        assert explained_share(made, constant.errors) < 0.2
+
+
+class TestImageLabels:
+    @pytest.fixture
+    def shares(self):
+        return np.random.default_rng(1).beta(0.5, 1.5, size=(8, 30))
+
+    def test_its_error_is_the_variance_of_the_labels(self, shares, rng):
+        errors = null_errors(shares, "image_labels", images=20000, noise=0.2, rng=rng, **RAW)
+        np.testing.assert_allclose(errors, shares * (1 - shares) + 0.2**2, rtol=0.06)
+
+    def test_normalised_errors_are_those_of_normalised_draws(self, shares, rng):
+        errors = null_errors(shares, "image_labels", images=20000, noise=0, rng=rng)
+        draws = np.random.default_rng(7).random((20000, *shares.shape)) < shares
+        length = np.maximum(np.linalg.norm(draws, axis=2, keepdims=True), 1)
+        unit = shares / np.linalg.norm(shares, axis=1, keepdims=True)
+        np.testing.assert_allclose(errors, ((draws / length - unit) ** 2).mean(0), rtol=0.1, atol=1e-3)
+
+    def test_noise_fills_up_to_the_mean_error(self, shares):
+        target = np.full(shares.shape, 0.5)
+        fitted = fit_null(shares, target, "image_labels", images=500, normalize=False)
+        variance = (shares * (1 - shares)).mean()
+        assert fitted.noise == pytest.approx(np.sqrt(0.5 - variance), rel=0.02)
+        assert fit_null(shares, target * variance, "image_labels", images=500, normalize=False).noise == 0
+
+
+class TestExplainedShare:
+    def test_is_that_of_scikit_learn(self, rng):
+        errors, null = rng.random((2, 5, 6))
+        assert explained_share(errors, null) == pytest.approx(r2_score(errors.ravel(), null.ravel()))
+
+    def test_absent_classes_are_left_out(self, rng):
+        errors, null = rng.random((2, 5, 6))
+        expected = explained_share(errors[[0, 2, 4]], null[[0, 2, 4]])
+        errors[1], null[3] = np.nan, np.nan
+        assert explained_share(errors, null) == pytest.approx(expected)
+        assert np.isnan(explained_share(np.ones((2, 3)), np.ones((2, 3))))

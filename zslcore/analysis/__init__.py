@@ -10,6 +10,15 @@ from zslcore._io.extras import require
 require("study", "pandas")
 
 from zslcore.analysis.attention import energy_inside, group_index, pointing_accuracy
+from zslcore.analysis.bias import (
+    BiasVariance,
+    bias_variance,
+    restore_mean,
+    restoring_scale,
+    shared_bias,
+    shared_direction,
+    shared_share,
+)
 from zslcore.analysis.claims import (
     agreement_claim,
     evenness_claim,
@@ -22,24 +31,34 @@ from zslcore.analysis.claims import (
 from zslcore.analysis.correlation import partial_correlation, row_correlation, sample_correlation
 from zslcore.analysis.inequality import coefficient_of_variation, gini_index, inequality, theil_index
 from zslcore.analysis.intervals import VERDICTS, bootstrap, holm, percentile_interval, t_interval, verdict
+from zslcore.analysis.label_noise import ErrorParts, average_precision, error_parts, image_information, oracle_errors
 from zslcore.analysis.label_value import error_by_label, label_correlation, label_partial_correlation, relative_slope
 from zslcore.analysis.misclassification import closest_class_share, misclassifications
-from zslcore.analysis.nulls import matched_nulls, null_errors
+from zslcore.analysis.nulls import FittedNull, explained_share, fit_null, matched_nulls, null_errors
 from zslcore.analysis.weighting import effective_lambda, matched_lambda, noise_weight
 
 __all__ = [
     "VERDICTS",
+    "BiasVariance",
+    "ErrorParts",
+    "FittedNull",
     "agreement_claim",
+    "average_precision",
+    "bias_variance",
     "bootstrap",
     "closest_class_share",
     "coefficient_of_variation",
     "effective_lambda",
     "energy_inside",
     "error_by_label",
+    "error_parts",
     "evenness_claim",
+    "explained_share",
+    "fit_null",
     "gini_index",
     "group_index",
     "holm",
+    "image_information",
     "inequality",
     "label_claim",
     "label_correlation",
@@ -49,15 +68,21 @@ __all__ = [
     "misclassifications",
     "noise_weight",
     "null_errors",
+    "oracle_errors",
     "partial_claim",
     "partial_correlation",
     "percentile_interval",
     "pointing_accuracy",
     "reduction_claim",
     "relative_slope",
+    "restore_mean",
+    "restoring_scale",
     "row_correlation",
     "sample_claim",
     "sample_correlation",
+    "shared_bias",
+    "shared_direction",
+    "shared_share",
     "slope_claim",
     "t_interval",
     "theil_index",

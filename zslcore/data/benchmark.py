@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 
 from zslcore.data import _checks, image_files, xlsa17
 from zslcore.data.class_vectors import RELATIVE_VECTORS, relative_vectors
+from zslcore.data.image_labels import Parts, read_image_attributes, read_parts
 from zslcore.data.semantics import load_word_vectors, read_attribute_names
 from zslcore.errors import InputError
 
@@ -145,6 +146,15 @@ class Benchmark:
         if path == published and not path.is_file() and path.with_suffix(".npy").is_file():
             path = path.with_suffix(".npy")
         return load_word_vectors(path, num_attributes=len(self.attribute_names))
+
+    @cached_property
+    def image_attributes(self) -> Float[np.ndarray, "n A"]:
+        """Labels of single images, 0 or 1; NaN where there is none. See :mod:`zslcore.data.image_labels`."""
+        return read_image_attributes(self.root, self.name, self.image_paths, len(self.attribute_names))
+
+    def parts(self) -> Parts:
+        """Part positions of the images, see :class:`zslcore.data.image_labels.Parts`."""
+        return read_parts(self.root, self.name, self.image_paths)
 
     def check_images(self) -> None:
         """Raise InputError if images are missing; the message counts them and names the first three."""

@@ -11,6 +11,7 @@ from zslcore._io.extras import require
 require("study", "matplotlib", "seaborn", "pandas")
 
 from zslcore.plots.attention import attention_maps, measured_attention
+from zslcore.plots.causes import errors_beside_nulls, oracle_against_variance
 from zslcore.plots.curves import noise_floor, seen_unseen_curves, training_history
 from zslcore.plots.data import attribute_heatmap, image_grid, label_distribution
 from zslcore.plots.errors import error_against_label, error_by_attribute, reduction_against_label
@@ -29,6 +30,7 @@ __all__ = [
     "error_against_label",
     "error_by_attribute",
     "error_heatmaps",
+    "errors_beside_nulls",
     "exponent_surface",
     "forest",
     "image_grid",
@@ -38,6 +40,7 @@ __all__ = [
     "measured_attention",
     "method_looks",
     "noise_floor",
+    "oracle_against_variance",
     "paired_differences",
     "reduction_against_label",
     "seen_unseen_curves",

@@ -30,7 +30,14 @@ METHOD_LOOKS = {
     "mse_matched": Look("#0173b2", "^", "\\\\\\\\"),
     "remse": Look("#de8f05", "D", "xxxx"),
 }
-NULL_LINES = {"constant": "--", "multiplicative": ":", "shrinkage": "-.", "permuted": (0, (8, 2))}
+NULL_LINES = {
+    "constant": "--",
+    "multiplicative": ":",
+    "shrinkage": "-.",
+    "missing_mean": "-",
+    "image_labels": (0, (3, 1, 1, 1, 1, 1)),
+    "permuted": (0, (8, 2)),
+}
 LOSSES = [key for key in DISPLAY_NAMES if key not in METHOD_LOOKS and key not in NULL_LINES]
 # The rest of the palette without yellow and grey, which are too pale in print: 40 pairs of a colour and a marker.
 OTHER_COLORS = ("#029e73", "#d55e00", "#cc78bc", "#ca9161", "#5e3c99")

@@ -86,7 +86,8 @@ def load_errors(dataset: str, *, seed: int = 0) -> StudyErrors:
     errors = {key: dict(zip(SPLITS, run.errors(benchmark), strict=True)) for key, run in runs.items()}
     for split in SPLITS:
         tested = np.bincount(benchmark.labels[images[split]])[classes[split]]
-        fitted = matched_nulls(labels[split], errors["cross_entropy"][split], images=tested, seed=seed)
+        measured, shared = errors["cross_entropy"][split], labels["seen classes"].mean(0)
+        fitted = matched_nulls(labels[split], measured, images=tested, seed=seed, shared=shared)
         for kind, matrix in fitted.items():
             errors.setdefault(kind, {})[split] = matrix
     return StudyErrors(benchmark, runs, labels, images, errors)

@@ -13,9 +13,14 @@ from zslcore.synthbirds.schema import NAME, VERSION, Rng, Settings, Values
 _TEST_SEEN_SHARE = 0.22
 
 
+def shown_attributes(values: Values) -> Float[np.ndarray, "n A"]:
+    """1 for each attribute that an image shows, 0 for the others."""
+    return np.concatenate([np.eye(len(names))[values[:, g]] for g, names in enumerate(schema.GROUPS.values())], axis=1)
+
+
 def attribute_shares(values: Values, images_per_class: int) -> Float[np.ndarray, "A C"]:
     """Percentage of the images of each class that show each attribute; the images are ordered by class."""
-    shown = np.concatenate([np.eye(len(names))[values[:, g]] for g, names in enumerate(schema.GROUPS.values())], axis=1)
+    shown = shown_attributes(values)
     return 100 * shown.reshape(-1, images_per_class, shown.shape[1]).mean(axis=1).T
 
 

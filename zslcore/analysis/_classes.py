@@ -1,0 +1,37 @@
+"""Unit vectors and means by class, which the decompositions of errors share."""
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from zslcore.errors import InputError
+
+
+def unit_rows(values: Float[np.ndarray, "n A"]) -> Float[np.ndarray, "n A"]:
+    """Rows of length 1 in float64; a row of zeros stays."""
+    values = values.astype(np.float64)
+    length = np.linalg.norm(values, axis=1, keepdims=True)
+    return values / np.where(length > 0, length, 1)
+
+
+def class_means(
+    values: Float[np.ndarray, "n A"], labels: Int[np.ndarray, " n"], num_classes: int
+) -> Float[np.ndarray, "C A"]:
+    """Mean of each column over the images of each class; NaN values are left out, and NaN is the mean of none."""
+    known = np.isfinite(values)
+    member = np.zeros((num_classes, len(labels)))
+    member[labels, np.arange(len(labels))] = 1
+    count = member @ known
+    total = member @ np.where(known, values, 0).astype(np.float64)
+    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+
+
+def check_images(
+    labels: Int[np.ndarray, " n"], vectors: Float[np.ndarray, "C A"], **values: Float[np.ndarray, "n A"]
+) -> None:
+    """Raise InputError unless each array has a row for each label and a column for each attribute."""
+    if len(labels) and not 0 <= labels.min() <= labels.max() < len(vectors):
+        raise InputError(f"labels must lie in 0..{len(vectors) - 1}, got {labels.min()} to {labels.max()}")
+    for name, array in values.items():
+        expected = (len(labels), vectors.shape[1])
+        if array.shape != expected:
+            raise InputError(f"{name} must have the shape {expected} (images, attributes), got {array.shape}")

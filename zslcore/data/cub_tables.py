@@ -1,0 +1,106 @@
+"""Reading the text tables of CUB, plain or compressed. InputErrors name file and line."""
+
+import bz2
+import gzip
+import lzma
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+from jaxtyping import Float
+
+from zslcore.errors import InputError, one_line
+
+_OPEN = {"": open, ".xz": lzma.open, ".gz": gzip.open, ".bz2": bz2.open}
+
+
+def stored(path: Path) -> Path:
+    """The path, or that of the compressed file if only this exists."""
+    found = (path.with_name(path.name + suffix) for suffix in _OPEN)
+    return next((candidate for candidate in found if candidate.is_file()), path)
+
+
+@contextmanager
+def opened(file: Path) -> Iterator[TextIO]:
+    """A text file, decompressed by its suffix; InputError if it is missing or damaged."""
+    try:
+        with _OPEN.get(file.suffix, open)(file, "rt", encoding="utf-8") as lines:
+            yield lines
+    except FileNotFoundError:
+        raise InputError(f"{file} is missing") from None
+    except (EOFError, OSError, lzma.LZMAError) as error:
+        raise InputError(f"{file} cannot be read, it may be truncated: {one_line(error)}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{file} must be a text file in UTF-8") from None
+
+
+def named_ids(file: Path) -> dict[int, str]:
+    """Name of each id, from lines of an id and a name."""
+    names = {}
+    with opened(file) as lines:
+        for number, line in enumerate(lines, start=1):
+            words = line.split(maxsplit=1)
+            if words and not (len(words) == 2 and words[0].isdecimal()):
+                raise InputError(f"{file} must hold an id and a name a line, got {line.strip()!r} in line {number}")
+            if words:
+                names[int(words[0])] = words[1].strip()
+    return names
+
+
+def cells(
+    file: Path, row_of_id: dict[int, int], limit: int, kind: str, *, columns: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Row and column of each line of a CUB table whose image is known, and the table; further columns are ignored."""
+    table = _read_table(file, columns)
+    rows = np.full(max(row_of_id) + 1, -1)
+    rows[list(row_of_id)] = list(row_of_id.values())
+    image, column, flag = table[:, 0], table[:, 1], table[:, columns - 1]
+    listed = np.isin(image, list(row_of_id))
+    at = rows[np.where(listed, image, 0).astype(int)]
+    _refuse(file, ~listed, image, "image ids of images.txt")
+    _refuse(file, ~np.isin(column, np.arange(1, limit + 1)), column, f"{kind} ids in 1..{limit}")
+    _refuse(file, ~np.isin(flag, (0, 1)), flag, f"0 or 1 in column {columns}")
+    known = at >= 0
+    return at[known], column[known].astype(int) - 1, table[known]
+
+
+def _read_table(file: Path, columns: int) -> Float[np.ndarray, "lines columns"]:
+    """The first columns of a text table; some lines of CUB's original file have more than the others."""
+    try:
+        with opened(file) as lines, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of an empty file
+            table = np.loadtxt(lines, usecols=range(columns), comments=None, ndmin=2)
+        if not table.size:
+            raise InputError(f"{file} must hold at least one line, but is empty")
+        return table
+    except InputError:
+        raise
+    except ValueError:
+        with opened(file) as lines:
+            for number, line in enumerate(lines, start=1):
+                words = line.split()[:columns]
+                if words and not (len(words) == columns and all(map(_is_number, words))):
+                    found = f"{line.strip()!r} in line {number}"
+                    raise InputError(f"{file} must hold {columns} numbers a line, got {found}") from None
+        raise
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _refuse(file: Path, wrong: np.ndarray, values: np.ndarray, wanted: str) -> None:
+    """Raise InputError that names the first line whose value is wrong."""
+    if not wrong.any():
+        return
+    row = int(wrong.argmax())
+    with opened(file) as lines:
+        numbers = [number for number, line in enumerate(lines, start=1) if line.strip()]
+    raise InputError(f"{file} must hold {wanted}, got {values[row]:g} in line {numbers[row]}")

@@ -1,0 +1,136 @@
+"""Attribute labels and part positions of single images, in the formats of CUB, SUN and SynthBirds.
+
+The files lie beside the folder ``images/`` of a data set, as in the original archives::
+
+    images.txt                                  image id, file name             (CUB)
+    attributes/image_attribute_labels.txt       image id, attribute id, 0 or 1  (CUB)
+    parts/parts.txt, parts/part_locs.txt        names; image id, part id, x, y, visible  (CUB)
+    SUNAttributeDB/images.mat, SUNAttributeDB/attributeLabels_continuous.mat    (SUN)
+    ground_truth.npz                                                            (SYNTH)
+
+The text files may be compressed (``.xz``, ``.gz``, ``.bz2``). Images are matched by file name, because the order of
+these files differs from that of ``res101.mat``. They may hold other images too, and need not hold all.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from zslcore.data.cub_tables import cells, named_ids, stored
+from zslcore.data.xlsa17 import IMAGE_FOLDERS, MatFile
+from zslcore.errors import InputError
+
+_CUB, _PARTS = "attributes/image_attribute_labels.txt", "parts/part_locs.txt"  # below the folder of images/
+_SUN, _SYNTH = "SUNAttributeDB/attributeLabels_continuous.mat", "ground_truth.npz"
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """Positions of P parts in n images.
+
+    Attributes:
+        names: of the parts.
+        positions: (n, P, 2) x and y in pixels of the image, x to the right and y down; NaN where a part is not marked.
+        visible: (n, P) from 0 to 1: whether a part is visible, or which share of it (SYNTH); NaN for unmarked images.
+    """
+
+    names: tuple[str, ...]
+    positions: Float[np.ndarray, "n P 2"]
+    visible: Float[np.ndarray, "n P"]
+
+
+def labels_file(root: Path, name: str) -> Path | None:
+    """File with the attribute labels of the images of a data set; None if there is none."""
+    folder = _image_folder(root, name).parent
+    drawn = [folder / _SYNTH] if name == "SYNTH" else []
+    return next((path for path in (*drawn, stored(folder / _CUB), folder / _SUN) if path.is_file()), None)
+
+
+def read_image_attributes(
+    root: Path, name: str, image_paths: Sequence[Path], num_attributes: int
+) -> Float[np.ndarray, "n A"]:
+    """Labels (0 or 1, float32) of the images, in their order; NaN where there is none.
+
+    A share of annotators, as in SUN's original file, counts as 1 above one half.
+
+    Raises:
+        InputError: if no file is found, or if it is malformed (the message names file and line).
+    """
+    file, images = labels_file(root, name), _image_folder(root, name)
+    if file is None:
+        wanted = f"{_CUB} (also compressed) or {_SUN}"
+        raise InputError(f"no attribute labels of single images for {name}: {images.parent} must hold {wanted}")
+    rows = {path.relative_to(images).as_posix(): row for row, path in enumerate(image_paths)}
+    if file.name == _SYNTH:
+        labels = _drawn_labels(root)
+    elif file.suffix == ".mat":
+        labels = _sun_labels(file, rows, num_attributes)
+    else:
+        at, attribute, table = cells(file, _image_rows(images.parent, rows), num_attributes, "attribute", columns=3)
+        labels = np.full((len(rows), num_attributes), np.nan, dtype=np.float32)
+        labels[at, attribute] = table[:, 2]
+    if labels.shape != (len(image_paths), num_attributes):
+        wanted = f"{len(image_paths)} images x {num_attributes} attributes"
+        raise InputError(f"{file} must hold labels of {wanted}, got {labels.shape[0]} x {labels.shape[1]}")
+    return labels
+
+
+def read_parts(root: Path, name: str, image_paths: Sequence[Path]) -> Parts:
+    """Part positions of the images, in their order; InputError if there is no file or it is malformed."""
+    images = _image_folder(root, name)
+    if name == "SYNTH":
+        from zslcore.synthbirds import load_ground_truth
+
+        truth = load_ground_truth(root)
+        return Parts(truth.part_names, truth.positions.astype(np.float32), truth.visible.astype(np.float32))
+    file = stored(images.parent / _PARTS)
+    if not file.is_file():
+        raise InputError(f"no part positions for {name}: {images.parent} must hold {_PARTS} (also compressed)")
+    rows = {path.relative_to(images).as_posix(): row for row, path in enumerate(image_paths)}
+    names = tuple(named_ids(images.parent / "parts" / "parts.txt").values())
+    at, part, table = cells(file, _image_rows(images.parent, rows), len(names), "part", columns=5)
+    positions, visible = np.full((len(rows), len(names), 2), np.nan), np.full((len(rows), len(names)), np.nan)
+    visible[at, part] = table[:, 4]
+    positions[at, part] = np.where(table[:, 4:] > 0, table[:, 2:4], np.nan)
+    return Parts(names, positions.astype(np.float32), visible.astype(np.float32))
+
+
+def _image_folder(root: Path, name: str) -> Path:
+    return root / IMAGE_FOLDERS.get(name, f"{name}/images")
+
+
+def _drawn_labels(root: Path) -> Float[np.ndarray, "n A"]:
+    from zslcore.synthbirds import load_ground_truth
+    from zslcore.synthbirds.tables import shown_attributes
+
+    return shown_attributes(load_ground_truth(root).values).astype(np.float32)
+
+
+def _sun_labels(file: Path, rows: dict[str, int], num_attributes: int) -> Float[np.ndarray, "n A"]:
+    names = MatFile.read(file.with_name("images.mat"), ("images",)).strings("images")
+    votes = MatFile.read(file, ("labels_cv",)).variables["labels_cv"]
+    if votes.shape != (len(names), num_attributes) or votes.dtype.kind not in "fiu":
+        wanted = f"numbers, {len(names)} images of images.mat x {num_attributes} attributes"
+        raise InputError(f"labels_cv in {file} must hold {wanted}, got shape {votes.shape} and type {votes.dtype}")
+    outside = ~((votes >= 0) & (votes <= 1))  # True for NaN
+    if outside.any():
+        where = f"{votes[outside][0]} for image {names[int(outside.any(1).argmax())]!r}"
+        raise InputError(f"labels_cv in {file} must lie in [0, 1], got {where}")
+    known = [row for row, image in enumerate(names) if image in rows]
+    if not known:
+        raise InputError(f"{file.with_name('images.mat')} must name images of the data set, but names none")
+    labels = np.full((len(rows), num_attributes), np.nan, dtype=np.float32)
+    labels[[rows[names[row]] for row in known]] = votes[known] > 0.5
+    return labels
+
+
+def _image_rows(folder: Path, rows: dict[str, int]) -> dict[int, int]:
+    """Row of each image id of ``images.txt``; -1 for an image that the benchmark does not have."""
+    file = stored(folder / "images.txt")
+    found = {image: rows.get(path, -1) for image, path in named_ids(file).items()}
+    if not any(row >= 0 for row in found.values()):
+        raise InputError(f"{file} must name images of the data set, such as {next(iter(rows))!r}, but names none")
+    return found

@@ -1,0 +1,86 @@
+"""Figures of the causes of unequal errors."""
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+from jaxtyping import Float
+from matplotlib.figure import Figure
+
+from zslcore.analysis import error_by_label, explained_share
+from zslcore.errors import InputError
+from zslcore.methods import display_name
+from zslcore.plots.style import DATASET_LOOKS, WIDTH, method_looks, panel_title
+
+
+def errors_beside_nulls(
+    labels: Float[np.ndarray, "C A"],
+    errors: Float[np.ndarray, "C A"],
+    nulls: Mapping[str, Float[np.ndarray, "C A"]],
+    *,
+    method: str,
+    bins: int = 12,
+) -> Figure:
+    """Mean squared error in bins of the label value; a panel for each null model, all with one scale.
+
+    Args:
+        labels: label values.
+        errors: the measured error matrix, the same in each panel, with standard errors.
+        nulls: error matrices of null models by key, drawn as dashed lines; titles have their R^2.
+        method: key of the measured method.
+        bins: as in :func:`zslcore.plots.error_against_label`.
+
+    Example:
+        >>> labels = np.array([[0.1, 0.2], [0.8, 0.9]])
+        >>> figure = errors_beside_nulls(labels, labels, {"constant": labels, "missing_mean": 0 * labels}, method="mse")
+        >>> [axis.get_title() for axis in figure.axes]
+        ['null: constant\\nR² = 1.00', 'null: missing mean\\nR² = -2.00']
+    """
+    if not nulls:
+        raise InputError("nulls must hold at least one null model, got none")
+    figure, axes = plt.subplots(1, len(nulls), figsize=(WIDTH, 3), sharey=True, sharex=True, squeeze=False)
+    color, marker, _ = method_looks([method])[method]
+    measured = error_by_label(labels, errors, bins=bins).fillna(0)  # a single cell has no error bar
+    for axis, (key, matrix) in zip(axes[0], nulls.items(), strict=True):
+        binned = error_by_label(labels, matrix, bins=bins)
+        axis.plot(binned["value"], binned["mean"], color="black", ls="--", lw=1.2, label="null model")
+        x, y, spread = measured["value"], measured["mean"], measured["sem"]
+        axis.errorbar(x, y, spread, c=color, marker=marker, ms=4, lw=1, capsize=2, label=display_name(method))
+        axis.set_title(f"{panel_title(key, len(nulls))}\nR² = {explained_share(errors, matrix):.2f}")
+    axes[0, 0].set_ylabel("squared error of the\nnormalised prediction")
+    figure.supxlabel("label value (class vectors of length 1)", fontsize="medium")
+    handles, names = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper center", ncols=2, frameon=False)
+    return figure
+
+
+def oracle_against_variance(
+    vectors: Mapping[str, Float[np.ndarray, "C A"]], errors: Mapping[str, Float[np.ndarray, "C A"]], *, bins: int = 12
+) -> Figure:
+    """Error of a detector that knows the label of each image, against m (1 - m); a panel for each data set.
+
+    A grey dot is a class and attribute. The points are means in bins, the line is where both are equal.
+
+    Args:
+        vectors: class values m as shares in [0, 1], by data set.
+        errors: of :func:`zslcore.analysis.oracle_errors`, by data set. NaN for cells without labels.
+        bins: number of bins with about equally many cells.
+
+    Example:
+        >>> shares = np.array([[0.1, 0.2], [0.8, 0.5]])
+        >>> (axis,) = oracle_against_variance({"CUB": shares}, {"CUB": shares * (1 - shares)}, bins=2).axes
+        >>> axis.get_title()
+        'CUB'
+    """
+    figure, axes = plt.subplots(1, len(vectors), figsize=(WIDTH, 2.9), sharey=True, sharex=True, squeeze=False)
+    for index, (axis, (name, shares)) in enumerate(zip(axes[0], vectors.items(), strict=True)):
+        color, marker, _ = DATASET_LOOKS[index % len(DATASET_LOOKS)]
+        variance = shares * (1 - shares)
+        axis.scatter(variance, errors[name], s=2, color="0.75", linewidth=0, rasterized=True)
+        binned = error_by_label(variance, errors[name], bins=bins).fillna(0)
+        axis.plot([0, 0.25], [0, 0.25], color="black", lw=0.6)
+        axis.errorbar(binned["value"], binned["mean"], binned["sem"], c=color, marker=marker, ms=4, lw=1, capsize=2)
+        axis.set_title(name)
+    axes[0, 0].set_ylabel("squared error of\nthe image labels")
+    figure.supxlabel("m (1 - m) of the class value m", fontsize="medium")
+    return figure

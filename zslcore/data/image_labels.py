@@ -20,7 +20,8 @@ import numpy as np
 from jaxtyping import Float
 
 from zslcore.data.cub_tables import cells, named_ids, stored
-from zslcore.data.xlsa17 import IMAGE_FOLDERS, MatFile
+from zslcore.data.image_files import expected_folder
+from zslcore.data.xlsa17 import MatFile
 from zslcore.errors import InputError
 
 _CUB, _PARTS = "attributes/image_attribute_labels.txt", "parts/part_locs.txt"  # below the folder of images/
@@ -44,7 +45,7 @@ class Parts:
 
 def labels_file(root: Path, name: str) -> Path | None:
     """File with the attribute labels of the images of a data set; None if there is none."""
-    folder = _image_folder(root, name).parent
+    folder = (root / expected_folder(name)).parent
     drawn = [folder / _SYNTH] if name == "SYNTH" else []
     return next((path for path in (*drawn, stored(folder / _CUB), folder / _SUN) if path.is_file()), None)
 
@@ -59,7 +60,7 @@ def read_image_attributes(
     Raises:
         InputError: if no file is found, or if it is malformed (the message names file and line).
     """
-    file, images = labels_file(root, name), _image_folder(root, name)
+    file, images = labels_file(root, name), (root / expected_folder(name))
     if file is None:
         wanted = f"{_CUB} (also compressed) or {_SUN}"
         raise InputError(f"no attribute labels of single images for {name}: {images.parent} must hold {wanted}")
@@ -80,7 +81,7 @@ def read_image_attributes(
 
 def read_parts(root: Path, name: str, image_paths: Sequence[Path]) -> Parts:
     """Part positions of the images, in their order; InputError if there is no file or it is malformed."""
-    images = _image_folder(root, name)
+    images = root / expected_folder(name)
     if name == "SYNTH":
         from zslcore.synthbirds import load_ground_truth
 
@@ -96,10 +97,6 @@ def read_parts(root: Path, name: str, image_paths: Sequence[Path]) -> Parts:
     visible[at, part] = table[:, 4]
     positions[at, part] = np.where(table[:, 4:] > 0, table[:, 2:4], np.nan)
     return Parts(names, positions.astype(np.float32), visible.astype(np.float32))
-
-
-def _image_folder(root: Path, name: str) -> Path:
-    return root / IMAGE_FOLDERS.get(name, f"{name}/images")
 
 
 def _drawn_labels(root: Path) -> Float[np.ndarray, "n A"]:

@@ -1,0 +1,102 @@
+"""What notebook 02 shows and says of the causes of unequal errors."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from zslcore.analysis import fit_null
+from zslcore.plots.causes import errors_beside_nulls
+from zslcore.study.imbalance import SPLITS, StudyErrors, slope_claims
+from zslcore.study.pages import root
+
+MEASURED = "cross_entropy"
+
+
+def nulls_figure(study: StudyErrors, *, split: str = "seen classes") -> Figure:
+    """Errors of the cross entropy against the label value, beside each null model, image labels included."""
+    labels, errors = study.labels[split], study.errors[MEASURED][split]
+    classes = study.benchmark.seen_classes if split == "seen classes" else study.benchmark.unseen_classes
+    tested = np.bincount(study.benchmark.labels[study.benchmark.split(SPLITS[split])])[classes]
+    shares = study.benchmark.vectors("original")[classes]
+    kinds = ("constant", "missing_mean", "shrinkage")
+    nulls = {kind: study.errors[kind][split] for kind in kinds}
+    nulls["image_labels"] = fit_null(shares, errors, "image_labels", images=tested).errors
+    return errors_beside_nulls(labels, errors, nulls, method=MEASURED)
+
+
+def slope_verdicts(states: Mapping[str, StudyErrors]) -> pd.DataFrame:
+    """Claim 1 against constant noise: is the slope of the error over the label steeper than noise makes it?
+
+    Args:
+        states: errors by state, such as ``as predicted`` and ``mean put back``.
+
+    Returns:
+        A row for each split, unit (within a class or an attribute) and state: the ``claim``, the ``measured`` slope and
+        that of ``constant noise`` with their 95 % intervals, and the ``verdict``.
+    """
+    rows = []
+    for state, study in states.items():
+        slopes = slope_claims(study)
+        for (split, within), group in slopes.groupby(["split", "within"], sort=False):
+            group = group.set_index("name")
+            noise = group.loc["constant"]
+            numbers = [_interval(group.loc[MEASURED]), _interval(noise)]
+            rows.append((split, within, state, noise["claim"], *numbers, noise["verdict"]))
+    columns = ["split", "within", "state", "claim", "measured", "constant noise", "verdict"]
+    frame = pd.DataFrame(rows, columns=columns)
+    order = {name: place for place, name in enumerate(SPLITS)}
+    return frame.sort_values(
+        ["split", "within"], key=lambda column: column.map(order) if column.name == "split" else column, kind="stable"
+    ).reset_index(drop=True)
+
+
+def mean_sentence(causes: pd.DataFrame) -> str:
+    """In words, for the seen classes: how much of the error is the missing mean.
+
+    Args:
+        causes: the frame of :func:`zslcore.study.causes.causes`.
+    """
+    seen = causes[causes["split"] == "seen classes"].set_index("state")
+    before, after = seen.loc["as predicted"], seen.loc["mean put back"]
+    better = before["R2 missing mean"] - before["R2 constant"]
+    verdict = "The missing mean explains" if better > 0.05 else "The missing mean does not explain"
+    return (
+        f"On seen classes the predictions have a mean cosine of {before['cosine']:.2f} with the mean class vector. "
+        f"{100 * before['bias']:.0f} % of the squared error is bias, {100 * before['bias along the mean']:.0f} % lies "
+        f"along the mean. The null model with a missing mean explains {100 * before['R2 missing mean']:.0f} % of the "
+        f"variance of the error cells, constant noise {100 * before['R2 constant']:.0f} %. With the mean put back, the "
+        f"mean error falls from {1000 * before['mean error']:.1f} to {1000 * after['mean error']:.1f} (times 1000). "
+        f"**{verdict} which cells have large errors on this data set.**"
+    ).replace(" -", " −")
+
+
+def labels_sentence(table: pd.DataFrame) -> str:
+    """In words: what the models know about single images.
+
+    Args:
+        table: the frame of :func:`zslcore.study.image_labels.information_table`.
+    """
+    parts = []
+    for split in SPLITS:
+        row = table[(table["split"] == split) & (table["method"] == MEASURED)].iloc[0]
+        known = "more than chance" if row["correlation"] > row["high"] else "not more than chance"
+        parts.append(
+            f"on {split} it is {row['correlation']:.2f}, where shuffled images give {row['shuffled']:.2f} "
+            f"({row['low']:.2f} to {row['high']:.2f}): {known}"
+        )
+    text = "Where the cross entropy deviates from the class vector, the image's own label deviates with it: "
+    return (text + "; ".join(parts) + ".").replace(" -", " −").replace("(-", "(−")
+
+
+def stored_oracle() -> pd.DataFrame:
+    """The committed table of a detector that knows each image (``results/image_labels.csv``), as shares."""
+    table = pd.read_csv(root() / "results" / "image_labels.csv")
+    names = {"detector, within classes": "within classes", "detector, within attributes": "within attributes"}
+    columns = ["dataset", "images", "classes", "attributes", *names, "with m(1-m)"]
+    return table.loc[table["unit"] == "shares", columns].rename(columns=names).reset_index(drop=True).round(2)
+
+
+def _interval(row: pd.Series) -> str:
+    return f"{row['estimate']:.2f} ({row['low']:.2f} to {row['high']:.2f})".replace("-", "−")

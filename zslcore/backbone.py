@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from zslcore._io.extras import require
+from zslcore._io.locations import cache_root
 from zslcore.errors import InputError, one_line
 
 
@@ -37,6 +38,21 @@ BACKBONES = {
     # from timm, the others from torchvision; normalised as in its TensorFlow training: (x - 127) / 128 for 0..255
     "efficientnet_lite0": BackboneSpec(num_channels=1280, mean=(127 / 255,) * 3, std=(128 / 255,) * 3),
 }
+
+
+FILE_FEATURES = "res101"  # as a backbone: the features in the res101.mat of a benchmark
+
+
+def known_backbones() -> tuple[str, ...]:
+    """Values of the setting ``backbone``: networks, ``"res101"``, and the names of imported features."""
+    home = imported_features()
+    imported = sorted(path.name for path in home.iterdir() if path.is_dir()) if home.is_dir() else []
+    return (*BACKBONES, FILE_FEATURES, *imported)
+
+
+def imported_features() -> Path:
+    """Folder with a folder for each name that features were imported under."""
+    return cache_root() / "features" / "imported"
 
 
 class Backbone(nn.Module):

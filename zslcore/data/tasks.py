@@ -93,3 +93,15 @@ def validation_task(benchmark: Benchmark, *, seed: int = 0, held_out: float = 0.
         seen_classes=benchmark.train_classes,
         unseen_classes=benchmark.val_classes,
     )
+
+
+def batch_limits(benchmark: Benchmark) -> dict[str, int]:
+    """The most ways and shots that a batch of the test task and of the validation task can have.
+
+    Example:
+        >>> batch_limits(benchmark)  # 3 train classes of 4 images, of which the validation task holds one out
+        {'ways': 3, 'shots': 3}
+    """
+    tasks = (validation_task(benchmark), test_task(benchmark))
+    counts = [np.unique(benchmark.labels[task.train], return_counts=True)[1] for task in tasks]
+    return {"ways": min(map(len, counts)), "shots": int(min(count.min() for count in counts))}

@@ -42,6 +42,26 @@ def check_inputs(config: RunConfig, benchmark: Benchmark) -> None:
         build_backbone(config.backbone, weights=config.weights)
 
 
+def describe_inputs(config: RunConfig, benchmark: Benchmark) -> list[str]:
+    """Lines about what :func:`check_inputs` found, and whether networks with attention can be trained.
+
+    Raises:
+        InputError: if there are word vectors that cannot be used.
+    """
+    lines = [f"features: {config.backbone}"]
+    if config.backbone in BACKBONES:
+        present = sum(path.is_file() for path in benchmark.image_paths)
+        whole = len(benchmark.image_paths)
+        missing = f"{present} of {whole} images are there; their features are computed"
+        lines = [f"all {whole} images are there" if present == whole else missing]
+    file = benchmark.word_vectors_file(config.word_vectors)
+    if file.is_file():
+        lines.append(f"word vectors of {benchmark.word_vectors(config.word_vectors).shape[1]} dimensions are there")
+    else:
+        lines.append(f"no word vectors at {file}, which the networks attention and gem need")
+    return lines
+
+
 def _check_batches(config: RunConfig, benchmark: Benchmark, task: ZeroShotTask) -> None:
     classes, counts = np.unique(benchmark.labels[task.train], return_counts=True)
     if config.ways > len(classes):

@@ -107,8 +107,7 @@ def _fit(config: RunConfig, folder: Path, accelerator: Accelerator, num_workers:
     metrics = _metrics(config, benchmark, inputs, validation, final)
     if accelerator.is_main_process:
         metrics["environment"] = environment(accelerator.device) | {"processes": accelerator.num_processes}
-        if contents:
-            metrics["contents"] = contents
+        metrics["contents"] = contents
         _write_run(folder, config, metrics, validation, final)
     accelerator.wait_for_everyone()
 
@@ -155,7 +154,10 @@ def _check_same_run(folder: Path, config: RunConfig, benchmark: Benchmark) -> No
     changed = [name for name, value in identifying_settings(config).items() if stored[name] != value]
     if run.metrics["dataset"]["fingerprint"] != benchmark.fingerprint:
         changed.append(f"another version of {benchmark.name}")
-    changed += changed_contents(config, benchmark, run.metrics.get("contents", {}))
+    if "contents" in run.metrics:
+        changed += changed_contents(config, benchmark, run.metrics["contents"])
+    else:
+        changed.append("by an earlier version, which did not note the content of pictures")
     if changed:
         raise InputError(
             f"{folder} holds a run of other settings ({', '.join(changed)}); give another folder or remove this one"

@@ -142,6 +142,7 @@ def check_training(parameters: dict[str, Parameter], values: dict[str, object]) 
         return
     from zslcore.config import RunConfig
     from zslcore.data import load_benchmark
+    from zslcore.training import default_folder
     from zslcore.training.conditions import check_inputs, check_settings
 
     dataset, method, seed, settings = (
@@ -154,6 +155,8 @@ def check_training(parameters: dict[str, Parameter], values: dict[str, object]) 
     if not isinstance(changes, dict):
         raise InputError(f"settings must be a dictionary in JSON, got {settings!r}")
     config = RunConfig.study(dataset, method=method, seed=seed).replace(**changes)
+    if (default_folder(config) / "metrics.json").exists():  # a finished run needs nothing more
+        return
     benchmark = load_benchmark(dataset)
     check_settings(config, benchmark)
     check_inputs(config, benchmark)

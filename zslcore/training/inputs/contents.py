@@ -19,13 +19,13 @@ DIGITS = 12  # hex digits of a hash in names and in metrics.json, as for weights
 
 def pictures_id(benchmark: Benchmark) -> str:
     """12 hex digits over the content of all pictures; InputError if one is missing that was never read before."""
-    files = {os.path.relpath(path, benchmark.root): path for path in benchmark.image_paths}
+    names = [str(path).removeprefix(f"{benchmark.root}{os.sep}") for path in benchmark.image_paths]
     manifest = cache_root() / "hashes" / f"{benchmark.name}-{benchmark.fingerprint}.json"
-    hashes = file_hashes(files, manifest)
+    hashes = file_hashes(dict(zip(names, benchmark.image_paths)), manifest)
     if hashes is None:
         check_pictures(benchmark)
         raise InputError(f"the pictures of {benchmark.name} changed while they were read")
-    ordered = "\n".join(hashes[os.path.relpath(path, benchmark.root)] for path in benchmark.image_paths)
+    ordered = "\n".join(hashes[name] for name in names)
     return hashlib.sha256(ordered.encode()).hexdigest()[:DIGITS]
 
 

@@ -193,16 +193,21 @@ def _synth(arguments: argparse.Namespace) -> None:
 def _check(arguments: argparse.Namespace) -> None:
     from zslcore.config import RunConfig
     from zslcore.data import load_benchmark
+    from zslcore.data.tasks import batch_limits
     from zslcore.training.conditions import check_inputs, check_settings, describe_inputs
 
-    benchmark = load_benchmark(arguments.dataset)
-    config = RunConfig.study(arguments.dataset, **_changes(arguments.set))
+    benchmark, changes = load_benchmark(arguments.dataset), _changes(arguments.set)
     print(f"{benchmark.name} in {benchmark.root}, fingerprint {benchmark.fingerprint}")
     print(f"{len(benchmark.class_names)} classes x {len(benchmark.attribute_names)} attributes")
     print(f"{'split':<12}{'images':>8}{'classes':>9}")
     for split in ("trainval", "test_seen", "test_unseen", "train", "val"):
         images = benchmark.split(split)
         print(f"{split:<12}{len(images):>8}{len(set(benchmark.labels[images].tolist())):>9}")
+    config = RunConfig.study(arguments.dataset, **changes)
+    for name, limit in batch_limits(benchmark).items():
+        if name not in changes and limit < getattr(config, name):
+            print(f"{name} must be at most {limit}, less than the default of {getattr(config, name)}")
+            config = config.replace(**{name: limit})
     check_settings(config, benchmark)
     check_inputs(config, benchmark)
     for line in describe_inputs(config, benchmark):

@@ -43,23 +43,19 @@ def check_inputs(config: RunConfig, benchmark: Benchmark) -> None:
 
 
 def describe_inputs(config: RunConfig, benchmark: Benchmark) -> list[str]:
-    """Lines about what :func:`check_inputs` found, and whether networks with attention can be trained.
+    """Lines about the word vectors, and about the images or the features that are used instead.
 
     Raises:
-        InputError: if there are word vectors that cannot be used.
+        InputError: if images are missing that the backbone reads, or word vectors are there that cannot be used.
     """
-    lines = [f"features: {config.backbone}"]
-    if config.backbone in BACKBONES:
-        present = sum(path.is_file() for path in benchmark.image_paths)
-        whole = len(benchmark.image_paths)
-        missing = f"{present} of {whole} images are there; their features are computed"
-        lines = [f"all {whole} images are there" if present == whole else missing]
     file = benchmark.word_vectors_file(config.word_vectors)
+    lines = [f"no word vectors at {file}, which the networks attention and gem need"]
     if file.is_file():
-        lines.append(f"word vectors of {benchmark.word_vectors(config.word_vectors).shape[1]} dimensions are there")
-    else:
-        lines.append(f"no word vectors at {file}, which the networks attention and gem need")
-    return lines
+        lines = [f"word vectors of {benchmark.word_vectors(config.word_vectors).shape[1]} dimensions are there"]
+    if config.backbone not in BACKBONES:
+        return [*lines, f"features are there: {config.backbone}"]
+    check_pictures(benchmark)
+    return [*lines, f"all {len(benchmark.image_paths)} images are there"]
 
 
 def _check_batches(config: RunConfig, benchmark: Benchmark, task: ZeroShotTask) -> None:

@@ -6,6 +6,7 @@ on ImageNet-1k. ImageNet-21k contains unseen classes of the benchmarks, so a bac
 
 import hashlib
 import os
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from zslcore._io.extras import require
+from zslcore._io.locations import cache_root
 from zslcore.errors import InputError, one_line
 
 
@@ -36,6 +38,21 @@ BACKBONES = {
     # from timm, the others from torchvision; normalised as in its TensorFlow training: (x - 127) / 128 for 0..255
     "efficientnet_lite0": BackboneSpec(num_channels=1280, mean=(127 / 255,) * 3, std=(128 / 255,) * 3),
 }
+
+
+FILE_FEATURES = "res101"  # as a backbone: the features in the res101.mat of a benchmark
+
+
+def known_backbones() -> tuple[str, ...]:
+    """Values of the setting ``backbone``: networks, ``"res101"``, and the names of imported features."""
+    home = imported_features()
+    imported = sorted(path.name for path in home.iterdir() if path.is_dir()) if home.is_dir() else []
+    return (*BACKBONES, FILE_FEATURES, *imported)
+
+
+def imported_features() -> Path:
+    """Folder with a folder for each name that features were imported under."""
+    return cache_root() / "features" / "imported"
 
 
 class Backbone(nn.Module):
@@ -87,7 +104,8 @@ def build_backbone(name: str, *, weights: str = "imagenet") -> Backbone:
         name: one of ``BACKBONES``.
         weights: ``"imagenet"`` for ImageNet-1k weights, from the installed package for efficientnet_lite0, else
             downloaded once from torchvision into ``$TORCH_HOME``; ``"random"`` for the same random weights every time;
-            or the path of a state dict (``.pth``, ``.pt`` or ``.safetensors``).
+            or the path of a state dict (``.pth``, ``.pt`` or ``.safetensors``), alone or in a checkpoint, with
+            any classifier or none.
 
     Example:
         >>> build_backbone("resnet18", weights="random")(torch.rand(1, 3, 64, 96)).shape  # 64/32 x 96/32 locations
@@ -161,10 +179,52 @@ def _load_file(name: str, model: nn.Module, path: Path) -> None:
     weights_id(str(path))  # raises for a missing file
     try:
         if path.suffix == ".safetensors":
-            from safetensors.torch import load_model
+            from safetensors.torch import load_file
 
-            load_model(model, path)
+            stored = load_file(path)
         else:
-            model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+            stored = torch.load(path, map_location="cpu", weights_only=True)
+        ignored = _load_used(name, model, _unwrapped(stored))
     except Exception as error:  # torch and safetensors raise many types for a damaged or foreign file
         raise InputError(f"{path} is not a state dict of {name}: {one_line(error)}") from error
+    if ignored:
+        named = ", ".join(ignored[:3]) + (", ..." if len(ignored) > 3 else "")
+        warnings.warn(f"{path}: ignored {len(ignored)} entries that {name} does not use: {named}", stacklevel=3)
+
+
+def _unwrapped(stored: object) -> dict[str, object]:
+    """The state dict in a training checkpoint, or what was stored if it is one itself."""
+    for key in ("state_dict", "model_state_dict", "model"):
+        if isinstance(stored, dict) and isinstance(stored.get(key), dict):
+            return _unwrapped(stored[key])
+    if not isinstance(stored, dict) or not all(isinstance(key, str) for key in stored):
+        raise ValueError(f"it holds a {type(stored).__name__} instead of tensors by name")
+    return stored
+
+
+def _load_used(name: str, model: nn.Module, stored: dict[str, object]) -> list[str]:
+    """Load the tensors that the forward pass uses, and the others if they fit; returns the names left out.
+
+    All names may have one prefix, such as the ``module.`` of DataParallel.
+    """
+    ours, unused = model.state_dict(), ("fc.", "heads.", "classifier.")  # the classifiers of the backbones
+    used = [key for key in ours if not key.startswith(unused) and not key.endswith("num_batches_tracked")]
+    prefixes = sorted({key.removesuffix(used[0]) for key in stored if f".{key}".endswith(f".{used[0]}")})
+    counts = {prefix: sum(prefix + key in stored for key in used) for prefix in prefixes or [""]}
+    best = [prefix for prefix, count in counts.items() if count == max(counts.values())]
+    if len(best) > 1:
+        raise ValueError(f"it holds {len(best)} of them, with the prefixes {' and '.join(map(repr, best))}")
+    prefix = best[0]
+    if counts[prefix] < len(used):
+        first = next(key for key in used if prefix + key not in stored)
+        raise ValueError(f"{len(used) - counts[prefix]} of {len(used)} tensors are missing, the first is {first}")
+    fitting = {}
+    for key, value in ours.items():
+        given = stored.get(prefix + key)
+        fits = isinstance(given, Tensor) and given.shape == value.shape
+        if key in used and not (fits and bool(given.isfinite().all())):
+            raise ValueError(f"{prefix}{key} must hold finite numbers of shape {tuple(value.shape)}")
+        if fits:
+            fitting[key] = given
+    model.load_state_dict(fitting, strict=False)
+    return sorted(stored.keys() - {prefix + key for key in fitting})

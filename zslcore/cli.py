@@ -8,6 +8,7 @@ import os
 import re
 import sys
 import textwrap
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -31,7 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         arguments = _parser().parse_args(_joined(sys.argv[1:] if argv is None else argv))
-        status = arguments.command(arguments) or 0
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            status = arguments.command(arguments) or 0
         sys.stdout.flush()
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
@@ -44,6 +47,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         reason = error.strerror or str(error) or type(error).__name__
         return _fail(f"{reason}: {error.filename}" if error.filename else reason, 1)
     return status
+
+
+def _show_warning(message: Warning | str, *_: object) -> None:
+    print("zslcore: note:", " ".join(str(message).split()), file=sys.stderr)
 
 
 def _fail(message: object, status: int) -> int:
@@ -69,8 +76,10 @@ def _parser() -> argparse.ArgumentParser:
 
     _command(commands, "synth", _synth, "make the embedded data set SYNTH if absent, and print its folder")
 
-    check = _command(commands, "check", _check, "load a data set, print its counts, and check that no image is missing")
+    text = "load a data set, print its counts, and check that it can be trained on"
+    check = _command(commands, "check", _check, text)
     check.add_argument("dataset", metavar="NAME", help="SYNTH, or a folder under xlsa17/data: CUB, AWA2, SUN, CUB100")
+    _add_values(check, "-s", "--set", "another value of a setting, as for train: -s backbone res101")
 
     data = commands.add_parser("data", help="make a data set of your own, or a smaller one", allow_abbrev=False)
     _add_data_commands(data.add_subparsers(title="commands", metavar="COMMAND", required=True))
@@ -91,6 +100,13 @@ def _parser() -> argparse.ArgumentParser:
 
     features = _command(commands, "features", _features, "compute the frozen features of a data set")
     features.add_argument("dataset", metavar="NAME", help="as for check")
+
+    text = "import the features of any backbone for a data set, to train with -s backbone NAME"
+    imported = _command(commands, "features import", _import, text)
+    imported.add_argument("name", metavar="NAME", help="name of the features, such as clip")
+    text = ".npy, .npz or .mat with one row per image, in the order of the data set"
+    imported.add_argument("file", metavar="FILE", type=Path, help=text)
+    imported.add_argument("--dataset", metavar="DATASET", required=True, help="as for check")
 
     book = _command(commands, "book", _book, "build a book, as HTML pages, from the notebooks and results in a folder")
     book.add_argument("folder", metavar="FOLDER", type=Path, help="a folder that 'make study' filled")
@@ -151,8 +167,10 @@ def _settings_help() -> str:
 
 
 def _joined(words: Sequence[str]) -> list[str]:
-    """Join ``-p NAME VALUE``, and the same for ``-s``, to one word, because a value may begin with a minus sign."""
+    """Join ``features import``, and ``-p NAME VALUE`` or ``-s NAME VALUE``, whose value may begin with a minus sign."""
     joined, rest = [], list(words)
+    if rest[:2] == ["features", "import"]:
+        rest[:2] = ["features import"]
     options = {"-p": "--parameter=", "--parameter": "--parameter=", "-s": "--set=", "--set": "--set="}
     while rest:
         word = rest.pop(0)
@@ -177,7 +195,9 @@ def _run(arguments: argparse.Namespace) -> int:
     from zslcore.study import notebook_runner
 
     source = notebook_runner.find_notebook(arguments.notebook)
-    values = notebook_runner.bind(notebook_runner.read_parameters(source), _given(arguments.parameter))
+    parameters = notebook_runner.read_parameters(source)
+    values = notebook_runner.bind(parameters, _given(arguments.parameter))
+    notebook_runner.check_training(parameters, values)
     output = arguments.output or notebook_runner.output_path(source, values, runs_root())
     try:
         print(notebook_runner.execute(source, values, output))
@@ -206,18 +226,28 @@ def _synth(arguments: argparse.Namespace) -> None:
 
 
 def _check(arguments: argparse.Namespace) -> None:
+    from zslcore.config import RunConfig
     from zslcore.data import load_benchmark
     from zslcore.data.benchmark import describe_repeated
+    from zslcore.data.tasks import batch_limits
+    from zslcore.training.conditions import check_inputs, check_settings, describe_inputs
 
-    benchmark = load_benchmark(arguments.dataset)
+    benchmark, changes = load_benchmark(arguments.dataset), _changes(arguments.set)
     _print_counts(benchmark)
     if not len(benchmark.split("test_seen")):
         print("note: there is no test_seen_loc, so that runs report T1, and no U, S and H")
     if note := describe_repeated(benchmark):
         print(f"note: {note}")
     benchmark.check_consistency()
-    benchmark.check_images()
-    print(f"all {len(benchmark.image_paths)} images are there")
+    config = RunConfig.study(arguments.dataset, **changes)
+    for name, limit in batch_limits(benchmark).items():
+        if name not in changes and limit < getattr(config, name):
+            print(f"{name} must be at most {limit}, less than the default of {getattr(config, name)}")
+            config = config.replace(**{name: limit})
+    check_settings(config, benchmark)
+    check_inputs(config, benchmark)
+    for line in describe_inputs(config, benchmark):
+        print(line)
 
 
 def _print_counts(benchmark: Any) -> None:
@@ -269,11 +299,7 @@ def _train(arguments: argparse.Namespace) -> None:
     from zslcore.config import RunConfig
     from zslcore.training import fit
 
-    changes = {}
-    for name, text in _given(arguments.set, "-s"):
-        if name in changes:
-            raise InputError(f"setting {name!r} is given twice")
-        changes[name] = RunConfig.parse(name, text)
+    changes = _changes(arguments.set)
     _refuse_contradictions(arguments, changes)
     if arguments.config is not None:
         config = RunConfig.read(Path(arguments.config)).replace(**changes)
@@ -283,6 +309,18 @@ def _train(arguments: argparse.Namespace) -> None:
     else:
         config = RunConfig.study(arguments.dataset, method=arguments.method, **changes)
     print(fit(config, arguments.output, num_workers=arguments.workers))
+
+
+def _changes(given: list[str]) -> dict[str, object]:
+    """Settings that a user gave, by name."""
+    from zslcore.config import RunConfig
+
+    changes = {}
+    for name, text in _given(given, "-s"):
+        if name in changes:
+            raise InputError(f"setting {name!r} is given twice")
+        changes[name] = RunConfig.parse(name, text)
+    return changes
 
 
 def _refuse_contradictions(arguments: argparse.Namespace, changes: dict[str, object]) -> None:
@@ -308,6 +346,15 @@ def _features(arguments: argparse.Namespace) -> None:
 
     features = load_features(RunConfig.study(arguments.dataset), load_benchmark(arguments.dataset))
     print(f"{features.folder.name}: {' x '.join(map(str, features.maps.shape))}")
+
+
+def _import(arguments: argparse.Namespace) -> None:
+    from zslcore.data import load_benchmark
+    from zslcore.training.inputs.stored import import_features
+
+    features = import_features(load_benchmark(arguments.dataset), arguments.name, arguments.file)
+    shape = " x ".join(map(str, features.maps.shape))
+    print(f"{arguments.name}: {shape}, for {arguments.dataset} with -s backbone {arguments.name}")
 
 
 def _book(arguments: argparse.Namespace) -> None:

@@ -3,8 +3,10 @@
 import contextlib
 import dataclasses
 import difflib
+import functools
 import hashlib
 import json
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from pkgutil import resolve_name
@@ -42,7 +44,9 @@ class RunConfig:
         0, at_least=0, help="0 for the benchmark's seen and unseen classes, K for the Kth random split of all classes"
     )
     backbone: str = setting(
-        "efficientnet_lite0", choices="zslcore.backbone:BACKBONES", help="network that turns images into feature maps"
+        "efficientnet_lite0",
+        choices=lambda: resolve_name("zslcore.backbone:known_backbones")(),
+        help="network that turns images into feature maps; res101 for the features in res101.mat; or imported features",
     )
     weights: str = setting("imagenet", help="weights of the backbone: imagenet, random, or the path of a state dict")
     fine_tune: bool = setting(False, help="train the backbone too")
@@ -134,6 +138,8 @@ class RunConfig:
         _check_options(self)
         if self.lam_cls == 0 and (self.loss == "none" or self.lam == 0):
             raise InputError("lam_cls must be above 0 without a regression loss, got 0")
+        if self.fine_tune and self.backbone not in resolve_name("zslcore.backbone:BACKBONES"):
+            raise InputError(f"fine_tune must be False with backbone {self.backbone!r}, which are computed features")
         if self.fine_tune and self.standardize:
             raise InputError("standardize must be False with fine_tune, because the features change at every step")
 
@@ -151,7 +157,8 @@ class RunConfig:
         """Settings of this study for a data set, chosen on its validation split (``zslcore/settings/*.yml``).
 
         ``method`` is one of :func:`zslcore.methods.study_methods`; without it, the settings are those of the data set
-        alone. ``changes`` go over them. A data set without a settings file gets the defaults and has no controls.
+        alone. ``changes`` go over them. A data set without a settings file gets the defaults and has no controls; if it
+        has too few classes or images for the defaults of ways and shots, they are lowered, with a warning.
 
         Example:
             >>> RunConfig.study("SYNTH", method="mse", seed=3).loss
@@ -168,7 +175,8 @@ class RunConfig:
             )
         file = study_settings().get(dataset, {})
         chosen = file.get("settings", {}) | METHODS.get(method, {}) | file.get("methods", {}).get(method, {})
-        return cls.from_dict({"dataset": dataset} | chosen | changes)
+        fitting = {} if dataset in study_settings() else _fitting_batch(dataset, {*chosen, *changes})
+        return cls.from_dict({"dataset": dataset} | fitting | chosen | changes)
 
     @classmethod
     def published(cls, dataset: str, *, backbone: str = "resnet101", release: str | None = None) -> "RunConfig":
@@ -239,21 +247,24 @@ def setting_table() -> list[tuple[str, str, str, str]]:
 
 
 def run_name(config: RunConfig) -> str:
-    """Name of a run, which does not depend on the device: ``METHOD-seedN`` for a run of the study.
+    """Name of a run, by the settings that have an effect: ``METHOD-seedN`` for a run of the study.
 
-    For other runs it is ``LOSS-seedN-`` and a hash of the settings that are not defaults.
+    For other runs it is ``LOSS-seedN-`` and a hash of those that are not defaults. The device has no part in it.
 
     Example:
         >>> run_name(RunConfig.study("SYNTH", method="remse", seed=2))
         'remse-seed2'
     """
-    config = config.replace(device="auto")
-    for method in study_methods(config.dataset):
-        if config == RunConfig.study(config.dataset, method=method, seed=config.seed):
-            return f"{method}-seed{config.seed}"
+    from zslcore.identity import identifying_settings
+
+    settings = identifying_settings(config)
+    with warnings.catch_warnings(action="ignore"):  # that a data set is too small for the defaults
+        for method in study_methods(config.dataset):
+            if settings == identifying_settings(RunConfig.study(config.dataset, method=method, seed=config.seed)):
+                return f"{method}-seed{config.seed}"
     # only settings that are not defaults, so that a new setting does not rename old runs
     defaults = RunConfig(dataset=config.dataset).to_dict() | {"dataset": None}
-    special = {name: value for name, value in config.to_dict().items() if value != defaults[name]}
+    special = {name: value for name, value in settings.items() if value != defaults[name]}
     digest = hashlib.sha256(json.dumps(special, sort_keys=True).encode()).hexdigest()[:8]
     return f"{config.loss}-seed{config.seed}-{digest}"
 
@@ -284,6 +295,38 @@ def _field(name: object) -> dataclasses.Field:
         hint = f"did you mean {close[0]!r}?" if close else f"the known ones are {', '.join(fields)}"
         raise InputError(f"unknown setting {name!r}; {hint}")
     return fields[name]
+
+
+def _fitting_batch(dataset: str, given: set[str]) -> dict[str, int]:
+    """Lower values of ``ways`` and ``shots``, unless given, for a data set that is too small for their defaults."""
+    lowered = {}
+    for name, limit in _batch_limits(dataset).items():
+        default = _field(name).default
+        if name not in given and limit < default:
+            warnings.warn(f"{name} is {limit} instead of {default}, the most that {dataset} allows", stacklevel=3)
+            lowered[name] = limit
+    return lowered
+
+
+def _batch_limits(dataset: str) -> dict[str, int]:
+    """Limits of ways and shots; none for a data set that is not there."""
+    from zslcore._io.locations import data_root
+
+    folder = data_root() / "xlsa17" / "data" / dataset
+    files = sorted(folder.iterdir()) if folder.is_dir() else []
+    return _limits_of(data_root(), dataset, tuple(path.stat().st_mtime_ns for path in files)) if files else {}
+
+
+@functools.cache
+def _limits_of(root: Path, dataset: str, times: tuple[int, ...]) -> dict[str, int]:
+    """The limits for one state of the files, which take a second to read."""
+    from zslcore.data.benchmark import Benchmark
+    from zslcore.data.tasks import batch_limits
+
+    try:
+        return batch_limits(Benchmark.load(root, dataset))
+    except (InputError, ImportError):  # told where the data set is used
+        return {}
 
 
 def _check_choice(name: str, value: str, allowed: Any) -> None:

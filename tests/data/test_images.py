@@ -146,3 +146,39 @@ def test_published_settings_evaluate_as_the_release(width, height):
     ours = eval_transform(config.image_size, resize_ratio=config.resize_ratio)(picture)
     torch.testing.assert_close(ours, expected, atol=2 / 255, rtol=0)
     assert config.train_resize_ratio == 8 / 7
+
+
+@pytest.mark.parametrize("order", ["<u2", ">u2"])
+def test_sixteen_bits_become_eight(tmp_path, order):
+    """Pillow alone clips a grey picture of 16 bits, so that all of it is white."""
+    values = np.linspace(0, 65535, 30 * 40).reshape(30, 40).astype(order)
+    path = tmp_path / "gray.tif" if order == ">u2" else tmp_path / "gray.png"
+    Image.fromarray(values).save(path)
+    with Image.open(path) as stored:
+        assert stored.mode.startswith("I")
+    decoded = np.asarray(read_image(path))
+    assert (decoded == (values >> 8).astype(np.uint8)[:, :, None]).all()
+
+
+@pytest.mark.parametrize("values", [np.full((8, 8), 0.5, np.float32), np.full((8, 8), 70000, np.int32)], ids=str)
+def test_values_of_unknown_range_are_refused(tmp_path, values):
+    Image.fromarray(values).save(tmp_path / "picture.tif")
+    with pytest.raises(InputError, match=r"picture\.tif cannot be read as an image: its values must be whole numbers"):
+        read_image(tmp_path / "picture.tif")
+
+
+def test_a_long_and_narrow_picture_is_refused(tmp_path):
+    """Resized by its short side, a file of 300 bytes would fill the memory."""
+    Image.new("L", (100_000, 1)).save(tmp_path / "line.png")
+    assert (tmp_path / "line.png").stat().st_size < 1000
+    with pytest.raises(InputError, match=r"line\.png cannot be read as an image: it has 100000 x 1 pixels"):
+        read_image(tmp_path / "line.png")
+    Image.new("L", (500, 10)).save(tmp_path / "panorama.png")
+    assert read_image(tmp_path / "panorama.png").size == (500, 10)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_picture_of_a_hundred_million_pixels_is_an_input_error(tmp_path):
+    Image.new("1", (10_000, 10_000)).save(tmp_path / "bomb.png")
+    with pytest.raises(InputError, match=r"bomb\.png cannot be read as an image: Image size \(100000000 pixels\)"):
+        read_image(tmp_path / "bomb.png")

@@ -89,7 +89,7 @@ class TestFolder:
     def test_metrics_have_one_structure(self, run, small_synth):
         metrics = run.metrics
         assert list(metrics) == [
-            *("dataset", "protocols", "validation", "errors", "effective_lambda", "cost", "environment"),
+            *("dataset", "protocols", "validation", "errors", "effective_lambda", "cost", "environment", "contents"),
         ]
         assert metrics["dataset"] == {"name": "SYNTH", "fingerprint": small_synth.fingerprint}
         accuracies = {"T1", "U", "S", "H", "AUSUC"}

@@ -10,6 +10,7 @@ from torchvision.transforms import v2
 from zslcore import InputError
 from zslcore.data.images import eval_transform, random_crop, read_image
 from zslcore.training.inputs import pictures, sources
+from zslcore.training.inputs.contents import pictures_id
 from zslcore.training.inputs.pictures import decoded_pictures
 from zslcore.training.inputs.sources import PictureInputs
 
@@ -115,7 +116,8 @@ class TestCache:
         assert (other_size.folder, other_size.size) == (decoded.folder, 32)
 
     def test_its_name_says_what_it_holds(self, benchmark, decoded):
-        assert decoded.folder.name == f"TINY-32px-{benchmark.fingerprint}-v{pictures.VERSION}"
+        content = f"{benchmark.fingerprint}-{pictures_id(benchmark)}"
+        assert decoded.folder.name == f"TINY-32px-{content}-v{pictures.VERSION}"
 
     @pytest.mark.parametrize("num_workers", [0, 1])
     def test_an_unreadable_image_leaves_nothing(self, benchmark, tmp_path, num_workers):

@@ -141,11 +141,15 @@ class Benchmark:
         ``source`` is ``"published"`` (``root/Attribute/w2v/NAME_attribute.pkl``, or ``.npy``) or the path of such a
         file.
         """
+        return load_word_vectors(self.word_vectors_file(source), num_attributes=len(self.attribute_names))
+
+    def word_vectors_file(self, source: str = "published") -> Path:
+        """The file that :meth:`word_vectors` reads, whether it exists or not."""
         published = self.root / "Attribute" / "w2v" / f"{self.name}_attribute.pkl"
         path = published if source == "published" else Path(source)
         if path == published and not path.is_file() and path.with_suffix(".npy").is_file():
             path = path.with_suffix(".npy")
-        return load_word_vectors(path, num_attributes=len(self.attribute_names))
+        return path
 
     @cached_property
     def image_attributes(self) -> Float[np.ndarray, "n A"]:

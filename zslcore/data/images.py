@@ -1,5 +1,6 @@
 """Images of a benchmark as tensors: decoding, resizing and cropping."""
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from zslcore._io.extras import require
 from zslcore.errors import InputError, one_line
+
+LONGEST = 50  # a picture with a longer side, resized by its short side, would fill the memory
 
 require("study", "torchvision", "PIL")
 
@@ -65,7 +68,7 @@ def readable(loader: DataLoader) -> Iterator[Tensor]:
 
 def read_image(path: Path) -> Image.Image:
     """Decode an image file to RGB."""
-    return _opened(path, lambda image: image.convert("RGB"))
+    return _opened(path, _to_rgb)
 
 
 def check_image(path: Path) -> None:
@@ -76,8 +79,10 @@ def check_image(path: Path) -> None:
 def _opened(path: Path, use: Callable[[Image.Image], Image.Image]) -> Image.Image:
     """The result of ``use`` on an image file, with every fault of the file as an InputError."""
     try:
-        with Image.open(path) as image:
-            return use(image)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                return use(image)
     except FileNotFoundError:
         reason = "no such file"
     except UnidentifiedImageError:
@@ -85,6 +90,18 @@ def _opened(path: Path, use: Callable[[Image.Image], Image.Image]) -> Image.Imag
     except Exception as error:  # Pillow's decoders raise many types for a damaged file
         reason = one_line(error)
     raise InputError(f"{path} cannot be read as an image: {reason}")
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    """Decode to 8 bits a channel; Pillow would clip the values of a grey picture of 16 bits at 255."""
+    if max(image.size) > LONGEST * min(image.size):
+        raise ValueError(f"it has {image.width} x {image.height} pixels, a side over {LONGEST} times the other")
+    if image.mode == "F" or image.mode.startswith("I"):
+        values = np.asarray(image)
+        if image.mode == "F" or values.min() < 0 or values.max() > 65535:
+            raise ValueError("its values must be whole numbers of 8 or 16 bits")
+        image = Image.fromarray((values >> 8).astype(np.uint8))
+    return image.convert("RGB")
 
 
 class ImageDataset(Dataset):

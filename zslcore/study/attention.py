@@ -12,7 +12,6 @@ from torch import nn
 
 from zslcore._io.determinism import reproducible
 from zslcore.analysis import energy_inside, group_index, pointing_accuracy, verdict
-from zslcore.backbone import backbone_spec
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.images import eval_transform, read_image
 from zslcore.data.semantics import attribute_groups, pretty
@@ -204,7 +203,7 @@ class _Untrained(Run):
         """The run's model with the initial weights of its network."""
         model = super().model(benchmark, **options)
         with reproducible(self.config.seed):  # the same draw as in training
-            initial = build_network(self.config, backbone_spec(self.config.backbone).num_channels, benchmark)
+            initial = build_network(self.config, model.network.num_channels, benchmark)
         model.network.load_state_dict(initial.state_dict())
         return model
 

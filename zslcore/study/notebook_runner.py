@@ -133,6 +133,35 @@ def bind(parameters: dict[str, Parameter], given: Sequence[tuple[str, str]]) -> 
     return values
 
 
+def check_training(parameters: dict[str, Parameter], values: dict[str, object]) -> None:
+    """Raise InputError, before a kernel starts, if a notebook that trains one run is given a run that cannot work.
+
+    Such a notebook has the parameters ``dataset``, ``method``, ``seed`` and ``settings`` of 04_train.
+    """
+    if not {"dataset", "method", "seed", "settings"} <= parameters.keys():
+        return
+    from zslcore.config import RunConfig
+    from zslcore.data import load_benchmark
+    from zslcore.training import default_folder
+    from zslcore.training.conditions import check_inputs, check_settings
+
+    dataset, method, seed, settings = (
+        values.get(name, parameters[name].default) for name in ("dataset", "method", "seed", "settings")
+    )
+    try:
+        changes = json.loads(settings)
+    except ValueError:
+        changes = None
+    if not isinstance(changes, dict):
+        raise InputError(f"settings must be a dictionary in JSON, got {settings!r}")
+    config = RunConfig.study(dataset, method=method, seed=seed).replace(**changes)
+    if (default_folder(config) / "metrics.json").exists():  # a finished run needs nothing more
+        return
+    benchmark = load_benchmark(dataset)
+    check_settings(config, benchmark)
+    check_inputs(config, benchmark)
+
+
 def output_path(notebook: Path, values: dict[str, object], runs: Path) -> Path:
     """Default path of an executed notebook: ``RUNS/notebooks/NAME.ipynb``, or ``NAME-HASH.ipynb`` with parameters.
 

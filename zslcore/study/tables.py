@@ -56,7 +56,8 @@ def collect(folders: Iterable[Path]) -> pd.DataFrame:
         :data:`zslcore.methods.DISPLAY_NAMES`), lambda and seed.
 
     Raises:
-        InputError: if there is no run, or for a folder that is not a run.
+        InputError: if there is no run, for a folder that is not a run, or if runs of a data set were trained on other
+            pictures, features, weights or word vectors under the same names.
 
     Example:
         >>> import json, tempfile
@@ -71,9 +72,10 @@ def collect(folders: Iterable[Path]) -> pd.DataFrame:
         >>> collect([folder])[["method", "seed", "protocol", "H", "test_seen_gini"]].values.tolist()
         [['remse', 0, 'clean', 37.5, 0.3]]
     """
-    rows = []
+    rows, seen = [], {}
     for folder in folders:
         run = Run.load(folder)
+        _check_contents(run, seen)
         for protocol, values in run.metrics["protocols"].items():
             rows.append(_row(run, protocol, values))
     if not rows:
@@ -85,6 +87,17 @@ def collect(folders: Iterable[Path]) -> pd.DataFrame:
         .sort_values(keys, key=lambda column: column.map(order) if column.name == "method" else column)
         .reset_index(drop=True)
     )
+
+
+def _check_contents(run: Run, seen: dict[tuple[str, ...], tuple[str, Path]]) -> None:
+    """Raise InputError if a run read other contents than those ``seen`` before under the same name; add its own."""
+    config = run.config
+    settings = {"features": config.backbone, "weights": config.weights, "word_vectors": config.word_vectors}
+    for name, digest in run.metrics.get("contents", {}).items():
+        first, folder = seen.setdefault((config.dataset, name, settings.get(name, "")), (digest, run.folder))
+        if digest != first:
+            what = f"content of {name} of {config.dataset}"
+            raise InputError(f"{folder} and {run.folder} differ in the {what}, so one table cannot hold both")
 
 
 def _row(run: Run, protocol: str, values: dict) -> dict:

@@ -17,22 +17,18 @@ from zslcore._io.writing import flush_files
 from zslcore.config import RunConfig
 from zslcore.data.benchmark import Benchmark
 from zslcore.errors import InputError
+from zslcore.identity import identifying_settings
 from zslcore.training.damage import damage_named
-from zslcore.training.inputs.sources import file_contents
+from zslcore.training.inputs.contents import file_contents
 
 REMEDY = "remove it, and the training starts without it"
 
 
-def settings_of_run(config: RunConfig) -> dict[str, Any]:
-    """The settings that identify a run: all but the device."""
-    return {name: value for name, value in config.to_dict().items() if name != "device"}
-
-
 def training_key(config: RunConfig, benchmark: Benchmark, *, task: str, processes: int) -> dict[str, Any]:
     """Everything that decides the numbers of a training, by name: settings, data, files that are read, processes."""
-    contents = {f"content of {name}": digest for name, digest in file_contents(config).items()}
+    contents = {f"content of {name}": digest for name, digest in file_contents(config, benchmark).items()}
     world = {"fingerprint": benchmark.fingerprint, "task": task, "processes": processes}
-    return settings_of_run(config) | contents | world
+    return identifying_settings(config) | contents | world
 
 
 class Checkpoints:

@@ -30,11 +30,14 @@ from zslcore.data.benchmark import Benchmark
 from zslcore.data.class_splits import split_classes
 from zslcore.data.tasks import test_task, validation_task
 from zslcore.errors import InputError
-from zslcore.training.checkpoints import Checkpoints, settings_of_run, training_key
+from zslcore.identity import identifying_settings
+from zslcore.training.checkpoints import Checkpoints, training_key
+from zslcore.training.conditions import check_settings
 from zslcore.training.device import make_accelerator
 from zslcore.training.errors_by_class import error_statistics, prediction_errors
 from zslcore.training.evaluation import evaluate
-from zslcore.training.inputs.sources import Inputs, changed_contents, check_backbone, file_contents, load_inputs
+from zslcore.training.inputs.contents import changed_contents, file_contents
+from zslcore.training.inputs.sources import Inputs, check_backbone, load_inputs
 from zslcore.training.loop import Trained, train
 from zslcore.training.protocols import clean_protocol, paper_protocol
 from zslcore.training.run import WEIGHTS, Run, environment, restore_model
@@ -80,10 +83,10 @@ def default_folder(config: RunConfig) -> Path:
 
 
 def _fit(config: RunConfig, folder: Path, accelerator: Accelerator, num_workers: int, progress: bool) -> None:
-    contents = file_contents(config)  # before the files are read, so that a later change is noticed next time
     with accelerator.main_process_first():  # it generates SYNTH and computes features, the others read them
         whole = load_benchmark(config.dataset)
         benchmark = split_classes(whole, config.class_split)
+        contents = file_contents(config, whole)  # before they are used, so that a later change is noticed next time
         finished = (folder / "metrics.json").exists()
         if finished:
             _check_same_run(folder, config, benchmark)
@@ -91,7 +94,8 @@ def _fit(config: RunConfig, folder: Path, accelerator: Accelerator, num_workers:
             for task in TASKS:
                 key = training_key(config, benchmark, task=task, processes=accelerator.num_processes)
                 Checkpoints(folder / "checkpoint" / task, key).check()
-            check_backbone(config)  # before pictures are decoded, which may take hours
+            check_settings(config, benchmark)  # before pictures are decoded, which may take hours
+            check_backbone(config)
             inputs = load_inputs(config, whole, accelerator.device, num_workers=num_workers)
     accelerator.wait_for_everyone()
     if finished:
@@ -105,8 +109,7 @@ def _fit(config: RunConfig, folder: Path, accelerator: Accelerator, num_workers:
     metrics = _metrics(config, benchmark, inputs, validation, final)
     if accelerator.is_main_process:
         metrics["environment"] = environment(accelerator.device) | {"processes": accelerator.num_processes}
-        if contents:
-            metrics["contents"] = contents
+        metrics["contents"] = contents
         _write_run(folder, config, metrics, validation, final)
     accelerator.wait_for_everyone()
 
@@ -154,11 +157,14 @@ def _locked(folder: Path) -> Iterator[None]:
 
 def _check_same_run(folder: Path, config: RunConfig, benchmark: Benchmark) -> None:
     run = Run.load(folder)
-    stored = settings_of_run(run.config)
-    changed = [name for name, value in settings_of_run(config).items() if stored[name] != value]
+    stored = identifying_settings(run.config)
+    changed = [name for name, value in identifying_settings(config).items() if stored[name] != value]
     if run.metrics["dataset"]["fingerprint"] != benchmark.fingerprint:
         changed.append(f"another version of {benchmark.name}")
-    changed += changed_contents(config, run.metrics.get("contents", {}))
+    if "contents" in run.metrics:
+        changed += changed_contents(config, benchmark, run.metrics["contents"])
+    else:
+        changed.append("by an earlier version, which did not note the content of pictures")
     if changed:
         raise InputError(
             f"{folder} holds a run of other settings ({', '.join(changed)}); give another folder or remove this one"

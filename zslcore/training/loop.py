@@ -148,7 +148,7 @@ class Trainer:
         self.labels = task.relabel(benchmark.labels[task.train])
         self.rng = np.random.default_rng(config.seed)
         dtype = weight_dtype(config.precision)
-        self.model = build_model(config, benchmark).to(inputs.device, dtype)
+        self.model = build_model(config, benchmark, num_channels=inputs.num_channels).to(inputs.device, dtype)
         if config.standardize:
             self.model.standardize.fit(inputs.batches(task.train))
         objective = Objective(config, self.model, benchmark, task).to(inputs.device, dtype)

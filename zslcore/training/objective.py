@@ -27,17 +27,20 @@ from zslcore.losses.factory import build_criterion, criterion_options
 from zslcore.models import AttentionNet, AttributeModel, BasicNet, Branches, GEMNet, Standardize
 
 
-def build_model(config: RunConfig, benchmark: Benchmark, *, weights: str | None = None) -> AttributeModel:
+def build_model(
+    config: RunConfig, benchmark: Benchmark, *, weights: str | None = None, num_channels: int | None = None
+) -> AttributeModel:
     """The model of a config, of images (B, 3, H, W) with ``fine_tune`` and of feature maps (B, D, N) without.
 
-    ``weights`` replaces the setting, for a backbone whose state is loaded afterwards.
+    ``weights`` replaces the setting, for a backbone whose state is loaded afterwards. ``num_channels`` is that of the
+    features, by default that of the backbone.
 
     Example:
         >>> config = RunConfig(dataset="SYNTH", backbone="resnet18", weights="random")
         >>> build_model(config, benchmark)(torch.zeros(2, 512, 49)).shape  # SYNTH has 57 attributes
         torch.Size([2, 57])
     """
-    num_channels = backbone_spec(config.backbone).num_channels
+    num_channels = num_channels or backbone_spec(config.backbone).num_channels
     network = build_network(config, num_channels, benchmark)  # first: the order decides the random initial weights
     backbone = build_backbone(config.backbone, weights=weights or config.weights) if config.fine_tune else None
     return AttributeModel(network, standardize=Standardize(num_channels), backbone=backbone)

@@ -26,7 +26,8 @@ from zslcore.training.damage import damage_named
 from zslcore.training.device import resolve_device, weight_dtype
 from zslcore.training.errors_by_class import prediction_errors
 from zslcore.training.evaluation import Evaluation, evaluate, predict
-from zslcore.training.inputs.sources import Inputs, changed_contents, load_inputs
+from zslcore.training.inputs.contents import changed_contents
+from zslcore.training.inputs.sources import Inputs, load_inputs
 from zslcore.training.objective import build_model
 
 METRICS = ("dataset", "protocols", "validation", "errors", "effective_lambda", "cost", "environment")  # in metrics.json
@@ -77,12 +78,13 @@ class Run:
         return restore_model(self.config, benchmark, state, self._device)
 
     def inputs(self, benchmark: Benchmark) -> Inputs:
-        """The inputs of the run's model; InputError if their weights file has changed since the training."""
-        changed = changed_contents(self.config, self.metrics.get("contents", {}))
-        if "content of weights" in changed and not self.config.fine_tune:  # else the run holds its own weights
-            raise InputError(
-                f"{self.folder} was trained with another content of weights than {self.config.weights} has"
-            )
+        """The inputs of the run's model; InputError if the files that they come from changed since the training."""
+        changed = changed_contents(self.config, benchmark, self.metrics.get("contents", {}))
+        held_by = {"images": benchmark.name, "features": benchmark.name, "weights": self.config.weights}
+        for name, place in held_by.items():
+            own = name == "weights" and self.config.fine_tune  # the run holds them
+            if f"content of {name}" in changed and not own:
+                raise InputError(f"{self.folder} was trained with another content of {name} than {place} has")
         return load_inputs(self.config, benchmark, self._device)
 
     def evaluate(self, benchmark: Benchmark, *, weights: str = "model") -> Evaluation:
@@ -125,7 +127,8 @@ def restore_model(
 ) -> AttributeModel:
     """The model of a config with the weights of ``state``, in evaluation mode; the global random state is unchanged."""
     with reproducible(config.seed):  # the initial weights, replaced below, draw from the global random state
-        model = build_model(config, benchmark, weights="random")
+        num_channels = len(state["standardize.mean"])
+        model = build_model(config, benchmark, weights="random", num_channels=num_channels)
     model = model.to(device, weight_dtype(config.precision))
     model.load_state_dict(state)
     return model.eval()

@@ -1,15 +1,13 @@
 """Frozen features: the feature maps of a whole benchmark, computed once and kept on disk.
 
-There is one folder per (dataset, backbone, weights, image size, pooling) under ``cache_root()/features``.
+There is one folder per (dataset, its pictures, backbone, weights, image size, pooling) under ``cache_root()/features``.
 """
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from torch.utils.data import DataLoader
 
 from zslcore._io.determinism import single_thread
@@ -18,20 +16,14 @@ from zslcore._io.progress import progress_bar
 from zslcore._io.writing import new_folder
 from zslcore.backbone import Backbone, build_backbone, check_size, weights_id
 from zslcore.data.benchmark import Benchmark
-from zslcore.data.images import ImageDataset, eval_transform, readable
+from zslcore.data.images import ImageDataset, eval_transform, readable, resized_side
 from zslcore.training.damage import damage_named
+from zslcore.training.inputs.contents import check_pictures, pictures_id
+from zslcore.training.inputs.stored import FrozenFeatures
 
-VERSION = 1  # raise when a change here or in the backbones changes the numbers
+VERSION = 2  # raise when a change here or in the backbones changes the numbers
 CPU_BATCH, GPU_BATCH = 4, 64  # a CPU is fastest with batches that fit its caches: 13 ms an image, 27 in batches of 32
 POOLINGS = {"mean": np.float32, "map": np.float16}  # maps are at least 49 times larger, and half precision is enough
-
-
-@dataclass(frozen=True, eq=False)
-class FrozenFeatures:
-    """Memory-mapped features of all images of a benchmark, and their folder; N = 1 for ``pooling="mean"``."""
-
-    maps: Float[np.ndarray, "n D N"]
-    folder: Path
 
 
 def frozen_features(
@@ -52,14 +44,11 @@ def frozen_features(
         pooling: ``"mean"`` over the locations (float32), or ``"map"`` for all locations (float16).
         num_workers: processes that decode images ahead, by default one less than there are cores, at most 4.
     """
-    check_size(backbone, size, size)
-    resized = round(resize_ratio * size)
-    crop = "" if resized == size else f"of{resized}"
-    source = f"{benchmark.name}-{backbone}-{weights_id(weights)}"
-    name = f"{source}-{size}px{crop}-{pooling}-{benchmark.fingerprint}-v{VERSION}"
-    folder = cache_root() / "features" / name
+    folder = features_folder(
+        benchmark, backbone=backbone, weights=weights, size=size, resize_ratio=resize_ratio, pooling=pooling
+    )
     if not folder.is_dir():
-        benchmark.check_images()
+        check_pictures(benchmark)
         loader = DataLoader(
             ImageDataset(benchmark.image_paths, eval_transform(size, resize_ratio=resize_ratio)),
             batch_size=GPU_BATCH if torch.cuda.is_available() else CPU_BATCH,
@@ -70,6 +59,18 @@ def frozen_features(
             _write_features(partial / "features.npy", model, loader, pooling, title)
     with damage_named(folder, "delete it, and the features are computed again"):
         return FrozenFeatures(np.load(folder / "features.npy", mmap_mode="r"), folder)
+
+
+def features_folder(
+    benchmark: Benchmark, *, backbone: str, weights: str, size: int, resize_ratio: float, pooling: str
+) -> Path:
+    """The folder of features in the cache, whether it exists or not; InputError for impossible settings."""
+    check_size(backbone, size, size)
+    resized = resized_side(size, resize_ratio)
+    crop = "" if resized == size else f"of{resized}"
+    source = f"{benchmark.name}-{backbone}-{weights_id(weights)}"
+    content = f"{benchmark.fingerprint}-{pictures_id(benchmark)}"
+    return cache_root() / "features" / f"{source}-{size}px{crop}-{pooling}-{content}-v{VERSION}"
 
 
 @torch.inference_mode()

@@ -1,7 +1,8 @@
 """Pictures for training a backbone: every image is decoded and resized once, then cropped at random in each epoch.
 
-One folder per (dataset, size, resize_ratio) under ``cache_root()/pictures`` holds the bytes of all resized images in
-one file, and their offsets. The 11,788 photographs of CUB take about 12 GB at 512 pixels, and 2 GB at 256.
+One folder per (dataset, its pictures, size, resize_ratio) under ``cache_root()/pictures`` holds the bytes of all
+resized images in one file, and their offsets. The 11,788 photographs of CUB take about 12 GB at 512 pixels, and 2 GB at
+256.
 """
 
 import os
@@ -24,8 +25,9 @@ from zslcore.data.benchmark import Benchmark
 from zslcore.data.images import ImageDataset, random_crop, readable, resize, resized_side
 from zslcore.errors import InputError
 from zslcore.training.damage import damage_named
+from zslcore.training.inputs.contents import check_pictures, pictures_id
 
-VERSION = 1  # raise when a change here changes the bytes
+VERSION = 2  # raise when a change here changes the bytes
 USUAL_SHAPE = 1.4  # long over short side of a photograph, to estimate the size of a data set
 
 
@@ -90,9 +92,10 @@ def decoded_pictures(
     images are decoded by ``num_workers`` processes, by default one less than there are cores, at most 4.
     """
     side = resized_side(size, resize_ratio)
-    folder = cache_root() / "pictures" / f"{benchmark.name}-{side}px-{benchmark.fingerprint}-v{VERSION}"
+    content = f"{benchmark.fingerprint}-{pictures_id(benchmark)}"
+    folder = cache_root() / "pictures" / f"{benchmark.name}-{side}px-{content}-v{VERSION}"
     if not folder.is_dir():
-        benchmark.check_images()
+        check_pictures(benchmark)
         remove_abandoned(folder)  # before the space is measured
         _check_room(folder, len(benchmark.image_paths), side)
         with new_folder(folder) as partial:

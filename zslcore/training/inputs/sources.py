@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,13 +11,14 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from zslcore.backbone import build_backbone, check_size, weights_id
+from zslcore.backbone import BACKBONES, build_backbone, check_size
 from zslcore.config import RunConfig
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.images import resized_side
 from zslcore.training.device import weight_dtype
-from zslcore.training.inputs.features import FrozenFeatures, frozen_features
+from zslcore.training.inputs.features import features_folder, frozen_features
 from zslcore.training.inputs.pictures import Crops, Pictures, decoded_pictures
+from zslcore.training.inputs.stored import FrozenFeatures, stored_features
 
 PREDICT_BATCH = 512  # maps per forward pass when predicting; limits memory, does not change the numbers
 PICTURE_BATCH = 32  # the same for pictures
@@ -37,6 +37,7 @@ class Maps:
         self.device, self.dtype = device, dtype
         # pooled features fit into memory; whole maps stay on disk
         self.maps = torch.from_numpy(np.array(maps)).to(device, dtype) if maps.shape[2] == 1 else maps
+        self.num_channels = maps.shape[1]
 
     def __getitem__(self, images: Int[np.ndarray, " n"]) -> Float[Tensor, "n D N"]:
         if torch.is_tensor(self.maps):
@@ -62,6 +63,8 @@ class PictureInputs:
 
     ``evaluated`` are the pictures that are cropped in the centre, ``trained`` those that are cropped at random.
     """
+
+    num_channels = None  # those of the backbone
 
     def __init__(
         self,
@@ -95,28 +98,34 @@ Inputs = Maps | PictureInputs
 
 
 def load_features(config: RunConfig, benchmark: Benchmark) -> FrozenFeatures:
-    """The frozen features of a config: pooled for BasicNet, maps for networks with attention."""
+    """The frozen features of a config: pooled for BasicNet, maps for networks with attention; or stored features."""
+    if config.backbone not in BACKBONES:
+        return stored_features(benchmark, config.backbone)
     return frozen_features(
         benchmark,
         backbone=config.backbone,
         weights=config.weights,
         size=config.image_size,
         resize_ratio=config.resize_ratio,
-        pooling="mean" if config.network == "basic" else "map",
+        pooling=_pooling(config),
     )
 
 
-def file_contents(config: RunConfig) -> dict[str, str]:
-    """Hashes of the files that a config names by path and its training reads, by setting; without missing files."""
-    paths = {"weights": config.weights if config.weights not in ("imagenet", "random") else ""}
-    if config.network != "basic" and config.word_vectors != "published":
-        paths["word_vectors"] = config.word_vectors
-    return {name: weights_id(path) for name, path in paths.items() if Path(path).is_file()}
+def features_computed(config: RunConfig, benchmark: Benchmark) -> bool:
+    """Whether the cache holds the features of a config; InputError for impossible settings and missing files."""
+    folder = features_folder(
+        benchmark,
+        backbone=config.backbone,
+        weights=config.weights,
+        size=config.image_size,
+        resize_ratio=config.resize_ratio,
+        pooling=_pooling(config),
+    )
+    return folder.is_dir()
 
 
-def changed_contents(config: RunConfig, stored: dict[str, str]) -> list[str]:
-    """``"content of SETTING"`` for each file of a config whose hash differs from the ``stored`` one."""
-    return [f"content of {name}" for name, digest in file_contents(config).items() if stored.get(name) != digest]
+def _pooling(config: RunConfig) -> str:
+    return "mean" if config.network == "basic" else "map"
 
 
 def check_backbone(config: RunConfig) -> None:

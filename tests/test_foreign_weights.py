@@ -1,0 +1,110 @@
+"""Weights of a backbone as others store them: what the forward pass uses is loaded, and nothing else is needed."""
+
+import re
+import warnings
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from zslcore.backbone import build_backbone
+from zslcore.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def state():
+    """Random tensors for every weight of a ResNet-18."""
+    generator = torch.Generator().manual_seed(1)
+    empty = build_backbone("resnet18", weights="random").model.state_dict()
+    return {
+        key: torch.rand(value.shape, generator=generator) if value.is_floating_point() else value
+        for key, value in empty.items()
+    }
+
+
+def under(prefix, state):
+    return {f"{prefix}{key}": value for key, value in state.items()}
+
+
+def without(state, *beginnings):
+    return {key: value for key, value in state.items() if not key.startswith(beginnings)}
+
+
+FORMS = {
+    "no classifier": lambda state: without(state, "fc."),
+    "DataParallel": lambda state: under("module.", state),
+    "compiled and DataParallel": lambda state: under("module._orig_mod.", state),
+    "part of a model": lambda state: under("backbone.model.", state) | {"network.head.weight": torch.zeros(3)},
+    "checkpoint": lambda state: {"state_dict": state, "epoch": 3},
+    "checkpoint of DataParallel": lambda state: {"state_dict": under("module.", state), "optimizer": {"lr": 0.1}},
+    "model": lambda state: {"model": state},
+    "model_state_dict": lambda state: {"model_state_dict": state},
+    "nested": lambda state: {"model": {"state_dict": state}},
+    "without counts of batches": lambda state: {key: value for key, value in state.items() if "num_batches" not in key},
+    "half precision": lambda state: {key: value.half() for key, value in state.items()},
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*ignored")
+@pytest.mark.parametrize("form", FORMS)
+def test_what_is_used_is_loaded(form, state, tmp_path):
+    torch.save(FORMS[form](state), tmp_path / "weights.pth.tar")
+    loaded = build_backbone("resnet18", weights=str(tmp_path / "weights.pth.tar")).model.state_dict()
+    for key in without(state, "fc."):
+        torch.testing.assert_close(loaded[key], state[key], atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_another_classifier_is_ignored_with_one_line(state, tmp_path, suffix):
+    path = tmp_path / f"weights{suffix}"
+    foreign = state | {"fc.weight": torch.zeros(150, 512), "fc.bias": torch.zeros(150), "extra.weight": torch.zeros(2)}
+    save_file(foreign, path) if suffix == ".safetensors" else torch.save(foreign, path)
+    message = (
+        f"^{re.escape(str(path))}: ignored 3 entries that resnet18 does not use: extra.weight, fc.bias, fc.weight$"
+    )
+    with pytest.warns(UserWarning, match=message):
+        loaded = build_backbone("resnet18", weights=str(path)).model.state_dict()
+    assert torch.equal(loaded["layer4.1.conv2.weight"], state["layer4.1.conv2.weight"])
+    assert loaded["fc.weight"].shape == (1000, 512)
+
+
+def test_nothing_is_said_if_all_is_used(state, tmp_path):
+    torch.save(under("module.", state), tmp_path / "weights.pth")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        build_backbone("resnet18", weights=str(tmp_path / "weights.pth"))
+
+
+@pytest.mark.parametrize("name", ["vit_b_16", "efficientnet_lite0", "resnet50"])
+@pytest.mark.filterwarnings("ignore:.*ignored")
+def test_every_backbone_does_without_its_classifier(name, tmp_path):
+    model = build_backbone(name, weights="random").model
+    changed = {key: value + 1 if value.is_floating_point() else value for key, value in model.state_dict().items()}
+    torch.save(under("module.", without(changed, "fc.", "heads.", "classifier.")), tmp_path / "weights.pth")
+    loaded = build_backbone(name, weights=str(tmp_path / "weights.pth")).model.state_dict()
+    first = next(iter(changed))
+    assert torch.equal(loaded[first], changed[first])
+
+
+@pytest.mark.parametrize(
+    ("form", "reason"),
+    [
+        (lambda s: without(s, "layer3.0.conv1.", "layer4."), r"\d+ of 100 tensors are missing, the first is layer3\.0"),
+        (lambda s: {"state_dict": under("module.", without(s, "bn1.bias"))}, "1 of 100 tensors are missing.* bn1.bias"),
+        (lambda s: s | {"conv1.weight": torch.zeros(64, 1, 7, 7)}, r"conv1\.weight must hold .* \(64, 3, 7, 7\)$"),
+        (lambda s: s | {"bn1.bias": torch.full((64,), torch.nan)}, r"bn1\.bias must hold finite numbers"),
+        (lambda s: s | {"bn1.bias": 3}, r"bn1\.bias must hold finite numbers"),
+        (
+            lambda s: under("encoder_q.", s) | under("encoder_k.", s),
+            "it holds 2 of them, .* 'encoder_k.' and 'encoder_q.'$",
+        ),
+        (lambda s: {"state_dict": [1, 2]}, "100 of 100 tensors are missing"),
+        (lambda s: {}, "100 of 100 tensors are missing"),
+        (lambda s: {1: torch.zeros(2)}, "it holds a dict instead of tensors by name"),
+    ],
+)
+def test_missing_and_wrong_tensors_are_named(form, reason, state, tmp_path):
+    torch.save(form(state), tmp_path / "weights.pth")
+    with pytest.raises(InputError, match=rf"weights\.pth is not a state dict of resnet18: {reason}") as caught:
+        build_backbone("resnet18", weights=str(tmp_path / "weights.pth"))
+    assert "\n" not in str(caught.value)

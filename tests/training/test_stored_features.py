@@ -1,0 +1,219 @@
+"""Features that are given: those of res101.mat, and imported ones; a run on them needs no pictures."""
+
+import re
+
+import numpy as np
+import pytest
+from scipy.io import savemat
+
+from zslcore import InputError
+from zslcore.backbone import known_backbones
+from zslcore.config import RunConfig, run_name
+from zslcore.data.benchmark import Benchmark
+from zslcore.training import Run, fit
+from zslcore.training.inputs.stored import features_id, import_features, stored_features
+
+SETTINGS = {"dataset": "TINY", "epochs": 2, "episodes": 3, "ways": 3, "shots": 2, "device": "cpu"}
+
+
+@pytest.fixture
+def values():
+    """Features (40, 16) that tell the classes apart."""
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(8, 16))[np.repeat(np.arange(8), 5)] + 0.1 * rng.normal(size=(40, 16))
+
+
+@pytest.fixture
+def benchmark(tiny, values, tmp_path, monkeypatch):
+    """TINY without pictures, with features in res101.mat."""
+    for name, folder in (("CACHE", "cache"), ("RUNS", "runs"), ("DATA", "")):
+        monkeypatch.setenv(f"ZSLCORE_{name}", str(tmp_path / folder))
+    tiny.images["features"] = values.T
+    return tiny.load()
+
+
+class TestOfTheBenchmark:
+    def test_are_maps_with_one_location(self, benchmark, values):
+        maps = stored_features(benchmark, "res101").maps
+        assert (maps.shape, maps.dtype) == ((40, 16, 1), np.float32)
+        np.testing.assert_allclose(maps[:, :, 0], values, rtol=1e-6)
+
+    @pytest.mark.parametrize("network", ["basic", "attention", "gem"])
+    def test_a_run_needs_no_pictures(self, benchmark, network):
+        config = RunConfig(**SETTINGS, backbone="res101", network=network, key_dim=4, compactness=0.1)
+        run = Run.load(fit(config, progress=False))
+        assert run.metrics["contents"]["features"] == features_id(benchmark, "res101")
+        assert run.evaluate(benchmark).t1 == run.metrics["protocols"]["clean"]["T1"]
+        if network == "attention":
+            assert (run.attention(benchmark, np.arange(3)) == 1).all()
+
+    def test_settings_of_pictures_have_no_effect(self, benchmark):
+        config = RunConfig(**SETTINGS, backbone="res101")
+        other = config.replace(image_size=448, weights="random", resize_ratio=1.5)
+        assert run_name(other) == run_name(config)
+        assert fit(other, progress=False) == fit(config, progress=False)
+
+    def test_other_features_under_the_same_names_are_another_run(self, benchmark, tiny, values):
+        config = RunConfig(**SETTINGS, backbone="res101")
+        folder, before = fit(config, progress=False), features_id(benchmark, "res101")
+        tiny.images["features"] = values.T[::-1]
+        changed = tiny.load()
+        assert changed.fingerprint == benchmark.fingerprint
+        with pytest.raises(InputError, match=r"holds a run of other settings \(content of features\)"):
+            fit(config)
+        with pytest.raises(InputError, match="trained with another content of features than TINY has"):
+            Run.load(folder).evaluate(changed)
+        assert features_id(changed, "res101") != before
+        np.testing.assert_allclose(stored_features(changed, "res101").maps[:, :, 0], values[:, ::-1], rtol=1e-6)
+
+    @pytest.mark.parametrize(
+        ("features", "message"),
+        [
+            (None, "must hold the variable 'features' for backbone=res101, but does not"),
+            (np.zeros((16, 39)), r"must be dimensions x 40 images, got shape \(16, 39\)"),
+            (np.full((16, 40), np.nan), "must hold finite numbers, got nan for image 1"),
+            (np.full((16, 40), 1e300), "must hold finite numbers, got inf for image 1"),
+            (np.ones((16, 40), dtype=complex), "must hold real numbers, got values of type complex128"),
+            (np.array([["a"] * 40] * 16, dtype=object), "must hold real numbers, got values of type object"),
+        ],
+        ids=["none", "rows", "nan", "overflow", "complex", "text"],
+    )
+    def test_features_that_cannot_be_used_are_refused(self, benchmark, tiny, tmp_path, features, message):
+        tiny.images.pop("features")
+        if features is not None:
+            tiny.images["features"] = features
+        tiny.load()
+        with pytest.raises(InputError, match=message) as caught:
+            fit(RunConfig(**SETTINGS, backbone="res101"))
+        assert "\n" not in str(caught.value)
+        assert not list((tmp_path / "cache").glob("features/*"))
+        assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").rglob("*.json"))
+
+
+class TestMissingPictures:
+    def test_the_features_of_the_file_are_named(self, benchmark):
+        with pytest.raises(
+            InputError, match=r"^40 of 40 images of TINY are missing: .*; .* used instead: backbone=res101$"
+        ):
+            fit(RunConfig(**SETTINGS))
+
+    def test_without_them_the_import_is_named(self, benchmark, tiny):
+        del tiny.images["features"]
+        tiny.load()
+        with pytest.raises(InputError, match=r"used instead: zslcore features import NAME FILE --dataset TINY$"):
+            fit(RunConfig(**SETTINGS))
+
+
+def save(path, values):
+    """Features in one of the formats that can be imported."""
+    kind = path.stem.partition("-")[0]
+    if path.suffix == ".npy":
+        np.save(path, values.astype(kind) if kind != "features" else values)
+    elif path.suffix == ".npz":
+        np.savez(path, **({"anything": values} if kind == "one" else {"features": values, "labels": np.arange(40)}))
+    else:
+        savemat(path, {"features": values.T if kind == "turned" else values})
+    return path
+
+
+class TestImported:
+    @pytest.mark.parametrize(
+        "name",
+        ["features.npy", "float32-.npy", "float16-.npy", "one-.npz", "two-.npz", "features.mat", "turned-.mat"],
+    )
+    def test_every_format_is_read(self, benchmark, values, tmp_path, name):
+        path = save(tmp_path / name, values)
+        maps = import_features(benchmark, "clip", path).maps
+        path.unlink()
+        assert (maps.shape, maps.dtype) == ((40, 16, 1), np.float32)
+        np.testing.assert_allclose(maps[:, :, 0], values, atol=1e-2 if "16" in name else 1e-6)
+        np.testing.assert_array_equal(stored_features(benchmark, "clip").maps, maps)
+
+    def test_a_run_on_them(self, benchmark, values, tmp_path):
+        with pytest.raises(InputError, match=r"^backbone must be one of resnet18, .*, res101, got 'clip-L.14'$"):
+            RunConfig(**SETTINGS, backbone="clip-L.14")
+        import_features(benchmark, "clip-L.14", save(tmp_path / "features.npy", values))
+        assert known_backbones()[-2:] == ("res101", "clip-L.14")
+        run = Run.load(fit(RunConfig(**SETTINGS, backbone="clip-L.14"), progress=False))
+        assert run.metrics["contents"] == {"features": features_id(benchmark, "clip-L.14")}
+        assert run.predict(benchmark, np.arange(2)).shape == (2, 9)
+
+    def test_other_features_under_the_name_replace_them_and_are_another_run(self, benchmark, values, tmp_path):
+        config_of = {**SETTINGS, "backbone": "clip"}
+        import_features(benchmark, "clip", save(tmp_path / "features.npy", values))
+        folder = fit(RunConfig(**config_of), progress=False)
+        import_features(benchmark, "clip", save(tmp_path / "features.npy", -values))
+        np.testing.assert_allclose(stored_features(benchmark, "clip").maps[:, :, 0], -values, rtol=1e-6)
+        with pytest.raises(InputError, match=r"holds a run of other settings \(content of features\)"):
+            fit(RunConfig(**config_of), folder)
+        import_features(benchmark, "clip", save(tmp_path / "features.npy", values))
+        assert fit(RunConfig(**config_of), folder) == folder
+        assert len(list((tmp_path / "cache" / "features" / "imported" / "clip").iterdir())) == 1
+
+    def test_another_version_of_the_data_needs_them_again(self, benchmark, tiny, values, tmp_path):
+        import_features(benchmark, "clip", save(tmp_path / "features.npy", values))
+        tiny.splits["original_att"][0, 0] += 1
+        changed = Benchmark.load(tmp_path, "TINY") if tiny.write() is None else None
+        with pytest.raises(
+            InputError, match=r"no features 'clip' were imported for this version of TINY; run: zslcore f"
+        ):
+            stored_features(changed, "clip")
+
+    @pytest.mark.parametrize("name", ["resnet18", "res101", "", "a/b", "../up", ".hidden", "a b", "x" * 65])
+    def test_names_that_cannot_be_used(self, benchmark, values, tmp_path, name):
+        with pytest.raises(InputError, match="name"):
+            import_features(benchmark, name, save(tmp_path / "features.npy", values))
+        assert not (tmp_path / "cache").exists()
+
+    @pytest.mark.parametrize(
+        ("spoil", "message"),
+        [
+            (lambda v: v[:-1], r"one row for each of the 40 images of TINY, got shape \(39, 16\)$"),
+            (lambda v: v.T, r"got shape \(16, 40\); it looks transposed$"),
+            (lambda v: v[:, :, None], r"got shape \(40, 16, 1\)$"),
+            (lambda v: v[:, 0], r"got shape \(40,\)$"),
+            (lambda v: v[:, :0], r"got shape \(40, 0\)$"),
+            (lambda v: np.where(v == v[7, 3], np.nan, v), "finite numbers, got nan for image 8$"),
+            (lambda v: np.where(v == v[7, 3], -np.inf, v), "finite numbers, got -inf for image 8$"),
+            (lambda v: v > 0, "real numbers, got values of type bool$"),
+            (lambda v: v.astype(str), "real numbers, got values of type <U"),
+            (lambda v: v.astype(object), "cannot be read as an array: .*objects"),
+        ],
+    )
+    def test_features_that_cannot_be_used(self, benchmark, values, tmp_path, spoil, message):
+        path = tmp_path / "features.npy"
+        np.save(path, spoil(values), allow_pickle=True)
+        with pytest.raises(InputError, match=rf"^{re.escape(str(path))} .*{message}") as caught:
+            import_features(benchmark, "clip", path)
+        assert "\n" not in str(caught.value)
+        assert not (tmp_path / "cache").exists()
+
+    @pytest.mark.parametrize("suffix", [".npy", ".npz", ".mat"])
+    @pytest.mark.parametrize("content", [b"", b"no array", None])
+    def test_files_that_cannot_be_read(self, benchmark, tmp_path, suffix, content):
+        path = tmp_path / f"features{suffix}"
+        if content is not None:
+            path.write_bytes(content)
+        with pytest.raises(InputError, match=rf"^{re.escape(str(path))} (cannot be read|is missing)") as caught:
+            import_features(benchmark, "clip", path)
+        assert "\n" not in str(caught.value)
+
+    def test_files_of_another_form(self, benchmark, values, tmp_path):
+        with pytest.raises(InputError, match=r"must be a file that ends in \.npy, \.npz, \.mat, got .*features\.csv$"):
+            import_features(benchmark, "clip", tmp_path / "features.csv")
+        np.savez(tmp_path / "many.npz", a=values, b=values)
+        with pytest.raises(
+            InputError, match=r"many\.npz must hold one array, or one called 'features', got \['a', 'b'\]$"
+        ):
+            import_features(benchmark, "clip", tmp_path / "many.npz")
+
+    def test_a_damaged_import_is_named(self, benchmark, values, tmp_path):
+        folder = import_features(benchmark, "clip", save(tmp_path / "features.npy", values)).folder
+        (folder / "features.npy").write_bytes(b"cut")
+        with pytest.raises(InputError, match=r"is damaged: delete it, and import the features again$"):
+            stored_features(benchmark, "clip")
+
+
+def test_given_features_cannot_be_fine_tuned():
+    with pytest.raises(InputError, match=r"^fine_tune must be False with backbone 'res101'"):
+        RunConfig(dataset="TINY", backbone="res101", fine_tune=True, standardize=False)

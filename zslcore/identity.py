@@ -8,11 +8,6 @@ ATTENTION_ONLY = ("key_dim", "ratio")
 GEM_ONLY = ("gem_variant", "decorrelation", "compactness")
 # what features that are given were computed with
 WITHOUT_PICTURES = ("weights", "image_size", "resize_ratio", "train_resize_ratio")
-    "weights",
-    "image_size",
-    "resize_ratio",
-    "train_resize_ratio",
-)  # what features that are given were computed with
 
 
 def identifying_settings(config: RunConfig) -> dict[str, Any]:

@@ -15,7 +15,7 @@ METHODS = {
 # Each control is another method with one setting chosen per data set. Without that value it would equal that method.
 CONTROLS = {"cross_entropy_tuned": ("cross_entropy", "scale"), "mse_matched": ("mse", "lam")}
 
-# Baselines of the literature that are solved instead of trained, see zslcore.closed_form. No seed changes their result, so
+# Baselines of the literature, solved instead of trained, see zslcore.closed_form. No seed changes their result, so
 # each has one run, with seed 0. Their options are chosen per data set on the validation split.
 BASELINES = {"eszsl": {"loss": "eszsl"}, "sae": {"loss": "sae"}}
 

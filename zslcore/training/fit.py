@@ -99,7 +99,11 @@ def _fit(config: RunConfig, folder: Path, accelerator: Accelerator, num_workers:
     if finished:
         return
 
-    states, first, second = folder / "checkpoint", validation_task(benchmark, seed=VALIDATION_SEED), test_task(benchmark)
+    states, first, second = (
+        folder / "checkpoint",
+        validation_task(benchmark, seed=VALIDATION_SEED),
+        test_task(benchmark),
+    )
     if config.loss in SOLVERS:
         validation, final = (solve(config, benchmark, inputs, task) for task in (first, second))
     else:

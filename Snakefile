@@ -14,7 +14,7 @@ import re
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
-from zslcore.methods import METHODS, study_methods
+from zslcore.methods import METHODS, study_baselines, study_methods
 
 KEYS = ["dataset", "seeds", "runs", "report"]
 DATASET_NAME = r"\w[\w.-]*"  # such as my-birds or CUB.v2
@@ -86,8 +86,10 @@ rule run:
 
 
 def finished_runs(wildcards):
-    methods = study_methods(wildcards.dataset)
-    return expand(rules.run.output[0], dataset=wildcards.dataset, method=methods, seed=SEEDS)
+    """Runs of the methods with every seed, and of the baselines, which need no seed, with seed 0."""
+    dataset, file = wildcards.dataset, rules.run.output[0]
+    runs = expand(file, dataset=dataset, method=study_methods(dataset), seed=SEEDS)
+    return runs + expand(file, dataset=dataset, method=study_baselines(dataset), seed=0)
 
 
 def page_parameters(wildcards):

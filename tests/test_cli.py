@@ -12,7 +12,7 @@ import pytest
 from zslcore import cli
 from zslcore._io.extras import require
 from zslcore.config import setting_table
-from zslcore.methods import METHODS
+from zslcore.methods import BASELINES, METHODS
 
 PARAMETERS = """\
 epochs: int = 3  # passes over the data
@@ -223,7 +223,7 @@ def test_help_of_train_lists_methods_and_settings(capsys):
     with pytest.raises(SystemExit):
         cli.main(["train", "--help"])
     printed = capsys.readouterr().out
-    for name in [*METHODS, *(row[0] for row in setting_table())]:
+    for name in [*METHODS, *BASELINES, *(row[0] for row in setting_table())]:
         assert f"\n  {name} " in printed
     assert "(default 16; an integer of at least 1)" in printed
 

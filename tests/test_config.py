@@ -14,11 +14,12 @@ import yaml
 
 from zslcore import InputError
 from zslcore.backbone import known_backbones
+from zslcore.closed_form import SOLVERS
 from zslcore.config import OPTION_FIELDS, RunConfig, reference_value, run_name, setting_table, study_settings
 from zslcore.data.benchmark import VECTORS
 from zslcore.identity import identifying_settings
 from zslcore.losses.factory import CRITERIA, criterion_options
-from zslcore.methods import CONTROLS, METHODS, study_methods
+from zslcore.methods import BASELINES, CONTROLS, METHODS, study_methods
 from zslcore.models import GEM_VARIANTS
 from zslcore.remse import MEMORIES
 from zslcore.training.fit import default_folder
@@ -27,7 +28,7 @@ CHOICES = {
     "backbone": known_backbones(),
     "network": ("basic", "attention", "gem"),
     "gem_variant": GEM_VARIANTS,
-    "loss": ("none", *CRITERIA),
+    "loss": ("none", *CRITERIA, *SOLVERS),
     "sampling": ("episodes", "random"),
     "attribute_vectors": VECTORS,
     "memory": MEMORIES,
@@ -260,7 +261,9 @@ def effective(name, config):
         return config.replace(network="attention")
     if name in ("gem_variant", "decorrelation", "compactness"):
         return config.replace(network="gem")
-    if name == "lam" or (name in OPTION_FIELDS and name != "normalize"):
+    if name == "train_resize_ratio":
+        return config.replace(fine_tune=True)
+    if name in ("lam", "equal_lambda") or (name in OPTION_FIELDS and name != "normalize"):
         return config.replace(loss="remse")
     return config
 
@@ -271,9 +274,9 @@ def effective(name, config):
         ({"network": "basic"}, ["key_dim", "ratio", "gem_variant", "decorrelation", "compactness", "word_vectors"]),
         ({"network": "attention"}, ["gem_variant", "decorrelation", "compactness"]),
         ({"network": "gem"}, ["hidden", "key_dim", "ratio"]),
-        ({"loss": "mse"}, ["p", "p2", "memory", "reference", "unit_mean"]),
+        ({"loss": "mse"}, ["p", "p2", "memory", "reference", "unit_mean", "equal_lambda"]),
         ({"loss": "none"}, ["p", "p2", "memory", "reference", "unit_mean", "lam"]),
-        ({"backbone": "res101"}, ["weights", "image_size", "resize_ratio"]),
+        ({"backbone": "res101"}, ["weights", "image_size", "resize_ratio", "train_resize_ratio"]),
         ({}, ["device"]),
     ],
     ids=str,
@@ -320,14 +323,14 @@ def test_the_device_is_no_part_of_the_name(method):
     assert run_name(config.replace(device="cuda")) == run_name(config)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", [*METHODS, *BASELINES])
 @pytest.mark.parametrize("dataset", [yaml.safe_load(file.read_text())["dataset"] for file in SETTINGS_FILES])
 def test_settings_of_the_study(dataset, method):
     """Every file is valid for every method, by its own words over the defaults, and names the runs by method."""
     file = study_settings()[dataset]
     config = RunConfig.study(dataset, method=method, seed=7)
     expected = RunConfig(dataset=file["dataset"]).to_dict() | file["settings"]
-    expected |= METHODS[method] | file["methods"].get(method, {}) | {"dataset": dataset, "seed": 7}
+    expected |= (METHODS | BASELINES)[method] | file["methods"].get(method, {}) | {"dataset": dataset, "seed": 7}
     assert config.to_dict() == expected
     assert run_name(config) == f"{method}-seed7"
 
@@ -336,11 +339,11 @@ def test_settings_of_the_study(dataset, method):
 def test_settings_files_hold_nothing_that_is_not_read(file):
     content = yaml.safe_load(file.read_text())
     assert set(content) == {"dataset", "settings", "methods"}
-    assert set(content["methods"]) <= set(METHODS)
+    assert set(content["methods"]) <= {*METHODS, *BASELINES}
     assert study_settings()[content["dataset"]] == content
-    for settings in (content["settings"], *content["methods"].values()):
+    for method, settings in [(None, content["settings"]), *content["methods"].items()]:
         assert not {"dataset", "seed", "loss"} & set(settings)
-        RunConfig(dataset=content["dataset"], **settings)
+        RunConfig(dataset=content["dataset"], **settings, **BASELINES.get(method, {}))
 
 
 def test_the_methods_of_a_data_set_are_five_different_runs():
@@ -391,8 +394,41 @@ def test_a_control_without_a_chosen_value_is_refused(method, plain, setting):
     assert RunConfig.study("CUB", method=plain, **{setting: 60.0}).to_dict()[setting] == 60.0
 
 
+@pytest.mark.parametrize("method", BASELINES)
+def test_a_baseline_without_chosen_options_is_refused(method):
+    with pytest.raises(InputError, match=rf"^method '{method}' needs options .* for CUB.* run: zslcore baselines CUB$"):
+        RunConfig.study("CUB", method=method)
+
+
+class TestClosedForm:
+    """Settings of a loss that is solved."""
+
+    @pytest.mark.parametrize(
+        "changes", [{"network": "gem"}, {"hidden": 4}, {"fine_tune": True, "standardize": False}], ids=str
+    )
+    def test_needs_a_linear_map_of_frozen_features(self, changes):
+        with pytest.raises(InputError, match=r"^loss 'sae' needs network 'basic', hidden 0 and fine_tune False"):
+            RunConfig(dataset="SYNTH", loss="sae", **changes)
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"gamma": 1.0}, "loss_options of sae must be among: lam; got 'gamma'"),
+            ({"lam": "1"}, "lam in loss_options must be float, got '1'"),
+            ({"lam": 0.0}, "lam in loss_options must be a finite number above 0, got 0.0"),
+        ],
+    )
+    def test_options_are_its_own_and_above_zero(self, options, message):
+        with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+            RunConfig(dataset="SYNTH", loss="sae", loss_options=options)
+
+    def test_options_name_the_run(self):
+        first, second = (RunConfig.study("SYNTH", loss="sae", loss_options={"lam": lam}) for lam in (2.0, 3.0))
+        assert run_name(first) != run_name(second)
+
+
 def test_unknown_method_names_the_known_ones():
-    with pytest.raises(InputError, match=f"^method must be one of {', '.join(METHODS)}, got 'gan'$"):
+    with pytest.raises(InputError, match=f"^method must be one of {', '.join([*METHODS, *BASELINES])}, got 'gan'$"):
         RunConfig.study("SYNTH", method="gan")
 
 

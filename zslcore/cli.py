@@ -107,6 +107,9 @@ def _parser() -> argparse.ArgumentParser:
     text = ".npy, .npz or .mat with one row per image, in the order of the data set"
     imported.add_argument("file", metavar="FILE", type=Path, help=text)
     imported.add_argument("--dataset", metavar="DATASET", required=True, help="as for check")
+    text = "choose the options of ESZSL and SAE for a data set, on its validation split"
+    baselines = _command(commands, "baselines", _baselines, text)
+    baselines.add_argument("dataset", metavar="NAME", help="as for check")
 
     book = _command(commands, "book", _book, "build a book, as HTML pages, from the notebooks and results in a folder")
     book.add_argument("folder", metavar="FOLDER", type=Path, help="a folder that 'make study' filled")
@@ -157,9 +160,10 @@ def _add_values(parser: argparse.ArgumentParser, short: str, long: str, help: st
 
 def _settings_help() -> str:
     from zslcore.config import setting_table
-    from zslcore.methods import METHODS, display_name
+    from zslcore.methods import BASELINES, METHODS, display_name
 
-    lines = ["methods:", *(f"  {name:<22}{display_name(name)}" for name in METHODS), "", "settings:"]
+    methods = [f"  {name:<22}{display_name(name)}" for name in (*METHODS, *BASELINES)]
+    lines = ["methods:", *methods, "", "settings:"]
     for name, default, allowed, help in setting_table():
         text = f"{help} (default {default}; {allowed})" if default != "required" else f"{help} (required)"
         lines.append(textwrap.fill(text, 110, initial_indent=f"  {name:<22}", subsequent_indent=" " * 24))
@@ -355,6 +359,12 @@ def _import(arguments: argparse.Namespace) -> None:
     features = import_features(load_benchmark(arguments.dataset), arguments.name, arguments.file)
     shape = " x ".join(map(str, features.maps.shape))
     print(f"{arguments.name}: {shape}, for {arguments.dataset} with -s backbone {arguments.name}")
+
+
+def _baselines(arguments: argparse.Namespace) -> None:
+    from zslcore.study.baselines import print_choice
+
+    print_choice(arguments.dataset)
 
 
 def _book(arguments: argparse.Namespace) -> None:

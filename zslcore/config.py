@@ -17,7 +17,7 @@ import yaml
 from zslcore._io.fields import allowed_values, checked, setting
 from zslcore._io.text_values import text_value
 from zslcore.errors import InputError
-from zslcore.methods import CONTROLS, METHODS, study_methods
+from zslcore.methods import BASELINES, CONTROLS, METHODS, study_baselines, study_methods
 from zslcore.settings import published_settings, study_settings
 
 # Settings that are also options of a regression loss, see zslcore.losses.factory.criterion_options.
@@ -80,8 +80,12 @@ class RunConfig:
     lam_cls: float = setting(1.0, at_least=0, help="weight of the cross entropy; 0 trains by regression alone")
     loss: str = setting(
         "remse",
-        choices=lambda: ("none", *resolve_name("zslcore.losses.factory:CRITERIA")),
-        help="regression loss; none for cross entropy alone",
+        choices=lambda: (
+            "none",
+            *resolve_name("zslcore.losses.factory:CRITERIA"),
+            *resolve_name("zslcore.closed_form:SOLVERS"),
+        ),
+        help="regression loss; none for cross entropy alone; eszsl and sae are solved instead of trained",
     )
     scale: float = setting(20.0, above=0, help="factor of the cosines in the cross entropy")
     lam: float = setting(0.25, at_least=0, help="weight of the regression loss")
@@ -156,17 +160,23 @@ class RunConfig:
     def study(cls, dataset: str, *, method: str | None = None, **changes: Any) -> "RunConfig":
         """Settings of this study for a data set, chosen on its validation split (``zslcore/settings/*.yml``).
 
-        ``method`` is one of :func:`zslcore.methods.study_methods`; without it, the settings are those of the data set
-        alone. ``changes`` go over them. A data set without a settings file gets the defaults and has no controls; if it
-        has too few classes or images for the defaults of ways and shots, they are lowered, with a warning.
+        ``method`` is one of :func:`zslcore.methods.study_methods` or :func:`zslcore.methods.study_baselines`; without
+        it, the settings are those of the data set alone. ``changes`` go over them. A data set without a settings file
+        gets the defaults and has neither controls nor baselines; if it has too few classes or images for the defaults
+        of ways and shots, they are lowered, with a warning.
 
         Example:
             >>> RunConfig.study("SYNTH", method="mse", seed=3).loss
             'mse'
         """
         if method is not None:
-            _check_choice("method", method, METHODS)
-        if method is not None and method not in (known := study_methods(dataset)):
+            _check_choice("method", method, [*METHODS, *BASELINES])
+        if method in BASELINES and method not in study_baselines(dataset):
+            raise InputError(
+                f"method {method!r} needs options that were chosen for {dataset}; to choose them, and see how a run "
+                f"uses them, run: zslcore baselines {dataset}"
+            )
+        if method in METHODS and method not in (known := study_methods(dataset)):
             plain, name = CONTROLS[method]
             raise InputError(
                 f"method must be one of {', '.join(known)} for {dataset}, got {method!r}: it needs a {name} chosen for "
@@ -174,7 +184,8 @@ class RunConfig:
                 f"-s {name} VALUE"
             )
         file = study_settings().get(dataset, {})
-        chosen = file.get("settings", {}) | METHODS.get(method, {}) | file.get("methods", {}).get(method, {})
+        of_method = (METHODS | BASELINES).get(method, {})
+        chosen = file.get("settings", {}) | of_method | file.get("methods", {}).get(method, {})
         fitting = {} if dataset in study_settings() else _fitting_batch(dataset, {*chosen, *changes})
         return cls.from_dict({"dataset": dataset} | fitting | chosen | changes)
 
@@ -259,7 +270,7 @@ def run_name(config: RunConfig) -> str:
 
     settings = identifying_settings(config)
     with warnings.catch_warnings(action="ignore"):  # that a data set is too small for the defaults
-        for method in study_methods(config.dataset):
+        for method in [*study_methods(config.dataset), *study_baselines(config.dataset)]:
             if settings == identifying_settings(RunConfig.study(config.dataset, method=method, seed=config.seed)):
                 return f"{method}-seed{config.seed}"
     # only settings that are not defaults, so that a new setting does not rename old runs
@@ -335,9 +346,20 @@ def _check_choice(name: str, value: str, allowed: Any) -> None:
 
 
 def _check_options(config: RunConfig) -> None:
+    from zslcore.closed_form import SOLVERS, solver_options
+    from zslcore.losses.checks import check_positive
     from zslcore.losses.factory import criterion_options
 
-    known = criterion_options(config.loss) if config.loss != "none" else {}
+    known = {}
+    if config.loss in SOLVERS:
+        known = solver_options(config.loss)
+        if config.network != "basic" or config.hidden or config.fine_tune:
+            raise InputError(
+                f"loss {config.loss!r} needs network 'basic', hidden 0 and fine_tune False, because it is solved for "
+                f"a linear map of frozen features"
+            )
+    elif config.loss != "none":
+        known = criterion_options(config.loss)
     for name, value in config.loss_options.items():
         if name not in known or name in OPTION_FIELDS:
             allowed = ", ".join(sorted(set(known) - set(OPTION_FIELDS))) or "none"
@@ -345,3 +367,5 @@ def _check_options(config: RunConfig) -> None:
         kind = type(known[name])
         if type(value) is not kind and not (kind is float and type(value) is int):
             raise InputError(f"{name} in loss_options must be {kind.__name__}, got {value!r}")
+        if config.loss in SOLVERS:
+            check_positive(f"{name} in loss_options", value)

@@ -15,7 +15,11 @@ METHODS = {
 # Each control is another method with one setting chosen per data set. Without that value it would equal that method.
 CONTROLS = {"cross_entropy_tuned": ("cross_entropy", "scale"), "mse_matched": ("mse", "lam")}
 
-# Display names in the order of tables: methods, other losses (06_ablations), null models.
+# Baselines of the literature, solved instead of trained, see zslcore.closed_form. No seed changes their result, so
+# each has one run, with seed 0. Their options are chosen per data set on the validation split.
+BASELINES = {"eszsl": {"loss": "eszsl"}, "sae": {"loss": "sae"}}
+
+# Display names in the order of tables: methods, other losses (06_ablations), baselines, null models.
 DISPLAY_NAMES = {
     "cross_entropy": "cross entropy",
     "cross_entropy_tuned": "cross entropy, tuned scale",
@@ -38,6 +42,8 @@ DISPLAY_NAMES = {
     "cvar": "+ CVaR",
     "remse_permuted": "+ ReMSE, permuted",
     "remse_random": "+ ReMSE, random",
+    "eszsl": "ESZSL",
+    "sae": "SAE",
     "constant": "null: constant",
     "multiplicative": "null: multiplicative",
     "shrinkage": "null: shrinkage",
@@ -66,3 +72,14 @@ def study_methods(dataset: str) -> list[str]:
     """
     chosen = study_settings().get(dataset, {}).get("methods", {})
     return [name for name in METHODS if name not in CONTROLS or CONTROLS[name][1] in chosen.get(name, {})]
+
+
+def study_baselines(dataset: str) -> list[str]:
+    """Baselines whose options were chosen for a data set.
+
+    Example:
+        >>> study_baselines("SYNTH"), study_baselines("CUB")
+        (['eszsl', 'sae'], [])
+    """
+    chosen = study_settings().get(dataset, {}).get("methods", {})
+    return [name for name in BASELINES if "loss_options" in chosen.get(name, {})]

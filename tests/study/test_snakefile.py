@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from zslcore.config import RunConfig, run_name
-from zslcore.methods import METHODS, study_methods
+from zslcore.methods import BASELINES, METHODS, study_baselines, study_methods
 
 ROOT = Path(__file__).resolve().parents[2]
 PROFILE = ROOT / "profiles" / "slurm"
@@ -55,12 +55,15 @@ def jobs(text):
 @pytest.mark.parametrize("options", [["-c1"], ["--workflow-profile", str(PROFILE)]], ids=["local", "slurm"])
 @pytest.mark.parametrize("dataset", ["SYNTH", "CUB"])
 def test_a_run_for_every_method_and_seed(options, dataset):
-    """Of the data set: CUB has no settings of its own, and so not the controls, for which nothing was chosen."""
+    """Of the data set: CUB has no settings of its own, and so neither controls nor baselines. These need no seed."""
     text = plan(*options, dataset=dataset)
     planned = jobs(text)
     assert (planned["features"], planned["book"]) == (1, 1)
     runs = set(re.findall(r"run 04_train -p dataset (\w+) -p method (\w+) -p seed (\d)", text))
-    assert runs == set(product([dataset], study_methods(dataset), "01"))
+    assert runs == {
+        *product([dataset], study_methods(dataset), "01"),
+        *product([dataset], study_baselines(dataset), "0"),
+    }
     assert planned["run"] == len(runs)
 
 
@@ -69,7 +72,8 @@ def test_the_graph_holds_several_data_sets(dataset):
     """Blanks around the names and repetitions do not matter. That nothing is written is checked in ``plan``."""
     text = plan("-c1", dataset=dataset)
     planned = set(re.findall(r"run 04_train -p dataset (\w+) -p method (\w+) -p seed (\d+)", text))
-    assert planned == set(product(("SYNTH", "CUB100"), METHODS, "01"))
+    datasets = ("SYNTH", "CUB100")
+    assert planned == {*product(datasets, METHODS, "01"), *product(datasets, BASELINES, "0")}
 
 
 def test_folders_with_blanks_are_quoted(tmp_path):
@@ -112,6 +116,7 @@ def test_every_planned_run_writes_where_the_graph_waits_for_it():
         waited = set(re.findall(rf"runs/{dataset}/([\w-]+)/metrics\.json", plan("-c1", dataset=dataset)))
         methods = study_methods(dataset)
         configs = [RunConfig.study(dataset, method=method, seed=seed) for method in methods for seed in range(2)]
+        configs += [RunConfig.study(dataset, method=method) for method in study_baselines(dataset)]
         assert waited == {run_name(config) for config in configs}
 
 

@@ -19,6 +19,8 @@ from zslcore.plots.style import ACCURACIES, DATASET_LOOKS, NULL_LINES, WIDTH, me
 def forest(frame: pd.DataFrame, value: str, *, label: str) -> Figure:
     """Every run as a dot, and the mean over seeds with its 95 % t-interval; a line for each method and protocol.
 
+    A single run has no interval.
+
     Args:
         frame: a row for each run with the columns ``protocol``, ``method`` (key), ``lam`` and ``value``, see
             :func:`zslcore.study.tables.collect`.
@@ -40,7 +42,7 @@ def forest(frame: pd.DataFrame, value: str, *, label: str) -> Figure:
         numbers = rows[value].to_numpy()
         axis.plot(numbers, np.full(len(numbers), position), ".", color=color, alpha=0.5, markersize=5)
         low, high = t_interval(rows[value])
-        half = 0.0 if np.isnan(low) else (high - low) / 2
+        half = None if np.isnan(low) else (high - low) / 2
         axis.errorbar(numbers.mean(), position, xerr=half, fmt=marker, color=color, capsize=3)
         name = f"{protocol}: {display_name(method)}" if several else display_name(method)
         names.append(f"{name}, λ = {lam:g}" if lam else name)

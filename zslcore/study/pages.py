@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from zslcore.config import setting_table
-from zslcore.methods import display_name
+from zslcore.methods import BASELINES, display_name
 from zslcore.plots import paired_differences, use_style
 from zslcore.study import regression
 from zslcore.study.figure_files import save_figure
@@ -62,7 +62,8 @@ def first_page(
         *("", *answer(differences), ""),
         markdown_table(["method", "λ", *ACCURACIES, "runs"], clean_rows(results, earlier)),
         "Clean protocol: accuracies in percent, mean ± standard deviation over the seeds. Epoch and γ were chosen on "
-        "the validation split. Full tables: [Results](docs/results.md). Formulas: [Formulas](docs/formulas.md).",
+        f"the validation split. {single_runs(results)}Full tables: [Results](docs/results.md). "
+        "Formulas: [Formulas](docs/formulas.md).",
         *("", f"![{caption([dataset])}](run/{FIGURE}.png)", "", f"*{caption([dataset])}*", ""),
         *("## How this was made", "", markdown_table(["what", "value"], origin)),
     ]
@@ -117,16 +118,25 @@ def spoken(row: pd.Series, digits: int, *, sign: int = 1, unit: str = "") -> str
     return text.replace("-", "−")
 
 
+def single_runs(results: pd.DataFrame) -> str:
+    """Why some methods have one run, as a sentence with a blank after it; empty if results have no such method.
+
+    Example:
+        >>> single_runs(pd.DataFrame({"method": ["mse", "eszsl"]}))
+        'ESZSL: solved in closed form, so one run without a spread. '
+    """
+    names = [display_name(key) for key in BASELINES if key in set(results["method"])]
+    return f"{' and '.join(names)}: solved in closed form, so one run without a spread. " if names else ""
+
+
 def clean_rows(results: pd.DataFrame, earlier: pd.DataFrame | None = None) -> list[list[str]]:
-    """Rows of the clean table; where the committed results have other seeds, each method has a second row."""
+    """Rows of the clean table; a method with another number of committed runs has a second row for them."""
     rows = _rows(results, "clean")
-    if earlier is None or set(earlier["seed"]) == set(results["seed"]):
-        return rows
-    stored = {row[0]: row for row in _rows(earlier, "clean")}
+    stored = {} if earlier is None else {row[0]: row for row in _rows(earlier, "clean")}
     paired = []
     for row in rows:
         paired.append(row)
-        if row[0] in stored:
+        if row[0] in stored and stored[row[0]][-1] != row[-1]:
             paired.append(["(committed)", *stored[row[0]][1:]])
     return paired
 
@@ -190,6 +200,8 @@ def results_page() -> str:
         for protocol in ("clean", "paper"):
             table = markdown_table(["method", "λ", *ACCURACIES, "runs"], _rows(results, protocol))
             parts += [f"Protocol `{protocol}`:", "", table]
+        if sentence := single_runs(results):
+            parts += [sentence.rstrip(), ""]
         parts += ["### ReMSE minus the other methods", "", PAIRED, ""]
         parts += [difference_table(pd.read_csv(folder / "differences.csv"))]
         for table, title in (("losses_differences", "the other losses"), ("controls", "its controls")):

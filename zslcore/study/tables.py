@@ -12,6 +12,7 @@ import pandas as pd
 from zslcore.analysis import t_interval, verdict
 from zslcore.config import RunConfig, run_name
 from zslcore.errors import InputError
+from zslcore.losses.factory import CRITERIA
 from zslcore.methods import DISPLAY_NAMES, display_name
 from zslcore.plots.style import measure_name
 from zslcore.training import Run
@@ -108,7 +109,7 @@ def _row(run: Run, protocol: str, values: dict) -> dict:
         "network": config.network,
         "method": method_key(config),
         "scale": config.scale,
-        "lam": 0.0 if config.loss == "none" else config.lam,
+        "lam": config.lam if config.loss in CRITERIA else 0.0,
         "p": config.p if config.loss.startswith("remse") else 0.0,
         "p2": config.p2 if config.loss.startswith("remse") else 0.0,
         "effective_lambda": float("nan") if effective is None else round(effective, 4),

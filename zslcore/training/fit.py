@@ -3,7 +3,8 @@
 A run trains twice with the same settings: on the training classes, where the validation split chooses the epoch and
 gamma; and on trainval, evaluated on the test split after every epoch. The protocol ``clean`` reads all accuracies on
 the test split once, at the chosen epoch and gamma. ``paper`` reads each at its best epoch and gamma on the test split,
-as the released code does: an oracle, only for comparison with published tables.
+as the released code does: an oracle, only for comparison with published tables. ESZSL and SAE are solved instead, once
+for each of the two, which counts as one epoch.
 
 A run folder holds ``config.json``, ``metrics.json``, ``history.csv`` and in ``checkpoint/`` the weights that ``clean``
 chose (``model.safetensors``) and the last ones (``last.safetensors``). ``metrics.json`` is written last.
@@ -24,6 +25,7 @@ from safetensors.torch import save_file
 from zslcore._io.locations import runs_root
 from zslcore._io.progress import progress_bar
 from zslcore._io.writing import flush_files, locked, new_file
+from zslcore.closed_form import SOLVERS
 from zslcore.config import RunConfig, run_name
 from zslcore.data import load_benchmark
 from zslcore.data.benchmark import Benchmark
@@ -31,6 +33,7 @@ from zslcore.data.class_splits import split_classes
 from zslcore.data.tasks import test_task, validation_task
 from zslcore.errors import InputError
 from zslcore.identity import identifying_settings
+from zslcore.losses.factory import CRITERIA
 from zslcore.training.checkpoints import Checkpoints, training_key
 from zslcore.training.conditions import check_settings
 from zslcore.training.device import make_accelerator
@@ -41,6 +44,7 @@ from zslcore.training.inputs.sources import Inputs, check_backbone, load_inputs
 from zslcore.training.loop import Trained, train
 from zslcore.training.protocols import clean_protocol, paper_protocol
 from zslcore.training.run import WEIGHTS, Run, environment, restore_model
+from zslcore.training.solve import solve
 
 VALIDATED = ("T1", "U", "S", "H", "gamma", "AUSUC")
 VALIDATION_SEED = 0  # one validation split for all runs, so that seeds differ in training alone
@@ -101,11 +105,17 @@ def _fit(config: RunConfig, folder: Path, accelerator: Accelerator, num_workers:
     if finished:
         return
 
-    states = folder / "checkpoint"
-    task = validation_task(benchmark, seed=VALIDATION_SEED)
-    validation = train(config, benchmark, inputs, task, checkpoints=states / "validation", progress=progress)
-    task, keep = test_task(benchmark), validation.kept
-    final = train(config, benchmark, inputs, task, keep=keep, checkpoints=states / "test", progress=progress)
+    states, first, second = (
+        folder / "checkpoint",
+        validation_task(benchmark, seed=VALIDATION_SEED),
+        test_task(benchmark),
+    )
+    if config.loss in SOLVERS:
+        validation, final = (solve(config, benchmark, inputs, task) for task in (first, second))
+    else:
+        validation = train(config, benchmark, inputs, first, checkpoints=states / "validation", progress=progress)
+        keep = validation.kept
+        final = train(config, benchmark, inputs, second, keep=keep, checkpoints=states / "test", progress=progress)
     metrics = _metrics(config, benchmark, inputs, validation, final)
     if accelerator.is_main_process:
         metrics["environment"] = environment(accelerator.device) | {"processes": accelerator.num_processes}
@@ -123,7 +133,7 @@ def _metrics(
     seen, unseen = prediction_errors(config, model, inputs, benchmark)
     chosen = validation.rows[validation.kept]
     amplification = float(np.mean([row["amplification"] for row in final.rows[: final.kept + 1]]))
-    effective = 0.0 if config.loss == "none" else config.lam * amplification
+    effective = config.lam * amplification if config.loss in CRITERIA else 0.0
     return {
         "dataset": {"name": benchmark.name, "fingerprint": benchmark.fingerprint},
         "protocols": {

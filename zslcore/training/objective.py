@@ -23,7 +23,7 @@ from zslcore.losses import (
     group_membership,
     square_map,
 )
-from zslcore.losses.factory import build_criterion, criterion_options
+from zslcore.losses.factory import CRITERIA, build_criterion, criterion_options
 from zslcore.models import AttentionNet, AttributeModel, BasicNet, Branches, GEMNet, Standardize
 
 
@@ -62,7 +62,7 @@ def seen_vectors(config: RunConfig, benchmark: Benchmark, task: ZeroShotTask) ->
 
 
 def regression_loss(config: RunConfig, benchmark: Benchmark, task: ZeroShotTask) -> nn.Module:
-    """The regression loss of a config over the seen classes of a task; the MSE for ``"none"``, which only logs it.
+    """The regression loss of a config over the seen classes of a task; the MSE, only logged, if it trains with none.
 
     Example:
         >>> from zslcore.data.tasks import test_task
@@ -70,7 +70,7 @@ def regression_loss(config: RunConfig, benchmark: Benchmark, task: ZeroShotTask)
         >>> regression_loss(config, benchmark, test_task(benchmark)).weights.shape  # four of the five classes are seen
         torch.Size([4, 57])
     """
-    name = "mse" if config.loss == "none" else config.loss
+    name = config.loss if config.loss in CRITERIA else "mse"
     vectors = torch.from_numpy(seen_vectors(config, benchmark, task))
     counts = np.bincount(task.relabel(benchmark.labels[task.train]), minlength=task.num_seen)
     settings = {field: getattr(config, field) for field in OPTION_FIELDS} | {
@@ -78,7 +78,9 @@ def regression_loss(config: RunConfig, benchmark: Benchmark, task: ZeroShotTask)
         "seed": config.seed,  # for the random draws of a control
     }
     known = criterion_options(name)
-    options = {field: value for field, value in settings.items() if field in known} | config.loss_options
+    options = {field: value for field, value in settings.items() if field in known}
+    if name == config.loss:
+        options |= config.loss_options
     return build_criterion(name, vectors, torch.from_numpy(counts), normalize=config.normalize, **options)
 
 
@@ -116,7 +118,7 @@ class Objective(nn.Module):
             regression, amplification = regression / amplification, torch.ones_like(amplification)
         loss = self.config.lam_cls * classification + self._attention_loss(branches)
         # without a regression loss the MSE is still logged, so that the curves of all methods can be compared
-        if self.config.loss != "none":
+        if self.config.loss in CRITERIA:
             loss = loss + self.config.lam * regression
         parts = (classification, regression, amplification)
         return Losses(loss, *(part.detach().to(loss) for part in parts))

@@ -1,0 +1,121 @@
+"""Linear zero-shot methods that are solved instead of trained: ESZSL and SAE.
+
+Pure functions of float64 arrays of ``n`` training images, ``D`` features, ``C`` seen classes and ``A`` attributes. Both
+return the weight W (A, D) of a linear layer without bias, so features should be centred: the attributes of an image x
+are W x, and it belongs to the class whose vector has the largest cosine with them.
+"""
+
+import inspect
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64, Int
+from scipy.linalg import eigh, solve
+
+from zslcore.errors import InputError
+from zslcore.losses.checks import check_positive
+
+Features = Float64[np.ndarray, "n D"]
+Labels = Int[np.ndarray, " n"]  # in [0, C)
+Vectors = Float64[np.ndarray, "C A"]
+Weight = Float64[np.ndarray, "A D"]
+
+
+def eszsl(features: Features, labels: Labels, vectors: Vectors, *, gamma: float = 1.0, lam: float = 1.0) -> Weight:
+    """ESZSL (Romera-Paredes & Torr, ICML 2015): a bilinear score of features and class vectors, regressed on ±1.
+
+    With the features X (n, D), the class vectors S (C, A) and Y (n, C), which is 1 for the class of an image and -1
+    for other classes, W minimises::
+
+        |X W^T S^T - Y|^2 + gamma |W^T S^T|^2 + lam |X W^T|^2 + gamma lam |W|^2
+
+    and is the solution of (S^T S + lam I) W (X^T X + gamma I) = S^T Y^T X. The paper's score of a class is the dot
+    product of W x and its vector. For vectors of unit length it ranks the classes of an image as the cosine does.
+
+    Args:
+        features: X.
+        labels: class of each image, a row of ``vectors``.
+        vectors: S, the class vectors.
+        gamma: ridge of the features, above 0.
+        lam: ridge of the class vectors, above 0.
+
+    Example:
+        >>> features = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]])
+        >>> weight = eszsl(features, np.array([0, 1, 2]), np.eye(3))
+        >>> (features @ weight.T).argmax(1).tolist()
+        [0, 1, 2]
+    """
+    _check(features, labels, vectors)
+    check_positive("gamma", gamma)
+    check_positive("lam", lam)
+    target = np.where(labels[:, None] == np.arange(len(vectors)), 1.0, -1.0)
+    of_features = features.T @ features + gamma * np.eye(features.shape[1])
+    of_vectors = vectors.T @ vectors + lam * np.eye(vectors.shape[1])
+    half = solve(of_features, features.T @ target @ vectors, assume_a="pos")  # (D, A)
+    return solve(of_vectors, half.T, assume_a="pos")
+
+
+def sae(features: Features, labels: Labels, vectors: Vectors, *, lam: float = 1.0) -> Weight:
+    """SAE (Kodirov, Xiang & Gong, CVPR 2017): the encoder of a linear autoencoder whose code is the class vector.
+
+    With the features X (n, D) and the vector of each image's class T (n, A), W minimises::
+
+        |X - T W|^2 + lam |X W^T - T|^2
+
+    and is the solution of the Sylvester equation T^T T W + lam W X^T X = (1 + lam) T^T X. With fewer classes than
+    attributes and fewer images than features there are many; this is the one of least norm. Features in another unit
+    give predictions of the same direction at another ``lam``.
+
+    Args:
+        features: X.
+        labels: class of each image, a row of ``vectors``.
+        vectors: the class vectors.
+        lam: weight of the encoder's error, above 0.
+
+    Example:
+        >>> features = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]])
+        >>> weight = sae(features, np.array([0, 1, 2]), np.eye(3))
+        >>> (features @ weight.T).argmax(1).tolist()
+        [0, 1, 2]
+    """
+    _check(features, labels, vectors)
+    check_positive("lam", lam)
+    target = vectors[labels]
+    # in the bases of the eigenvectors the equation is a division; a general solver divides rounding errors where a
+    # singular equation has 0 / 0, and its result is then noise on images outside the span of the training images
+    left, left_basis = _eigen(target.T @ target)
+    right, right_basis = _eigen(features.T @ features)
+    divisor = left[:, None] + lam * right
+    projected = (1 + lam) * left_basis.T @ (target.T @ features) @ right_basis
+    quotient = np.divide(projected, divisor, out=np.zeros_like(projected), where=divisor > 0)
+    return left_basis @ quotient @ right_basis.T
+
+
+SOLVERS = {"eszsl": eszsl, "sae": sae}
+
+
+def solver_options(name: str) -> dict[str, Any]:
+    """Options of a method and their defaults.
+
+    Example:
+        >>> solver_options("eszsl")
+        {'gamma': 1.0, 'lam': 1.0}
+    """
+    parameters = inspect.signature(SOLVERS[name]).parameters.values()
+    return {each.name: each.default for each in parameters if each.kind is each.KEYWORD_ONLY}
+
+
+def _check(features: Features, labels: Labels, vectors: Vectors) -> None:
+    """Raise InputError unless there is a label of a class for each image, and all numbers are finite."""
+    if labels.shape != features.shape[:1] or not len(labels):
+        raise InputError(f"labels must have shape ({len(features)},), one for each image, got {labels.shape}")
+    if not 0 <= labels.min() <= labels.max() < len(vectors):
+        raise InputError(f"labels must lie in 0..{len(vectors) - 1}, got {labels.min()}..{labels.max()}")
+    if not (np.isfinite(features).all() and np.isfinite(vectors).all()):
+        raise InputError("features and vectors must be finite")
+
+
+def _eigen(matrix: Float64[np.ndarray, "k k"]) -> tuple[Float64[np.ndarray, " k"], Float64[np.ndarray, "k k"]]:
+    """Eigenvalues and eigenvectors of a positive semidefinite matrix; eigenvalues that are rounding errors are 0."""
+    values, basis = eigh(matrix)
+    return np.where(values > len(values) * np.finfo(float).eps * values[-1], values, 0.0), basis

@@ -225,7 +225,7 @@ def test_help_of_train_lists_methods_and_settings(capsys):
     printed = capsys.readouterr().out
     for name in [*METHODS, *(row[0] for row in setting_table())]:
         assert f"\n  {name} " in printed
-    assert "(default 16; an integer of at least 1)" in printed
+    assert "(default 16; an integer of at least 1 and at most 10000)" in printed
 
 
 def test_a_closed_pipe_is_silent():

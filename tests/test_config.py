@@ -118,13 +118,15 @@ def test_a_seed_is_one_that_torch_takes():
 @pytest.mark.parametrize("value", [10**12, 10**400], ids=["10^12", "10^400"])
 def test_absurd_sizes_are_refused_when_the_config_is_made(name, value):
     """They were refused by the memory, after the data were read; an integer of 400 digits is no float either."""
-    with pytest.raises(InputError, match=rf"^{name} must be an integer of at least . and at most \d+, got 10{{12,99}}$"):
+    with pytest.raises(
+        InputError, match=rf"^{name} must be an integer of at least . and at most \d+, got 10{{12,99}}$"
+    ):
         SYNTH.replace(**{name: value})
 
 
 @pytest.mark.parametrize("name", ["", "..", "../../x", "a/b", "a b", "a;b", "-CUB", ".CUB", "C\nB", "C\0B", "C" * 101])
 def test_a_dataset_has_a_name_that_is_one_folder(name):
-    with pytest.raises(InputError, match="^dataset must be a name of letters, digits and _ . -") as caught:
+    with pytest.raises(InputError, match=r"^dataset must be a name such as my-birds") as caught:
         RunConfig(dataset=name)
     assert str(caught.value).isprintable()
     assert RunConfig(dataset="my-birds.v2").dataset == "my-birds.v2"

@@ -65,7 +65,7 @@ def test_a_key_that_is_given_twice(tmp_path, name, text, key):
 
 
 def test_a_key_that_is_given_twice_on_a_command_line():
-    with pytest.raises(InputError, match="^loss_options: 'delta' is given twice$"):
+    with pytest.raises(InputError, match=r"^loss_options: 'delta' is given twice$"):
         RunConfig.parse("loss_options", '{"delta": 1, "delta": 2}')
 
 

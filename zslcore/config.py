@@ -47,7 +47,10 @@ class RunConfig:
     fine_tune: bool = setting(False, help="train the backbone too")
     image_size: int = setting(224, at_least=1, at_most=4096, help="side of the input images in pixels")
     resize_ratio: float = setting(
-        1.0, above=0, at_most=10, help="short side before cropping, as a multiple of image_size: 8/7 for whole photographs"
+        1.0,
+        above=0,
+        at_most=10,
+        help="short side before cropping, as a multiple of image_size: 8/7 for whole photographs",
     )
     standardize: bool = setting(
         True, help="frozen features get zero mean and unit variance per channel over the training images"

@@ -15,6 +15,8 @@ METHODS = {
 # Each control is another method with one setting chosen per data set. Without that value it would equal that method.
 CONTROLS = {"cross_entropy_tuned": ("cross_entropy", "scale"), "mse_matched": ("mse", "lam")}
 
+MAX_SEEDS = 1000  # of a method in one study
+
 # Display names in the order of tables: methods, other losses (06_ablations), null models.
 DISPLAY_NAMES = {
     "cross_entropy": "cross entropy",

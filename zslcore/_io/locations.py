@@ -52,12 +52,14 @@ def check_dataset_name(name: str) -> None:
     """Raise InputError for a name that a data set cannot have.
 
     Example:
-        >>> check_dataset_name("../CUB")
+        >>> check_dataset_name("a/b")
         Traceback (most recent call last):
-        zslcore.errors.InputError: dataset must be a name of letters, digits and _ . - that starts with no . or -, got '../CUB'
+        zslcore.errors.InputError: dataset must be a name such as my-birds or CUB.v2 (letters, digits, _ . -), got 'a/b'
     """
     if not re.fullmatch(DATASET_NAME, name) or len(name) > 100:
-        raise InputError(f"dataset must be a name of letters, digits and _ . - that starts with no . or -, got {name!r:.100}")
+        raise InputError(
+            f"dataset must be a name such as my-birds or CUB.v2 (letters, digits, _ . -), got {name!r:.100}"
+        )
 
 
 def _folder(variable: str, default: str) -> Path:

@@ -34,7 +34,7 @@ def unique_yaml(text: str) -> Any:
             _refuse_repeated(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
             return super().construct_mapping(node, deep)
 
-    return yaml.load(text, Loader)  # noqa: S506 - a safe loader
+    return yaml.load(text, Loader)
 
 
 def _refuse_repeated(keys: Iterable[str]) -> None:

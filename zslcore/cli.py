@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 import zslcore
 from zslcore._io.extras import MissingExtraError
+from zslcore._io.locations import user_path
 from zslcore.errors import InputError
 
 
@@ -62,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("notebook", metavar="NOTEBOOK", help=text)
     text = "value of a parameter, also as two words: -p epochs 3 (list them with: zslcore params NOTEBOOK)"
     _add_values(run, "-p", "--parameter", f"{text}; the parameter output is relative to the current directory")
-    run.add_argument("--output", metavar="PATH", type=Path, help="executed notebook (default: in runs/notebooks/)")
+    run.add_argument("--output", metavar="PATH", type=_path, help="executed notebook (default: in runs/notebooks/)")
 
     params = _command(commands, "params", _params, "list the notebooks, or the parameters of one")
     params.add_argument("notebook", metavar="NOTEBOOK", nargs="?", help="as for run; without it, list the notebooks")
@@ -80,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--published", metavar="BACKBONE", help=text)
     train.add_argument("--release", metavar="NAME", help="with --published: 2023-09, remse-variant")
     _add_values(train, "-s", "--set", "another value of a setting below, also as two words: -s epochs 3")
-    train.add_argument("--output", metavar="FOLDER", type=Path, help="run folder (default: by settings, in runs/)")
+    train.add_argument("--output", metavar="FOLDER", type=_path, help="run folder (default: by settings, in runs/)")
     text = "processes that decode images if the backbone is trained too (default 0)"
     train.add_argument("--workers", metavar="N", type=int, default=0, help=text)
     options_help = train.format_help
@@ -90,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     features.add_argument("dataset", metavar="NAME", help="as for check")
 
     book = _command(commands, "book", _book, "build a book, as HTML pages, from the notebooks and results in a folder")
-    book.add_argument("folder", metavar="FOLDER", type=Path, help="a folder that 'make study' filled")
+    book.add_argument("folder", metavar="FOLDER", type=_path, help="a folder that 'make study' filled")
     return parser
 
 
@@ -102,6 +103,13 @@ def _command(commands: Any, name: str, function: Callable, help: str) -> argpars
 
 def _add_values(parser: argparse.ArgumentParser, short: str, long: str, help: str) -> None:
     parser.add_argument(short, long, metavar="NAME=VALUE", action="append", default=[], help=help)
+
+
+def _path(text: str) -> Path:
+    try:
+        return user_path(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _settings_help() -> str:
@@ -142,7 +150,9 @@ def _run(arguments: argparse.Namespace) -> int:
     from zslcore.study import notebook_runner
 
     source = notebook_runner.find_notebook(arguments.notebook)
-    values = notebook_runner.bind(notebook_runner.read_parameters(source), _given(arguments.parameter))
+    parameters = notebook_runner.read_parameters(source)
+    values = notebook_runner.bind(parameters, _given(arguments.parameter))
+    notebook_runner.check_values(source, parameters, values)
     output = arguments.output or notebook_runner.output_path(source, values, runs_root())
     try:
         print(notebook_runner.execute(source, values, output))
@@ -195,7 +205,7 @@ def _train(arguments: argparse.Namespace) -> None:
         changes[name] = RunConfig.parse(name, text)
     _refuse_contradictions(arguments, changes)
     if arguments.config is not None:
-        config = RunConfig.read(Path(arguments.config)).replace(**changes)
+        config = RunConfig.read(user_path(arguments.config)).replace(**changes)
     elif arguments.published is not None:
         released = RunConfig.published(arguments.dataset, backbone=arguments.published, release=arguments.release)
         config = released.replace(**changes)

@@ -17,7 +17,7 @@ from zslcore._io.locations import check_dataset_name
 from zslcore._io.mappings import unique_json, unique_yaml
 from zslcore._io.text_values import text_value
 from zslcore.errors import InputError, one_line
-from zslcore.methods import CONTROLS, METHODS, study_methods
+from zslcore.methods import METHODS, check_method, study_methods
 from zslcore.settings import published_settings, study_settings
 
 # Settings that are also options of a regression loss, see zslcore.losses.factory.criterion_options.
@@ -152,14 +152,7 @@ class RunConfig:
             'mse'
         """
         if method is not None:
-            _check_choice("method", method, METHODS)
-        if method is not None and method not in (known := study_methods(dataset)):
-            plain, name = CONTROLS[method]
-            raise InputError(
-                f"method must be one of {', '.join(known)} for {dataset}, got {method!r}: it needs a {name} chosen for "
-                f"the data set; to use one of your own, run: zslcore train --dataset {dataset} --method {plain} "
-                f"-s {name} VALUE"
-            )
+            check_method(dataset, method)
         file = study_settings().get(dataset, {})
         chosen = file.get("settings", {}) | METHODS.get(method, {}) | file.get("methods", {}).get(method, {})
         return cls.from_dict({"dataset": dataset} | chosen | changes)
@@ -216,6 +209,13 @@ class RunConfig:
             {'delta': 0.5}
         """
         return text_value(name, _field(name).type.__name__, text)
+
+    @classmethod
+    def check(cls, name: str, value: Any) -> None:
+        """Raise InputError if a setting cannot have a value, whatever the other settings are."""
+        checked(_field(name), value)
+        if name == "dataset":
+            check_dataset_name(value)
 
     def to_dict(self) -> dict[str, Any]:
         """All settings as plain values."""

@@ -1,5 +1,6 @@
 """The methods that the study compares: their settings and their display names."""
 
+from zslcore.errors import InputError
 from zslcore.settings import study_settings
 
 # Each method changes the settings of a data set. Two are controls. mse_matched has the effective lambda of ReMSE,
@@ -66,3 +67,22 @@ def study_methods(dataset: str) -> list[str]:
     """
     chosen = study_settings().get(dataset, {}).get("methods", {})
     return [name for name in METHODS if name not in CONTROLS or CONTROLS[name][1] in chosen.get(name, {})]
+
+
+def check_method(dataset: str, method: str) -> None:
+    """Raise InputError for a name that is no method of the study, or none that it has for a data set.
+
+    Example:
+        >>> check_method("CUB", "rmse")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        zslcore.errors.InputError: method must be one of cross_entropy, ..., remse, got 'rmse'
+    """
+    if method not in METHODS:
+        raise InputError(f"method must be one of {', '.join(METHODS)}, got {method!r:.100}")
+    if method not in (known := study_methods(dataset)):
+        plain, name = CONTROLS[method]
+        raise InputError(
+            f"method must be one of {', '.join(known)} for {dataset}, got {method!r}: it needs a {name} chosen for "
+            f"the data set; to use one of your own, run: zslcore train --dataset {dataset} --method {plain} "
+            f"-s {name} VALUE"
+        )

@@ -23,7 +23,10 @@ def text_value(name: str, kind: str, text: str) -> object:
     allowed = {"bool": "bool (true or false)", "dict": "a JSON object"}.get(kind, kind)
     try:
         if kind == "dict":
-            return unique_json(text)
+            value = unique_json(text)
+            if isinstance(value, dict):
+                return value
+            raise ValueError(text)
         if kind in SCALARS:
             return _scalar(kind, text)
         inner = text.strip().removeprefix("[").removesuffix("]")

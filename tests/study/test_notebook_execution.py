@@ -1,6 +1,11 @@
 """Notebooks that end early, and the folders that they see."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 
 import nbformat
 import pytest
@@ -37,6 +42,26 @@ def test_a_notebook_that_ends_early_is_not_done(tmp_path, runs, capsys, code, se
     assert sentence in last
     assert "ends.failed.ipynb" in last
     assert [path.name for path in (runs / "notebooks").iterdir()] == ["ends.failed.ipynb"]
+
+
+def test_an_interrupted_notebook_says_so_in_one_line(tmp_path, runs):
+    """The kernel logged a traceback."""
+    cells = [
+        nbformat.v4.new_code_cell("n: int = 1", metadata={"tags": ["parameters"]}),
+        nbformat.v4.new_code_cell("import time\nopen('started', 'w').close()\ntime.sleep(60)"),
+    ]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "long.ipynb")
+    command = [sys.executable, "-m", "zslcore.cli", "run", str(tmp_path / "long.ipynb")]
+    variables = os.environ | {"TQDM_DISABLE": "1"}
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=variables, start_new_session=True)
+    deadline = time.monotonic() + 60
+    while not (runs / "notebooks" / "started").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.communicate(timeout=60)[1] == "zslcore: interrupted\n"
+    assert process.returncode == 130
+    assert [path.name for path in (runs / "notebooks").iterdir()] == ["started"]
 
 
 def test_a_notebook_has_the_folders_of_the_shell(tmp_path, monkeypatch):

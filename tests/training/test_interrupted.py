@@ -147,8 +147,7 @@ def test_while_the_files_of_the_run_are_moved_in(monkeypatch, tmp_path, whole, m
 
 
 def test_while_the_weights_of_the_run_are_written(monkeypatch, tmp_path, whole):
-    def disk_full(state, path):
-        path.write_bytes(b"half")
+    def disk_full(state):
         raise OSError("No space left on device")
 
     with monkeypatch.context() as patch:

@@ -252,8 +252,9 @@ def _kernel_manager() -> type:
     from traitlets import default
 
     command = [sys.executable, "-Xfrozen_modules=off", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    # IPython's own exit() lets the next cells run, and then stops the kernel
-    command.append("--IPKernelApp.exec_lines=get_ipython().ask_exit = __import__('sys').exit")
+    # IPython's own exit() lets the next cells run, and then stops the kernel; an interrupted kernel logs a traceback
+    command += ["--IPKernelApp.exec_lines=get_ipython().ask_exit = __import__('sys').exit"]
+    command += ["--IPKernelApp.log_level=CRITICAL"]
     metadata = {"supported_encryption": "curve"}
     variables = environment() | {"TQDM_DISABLE": "1"}  # a stored progress bar would stay at 0 %
 

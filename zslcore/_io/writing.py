@@ -1,6 +1,7 @@
 """Files and folders that appear complete or not at all."""
 
 import contextlib
+import errno
 import glob
 import os
 import shutil
@@ -92,9 +93,10 @@ def _temporary(path: Path) -> Iterator[Path]:
         try:
             yield partial
         except OSError as error:
-            if error.filename is None:  # as for a full disk
-                error.filename = str(path)
-            raise
+            if error.filename is not None:
+                raise
+            # the system's error for a full disk has no file, and numpy's no number either
+            raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(path)) from error
         finally:
             _remove(partial)
 

@@ -14,6 +14,9 @@ CORES   ?= 2
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
+# One word of a shell, whatever it holds: blanks, quotes, semicolons.
+quoted = '$(subst ','\'',$(1))'
+
 BIN       := .venv/bin
 INSTALLED := .venv/.installed
 PIP       := $(BIN)/python -m pip --disable-pip-version-check --no-input
@@ -21,24 +24,27 @@ PIP       := $(BIN)/python -m pip --disable-pip-version-check --no-input
 help: ## List the targets (the default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo "  Variables of study: DATASET=$(DATASET) SEEDS=$(SEEDS) CORES=$(CORES); ZSLCORE_DATA=folder with xlsa17/ and the images"
+	@echo "  Variables of study: DATASET=NAME SEEDS=3 CORES=2; ZSLCORE_DATA=folder with xlsa17/ and the images"
 
 study: $(INSTALLED) ## Run the whole study: runs, tables, executed notebooks and the book (resumes where it stopped)
-	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores $(CORES) --rerun-incomplete --config dataset=$(DATASET) seeds=$(SEEDS)
+	PATH="$$PWD/$(BIN):$$PATH" snakemake --cores $(call quoted,$(CORES)) --rerun-incomplete \
+	  --config dataset=$(call quoted,$(DATASET)) seeds=$(call quoted,$(SEEDS))
 
 results: ## Keep the tables of a finished study in results/DATASET, which is committed
-	mkdir -p results/$(DATASET)
-	cp "report/$(DATASET)/results.csv" "report/$(DATASET)/differences.csv" "results/$(DATASET)/"
+	test -f report/$(call quoted,$(DATASET))/results.csv
+	mkdir -p results/$(call quoted,$(DATASET))
+	cp report/$(call quoted,$(DATASET))/{results,differences}.csv results/$(call quoted,$(DATASET))/
 
 figures: $(INSTALLED) ## Draw the README's figure and write the tables of docs/ from those in results/
 	$(BIN)/python -m zslcore.study.pages
 
 docs: $(INSTALLED) ## Build the book from the committed notebooks and results, without running a study
-	$(BIN)/python -c "from zslcore.study.book import build_book; print(build_book('results/$(DATASET)', 'build/book'))"
+	$(BIN)/python -c "import sys; from zslcore.study.book import build_book; print(build_book(sys.argv[1], 'build/book'))" \
+	  results/$(call quoted,$(DATASET))
 
 # A progress bar in a stored output would stand at 0 % for ever, so the notebooks are run, and compared, without bars.
 test: $(INSTALLED) lint ## Lint, then unit tests and doctests, then every notebook against its stored outputs
-	$(BIN)/pytest -n $(CORES) --dist worksteal
+	$(BIN)/pytest -n $(call quoted,$(CORES)) --dist worksteal
 	TQDM_DISABLE=1 $(BIN)/pytest -o addopts= -q --nbval --nbval-current-env --nbval-sanitize-with notebooks/nbval.cfg notebooks
 
 # Without the type checks of the other tests, whose beartype is newer.
@@ -80,13 +86,13 @@ clean: ## Remove caches, build/ and reports; keep runs/, data/ and .venv
 # The environment. It is made again where pip does not answer (an interrupted set-up). pip's many lines become a few.
 $(INSTALLED): requirements.lock pyproject.toml
 	@if ! $(PIP) --version >/dev/null 2>&1; then \
-	  for python in $(PYTHON) $(if $(strip $(PYTHON)),,python3.11 python3); do \
+	  for python in $(if $(strip $(PYTHON)),$(call quoted,$(strip $(PYTHON))),python3.11 python3); do \
 	    if "$$python" -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$python; break; fi; \
 	  done; \
 	  if [ -z "$$found" ]; then \
 	    echo "zslcore needs Python 3.11 or newer with its venv module; name one with: make PYTHON=/path/to/python3.11" >&2; exit 1; \
 	  fi; \
-	  echo "Creating .venv with $$($$found --version) ($$found)"; \
+	  echo "Creating .venv with $$("$$found" --version) ($$found)"; \
 	  "$$found" -m venv .venv || exit 1; \
 	fi
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -10,43 +10,37 @@
 # Finished steps are not run again; delete a run folder to repeat it.
 
 import os
-import re
-from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from zslcore._io.locations import DATASET_NAME, environment
+from zslcore.errors import InputError
 from zslcore.methods import METHODS, study_baselines, study_methods
+from zslcore.study.snakemake_config import study_config
+from zslcore.study.snakemake_lock import note_owner, remove_stale_lock
 
-KEYS = ["dataset", "seeds", "runs", "report"]
-DATASET_NAME = r"\w[\w.-]*"  # such as my-birds or CUB.v2
+try:
+    DATASETS, NUM_SEEDS, RUNS, REPORT = study_config(config)
+    FOLDERS = environment()
+except InputError as error:
+    raise WorkflowError(str(error)) from None
 
-
-def checked_config():
-    """Data sets and number of seeds from --config; a misspelt key is an error."""
-    if unknown := [key for key in config if key not in KEYS]:
-        raise WorkflowError(f"--config takes {', '.join(KEYS)}; got {', '.join(map(str, unknown))}")
-    datasets = [name.strip() for name in str(config.get("dataset", "SYNTH")).split(",")]
-    if not all(re.fullmatch(DATASET_NAME, name) for name in datasets):
-        given = config["dataset"]
-        raise WorkflowError(f"dataset in --config must be names with commas between them: SYNTH,CUB100; got {given!r}")
-    seeds = config.get("seeds", 3)
-    if type(seeds) is not int or seeds < 1:
-        raise WorkflowError(f"seeds in --config must be a whole number of at least 1, got {seeds!r}")
-    return list(dict.fromkeys(datasets)), seeds
-
-
-DATASETS, NUM_SEEDS = checked_config()
 SEEDS = range(NUM_SEEDS)
-RUNS = Path(config.get("runs", os.environ.get("ZSLCORE_RUNS", "runs")))
-REPORT = Path(config.get("report", "report"))
 PAGES = ["00_quickstart", "01_data", "02_imbalance", "03_theory", "06_ablations", "07_figures"]
 ABOUT_DATA = ["01_data", "02_imbalance", "06_ablations", "07_figures"]  # the pages with the parameter "dataset"
 WITH_CONTROLS = ["02_imbalance", "07_figures"]  # the pages that compare all methods, the controls too
 DRAWING = ["02_imbalance", "07_figures"]  # the pages whose figures are kept beside the tables
 
-os.environ["ZSLCORE_RUNS"] = str(RUNS.resolve())  # where the notebooks look for and leave their runs
+# absolute, because the notebooks work in other directories
+os.environ.update(FOLDERS | {"ZSLCORE_RUNS": str(RUNS.absolute())})
 
 # sums over threads depend on their number: one thread a process, so that every machine computes the same
 os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
+
+remove_stale_lock()  # of a study that was killed
+
+
+onstart:
+    note_owner()
 
 
 wildcard_constraints:

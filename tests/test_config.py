@@ -98,7 +98,7 @@ def test_values_start_at_their_limit(name, limit):
 @pytest.mark.parametrize("value", [0.0, -1.0])
 def test_positive_settings_are_above_zero(name, value):
     assert getattr(SYNTH.replace(**{name: 1e-9}), name) == 1e-9
-    with pytest.raises(InputError, match=rf"^{name} must be a number above 0, got {value}$"):
+    with pytest.raises(InputError, match=rf"^{name} must be a number above 0.*, got {value}$"):
         SYNTH.replace(**{name: value})
 
 
@@ -114,6 +114,24 @@ def test_a_seed_is_one_that_torch_takes():
     for seed in (2**63, 2**64):
         with pytest.raises(InputError, match=rf"^seed must be an integer of at least 0 and below {2**63}, got {seed}$"):
             SYNTH.replace(seed=seed)
+
+
+@pytest.mark.parametrize("name", ["image_size", "episodes", "epochs", "shots", "ways", "hidden", "key_dim", "lr_step"])
+@pytest.mark.parametrize("value", [10**12, 10**400], ids=["10^12", "10^400"])
+def test_absurd_sizes_are_refused_when_the_config_is_made(name, value):
+    """They were refused by the memory, after the data were read; an integer of 400 digits is no float either."""
+    with pytest.raises(
+        InputError, match=rf"^{name} must be an integer of at least . and at most \d+, got 10{{12,99}}$"
+    ):
+        SYNTH.replace(**{name: value})
+
+
+@pytest.mark.parametrize("name", ["", "..", "../../x", "a/b", "a b", "a;b", "-CUB", ".CUB", "C\nB", "C\0B", "C" * 101])
+def test_a_dataset_has_a_name_that_is_one_folder(name):
+    with pytest.raises(InputError, match=r"^dataset must be a name such as my-birds") as caught:
+        RunConfig(dataset=name)
+    assert str(caught.value).isprintable()
+    assert RunConfig(dataset="my-birds.v2").dataset == "my-birds.v2"
 
 
 def test_momentum_is_below_one():

@@ -44,8 +44,37 @@ def test_files_that_hold_no_settings(tmp_path, name, text):
 @pytest.mark.usefixtures("unchecked")
 def test_keys_of_a_file_are_text(tmp_path, text, key):
     (tmp_path / "config.yml").write_text(text)
-    with pytest.raises(InputError, match=rf"^names of settings must be text, got {re.escape(key)}$"):
+    with pytest.raises(InputError, match=rf"config.yml: names of settings must be text, got {re.escape(key)}$"):
         RunConfig.read(tmp_path / "config.yml")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "key"),
+    [
+        ("config.json", '{"dataset": "SYNTH", "lam": 1, "lam": 2}', "lam"),
+        ("config.json", '{"dataset": "SYNTH", "loss_options": {"delta": 1, "delta": 2}}', "delta"),
+        ("config.yml", "dataset: SYNTH\nlam: 1\nlam: 2\n", "lam"),
+        ("config.yml", 'dataset: SYNTH\nloss_options: {delta: 1, "delta": 2}\n', "delta"),
+    ],
+)
+def test_a_key_that_is_given_twice(tmp_path, name, text, key):
+    """The last one was taken, without a word."""
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InputError, match=rf"^{re.escape(str(tmp_path / name))}: '{key}' is given twice$"):
+        RunConfig.read(tmp_path / name)
+
+
+def test_a_key_that_is_given_twice_on_a_command_line():
+    with pytest.raises(InputError, match=r"^loss_options: 'delta' is given twice$"):
+        RunConfig.parse("loss_options", '{"delta": 1, "delta": 2}')
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_a_wrong_value_in_a_file_names_the_file(tmp_path):
+    """Of 25 runs, which one?"""
+    (tmp_path / "config.json").write_text('{"dataset": "SYNTH", "epochs": "3"}')
+    with pytest.raises(InputError, match=rf"^{re.escape(str(tmp_path))}/config.json: epochs must be .*, got '3'$"):
+        RunConfig.read(tmp_path / "config.json")
 
 
 def test_yaml_and_json_read_alike(tmp_path):

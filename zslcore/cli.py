@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 import zslcore
 from zslcore._io.extras import MissingExtraError
+from zslcore._io.locations import user_path
 from zslcore.errors import InputError
 
 
@@ -69,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("notebook", metavar="NOTEBOOK", help=text)
     text = "value of a parameter, also as two words: -p epochs 3 (list them with: zslcore params NOTEBOOK)"
     _add_values(run, "-p", "--parameter", f"{text}; the parameter output is relative to the current directory")
-    run.add_argument("--output", metavar="PATH", type=Path, help="executed notebook (default: in runs/notebooks/)")
+    run.add_argument("--output", metavar="PATH", type=_path, help="executed notebook (default: in runs/notebooks/)")
 
     params = _command(commands, "params", _params, "list the notebooks, or the parameters of one")
     params.add_argument("notebook", metavar="NOTEBOOK", nargs="?", help="as for run; without it, list the notebooks")
@@ -92,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--published", metavar="BACKBONE", help=text)
     train.add_argument("--release", metavar="NAME", help="with --published: 2023-09, remse-variant")
     _add_values(train, "-s", "--set", "another value of a setting below, also as two words: -s epochs 3")
-    train.add_argument("--output", metavar="FOLDER", type=Path, help="run folder (default: by settings, in runs/)")
+    train.add_argument("--output", metavar="FOLDER", type=_path, help="run folder (default: by settings, in runs/)")
     text = "processes that decode images if the backbone is trained too (default 0)"
     train.add_argument("--workers", metavar="N", type=int, default=0, help=text)
     options_help = train.format_help
@@ -112,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     baselines.add_argument("dataset", metavar="NAME", help="as for check")
 
     book = _command(commands, "book", _book, "build a book, as HTML pages, from the notebooks and results in a folder")
-    book.add_argument("folder", metavar="FOLDER", type=Path, help="a folder that 'make study' filled")
+    book.add_argument("folder", metavar="FOLDER", type=_path, help="a folder that 'make study' filled")
     return parser
 
 
@@ -158,6 +159,13 @@ def _add_values(parser: argparse.ArgumentParser, short: str, long: str, help: st
     parser.add_argument(short, long, metavar="NAME=VALUE", action="append", default=[], help=help)
 
 
+def _path(text: str) -> Path:
+    try:
+        return user_path(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def _settings_help() -> str:
     from zslcore.config import setting_table
     from zslcore.methods import BASELINES, METHODS, display_name
@@ -201,6 +209,7 @@ def _run(arguments: argparse.Namespace) -> int:
     source = notebook_runner.find_notebook(arguments.notebook)
     parameters = notebook_runner.read_parameters(source)
     values = notebook_runner.bind(parameters, _given(arguments.parameter))
+    notebook_runner.check_values(source, parameters, values)
     notebook_runner.check_training(parameters, values)
     output = arguments.output or notebook_runner.output_path(source, values, runs_root())
     try:
@@ -306,7 +315,7 @@ def _train(arguments: argparse.Namespace) -> None:
     changes = _changes(arguments.set)
     _refuse_contradictions(arguments, changes)
     if arguments.config is not None:
-        config = RunConfig.read(Path(arguments.config)).replace(**changes)
+        config = RunConfig.read(user_path(arguments.config)).replace(**changes)
     elif arguments.published is not None:
         released = RunConfig.published(arguments.dataset, backbone=arguments.published, release=arguments.release)
         config = released.replace(**changes)

@@ -15,9 +15,11 @@ from typing import Any
 import yaml
 
 from zslcore._io.fields import allowed_values, checked, setting
+from zslcore._io.locations import check_dataset_name
+from zslcore._io.mappings import unique_json, unique_yaml
 from zslcore._io.text_values import text_value
-from zslcore.errors import InputError
-from zslcore.methods import BASELINES, CONTROLS, METHODS, study_baselines, study_methods
+from zslcore.errors import InputError, one_line
+from zslcore.methods import BASELINES, METHODS, check_method, study_baselines, study_methods
 from zslcore.settings import published_settings, study_settings
 
 # Settings that are also options of a regression loss, see zslcore.losses.factory.criterion_options.
@@ -35,7 +37,7 @@ class RunConfig:
         0.75
         >>> RunConfig(dataset="SYNTH", epochs=0)
         Traceback (most recent call last):
-        zslcore.errors.InputError: epochs must be an integer of at least 1, got 0
+        zslcore.errors.InputError: epochs must be an integer of at least 1 and at most 100000, got 0
     """
 
     # data
@@ -50,12 +52,15 @@ class RunConfig:
     )
     weights: str = setting("imagenet", help="weights of the backbone: imagenet, random, or the path of a state dict")
     fine_tune: bool = setting(False, help="train the backbone too")
-    image_size: int = setting(224, at_least=1, help="side of the input images in pixels")
+    image_size: int = setting(224, at_least=1, at_most=4096, help="side of the input images in pixels")
     resize_ratio: float = setting(
-        1.0, above=0, help="short side before the central crop, as a multiple of image_size: features and evaluation"
+        1.0,
+        above=0,
+        at_most=10,
+        help="short side before the central crop, as a multiple of image_size: features and evaluation",
     )
     train_resize_ratio: float = setting(
-        8 / 7, above=0, help="fine_tune: short side before the random crop, as a multiple of image_size"
+        8 / 7, above=0, at_most=10, help="fine_tune: short side before the random crop, as a multiple of image_size"
     )
     standardize: bool = setting(
         True, help="frozen features get zero mean and unit variance per channel over the training images"
@@ -68,8 +73,8 @@ class RunConfig:
     word_vectors: str = setting("published", help="published, or the path of an .npy file with one row an attribute")
     # network
     network: str = setting("basic", choices=("basic", "attention", "gem"), help="network on top of the backbone")
-    hidden: int = setting(0, at_least=0, help="size of a hidden layer, 0 for none")
-    key_dim: int = setting(1024, at_least=1, help="AttentionNet: size of keys and queries")
+    hidden: int = setting(0, at_least=0, at_most=65_536, help="size of a hidden layer, 0 for none")
+    key_dim: int = setting(1024, at_least=1, at_most=65_536, help="AttentionNet: size of keys and queries")
     ratio: float = setting(1.0, at_least=0, help="AttentionNet: weight of the attended feature against the pooled one")
     gem_variant: str = setting(
         "release",
@@ -112,20 +117,20 @@ class RunConfig:
     momentum: float = setting(0.9, at_least=0, below=1, help="momentum of SGD")
     weight_decay: float = setting(1e-5, at_least=0, help="weight decay of SGD")
     clip: float = setting(0.0, at_least=0, help="largest norm of the gradient, 0 for no limit")
-    lr_step: int = setting(10, at_least=1, help="epochs between two decays of the learning rate")
+    lr_step: int = setting(10, at_least=1, at_most=10**9, help="epochs between two decays of the learning rate")
     lr_decay: float = setting(0.1, above=0, help="factor of each decay")
     # With lr_step 10, the 30 epochs of the published settings have 10, 10, 10 epochs per learning rate if stated, and
     # 9, 10, 10, 1 if released, because the released code steps before each epoch.
     schedule: str = setting(
         "stated", choices=("stated", "released"), help="decay after lr_step epochs, or one epoch earlier (released)"
     )
-    epochs: int = setting(15, at_least=1, help="passes of episodes batches")
+    epochs: int = setting(15, at_least=1, at_most=100_000, help="passes of episodes batches")
     sampling: str = setting(
         "episodes", choices=("episodes", "random"), help="batches of ways classes x shots images, or of random images"
     )
-    episodes: int = setting(200, at_least=1, help="batches an epoch")
-    ways: int = setting(16, at_least=1, help="classes a batch")
-    shots: int = setting(2, at_least=1, help="images a class")
+    episodes: int = setting(200, at_least=1, at_most=1_000_000, help="batches an epoch")
+    ways: int = setting(16, at_least=1, at_most=10_000, help="classes a batch")
+    shots: int = setting(2, at_least=1, at_most=1000, help="images a class")
     seed: int = setting(0, at_least=0, below=2**63, help="random seed")  # files and tables hold signed 64-bit integers
     precision: str = setting(
         "float32",
@@ -138,6 +143,7 @@ class RunConfig:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             object.__setattr__(self, field.name, checked(field, getattr(self, field.name)))
+        check_dataset_name(self.dataset)
         reference_value(self.reference)
         _check_options(self)
         if self.lam_cls == 0 and (self.loss == "none" or self.lam == 0):
@@ -170,19 +176,7 @@ class RunConfig:
             'mse'
         """
         if method is not None:
-            _check_choice("method", method, [*METHODS, *BASELINES])
-        if method in BASELINES and method not in study_baselines(dataset):
-            raise InputError(
-                f"method {method!r} needs options that were chosen for {dataset}; to choose them, and see how a run "
-                f"uses them, run: zslcore baselines {dataset}"
-            )
-        if method in METHODS and method not in (known := study_methods(dataset)):
-            plain, name = CONTROLS[method]
-            raise InputError(
-                f"method must be one of {', '.join(known)} for {dataset}, got {method!r}: it needs a {name} chosen for "
-                f"the data set; to use one of your own, run: zslcore train --dataset {dataset} --method {plain} "
-                f"-s {name} VALUE"
-            )
+            check_method(dataset, method)
         file = study_settings().get(dataset, {})
         of_method = (METHODS | BASELINES).get(method, {})
         chosen = file.get("settings", {}) | of_method | file.get("methods", {}).get(method, {})
@@ -222,12 +216,17 @@ class RunConfig:
         try:
             text = path.read_text(encoding="utf-8")
             # PyYAML reads JSON too, but 1e-05 as text
-            values = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+            values = unique_json(text) if path.suffix == ".json" else unique_yaml(text)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
         except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:  # RecursionError: thousands of brackets
-            raise InputError(f"{path} cannot be read as a config in JSON or YAML: {error!s:.160}") from None
+            raise InputError(f"{path} cannot be read as a config in JSON or YAML: {one_line(error)}") from None
         if not isinstance(values, dict):
             raise InputError(f"{path} must hold settings by name, as config.json does")
-        return cls.from_dict(values)
+        try:
+            return cls.from_dict(values)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
 
     @classmethod
     def parse(cls, name: str, text: str) -> Any:
@@ -238,6 +237,13 @@ class RunConfig:
             {'delta': 0.5}
         """
         return text_value(name, _field(name).type.__name__, text)
+
+    @classmethod
+    def check(cls, name: str, value: Any) -> None:
+        """Raise InputError if a setting cannot have a value, whatever the other settings are."""
+        checked(_field(name), value)
+        if name == "dataset":
+            check_dataset_name(value)
 
     def to_dict(self) -> dict[str, Any]:
         """All settings as plain values."""

@@ -1,5 +1,6 @@
 """The methods that the study compares: their settings and their display names."""
 
+from zslcore.errors import InputError
 from zslcore.settings import study_settings
 
 # Each method changes the settings of a data set. Two are controls. mse_matched has the effective lambda of ReMSE,
@@ -18,6 +19,7 @@ CONTROLS = {"cross_entropy_tuned": ("cross_entropy", "scale"), "mse_matched": ("
 # Baselines of the literature, solved instead of trained, see zslcore.closed_form. No seed changes their result, so
 # each has one run, with seed 0. Their options are chosen per data set on the validation split.
 BASELINES = {"eszsl": {"loss": "eszsl"}, "sae": {"loss": "sae"}}
+MAX_SEEDS = 1000  # of a method in one study
 
 # Display names in the order of tables: methods, other losses (06_ablations), baselines, null models.
 DISPLAY_NAMES = {
@@ -83,3 +85,27 @@ def study_baselines(dataset: str) -> list[str]:
     """
     chosen = study_settings().get(dataset, {}).get("methods", {})
     return [name for name in BASELINES if "loss_options" in chosen.get(name, {})]
+
+
+def check_method(dataset: str, method: str) -> None:
+    """Raise InputError for a name that is no method of the study, or none that it has for a data set.
+
+    Example:
+        >>> check_method("CUB", "rmse")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        zslcore.errors.InputError: method must be one of cross_entropy, ..., sae, got 'rmse'
+    """
+    if method not in (every := [*METHODS, *BASELINES]):
+        raise InputError(f"method must be one of {', '.join(every)}, got {method!r:.100}")
+    if method in BASELINES and method not in study_baselines(dataset):
+        raise InputError(
+            f"method {method!r} needs options that were chosen for {dataset}; to choose them, and see how a run uses "
+            f"them, run: zslcore baselines {dataset}"
+        )
+    if method in METHODS and method not in (known := study_methods(dataset)):
+        plain, name = CONTROLS[method]
+        raise InputError(
+            f"method must be one of {', '.join(known)} for {dataset}, got {method!r}: it needs a {name} chosen for "
+            f"the data set; to use one of your own, run: zslcore train --dataset {dataset} --method {plain} "
+            f"-s {name} VALUE"
+        )

@@ -12,9 +12,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from snakemake.cli import parse_config
 
 from zslcore.config import RunConfig, run_name
+from zslcore.errors import InputError
 from zslcore.methods import BASELINES, METHODS, study_baselines, study_methods
+from zslcore.study.snakemake_config import study_config
 
 ROOT = Path(__file__).resolve().parents[2]
 PROFILE = ROOT / "profiles" / "slurm"
@@ -91,22 +94,34 @@ def test_names_of_folders_are_names_of_data_sets(name):
     assert f"-p dataset {name} -p method mse -p seed 1" in plan("-c1", dataset=name)
 
 
-@pytest.mark.parametrize(
-    ("config", "message"),
-    [
-        ("datset=CUB100", "--config takes dataset, seeds, runs, report; got datset"),
-        ("seeds=0", "seeds in --config must be a whole number of at least 1, got 0"),
-        ("seeds=abc", "seeds in --config must be a whole number of at least 1, got 'abc'"),
-        ("seeds=2.5", "seeds in --config must be a whole number of at least 1, got 2.5"),
-        ("dataset=SYNTH,", "dataset in --config must be names with commas between them: SYNTH,CUB100; got 'SYNTH,'"),
-    ],
-)
-def test_a_config_that_means_no_study_is_one_sentence(tmp_path, config, message):
+MISTAKES = {
+    "datset=CUB100": "--config takes dataset, seeds, runs, report; got datset",
+    "seeds=0": "seeds in --config must be a whole number from 1 to 1000, got 0",
+    "seeds=99999999999": "seeds in --config must be a whole number from 1 to 1000, got 99999999999",
+    "seeds=abc": "seeds in --config must be a whole number from 1 to 1000, got 'abc'",
+    "seeds=2.5": "seeds in --config must be a whole number from 1 to 1000, got 2.5",
+    "dataset=": "dataset in --config must be names with commas between them: SYNTH,CUB100; got None",
+    "dataset=SYNTH,": "dataset in --config must be names with commas between them: SYNTH,CUB100; got 'SYNTH,'",
+    "dataset=../x": "dataset must be a name such as my-birds or CUB.v2 (letters, digits, _ . -), got '../x'",
+    "dataset=True": "dataset in --config must be names with commas between them: SYNTH,CUB100; got True",
+    "runs=": "runs in --config must be a folder, got nothing",
+    "report=a{x}": "report in --config must be a folder without { and } in its path, got a{x}",
+    "runs=~nobody-here/x": "runs in --config begins with the home folder of an unknown user, got '~nobody-here/x'",
+}
+
+
+@pytest.mark.parametrize("config", MISTAKES)
+def test_a_config_that_means_no_study_is_one_sentence(config):
     """They planned another study than was meant, or none, without a word."""
-    result = dry_run(tmp_path, "-c1", config=[config])
+    with pytest.raises(InputError, match=f"^{re.escape(MISTAKES[config])}$"):
+        study_config(parse_config([config]))
+
+
+def test_such_a_config_stops_snakemake(tmp_path):
+    result = dry_run(tmp_path, "-c1", config=["dataset="])
     printed = result.stdout + result.stderr
     assert result.returncode != 0
-    assert message in printed
+    assert MISTAKES["dataset="] in printed
     assert "Traceback" not in printed
 
 

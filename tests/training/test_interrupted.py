@@ -119,14 +119,14 @@ def test_while_a_state_is_removed(monkeypatch, tmp_path, whole, call, epochs_lef
     assert states
     assert all((state / "progress.json").exists() for state in states)
     with monkeypatch.context() as patch:
-        saved = cut(patch, checkpoints, "save_file", -1)
+        saved = cut(patch, checkpoints, "save", -1)
         assert_same(fit(CONFIG, tmp_path / "run"), whole)
     assert len(saved) == epochs_left  # nothing is trained again
 
 
 def test_while_a_state_is_written(monkeypatch, tmp_path, whole):
     with monkeypatch.context() as patch:
-        cut(patch, checkpoints, "save_file", 1)
+        cut(patch, checkpoints, "save", 1)
         with pytest.raises(KeyboardInterrupt):
             fit(CONFIG, tmp_path / "run")
     assert_same(fit(CONFIG, tmp_path / "run"), whole)
@@ -147,12 +147,11 @@ def test_while_the_files_of_the_run_are_moved_in(monkeypatch, tmp_path, whole, m
 
 
 def test_while_the_weights_of_the_run_are_written(monkeypatch, tmp_path, whole):
-    def disk_full(state, path):
-        path.write_bytes(b"half")
+    def disk_full(state):
         raise OSError("No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "save_file", disk_full)
+        patch.setattr(training, "save", disk_full)
         with pytest.raises(OSError, match="No space left"):
             fit(CONFIG, tmp_path / "run")
     assert not files(tmp_path / "run") & {"metrics.json", "checkpoint/model.safetensors"}

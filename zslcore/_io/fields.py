@@ -12,7 +12,7 @@ import numpy as np
 
 from zslcore.errors import InputError
 
-_WITHIN = {"of at least": operator.ge, "above": operator.gt, "below": operator.lt}
+_WITHIN = {"of at least": operator.ge, "above": operator.gt, "below": operator.lt, "at most": operator.le}
 
 
 def setting(
@@ -22,13 +22,14 @@ def setting(
     at_least: float | None = None,
     above: float | None = None,
     below: float | None = None,
+    at_most: float | None = None,
     choices: tuple[str, ...] | str | Callable[[], tuple[str, ...]] | None = None,
 ) -> Any:
     """A dataclass field with its help and its allowed values.
 
     ``choices`` may be ``"module:CONSTANT"`` or a function, so that the module is imported only when it is needed.
     """
-    bounds = {"of at least": at_least, "above": above, "below": below}
+    bounds = {"of at least": at_least, "above": above, "below": below, "at most": at_most}
     limits = {name: bound for name, bound in bounds.items() if bound is not None}
     metadata = {"help": help, "limits": limits, "choices": choices}
     if default is dict:
@@ -46,9 +47,10 @@ def checked(field: dataclasses.Field, value: Any) -> Any:
     limits, choices = field.metadata["limits"], _choices(field)
     fits = type(value) is field.type and (not choices or value in choices)
     if fits and field.type in (int, float):
-        fits = math.isfinite(value) and all(_WITHIN[name](value, bound) for name, bound in limits.items())
+        fits = all(_WITHIN[name](value, bound) for name, bound in limits.items())
+        fits = fits and (field.type is int or math.isfinite(value))  # no float holds an integer of 400 digits
     if not fits:
-        raise InputError(f"{field.name} must be {allowed_values(field)}, got {value!r}")
+        raise InputError(f"{field.name} must be {allowed_values(field)}, got {value!r:.100}")
     return value
 
 

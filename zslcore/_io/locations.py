@@ -1,10 +1,16 @@
 """Where files are: data sets, what can be computed again, and run folders.
 
-The default folders are in the checkout, or in the working directory for an installed package.
+A relative folder, such as the defaults, is relative to the checkout, or to the working directory for an installed
+package. So a shell, a notebook and the Snakefile mean the same folder, although they work in other directories.
 """
 
 import os
+import re
 from pathlib import Path
+
+from zslcore.errors import InputError
+
+DATASET_NAME = r"\w[\w.-]*"  # such as my-birds or CUB.v2; safe as a folder, in a shell and as a Snakemake wildcard
 
 
 def data_root() -> Path:
@@ -25,7 +31,41 @@ def runs_root() -> Path:
     return _folder("ZSLCORE_RUNS", "runs")
 
 
+def environment() -> dict[str, str]:
+    """The three folders as environment variables, for a process that works in another directory."""
+    return {"ZSLCORE_DATA": str(data_root()), "ZSLCORE_CACHE": str(cache_root()), "ZSLCORE_RUNS": str(runs_root())}
+
+
+def user_path(text: str | Path, *, what: str = "a path") -> Path:
+    """A path as a user wrote it, with the home folder for ``~``; InputError for a path that no file can have.
+
+    Example:
+        >>> user_path("runs/a b")
+        PosixPath('runs/a b')
+    """
+    if re.search(r"[\x00-\x1f\x7f]", str(text)):
+        raise InputError(f"{what} must have no control characters, got {str(text)!r:.100}")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise InputError(f"{what} begins with the home folder of an unknown user, got {str(text)!r:.100}") from None
+
+
+def check_dataset_name(name: str) -> None:
+    """Raise InputError for a name that a data set cannot have.
+
+    Example:
+        >>> check_dataset_name("a/b")
+        Traceback (most recent call last):
+        zslcore.errors.InputError: dataset must be a name such as my-birds or CUB.v2 (letters, digits, _ . -), got 'a/b'
+    """
+    if not re.fullmatch(DATASET_NAME, name) or len(name) > 100:
+        raise InputError(
+            f"dataset must be a name such as my-birds or CUB.v2 (letters, digits, _ . -), got {name!r:.100}"
+        )
+
+
 def _folder(variable: str, default: str) -> Path:
     checkout = Path(__file__).resolve().parents[2]
     home = checkout if (checkout / "notebooks").is_dir() else Path.cwd()
-    return Path(os.environ.get(variable) or home / default).expanduser().absolute()
+    return home.absolute() / user_path(os.environ.get(variable) or default, what=variable)

@@ -1,9 +1,9 @@
 """Values that the texts of a command line stand for."""
 
-import json
 import math
 import re
 
+from zslcore._io.mappings import unique_json
 from zslcore.errors import InputError
 
 SCALARS = ("int", "float", "bool", "str")
@@ -23,13 +23,18 @@ def text_value(name: str, kind: str, text: str) -> object:
     allowed = {"bool": "bool (true or false)", "dict": "a JSON object"}.get(kind, kind)
     try:
         if kind == "dict":
-            return json.loads(text)
+            value = unique_json(text)
+            if isinstance(value, dict):
+                return value
+            raise ValueError(text)
         if kind in SCALARS:
             return _scalar(kind, text)
         inner = text.strip().removeprefix("[").removesuffix("]")
         kind = kind.removeprefix("list[").removesuffix("]")
         parts = inner.split(",") if inner else []
         return [_scalar(kind, re.sub(r"^(['\"])(.*)\1$", r"\2", part.strip())) for part in parts]
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None
     except (ValueError, RecursionError):  # RecursionError: thousands of brackets
         raise InputError(f"{name} must be {allowed}, got {text!r:.100}") from None
 

@@ -78,6 +78,16 @@ def remove_abandoned(path: Path) -> None:
             _remove(lock.with_name(lock.name.removesuffix(".lock")))
 
 
+def allocate(path: Path) -> None:
+    """Take the space of a file on the disk; OSError if there is too little.
+
+    Without it, a write through a memory map of the file would kill the process on a full disk.
+    """
+    if hasattr(os, "posix_fallocate"):  # not on macOS and Windows
+        with open(path, "r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+
+
 def flush_files(folder: Path) -> None:
     """Wait until the files below a folder are on the disk, so that a system crash leaves no empty file."""
     for path in folder.rglob("*"):
@@ -108,6 +118,11 @@ def _temporary(path: Path) -> Iterator[Path]:
     with locked(partial.with_name(f"{partial.name}.lock")):
         try:
             yield partial
+        except OSError as error:
+            if error.filename is not None:
+                raise
+            # the system's error for a full disk has no file, and numpy's no number either
+            raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(path)) from error
         finally:
             _remove(partial)
 

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from zslcore._io.extras import MissingExtraError
+from zslcore._io.locations import check_dataset_name
 from zslcore.data.matlab import is_hdf5, read_variables
 from zslcore.errors import InputError, one_line
 
@@ -26,6 +27,7 @@ def dataset_folder(root: Path, name: str) -> Path:
     present = sorted(path.name for path in archive.iterdir() if path.is_dir())
     if name not in present:  # "CUB/" exists as a path, but is not the name of a data set
         raise InputError(f"no data set {name!r} in {archive}; there are: {', '.join(present) or 'none'}")
+    check_dataset_name(name)
     return archive / name
 
 

@@ -5,7 +5,6 @@ papermill ignores misspelt parameters and does not check types, so they are chec
 
 import ast
 import difflib
-import functools
 import hashlib
 import json
 import os
@@ -15,9 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zslcore._io.extras import require
+from zslcore._io.locations import environment, user_path
 from zslcore._io.text_values import SCALARS, text_value
 from zslcore._io.writing import new_file
 from zslcore.errors import InputError
+from zslcore.study.parameter_checks import check_parameters
 
 require("notebooks", "papermill", "nbformat", "ipykernel")
 
@@ -59,7 +60,7 @@ def find_notebook(name: str) -> Path:
         >>> find_notebook("04").name
         '04_train.ipynb'
     """
-    path = Path(name).expanduser()
+    path = user_path(name, what="notebook")
     if path.suffix == ".ipynb" and path.is_file():
         return path.absolute()
     known = {found.stem: found for found in sorted(notebooks_root().glob("*.ipynb"))}
@@ -129,8 +130,15 @@ def bind(parameters: dict[str, Parameter], given: Sequence[tuple[str, str]]) -> 
             raise InputError(f"parameter {name!r} is given twice")
         values[name] = text_value(name, parameters[name].kind, text)
         if name == "output" and text:
-            values[name] = str(Path(text).expanduser().absolute())
+            values[name] = str(user_path(text, what="output").absolute())
+            _refuse_blocked("the parameter output", Path(values[name]))
     return values
+
+
+def check_values(notebook: Path, parameters: dict[str, Parameter], values: dict[str, object]) -> None:
+    """Raise InputError for a value that a notebook of the study cannot use; other notebooks may use any."""
+    if notebook.resolve().parent == notebooks_root():
+        check_parameters(values, {name: parameter.default for name, parameter in parameters.items()})
 
 
 def check_training(parameters: dict[str, Parameter], values: dict[str, object]) -> None:
@@ -181,39 +189,49 @@ def execute(notebook: Path, values: dict[str, object], output: Path) -> Path:
     The copy appears at ``output`` only when all cells have run. The working directory is the folder of ``output``.
 
     Raises:
-        NotebookError: if a cell fails or the kernel dies. After a failed cell, what was executed is kept in
+        NotebookError: if a cell fails or ends the notebook, or the kernel dies. What was executed is kept in
             ``NAME.failed.ipynb`` beside ``output``.
         InputError: if a cell raises an ``InputError``, or ``output`` cannot be written.
     """
     import papermill  # here, because it takes a second to import
-    from nbclient.exceptions import DeadKernelError
 
-    output = output.expanduser().absolute()
+    output = output.absolute()
     _refuse_output(notebook, output)
     failed = output.with_suffix(".failed.ipynb")
-    try:
-        with new_file(output) as partial:
-            try:
-                papermill.execute_notebook(
-                    _escaped(notebook),
-                    _escaped(partial),
-                    values,
-                    cwd=output.parent,
-                    kernel_name="python3",
-                    language="python",
-                    kernel_manager_class=_kernel_manager(),
-                )
-            except papermill.PapermillExecutionError:
-                os.replace(partial, failed)
-                raise
-        failed.unlink(missing_ok=True)
-    except papermill.PapermillExecutionError as error:
-        what = " ".join(f"{error.ename}: {error.evalue}".split())
-        message = f"{notebook.stem}: cell [{error.exec_count}] raised {what} (executed so far: {failed})"
-        raise (InputError if error.ename == InputError.__name__ else NotebookError)(message) from None
-    except DeadKernelError:
-        raise NotebookError(f"{notebook.stem}: the Python process of the notebook died (out of memory?)") from None
+    kept = f"(executed so far: {failed})"
+    with new_file(output) as partial:
+        try:
+            executed = papermill.execute_notebook(
+                _escaped(notebook),
+                _escaped(partial),
+                values,
+                cwd=output.parent,
+                kernel_name="python3",
+                language="python",
+                kernel_manager_class=_kernel_manager(),
+            )
+            _refuse_unfinished(notebook, executed)
+        except papermill.PapermillExecutionError as error:
+            os.replace(partial, failed)
+            what = " ".join(f"{error.ename}: {error.evalue}".split())
+            message = f"{notebook.stem}: cell [{error.exec_count}] raised {what} {kept}"
+            raise (InputError if error.ename == InputError.__name__ else NotebookError)(message) from None
+        except NotebookError as error:
+            os.replace(partial, failed)
+            raise NotebookError(f"{error} {kept}") from None
+        except RuntimeError:  # of nbclient or jupyter_client: a dead kernel
+            os.replace(partial, failed)
+            message = f"{notebook.stem}: the Python process of the notebook died (out of memory?) {kept}"
+            raise NotebookError(message) from None
+    failed.unlink(missing_ok=True)
     return output
+
+
+def _refuse_unfinished(notebook: Path, executed: "nbformat.NotebookNode") -> None:  # noqa: F821
+    """Raise NotebookError if a cell ended the notebook, as ``sys.exit(0)`` does, which papermill takes for success."""
+    for cell in executed.cells:
+        if any(output.output_type == "error" for output in cell.get("outputs", [])):
+            raise NotebookError(f"{notebook.stem}: cell [{cell.execution_count}] ended the notebook early")
 
 
 def _escaped(path: Path) -> str:
@@ -226,9 +244,15 @@ def _refuse_output(notebook: Path, output: Path) -> None:
         raise InputError(f"the output must be a file name that ends in .ipynb, got {output}")
     if output.resolve() == notebook.resolve():
         raise InputError(f"the output must be another file than the notebook itself, got {output}")
-    blocking = next((parent for parent in output.parents if parent.exists() and not parent.is_dir()), None)
-    if blocking or output.is_dir():
-        raise InputError(f"the output cannot be written to {output}: {blocking or output} is in the way")
+    _refuse_blocked("the output", output)
+    if output.is_dir():
+        raise InputError(f"the output cannot be written to {output}: {output} is in the way")
+
+
+def _refuse_blocked(what: str, path: Path) -> None:
+    blocking = next((parent for parent in path.parents if parent.exists() and not parent.is_dir()), None)
+    if blocking:
+        raise InputError(f"{what} cannot be written to {path}: {blocking} is in the way")
 
 
 def _load(path: Path) -> "nbformat.NotebookNode":  # noqa: F821
@@ -250,7 +274,6 @@ def _did_you_mean(name: str, known: dict[str, object]) -> str:
     return f" (did you mean {close[0]}?)" if close else ""
 
 
-@functools.cache
 def _kernel_manager() -> type:
     """Kernel manager that starts this interpreter, even if the user has another kernel called ``python3``."""
     from jupyter_client.kernelspec import KernelSpec
@@ -258,11 +281,16 @@ def _kernel_manager() -> type:
     from traitlets import default
 
     command = [sys.executable, "-Xfrozen_modules=off", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    # IPython's own exit() lets the next cells run, and then stops the kernel; an interrupted kernel logs a traceback
+    command += ["--IPKernelApp.exec_lines=get_ipython().ask_exit = __import__('sys').exit"]
+    command += ["--IPKernelApp.log_level=CRITICAL"]
     metadata = {"supported_encryption": "curve"}
-    quiet = {"TQDM_DISABLE": "1"}  # a stored progress bar would stay at 0 %
+    variables = environment() | {"TQDM_DISABLE": "1"}  # a stored progress bar would stay at 0 %
 
     class ThisInterpreter(AsyncKernelManager):
-        kernel_spec = KernelSpec(argv=command, display_name="Python 3", language="python", metadata=metadata, env=quiet)
+        kernel_spec = KernelSpec(
+            argv=command, display_name="Python 3", language="python", metadata=metadata, env=variables
+        )
 
         @default("transport_encryption")
         def _encrypt_where_possible(self) -> str:

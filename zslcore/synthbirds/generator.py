@@ -8,20 +8,21 @@ The root folder holds ``xlsa17/data/SYNTH`` and ``Attribute`` like every benchma
 """
 
 import multiprocessing
+import os
 import shutil
 import sys
+import threading
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
 from jaxtyping import Float
 
 from zslcore._io import locations
 from zslcore._io.progress import progress_bar
-from zslcore._io.writing import new_folder
+from zslcore._io.writing import locked, new_folder
 from zslcore.errors import InputError
 from zslcore.synthbirds import picture, schema, tables
 from zslcore.synthbirds.schema import NAME, Settings, Values
@@ -113,8 +114,18 @@ def _paint(paths: list[Path], values: Values, settings: Settings, workers: int) 
         return list(bar(map(paint, paths, values.tolist(), range(len(paths)))))
     # fork needs no importable __main__ (notebooks, scripts on stdin); elsewhere it is unsafe or missing
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent) as pool:
         return list(bar(pool.map(paint, paths, values.tolist(), range(len(paths)), chunksize=8)))
+
+
+def _end_with_parent() -> None:
+    """End this worker when its parent was killed; it would wait for ever, and hold the parent's locks."""
+
+    def wait() -> None:
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def load_ground_truth(root: str | Path) -> GroundTruth:
@@ -153,8 +164,7 @@ def ensure(root: str | Path | None = None, *, settings: Settings | None = None, 
     root = locations.cache_root() / "synth" if root is None else Path(root)
     if is_complete(root, settings):
         return root
-    root.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(root.with_name(f".{root.name}.lock")):
+    with locked(root.with_name(f".{root.name}.lock")):
         if is_complete(root, settings):  # another process made it meanwhile
             return root
         _refuse_foreign(root)

@@ -1,22 +1,25 @@
 """The state of a training on disk, from which an interrupted run resumes with identical results."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
 import shutil
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from zslcore._io.writing import flush_files
 from zslcore.config import RunConfig
 from zslcore.data.benchmark import Benchmark
-from zslcore.errors import InputError
+from zslcore.errors import InputError, one_line
 from zslcore.identity import identifying_settings
 from zslcore.training.damage import damage_named
 from zslcore.training.inputs.contents import file_contents
@@ -68,13 +71,15 @@ class Checkpoints:
                 _remove(leftover)
             partial.mkdir(parents=True)
         accelerator.wait_for_everyone()
-        accelerator.save_state(str(partial))
+        with _writing(partial):
+            accelerator.save_state(str(partial))
         accelerator.wait_for_everyone()
         if accelerator.is_main_process:
-            save_file(kept, partial / "kept.safetensors")
-            progress = {"key": self.key, "keep": self.keep, "files": _digests(partial)} | progress
-            (partial / "progress.json").write_text(json.dumps(progress), encoding="utf-8")
-            flush_files(partial)
+            with _writing(partial):
+                (partial / "kept.safetensors").write_bytes(save(kept))
+                progress = {"key": self.key, "keep": self.keep, "files": _digests(partial)} | progress
+                (partial / "progress.json").write_text(json.dumps(progress), encoding="utf-8")
+                flush_files(partial)
             if final.exists():  # of the same training with another epoch to keep
                 _remove(final)
             os.replace(partial, final)
@@ -108,6 +113,17 @@ class Checkpoints:
 
     def _states(self) -> list[Path]:
         return sorted(self.folder.glob("epoch-*"))
+
+
+@contextlib.contextmanager
+def _writing(partial: Path) -> Iterator[None]:
+    """Write a state within the block; if that fails, as on a full disk, it is an OSError, and the folder is removed."""
+    try:
+        yield
+    except (OSError, SafetensorError, RuntimeError) as error:  # RuntimeError: of torch.save
+        shutil.rmtree(partial, ignore_errors=True)
+        reason = f"the state of the training cannot be written ({one_line(error)})"
+        raise OSError(getattr(error, "errno", None) or errno.EIO, reason, str(partial.parent)) from error
 
 
 def _progress(folder: Path) -> dict[str, Any]:

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from accelerate import Accelerator
 from filelock import Timeout
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from zslcore._io.locations import runs_root
 from zslcore._io.progress import progress_bar
@@ -154,15 +154,17 @@ def _defined(accuracies: dict[str, float]) -> dict[str, float | None]:
 
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Keep other processes from training in a folder; an empty folder is removed again."""
+    """Keep other processes from training in a folder; empty folders are removed again."""
+    absent = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         with locked(folder / ".lock", timeout=0):
             yield
     except Timeout:
         raise InputError(f"another process is training in {folder}: wait for it, or give another folder") from None
     finally:
-        with contextlib.suppress(OSError):
-            folder.rmdir()
+        for path in (*sorted(folder.rglob("*/"), reverse=True), folder, *absent):
+            with contextlib.suppress(OSError):  # it holds something
+                path.rmdir()
 
 
 def _check_same_run(folder: Path, config: RunConfig, benchmark: Benchmark) -> None:
@@ -190,7 +192,7 @@ def _write_run(folder: Path, config: RunConfig, metrics: dict[str, Any], validat
         pd.concat(histories).to_csv(partial, index=False)
     for name, state in zip(WEIGHTS, (final.state, final.last), strict=True):
         with new_file(folder / "checkpoint" / f"{name}.safetensors") as partial:
-            save_file(state, partial)
+            partial.write_bytes(save(state))  # an error of save_file would not be an OSError
     with new_file(folder / "metrics.json") as partial:
         partial.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
         flush_files(folder)

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 from zslcore._io.determinism import single_thread
 from zslcore._io.locations import cache_root
 from zslcore._io.progress import progress_bar
-from zslcore._io.writing import new_folder
+from zslcore._io.writing import allocate, new_folder
 from zslcore.backbone import Backbone, build_backbone, check_size, weights_id
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.images import ImageDataset, eval_transform, readable, resized_side
@@ -86,6 +86,7 @@ def _write_features(path: Path, backbone: Backbone, loader: DataLoader, pooling:
             if output is None:
                 shape = (len(loader.dataset), *maps.shape[1:])
                 output = np.lib.format.open_memmap(path, "w+", dtype=POOLINGS[pooling], shape=shape)
+                allocate(path)
             output[start : start + len(maps)] = maps.cpu().numpy()
             start += len(maps)
             progress.update(len(maps))

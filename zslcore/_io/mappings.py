@@ -1,0 +1,45 @@
+"""JSON and YAML texts in which every key is unique; the usual readers keep the last of several values silently."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from zslcore._io.extras import require
+from zslcore.errors import InputError
+
+
+def unique_json(text: str) -> Any:
+    """The value of a JSON text; InputError if an object repeats a key, ValueError if it is no JSON.
+
+    Example:
+        >>> unique_json('{"lam": 1, "lam": 2}')
+        Traceback (most recent call last):
+        zslcore.errors.InputError: 'lam' is given twice
+    """
+
+    def build(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        _refuse_repeated(key for key, _ in pairs)
+        return dict(pairs)
+
+    return json.loads(text, object_pairs_hook=build)
+
+
+def unique_yaml(text: str) -> Any:
+    """The value of a YAML text; InputError if a mapping repeats a key, ``yaml.YAMLError`` if it is no YAML."""
+    require("study", "yaml")
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+            _refuse_repeated(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
+            return super().construct_mapping(node, deep)
+
+    return yaml.load(text, Loader)
+
+
+def _refuse_repeated(keys: Iterable[str]) -> None:
+    seen = set()
+    for key in keys:
+        if key in seen:
+            raise InputError(f"{key!r:.100} is given twice")
+        seen.add(key)

@@ -1,0 +1,61 @@
+"""What ``snakemake --config`` may say about a study."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from zslcore._io.locations import check_dataset_name, runs_root, user_path
+from zslcore.errors import InputError
+from zslcore.methods import MAX_SEEDS
+
+KEYS = ("dataset", "seeds", "runs", "report")
+
+
+class StudyConfig(NamedTuple):
+    """Data sets, number of seeds, folder of the run folders, and folder of notebooks, tables and books."""
+
+    datasets: list[str]
+    seeds: int
+    runs: Path
+    report: Path
+
+
+def study_config(config: Mapping[str, Any]) -> StudyConfig:
+    """Check the values of ``--config``; InputError for a misspelt key or a value that means no study.
+
+    Example:
+        >>> study_config({"dataset": "SYNTH, CUB100,SYNTH", "seeds": 5})[:2]
+        (['SYNTH', 'CUB100'], 5)
+    """
+    if unknown := [str(key) for key in config if key not in KEYS]:
+        raise InputError(f"--config takes {', '.join(KEYS)}; got {', '.join(unknown)}")
+    seeds = config.get("seeds", 3)
+    if type(seeds) is not int or not 1 <= seeds <= MAX_SEEDS:
+        raise InputError(f"seeds in --config must be a whole number from 1 to {MAX_SEEDS}, got {seeds!r:.100}")
+    runs = _folder("runs", config.get("runs", runs_root()))
+    return StudyConfig(
+        _datasets(config.get("dataset", "SYNTH")), seeds, runs, _folder("report", config.get("report", "report"))
+    )
+
+
+def _datasets(given: object) -> list[str]:
+    if type(given) not in (str, int):  # dataset=2024 is an int, and dataset= is None
+        raise InputError(f"dataset in --config must be names with commas between them: SYNTH,CUB100; got {given!r}")
+    names = [name.strip() for name in str(given).split(",")]
+    if not all(names):
+        raise InputError(f"dataset in --config must be names with commas between them: SYNTH,CUB100; got {given!r}")
+    for name in names:
+        check_dataset_name(name)
+    return list(dict.fromkeys(names))
+
+
+def _folder(name: str, given: object) -> Path:
+    """The folder, relative to the working directory if it is below it."""
+    if given is None:
+        raise InputError(f"{name} in --config must be a folder, got nothing")
+    here = Path.cwd()
+    path = here / user_path(str(given), what=f"{name} in --config")
+    path = path.relative_to(here) if path.is_relative_to(here) else path
+    if set("{}") & set(str(path)):  # Snakemake's wildcards
+        raise InputError(f"{name} in --config must be a folder without {{ and }} in its path, got {path}")
+    return path

@@ -105,19 +105,35 @@ def map_page(folder: Path) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+def map_section(folder: Path, dataset: str) -> str:
+    """Table of the map of a data set, BasicNet on frozen features, as Markdown."""
+    rows = stored(folder, dataset, "map")
+    if rows is None:
+        return f"There is no committed map of {dataset}: `python -m zslcore.study.experiments {dataset} map` makes one."
+    return f"{_origin(dataset, 'map', rows, link=False)}\n\n{_map_table(rows)}"
+
+
+def audit_section(folder: Path, dataset: str) -> str:
+    """The audit of the protocols on a data set, as Markdown."""
+    rows = stored(folder, dataset, "audit")
+    if rows is None:
+        command = f"python -m zslcore.study.experiments {dataset} audit"
+        return f"There is no committed audit of {dataset}: `{command}` makes one."
+    return f"{_origin(dataset, 'audit', rows, link=False)}\n\n{_audit(rows)}"
+
+
 def _paragraph(text: str) -> str:
     return textwrap.dedent(text)
 
 
-def _origin(dataset: str, name: str, rows: pd.DataFrame) -> str:
+def _origin(dataset: str, name: str, rows: pd.DataFrame, *, link: bool = True) -> str:
     """Command, file and machine of a table."""
     splits = rows.loc[rows["class_split"] > 0, "class_split"].nunique()
     option = f" --splits {splits}" if splits else ""
     machines = ", ".join(rows["device"].unique()) if "device" in rows else "AMD EPYC"
-    return (
-        f"`python -m zslcore.study.experiments {dataset} {name}{option}`, "
-        f"[{name}.csv](../results/{dataset}/{name}.csv), {rows['settings'].nunique()} trainings on {machines}."
-    )
+    table = f"[{name}.csv](../results/{dataset}/{name}.csv)" if link else f"`results/{dataset}/{name}.csv`"
+    command, count = f"`python -m zslcore.study.experiments {dataset} {name}{option}`", rows["settings"].nunique()
+    return f"{command}, {table}, {count} configs on {machines}."
 
 
 def _map_table(rows: pd.DataFrame) -> str:

@@ -46,9 +46,9 @@ def map_differences(rows: pd.DataFrame, *, measures: Sequence[str] = MEASURES) -
                 pairs = [("mse", "cross_entropy"), ("remse", "mse"), ("remse_permuted", "mse")]
                 for method, baseline in pairs:
                     against = group if baseline == "cross_entropy" else at_lambda
-                    for measure in measures:
-                        ours = at_lambda[at_lambda["method"] == method].set_index(UNIT)[measure]
-                        theirs = against[against["method"] == baseline].set_index(UNIT)[measure]
+                    own, other = at_lambda[at_lambda["method"] == method], against[against["method"] == baseline]
+                    for measure in measures if len(own) and len(other) else ():
+                        ours, theirs = own.set_index(UNIT)[measure], other.set_index(UNIT)[measure]
                         label = dict(zip(SETTING, setting, strict=True)) | {"lam": lam}
                         found.append(label | _paired(ours, theirs, method, baseline, measure, by_split=bool(by)))
     return paired_table(found)

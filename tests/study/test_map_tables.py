@@ -1,0 +1,100 @@
+"""Paired differences of the map against scipy, and the audit's parts against their sum."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from zslcore.study.map_tables import (
+    audit_parts,
+    audit_table,
+    map_differences,
+    paired_table,
+    tuned_scale,
+    vector_differences,
+)
+
+ROOT = Path(__file__).parents[2]
+DATASETS = ["CUB100", "SYNTH"]
+
+
+def stored(dataset, name):
+    return pd.read_csv(ROOT / "results" / dataset / f"{name}.csv")
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_differences_are_those_of_a_paired_t_test(dataset):
+    rows = stored(dataset, "map")
+    table = map_differences(rows, measures=["T1", "seen_theil"])
+    random = rows[rows["class_split"] > 0]
+    remse, mse = (
+        random[(random["method"] == method) & (random["lam"] == 60)].set_index("class_split")
+        for method in ("remse", "mse")
+    )
+    found = table[(table["method"] == "remse") & (table["lam"] == 60) & table["replicates"].str.contains("split")]
+    row = found.set_index("measure").loc["T1"]
+    test = stats.ttest_rel(remse["T1"], mse.loc[remse.index, "T1"])
+    interval = test.confidence_interval()
+    assert row["p"] == pytest.approx(test.pvalue)
+    assert (row["low"], row["high"]) == pytest.approx((interval.low, interval.high))
+    theil = 100 * (remse["seen_theil"] - mse["seen_theil"]).mean() / mse["seen_theil"].mean()
+    assert found.set_index("measure").loc["seen_theil", "difference"] == pytest.approx(theil)
+
+
+def test_splits_and_seeds_are_not_mixed():
+    rows = stored("CUB100", "map")
+    own = rows[rows["class_split"] == 1].assign(class_split=0)
+    both = map_differences(pd.concat([rows, own]), measures=["T1"])
+    assert set(both["replicates"].str.split(" ", n=1).str[1]) == {"class splits", "seeds"}
+    assert both.loc[both["replicates"] == "1 seeds", "verdict"].unique() == ["not testable"]
+
+
+def test_the_detectable_difference_is_found_four_times_in_five():
+    """A simulation with that true difference and the same deviation."""
+    rng, pairs = np.random.default_rng(0), 20
+    sample = rng.normal(size=pairs)
+    sample = (sample - sample.mean()) / sample.std(ddof=1)
+    index = {"class_split": range(1, pairs + 1), "seed": 0, "dataset": "X", "network": "basic"}
+    rows = pd.concat(
+        [
+            pd.DataFrame(index).assign(vectors=kind, scale=20.0, validation_H=60.0, T1=value)
+            for kind, value in (("normalised", 50.0), ("centred", 50.0 + sample))
+        ],
+        ignore_index=True,
+    )
+    detectable = vector_differences(rows, measures=["T1"])["detectable"].item()
+    trials = rng.normal(detectable, 1, size=(20_000, pairs))
+    assert (stats.ttest_1samp(trials, 0, axis=1).pvalue < 0.05).mean() == pytest.approx(0.8, abs=0.03)
+
+
+def test_verdicts_follow_the_correction():
+    shared = {"difference": 1.0, "low": 0.1, "high": 1.9, "replicates": "9 class splits", "detectable": 1.0}
+    table = paired_table([shared | {"p": p} for p in (0.01, 0.04, np.nan)])
+    assert table["holm"].round(3).tolist()[:2] == [0.02, 0.04]
+    assert table["verdict"].tolist() == ["larger", "larger", "not testable"]
+    table = paired_table([shared | {"p": 0.04, "difference": -1.0}, shared | {"p": 0.03}])
+    assert table["verdict"].tolist() == ["no difference shown", "no difference shown"]
+
+
+def test_scales_are_chosen_without_the_test_split():
+    rows = stored("SYNTH", "vectors")
+    chosen = tuned_scale(rows)
+    assert len(chosen) == rows[["class_split", "vectors"]].drop_duplicates().shape[0]
+    worse = rows.assign(T1=0.0, H=0.0, AUSUC=0.0)
+    assert tuned_scale(worse)["scale"].tolist() == chosen["scale"].tolist()
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+class TestAudit:
+    def test_parts_add_up(self, dataset):
+        parts = audit_parts(stored(dataset, "audit"))
+        assert parts[["optimism", "transfer", "epoch"]].sum() == pytest.approx(parts["paper - clean"])
+
+    def test_the_reference_has_no_bias_and_choices_on_test_images_have_a_positive_one(self, dataset):
+        table = audit_table(stored(dataset, "audit"))
+        assert table.loc[["chosen epoch, half the images", "last epoch, half the images"], "error"].tolist() == [0, 0]
+        assert (table.loc[["paper", "chosen epoch, test gamma", "last epoch, test gamma"], "bias"] > 0).all()
+        squares = table["bias"] ** 2 + table["spread"] ** 2 * (table["trainings"] - 1) / table["trainings"]
+        assert np.sqrt(squares).tolist() == pytest.approx(table["error"].tolist())

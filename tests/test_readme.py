@@ -126,7 +126,7 @@ def test_published_numbers_stand_apart():
     assert "not reproduced" in section
 
 
-@pytest.mark.parametrize("page", ["README", "CONTRIBUTING", "CHANGELOG", *(f"docs/{name}" for name in DOCS)])
+@pytest.mark.parametrize("page", ["README", "CLAIMS", "CONTRIBUTING", "CHANGELOG", *(f"docs/{name}" for name in DOCS)])
 def test_files_that_are_named_exist(page):
     text = (ROOT / f"{page}.md").read_text(encoding="utf-8")
     folder = (ROOT / f"{page}.md").parent

@@ -50,7 +50,7 @@ def _collect(folder: Path, source: Path) -> None:
     """Lay out the pages as in the repository, so that links between them work in both."""
     for name in ("docs", "zslcore", "results"):
         shutil.copytree(root() / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "conf.py"))
-    for name in ("CONTRIBUTING.md", "CHANGELOG.md"):
+    for name in ("CLAIMS.md", "CONTRIBUTING.md", "CHANGELOG.md"):
         shutil.copy(root() / name, source)
     (source / "run").mkdir()
     for name in TABLES:

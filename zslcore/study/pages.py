@@ -10,6 +10,7 @@ from zslcore.config import setting_table
 from zslcore.methods import BASELINES, display_name
 from zslcore.plots import paired_differences, use_style
 from zslcore.study import regression
+from zslcore.study.claims_page import claims_page
 from zslcore.study.figure_files import save_figure
 from zslcore.study.map_pages import findings_figure, map_page
 from zslcore.study.notebook_runner import notebooks_root
@@ -72,7 +73,7 @@ def first_page(
         lines += [f"These notebooks were not run again; the book shows their committed runs: {names}.", ""]
     reference = [f"docs/{name}" for name in REFERENCE]
     lines += _toctree("The study", [f"notebooks/{path.stem}" for path in sorted(notebooks_root().glob("*.ipynb"))])
-    lines += _toctree("Reference", [*reference, "CONTRIBUTING", "CHANGELOG"])
+    lines += _toctree("Reference", ["CLAIMS", *reference, "CONTRIBUTING", "CHANGELOG"])
     return "\n".join(lines)
 
 
@@ -270,6 +271,7 @@ def main() -> None:
     print(readme_figure())
     (root() / "docs" / "options.md").write_text(options_page(), encoding="utf-8")
     (root() / "docs" / "results.md").write_text(results_page(), encoding="utf-8")
+    (root() / "CLAIMS.md").write_text(claims_page(root() / "results"), encoding="utf-8")
     (root() / "docs" / "map.md").write_text(map_page(root() / "results"), encoding="utf-8")
     (root() / "docs" / "other_models.md").write_text(other_models_page(), encoding="utf-8")
 

@@ -93,8 +93,8 @@ def test_run_refuses_before_a_kernel_starts(tiny_world, tmp_path, monkeypatch, c
         ('{"backbone": "res101", "ways": 5}', "ways must be at most 4"),
         ('{"backbone": "res101", "shots": 9}', "shots must be at most"),
         ('{"backbone": "res101", "network": "gem", "word_vectors": "nowhere.npy"}', "no word vectors"),
-        ("[1]", "settings must be a dictionary in JSON, got '[1]'"),
-        ("{", "settings must be a dictionary in JSON, got '{'"),
+        ("[1]", "settings must be a JSON object, got '[1]'"),
+        ("{", "settings must be a JSON object, got '{'"),
     ):
         assert cli.main([*run, settings]) == 2
         assert sentence in capsys.readouterr().err.splitlines()[-1]

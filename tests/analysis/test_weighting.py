@@ -37,12 +37,12 @@ class TestLambda:
         return weights.numpy(), error.numpy(), np.bincount(batch[2], minlength=6)
 
     def test_equals_what_the_loss_itself_reports(self, batch, field):
-        remse = ReMSE(6, 7, p=1.0, p2=0.5)
+        remse = ReMSE(6, 7, p=1.0, p2=0.5, normalize=True)
         remse(*batch)
         assert effective_lambda(0.3, *field) == pytest.approx(0.3 * remse.amplification.item())
 
     def test_equals_the_ratio_of_the_losses_image_by_image(self, batch, field):
-        weighted, plain = (ReMSE(6, 7, p=p, p2=p / 2)(*batch).item() for p in (1.0, 0.0))
+        weighted, plain = (ReMSE(6, 7, p=p, p2=p / 2, normalize=True)(*batch).item() for p in (1.0, 0.0))
         assert effective_lambda(0.3, *field) == pytest.approx(0.3 * weighted / plain)
 
     @given(lam=st.floats(1e-3, 1e3))

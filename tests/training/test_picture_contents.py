@@ -105,7 +105,7 @@ def test_a_run_of_an_earlier_version_is_named(benchmark):
 
 def test_an_interrupted_run_does_not_resume_on_other_pictures(benchmark, monkeypatch, tmp_path):
     with monkeypatch.context() as patch:
-        patch.setattr(training, "test_task", None)  # fails after the first training
+        patch.setattr(training, "evaluate", None)  # fails after the trainings
         with pytest.raises(TypeError):
             fit(CONFIG, progress=False)
     repaint(benchmark.image_paths[3])

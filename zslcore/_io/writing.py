@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.error import URLError
 
 from filelock import FileLock, Timeout
 
@@ -119,7 +120,7 @@ def _temporary(path: Path) -> Iterator[Path]:
         try:
             yield partial
         except OSError as error:
-            if error.filename is not None:
+            if error.filename is not None or isinstance(error, URLError):
                 raise
             # the system's error for a full disk has no file, and numpy's no number either
             raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(path)) from error

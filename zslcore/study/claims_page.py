@@ -21,7 +21,8 @@ def claims_page(folder: Path) -> str:
         "",
         "One row for each claim and data set. Brackets hold 95 % intervals. Verdicts on differences are Holm-corrected "
         "over the findings of this study. Scope, where nothing else is said: frozen EfficientNet-Lite0 features and a "
-        "linear map. Times are medians of the committed runs, which shared their machine. `make figures` writes this page from the CSV files in `results/`.",
+        "linear map. Times are medians of the committed runs, which shared their machine. `make figures` writes this "
+        "page from the CSV files in `results/`.",
         "",
         "## The abstract of the paper",
         "",

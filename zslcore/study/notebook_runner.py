@@ -161,7 +161,7 @@ def check_training(parameters: dict[str, Parameter], values: dict[str, object]) 
     except ValueError:
         changes = None
     if not isinstance(changes, dict):
-        raise InputError(f"settings must be a dictionary in JSON, got {settings!r}")
+        raise InputError(f"settings must be a JSON object, got {settings!r}")
     config = RunConfig.study(dataset, method=method, seed=seed).replace(**changes)
     if (default_folder(config) / "metrics.json").exists():  # a finished run needs nothing more
         return

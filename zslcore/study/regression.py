@@ -92,7 +92,7 @@ def _regressor(model: str, method: str, seed: int) -> object:
             weights = super()._weights(errors, cells)
             generator = torch.Generator().manual_seed(seed)  # the same permutation in each update
             permuted = control_weights(weights, cells.size > 0, "permuted", generator)
-            return at_equal_loss(permuted, weights, errors, cells.size)
+            return at_equal_loss(permuted, weights, errors, cells.size[:, None].expand_as(errors))
 
     p, p2, permuted = METHODS[method]
     kind = Permuted if permuted else ReMSERegressor

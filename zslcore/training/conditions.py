@@ -3,6 +3,7 @@
 import numpy as np
 
 from zslcore.backbone import BACKBONES, build_backbone
+from zslcore.closed_form import SOLVERS
 from zslcore.config import RunConfig
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.tasks import ZeroShotTask, test_task, validation_task
@@ -22,7 +23,7 @@ def check_settings(config: RunConfig, benchmark: Benchmark) -> None:
         zslcore.errors.InputError: shots must be at most 3, the training images of ... in the validation task, got 4
     """
     for task in (validation_task(benchmark), test_task(benchmark)):
-        if config.sampling == "episodes":
+        if config.sampling == "episodes" and config.loss not in SOLVERS:
             _check_batches(config, benchmark, task)
         regression_loss(config, benchmark, task)  # raises for exponents and options out of range
     if config.network != "basic":

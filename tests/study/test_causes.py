@@ -10,6 +10,7 @@ from zslcore.analysis import bias_variance, shared_share
 from zslcore.config import RunConfig
 from zslcore.methods import METHODS
 from zslcore.study import imbalance
+from zslcore.study.cause_tables import nulls_figure, slope_verdicts
 from zslcore.study.causes import STATES, causes, predictions, restored
 from zslcore.study.imbalance import SPLITS, StudyErrors
 from zslcore.training import Run
@@ -67,16 +68,40 @@ def test_unseen_classes_get_back_the_mean_of_the_seen_ones(small_synth):
     np.testing.assert_allclose(ratio * lengths[:, None], (ratio * lengths[:, None])[0, 0], rtol=1e-3)
 
 
-def test_claims_take_the_restored_errors(small_synth):
+def known_study(benchmark):
+    """A study of known predictions, with the mean put back."""
     runs = {method: known_run(method) for method in METHODS}
-    classes = (small_synth.seen_classes, small_synth.unseen_classes)
-    labels = {split: small_synth.attributes[rows] for split, rows in zip(SPLITS, classes)}
-    images = {split: small_synth.split(part) for split, part in SPLITS.items()}
-    study = StudyErrors(small_synth, runs, labels, images, {})
-    after = restored(study)
+    classes = (benchmark.seen_classes, benchmark.unseen_classes)
+    labels = {split: benchmark.attributes[rows] for split, rows in zip(SPLITS, classes)}
+    images = {split: benchmark.split(part) for split, part in SPLITS.items()}
+    return restored(StudyErrors(benchmark, runs, labels, images, {}))
+
+
+def test_claims_take_the_restored_errors(small_synth):
+    after = known_study(small_synth)
+    runs, images = after.runs, after.images
     assert after.nulls == ["constant", "multiplicative", "shrinkage", "missing_mean"]
     assert len(imbalance.slope_claims(after)) == 2 * 2 * 6  # splits, axes; two methods and four null models
     prediction = predictions(runs["mse"], small_synth)["unseen classes"]["mean put back"]
     expected = sum(bias_variance(prediction, small_synth.attributes, small_synth.labels[images["unseen classes"]]))
     np.testing.assert_allclose(after.errors["mse"]["unseen classes"], expected[small_synth.unseen_classes])
     assert after.errors["constant"]["unseen classes"].mean() == pytest.approx(np.nanmean(expected), rel=0.01)
+
+
+def test_verdicts_of_the_slope_before_and_after(small_synth):
+    """Both states of both splits and units; a row's verdict is that of its own claim."""
+    study = known_study(small_synth)
+    states = {"as predicted": study, "mean put back": study}
+    found = slope_verdicts(states)
+    assert len(found) == 2 * 2 * 2
+    assert found["split"].tolist() == [*["seen classes"] * 4, *["unseen classes"] * 4]
+    slopes = imbalance.slope_claims(study)
+    own = slopes[(slopes["name"] == "constant") & (slopes["split"] == "seen classes") & (slopes["within"] == "class")]
+    row = found[(found["within"] == "class") & (found["state"] == "as predicted")].iloc[0]
+    assert (row["claim"], row["verdict"]) == (own["claim"].item(), own["verdict"].item())
+
+
+def test_figure_has_a_panel_for_each_null_model(small_synth):
+    figure = nulls_figure(known_study(small_synth))
+    titles = [axis.get_title().split("\n")[0] for axis in figure.axes]
+    assert titles == ["null: constant", "null: missing mean", "null: shrinkage", "null: image labels"]

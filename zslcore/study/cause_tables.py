@@ -60,8 +60,8 @@ def mean_sentence(causes: pd.DataFrame) -> str:
     """
     seen = causes[causes["split"] == "seen classes"].set_index("state")
     before, after = seen.loc["as predicted"], seen.loc["mean put back"]
-    better = before["R2 missing mean"] - before["R2 constant"]
-    verdict = "The missing mean explains" if better > 0.05 else "The missing mean does not explain"
+    explains = before["R2 missing mean"] > max(0.1, before["R2 constant"] + 0.1)
+    verdict = "The missing mean explains" if explains else "The missing mean does not explain"
     return (
         f"On seen classes the predictions have a mean cosine of {before['cosine']:.2f} with the mean class vector. "
         f"{100 * before['bias']:.0f} % of the squared error is bias, {100 * before['bias along the mean']:.0f} % lies "

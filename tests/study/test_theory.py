@@ -6,6 +6,7 @@ import torch
 
 from zslcore import ReMSE
 from zslcore.analysis import coefficient_of_variation, noise_weight, theil_index
+from zslcore.data.benchmark import Benchmark
 from zslcore.study import theory
 
 
@@ -68,3 +69,24 @@ def test_measured_slope_of_normalised_noise_equals_its_formula():
     labels /= np.linalg.norm(labels, axis=1, keepdims=True)
     frame = theory.normalised_noise(labels, rng.normal(size=(50, 40, 100)), [0.05, 0.1])
     np.testing.assert_allclose(frame["measured"], frame["slope over squared label"], rtol=0.05)
+
+
+class TestClassGaps:
+    def test_formula_is_exact(self):
+        vectors = np.random.default_rng(0).random((7, 12))
+        row = theory.class_gaps({"any": vectors}, scale=5.0).loc["any"]
+        unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        pairs = [unit[i] @ unit[j] for i in range(7) for j in range(7) if i != j]
+        assert row["mean cosine"] == pytest.approx(np.mean(pairs))
+        assert row["mean gap"] == pytest.approx(row["formula"])
+        assert row["mean gap"] == pytest.approx(5 * (1 - np.mean(pairs)))
+
+    @pytest.mark.parametrize(("name", "shared"), [("CUB", 0.6), ("AWA2", 0.6), ("SUN", 0.5)])
+    def test_real_classes_share_about_half(self, real_data, name, shared):
+        """The numbers of notebook 03; centred vectors lie 1 / (1 - q) times further apart."""
+        benchmark = Benchmark.load(real_data, name)
+        kinds = {"plain": benchmark.attributes, "centred": benchmark.vectors("centred")}
+        gaps = theory.class_gaps(kinds, scale=20.0)
+        assert gaps.loc["plain", "shared"] == pytest.approx(shared, abs=0.02)
+        wider = gaps.loc["centred", "mean gap"] / gaps.loc["plain", "mean gap"]
+        assert wider == pytest.approx(1 / (1 - gaps.loc["plain", "shared"]), rel=0.05)

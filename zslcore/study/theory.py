@@ -1,6 +1,6 @@
 """Numeric checks of the statements in notebook 03_theory."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -245,3 +245,29 @@ def normalised_noise(
 
 def _unit(vectors: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
     return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+
+
+def class_gaps(kinds: Mapping[str, Float[np.ndarray, "C A"]], *, scale: float) -> pd.DataFrame:
+    """How far apart a cosine classifier sees classes, for each kind of class vectors.
+
+    Args:
+        kinds: class vectors by name, scaled to unit length here.
+        scale: scale of the classifier.
+
+    Returns:
+        A row per kind: ``shared``, the squared length q of the mean of the unit vectors; ``mean cosine`` of two
+        classes; ``mean gap`` between the logits of the right and of another class for a perfect prediction; and the
+        ``formula`` scale * C (1 - q) / (C - 1).
+
+    Example:
+        >>> class_gaps({"plain": np.array([[3.0, 4.0], [4.0, 3.0]])}, scale=10).round(2).values.tolist()
+        [[0.98, 0.96, 0.4, 0.4]]
+    """
+    rows = {}
+    for name, vectors in kinds.items():
+        unit, classes = vectors / np.linalg.norm(vectors, axis=1, keepdims=True), len(vectors)
+        shared = float((unit.mean(0) ** 2).sum())
+        cosine = (unit @ unit.T)[~np.eye(classes, dtype=bool)].mean()
+        formula = scale * classes * (1 - shared) / (classes - 1)
+        rows[name] = {"shared": shared, "mean cosine": cosine, "mean gap": scale * (1 - cosine), "formula": formula}
+    return pd.DataFrame(rows).T

@@ -49,3 +49,12 @@ def test_the_device_does_not_make_another_row(tmp_path):
     run_grid(measure, CONFIGS, tmp_path / "grid.csv")
     rows = run_grid(measure, [config.replace(device="cpu") for config in CONFIGS], tmp_path / "grid.csv")
     assert len(rows) == 6
+
+
+def test_rows_of_other_configs_stay_in_the_table(tmp_path):
+    """A call with fewer configs must not lose what an earlier one took hours to make."""
+    file = tmp_path / "grid.csv"
+    run_grid(measure, CONFIGS, file)
+    assert run_grid(measure, CONFIGS[1:2], file)["seed"].tolist() == [0, 0]
+    assert pd.read_csv(file)["seed"].tolist() == [0, 0, 2, 2, 1, 1]
+    assert run_grid(measure, CONFIGS, file)["seed"].tolist() == [2, 2, 0, 0, 1, 1]

@@ -10,8 +10,8 @@ from scipy import stats
 from zslcore.study.map_tables import (
     audit_parts,
     audit_table,
+    judged,
     map_differences,
-    paired_table,
     tuned_scale,
     vector_differences,
 )
@@ -33,7 +33,7 @@ def test_differences_are_those_of_a_paired_t_test(dataset):
         random[(random["method"] == method) & (random["lam"] == 60)].set_index("class_split")
         for method in ("remse", "mse")
     )
-    found = table[(table["method"] == "remse") & (table["lam"] == 60) & table["replicates"].str.contains("split")]
+    found = table[(table["method"] == "remse") & (table["lam"] == 60) & (table["replicates"] == "class splits")]
     row = found.set_index("measure").loc["T1"]
     test = stats.ttest_rel(remse["T1"], mse.loc[remse.index, "T1"])
     interval = test.confidence_interval()
@@ -47,8 +47,19 @@ def test_splits_and_seeds_are_not_mixed():
     rows = stored("CUB100", "map").query("class_split > 0")
     own = rows[rows["class_split"] == 1].assign(class_split=0)
     both = map_differences(pd.concat([rows, own]), measures=["T1"])
-    assert set(both["replicates"].str.split(" ", n=1).str[1]) == {"class splits", "seeds"}
-    assert both.loc[both["replicates"] == "1 seeds", "verdict"].unique() == ["not testable"]
+    assert set(both["replicates"]) == {"class splits", "seeds"}
+    assert both.loc[both["replicates"] == "seeds", ["pairs", "verdict"]].drop_duplicates().values.tolist() == [
+        [1, "not testable"]
+    ]
+    assert both.loc[both["replicates"] == "seeds", "new_low"].isna().all()
+
+
+def test_intervals_for_new_classes_are_wider_by_the_correction():
+    rows = stored("CUB100", "map").query("class_split > 0")
+    table = map_differences(rows, measures=["T1"])
+    ratio = (table["new_high"] - table["new_low"]) / (table["high"] - table["low"])
+    expected = np.sqrt(1 + 31 * 27 / 73)  # 31 splits, 27 of 100 classes unseen
+    assert ratio.tolist() == pytest.approx([expected] * len(table))
 
 
 def test_the_detectable_difference_is_found_four_times_in_five():
@@ -56,7 +67,7 @@ def test_the_detectable_difference_is_found_four_times_in_five():
     rng, pairs = np.random.default_rng(0), 20
     sample = rng.normal(size=pairs)
     sample = (sample - sample.mean()) / sample.std(ddof=1)
-    index = {"class_split": range(1, pairs + 1), "seed": 0, "dataset": "X", "network": "basic"}
+    index = {"class_split": range(1, pairs + 1), "seed": 0, "dataset": "X", "network": "basic", "unseen_share": 0.2}
     rows = pd.concat(
         [
             pd.DataFrame(index).assign(vectors=kind, scale=20.0, validation_H=60.0, T1=value)
@@ -69,13 +80,11 @@ def test_the_detectable_difference_is_found_four_times_in_five():
     assert (stats.ttest_1samp(trials, 0, axis=1).pvalue < 0.05).mean() == pytest.approx(0.8, abs=0.03)
 
 
-def test_verdicts_follow_the_correction():
-    shared = {"difference": 1.0, "low": 0.1, "high": 1.9, "replicates": "9 class splits", "detectable": 1.0}
-    table = paired_table([shared | {"p": p} for p in (0.01, 0.04, np.nan)])
-    assert table["holm"].round(3).tolist()[:2] == [0.02, 0.04]
-    assert table["verdict"].tolist() == ["larger", "larger", "not testable"]
-    table = paired_table([shared | {"p": 0.04, "difference": -1.0}, shared | {"p": 0.03}])
-    assert table["verdict"].tolist() == ["no difference shown", "no difference shown"]
+def test_verdicts_follow_the_correction_and_the_direction():
+    rows = [("T1", 1.0, 0.01), ("T1", -1.0, 0.02), ("seen_theil", -1.0, 0.01), ("T1", 1.0, 0.3), ("T1", 1.0, np.nan)]
+    table = judged(pd.DataFrame(rows, columns=["measure", "difference", "p"]))
+    assert table["holm"].round(3).tolist()[:4] == [0.04, 0.04, 0.04, 0.3]
+    assert table["verdict"].tolist() == ["supported", "contradicted", "supported", "inconclusive", "not testable"]
 
 
 def test_scales_are_chosen_without_the_test_split():

@@ -30,7 +30,14 @@ from zslcore.analysis.claims import (
 )
 from zslcore.analysis.correlation import partial_correlation, row_correlation, sample_correlation
 from zslcore.analysis.inequality import coefficient_of_variation, gini_index, inequality, theil_index
-from zslcore.analysis.intervals import VERDICTS, bootstrap, holm, percentile_interval, t_interval, verdict
+from zslcore.analysis.intervals import (
+    VERDICTS,
+    bootstrap,
+    holm,
+    percentile_interval,
+    t_interval,
+    verdict,
+)
 from zslcore.analysis.label_noise import ErrorParts, average_precision, error_parts, image_information, oracle_errors
 from zslcore.analysis.label_value import error_by_label, label_correlation, label_partial_correlation, relative_slope
 from zslcore.analysis.misclassification import closest_class_share, misclassifications

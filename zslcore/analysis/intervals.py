@@ -27,19 +27,34 @@ def verdict(low: float, high: float) -> str:
     return "supported" if low > 0 else "contradicted" if high < 0 else "inconclusive"
 
 
-def t_interval(values: pd.Series | Float[np.ndarray, " n"], *, confidence: float = 0.95) -> tuple[float, float]:
-    """Student's t-interval of the mean of independent values, such as one for each seed; NaN for fewer than two.
+def t_interval(
+    values: pd.Series | Float[np.ndarray, " n"], *, confidence: float = 0.95, test_share: float = 0.0
+) -> tuple[float, float]:
+    """Student's t-interval of a mean; NaN for fewer than two values.
+
+    Args:
+        values: independent values, such as one for each seed; or one for each random split of the same data.
+        confidence: in (0, 1).
+        test_share: share of the rows, or of the classes, that a random split tests on, in [0, 1), for an interval about
+            new data. Splits overlap, so the standard error is multiplied by sqrt(1 + n share / (1 - share)), the
+            correction of Nadeau and Bengio, "Inference for the generalization error", Machine Learning, 2003.
 
     Example:
-        >>> [round(bound, 2) for bound in t_interval(pd.Series([1.0, 2.0, 3.0]))]
+        >>> values = pd.Series([1.0, 2.0, 3.0])
+        >>> [round(bound, 2) for bound in t_interval(values)]
         [-0.48, 4.48]
+        >>> [round(bound, 2) for bound in t_interval(values, test_share=0.25)]
+        [-1.51, 5.51]
     """
     if not 0 < confidence < 1:
         raise InputError(f"confidence must be between 0 and 1, such as 0.95, got {confidence}")
+    if not 0 <= test_share < 1:
+        raise InputError(f"test_share must lie in [0, 1), got {test_share}")
     values = np.asarray(values, dtype=np.float64)
     if len(values) < 2:
         return float("nan"), float("nan")
-    half = stats.t.ppf((1 + confidence) / 2, len(values) - 1) * stats.sem(values)
+    error = stats.sem(values) * np.sqrt(1 + len(values) * test_share / (1 - test_share))
+    half = stats.t.ppf((1 + confidence) / 2, len(values) - 1) * error
     return float(values.mean() - half), float(values.mean() + half)
 
 

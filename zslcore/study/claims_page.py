@@ -98,9 +98,9 @@ def _vector_rows(folder: Path) -> list[list[str]]:
 
 
 def _row(folder: Path, claim: str, dataset: str, command: str, expected: str, row: pd.Series, table: str) -> list[str]:
-    seconds = stored(folder, dataset, table)["seconds"].median()
-    time = f"{seconds:.0f} s"
-    return [claim, dataset, command.format(dataset), expected, sentence(row), row["replicates"], time, row["verdict"]]
+    time = f"{stored(folder, dataset, table)['seconds'].median():.0f} s"
+    pairs = f"{row['pairs']} {row['replicates']}"
+    return [claim, dataset, command.format(dataset), expected, sentence(row), pairs, time, row["verdict"]]
 
 
 def _solved_rows(folder: Path) -> list[list[str]]:

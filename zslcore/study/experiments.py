@@ -29,7 +29,8 @@ def configs_of(name: str, dataset: str, splits: Sequence[int]) -> list[RunConfig
     Args:
         name: ``map`` (BasicNet on frozen features), ``attention`` (AttentionNet on frozen maps), ``fine_tuned``
             (EfficientNet-Lite0 at 160 px, learning rate chosen on the validation split for cross entropy alone),
-            ``vectors`` (kinds of class vectors at several scales), or ``audit`` (of the protocols).
+            ``fine_tuned_rates`` (that choice, for seed 0), ``vectors`` (kinds of class vectors at several scales), or
+            ``audit`` (of the protocols).
         dataset: name of a data set.
         splits: numbers of random class splits; the benchmark's own split is always there, except for ``vectors``.
     """
@@ -41,11 +42,15 @@ def configs_of(name: str, dataset: str, splits: Sequence[int]) -> list[RunConfig
         changes = {"network": "attention"} if name == "attention" else FINE_TUNED | {"lr": 3e-3}
         centred = vector_configs(dataset, **own, kinds=["centred"], scales=[20.0], **changes)
         return map_configs(dataset, **own, lams=[60.0], **changes) + centred
+    if name == "fine_tuned_rates":
+        base = RunConfig.study(dataset, method="cross_entropy", **FINE_TUNED).replace(lam=0.0)
+        return [base.replace(lr=rate) for rate in (1e-3, 3e-3, 1e-2)]
     if name == "vectors":
         return vector_configs(dataset, splits=splits, seeds=[0], kinds=["normalised", "centred"], scales=SCALES)
     if name == "audit":
         return map_configs(dataset, **own, lams=[]) + map_configs(dataset, splits=splits, seeds=[0], lams=[])
-    raise InputError(f"experiment must be one of map, attention, fine_tuned, vectors, audit, got {name!r}")
+    known = "map, attention, fine_tuned, fine_tuned_rates, vectors, audit"
+    raise InputError(f"experiment must be one of {known}, got {name!r}")
 
 
 def run_experiment(
@@ -60,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line of this module."""
     parser = argparse.ArgumentParser(prog="python -m zslcore.study.experiments", description=__doc__.split("\n")[0])
     parser.add_argument("dataset")
-    parser.add_argument("name", help="map, attention, fine_tuned, vectors or audit")
+    parser.add_argument("name", help="map, attention, fine_tuned, fine_tuned_rates, vectors or audit")
     parser.add_argument("--splits", type=int, default=20, help="number of random class splits")
     parser.add_argument("--jobs", type=int, default=1, help="processes, each with one thread")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")

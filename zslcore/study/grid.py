@@ -21,7 +21,7 @@ def run_grid(
     Args:
         measure: a function of a module that returns the rows of a config.
         configs: the configs; they are told apart by all settings but the device.
-        file: the table, which may hold rows of an earlier, interrupted call.
+        file: the table. Rows of other configs that it holds are kept.
         jobs: number of processes, each with one thread.
 
     Returns:
@@ -34,12 +34,11 @@ def run_grid(
     for found in progress_bar(_measured(measure, missing, jobs), total=len(missing), desc=file.stem, unit="run"):
         parts.append(found)
         _write(pd.concat(parts, ignore_index=True), file)
-    order = {key: place for place, key in enumerate(wanted)}
     rows = pd.concat(parts, ignore_index=True)
-    rows = rows[rows["settings"].isin(wanted)]
-    rows = rows.sort_values("settings", key=lambda keys: keys.map(order), kind="stable").reset_index(drop=True)
+    order = [*wanted, *(key for key in rows["settings"].unique() if key not in wanted)]
+    rows = rows.sort_values("settings", key=lambda keys: keys.map(order.index), kind="stable")
     _write(rows, file)
-    return rows
+    return rows[rows["settings"].isin(wanted)].reset_index(drop=True)
 
 
 def _write(rows: pd.DataFrame, file: Path) -> None:

@@ -4,54 +4,72 @@ The rows come from :func:`zslcore.study.rebalancing.map_row` and :func:`zslcore.
 committed ones are ``results/DATASET/map.csv``, ``vectors.csv`` and ``audit.csv``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
 from scipy import stats
 
 from zslcore.analysis import holm, t_interval
 from zslcore.methods import display_name
+from zslcore.study.tables import comparison_claim, higher_is_better, paired_differences
 
 SETTING = ["dataset", "network", "fine_tune", "vectors", "scale"]
-UNIT = ["class_split", "seed"]
-MEASURES = ("T1", "H", "AUSUC", "seen_theil", "unseen_theil", "seen_p99", "unseen_p99", "unseen_worst_attribute")
-PERCENT = ("theil", "p99", "worst_attribute")  # changes of these are given in percent of the baseline
+CONTRASTS = (("mse", "cross_entropy"), ("remse", "mse"), ("remse_permuted", "mse"))
+VECTOR_NAMES = {"normalised": "plain class vectors"}
 POWER = 0.8
 
 
-def map_differences(rows: pd.DataFrame, *, measures: Sequence[str] = MEASURES) -> pd.DataFrame:
-    """Compare each arm of the map with its baseline at the same lambda, paired over class splits or seeds.
+def map_differences(rows: pd.DataFrame, *, measures: Sequence[str]) -> pd.DataFrame:
+    """Compare MSE with cross entropy, and ReMSE and its control with the MSE, at the same lambda.
 
     Args:
-        rows: rows of the map. The benchmark's own split (number 0) is replicated by seeds, random splits are replicated
-            by split; the two are never mixed.
-        measures: columns to compare. Accuracies in points, other measures in percent of the baseline's value.
+        rows: rows of the map. Random class splits are paired by split; seeds of the benchmark's own split (number 0)
+            are paired by seed, in rows of their own.
+        measures: columns to compare. Differences of accuracies are in points, others in percent of the baseline.
 
     Returns:
-        A row for each setting, lambda, contrast and measure, as :func:`paired_table` makes it.
+        A row for each setting, lambda, contrast and measure: the ``claim`` that the method is better, the mean
+        ``difference``, its 95 % interval ``low`` and ``high`` over splits of these classes, a wider one for new classes
+        (``new_low`` and ``new_high``, see :func:`zslcore.analysis.t_interval`; NaN over seeds), the number of ``pairs``
+        and what is paired (``replicates``), ``detectable`` (the difference that such a comparison finds with a
+        probability of 80 %), and the columns of :func:`judged`.
 
     Example:
         >>> rows = pd.DataFrame({"class_split": [1, 1, 2, 2, 3, 3], "seed": 0, "lam": [0.0, 60.0] * 3})
         >>> rows["method"], rows["T1"] = ["cross_entropy", "mse"] * 3, [60.0, 61.0, 50.0, 51.5, 70.0, 71.1]
         >>> rows = rows.assign(dataset="X", network="basic", fine_tune=False, vectors="normalised", scale=20.0)
-        >>> map_differences(rows, measures=["T1"])[["difference", "replicates", "verdict"]].round(2).values.tolist()
-        [[1.2, '3 class splits', 'larger']]
+        >>> rows["unseen_share"] = 0.2
+        >>> map_differences(rows, measures=["T1"])[["difference", "pairs", "verdict"]].round(2).values.tolist()
+        [[1.2, 3, 'supported']]
     """
     found = []
-    for by, part in rows.groupby(rows["class_split"] > 0):
+    for replicates, part in _replicated(rows):
         for setting, group in part.groupby(SETTING, sort=False):
             for lam in sorted(set(group["lam"]) - {0.0}):
-                at_lambda = group[group["lam"] == lam]
-                pairs = [("mse", "cross_entropy"), ("remse", "mse"), ("remse_permuted", "mse")]
-                for method, baseline in pairs:
-                    against = group if baseline == "cross_entropy" else at_lambda
-                    own, other = at_lambda[at_lambda["method"] == method], against[against["method"] == baseline]
-                    for measure in measures if len(own) and len(other) else ():
-                        ours, theirs = own.set_index(UNIT)[measure], other.set_index(UNIT)[measure]
-                        label = dict(zip(SETTING, setting, strict=True)) | {"lam": lam}
-                        found.append(label | _paired(ours, theirs, method, baseline, measure, by_split=bool(by)))
-    return paired_table(found)
+                arms = group[(group["lam"] == lam) | (group["method"] == "cross_entropy")]
+                for method, baseline in CONTRASTS:
+                    if {method, baseline} <= set(arms["method"]):
+                        table = _compared(arms, method, baseline, measures, replicates)
+                        found.append(table.assign(**dict(zip(SETTING, setting, strict=True)), lam=lam))
+    return judged(pd.concat(found, ignore_index=True))
+
+
+def vector_differences(rows: pd.DataFrame, *, measures: Sequence[str] = ("T1", "H", "AUSUC")) -> pd.DataFrame:
+    """Compare each kind of class vectors with plain ones, each at the scale that its validation split chose.
+
+    Returns:
+        As :func:`map_differences`; ``method`` and ``baseline`` are kinds of class vectors.
+    """
+    found = []
+    for replicates, part in _replicated(tuned_scale(rows)):
+        for (dataset, network), group in part.groupby(["dataset", "network"], sort=False):
+            kinds = group.assign(method=group["vectors"])
+            for kind in [name for name in kinds["method"].unique() if name != "normalised"]:
+                table = _compared(kinds, kind, "normalised", measures, replicates)
+                found.append(table.assign(dataset=dataset, network=network))
+    return judged(pd.concat(found, ignore_index=True))
 
 
 def tuned_scale(rows: pd.DataFrame, *, criterion: str = "validation_H") -> pd.DataFrame:
@@ -65,71 +83,74 @@ def tuned_scale(rows: pd.DataFrame, *, criterion: str = "validation_H") -> pd.Da
         >>> tuned_scale(rows)["scale"].tolist()
         [10.0]
     """
-    best = rows.groupby(["dataset", "network", *UNIT, "vectors"], sort=False)[criterion].idxmax()
+    best = rows.groupby(["dataset", "network", "class_split", "seed", "vectors"], sort=False)[criterion].idxmax()
     return rows.loc[best].reset_index(drop=True)
 
 
-def vector_differences(rows: pd.DataFrame, *, measures: Sequence[str] = ("T1", "H", "AUSUC")) -> pd.DataFrame:
-    """Compare each kind of class vectors with plain ones, paired, each at the scale that its validation split chose."""
-    found, rows = [], tuned_scale(rows)
-    for by, part in rows.groupby(rows["class_split"] > 0):
-        for (dataset, network), group in part.groupby(["dataset", "network"], sort=False):
-            for kind in [name for name in group["vectors"].unique() if name != "normalised"]:
-                for measure in measures:
-                    ours = group[group["vectors"] == kind].set_index(UNIT)[measure]
-                    theirs = group[group["vectors"] == "normalised"].set_index(UNIT)[measure]
-                    label = {"dataset": dataset, "network": network}
-                    found.append(label | _paired(ours, theirs, kind, "normalised", measure, by_split=bool(by)))
-    return paired_table(found)
-
-
-def _paired(
-    ours: pd.Series, theirs: pd.Series, method: str, baseline: str, measure: str, *, by_split: bool
-) -> dict[str, object]:
-    """Mean paired difference, its interval and the p value of Student's t test."""
-    difference = (ours - theirs).dropna()
-    if any(part in measure for part in PERCENT):
-        difference = 100 * difference / theirs.loc[difference.index].mean()
-    low, high = t_interval(difference)
-    pairs, deviation = len(difference), difference.std()
-    p = stats.ttest_1samp(difference, 0).pvalue if pairs > 1 and deviation > 0 else np.nan
-    return {
-        "method": method,
-        "baseline": baseline,
-        "measure": measure,
-        "difference": difference.mean(),
-        "low": low,
-        "high": high,
-        "replicates": f"{pairs} {'class splits' if by_split else 'seeds'}",
-        "detectable": _detectable(deviation, pairs),
-        "p": p,
-    }
-
-
-def _detectable(deviation: float, pairs: int) -> float:
-    """The difference that such a comparison finds with a probability of 80 % at the 5 % level."""
-    if pairs < 2:
-        return float("nan")
-    quantiles = stats.t.ppf(0.975, pairs - 1) + stats.t.ppf(POWER, pairs - 1)
-    return float(quantiles * deviation / np.sqrt(pairs))
-
-
-def paired_table(found: Sequence[dict[str, object]]) -> pd.DataFrame:
-    """Add Holm's correction over all comparisons of the table, and a verdict by it.
+def judged(table: pd.DataFrame) -> pd.DataFrame:
+    """Correct the p values of a table for their number, and judge its claims by the corrected ones.
 
     Returns:
-        The comparisons with ``p`` and ``holm`` (the corrected p value), and ``verdict``: ``"larger"`` or ``"smaller"``
-        where ``holm`` is below 0.05, ``"no difference shown"`` otherwise, ``"not testable"`` for fewer than two pairs.
-        ``detectable`` is the difference that the comparison finds with a probability of 80 %.
+        The table with ``holm``, the p value corrected over all rows, and ``verdict``: ``"supported"`` or
+        ``"contradicted"`` where it is below 0.05, otherwise ``"inconclusive"``, or ``"not testable"`` without p value.
     """
-    table = pd.DataFrame(found)
-    testable = table["p"].notna()
-    table["holm"] = holm(table["p"].to_numpy())
-    table["verdict"] = "no difference shown"
-    table.loc[~testable, "verdict"] = "not testable"
-    shown = testable & (table["holm"] < 0.05)
-    table.loc[shown, "verdict"] = np.where(table.loc[shown, "difference"] > 0, "larger", "smaller")
+    table = table.assign(holm=holm(table["p"].to_numpy()), verdict="inconclusive")
+    better = (table["difference"] > 0) == table["measure"].map(higher_is_better)
+    shown = table["holm"] < 0.05
+    table.loc[shown & better, "verdict"] = "supported"
+    table.loc[shown & ~better, "verdict"] = "contradicted"
+    table.loc[table["p"].isna(), "verdict"] = "not testable"
     return table
+
+
+def _replicated(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The rows of random splits, whose number takes the place of the seed, and those of the benchmark's own split."""
+    random, own = rows[rows["class_split"] > 0], rows[rows["class_split"] == 0]
+    if len(random):
+        yield "class splits", random.assign(seed=random["class_split"])
+    if len(own):
+        yield "seeds", own
+
+
+def _compared(
+    frame: pd.DataFrame, method: str, baseline: str, measures: Sequence[str], replicates: str
+) -> pd.DataFrame:
+    names = [VECTOR_NAMES.get(key, display_name(key)) for key in (method, baseline)]
+    share = frame["unseen_share"].iloc[0] if replicates == "class splits" else np.nan
+    rows = []
+    for measure in measures:
+        difference = paired_differences(frame, method, baseline, measure)
+        if not higher_is_better(measure):
+            paired = frame[(frame["method"] == baseline) & frame["seed"].isin(difference.index)]
+            difference = 100 * difference / paired[measure].mean()
+        detectable, p = _power(difference.to_numpy())
+        row = {"method": method, "baseline": baseline, "measure": measure}
+        row |= {"claim": comparison_claim(*names, measure), "difference": difference.mean()}
+        row |= dict(zip(("low", "high"), t_interval(difference), strict=True))
+        wider = (np.nan, np.nan) if np.isnan(share) else t_interval(difference, test_share=share)
+        row |= dict(zip(("new_low", "new_high"), wider, strict=True))
+        rows.append(row | {"pairs": len(difference), "replicates": replicates, "detectable": detectable, "p": p})
+    return pd.DataFrame(rows)
+
+
+def _power(difference: Float[np.ndarray, " n"]) -> tuple[float, float]:
+    """The difference that the t test finds with a probability of about 80 % at the 5 % level, and its p value."""
+    freedom = len(difference) - 1
+    if not freedom or np.ptp(difference) == 0:
+        return float("nan"), float("nan")
+    detectable = (stats.t.ppf(0.975, freedom) + stats.t.ppf(POWER, freedom)) * stats.sem(difference)
+    return float(detectable), float(stats.ttest_1samp(difference, 0).pvalue)
+
+
+def contrast_name(method: str, baseline: str) -> str:
+    """Text of a comparison.
+
+    Example:
+        >>> contrast_name("remse", "mse"), contrast_name("centred", "normalised")
+        ('ReMSE − MSE', 'centred − plain class vectors')
+    """
+    names = [VECTOR_NAMES.get(key, display_name(key)).removeprefix("+ ") for key in (method, baseline)]
+    return " − ".join(names)
 
 
 def audit_table(rows: pd.DataFrame) -> pd.DataFrame:
@@ -172,13 +193,3 @@ def audit_parts(rows: pd.DataFrame) -> pd.Series:
         "paper - clean": mean["paper"] - chosen["validation gamma"],
     }
     return pd.Series(parts, name="H")
-
-
-def contrast_name(method: str, baseline: str) -> str:
-    """Text of a comparison, such as ``+ ReMSE − + MSE``.
-
-    Example:
-        >>> contrast_name("remse", "mse")
-        'ReMSE − MSE'
-    """
-    return f"{display_name(method).removeprefix('+ ')} − {display_name(baseline).removeprefix('+ ')}"

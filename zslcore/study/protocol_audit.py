@@ -19,7 +19,7 @@ from zslcore.training.device import resolve_device
 from zslcore.training.evaluation import scores
 from zslcore.training.inputs.sources import Inputs, load_inputs
 from zslcore.training.loop import Trained, train
-from zslcore.training.run import restore_model
+from zslcore.training.run import environment, restore_model
 
 HALVES = 20  # random halves of the test images
 FOLDS = (3, 5)
@@ -29,7 +29,7 @@ def audit(config: RunConfig) -> pd.DataFrame:
     """Train a config for every protocol, and read the harmonic mean that each reports.
 
     Returns:
-        A row for each ``estimate``, with H in percent, ``gamma`` and ``epoch`` (counted from 0):
+        A row for each ``estimate``, with H in percent, ``gamma``, ``epoch`` (counted from 0) and ``device``:
 
         - ``paper``: epoch and gamma chosen on the test images.
         - ``chosen epoch, ...``: the epoch that the validation split chose; gamma from all test images (``test gamma``),
@@ -55,6 +55,7 @@ def audit(config: RunConfig) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=["estimate", "H", "gamma", "epoch"])
     frame["H"] = (100 * frame["H"]).round(2)
     frame["gamma"] = frame["gamma"].round(4)
+    frame["device"] = environment(inputs.device)["device"]
     settings = {"dataset": config.dataset, "class_split": config.class_split, "seed": config.seed}
     for place, (name, value) in enumerate((settings | {"method": method_key(config)}).items()):
         frame.insert(place, name, value)

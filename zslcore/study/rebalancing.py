@@ -78,11 +78,14 @@ def map_row(config: RunConfig) -> pd.DataFrame:
     """Train a config and measure it after the last epoch, so that no choice of an epoch adds noise.
 
     Returns:
-        One row: the settings that the map varies; on the test split ``T1``, ``AUSUC`` and ``H`` (percent; gamma from
+        One row: the settings that the map varies; ``unseen_share``, the share of all classes that are unseen; on the
+        test split ``T1``, ``AUSUC`` and ``H`` (percent; gamma from
         the last epoch of the validation split) and ``oracle_H`` (gamma from the test split); ``validation_T1`` and
         ``validation_H``; over the error cells of the seen and of the unseen test images the mean, the Theil index, the
-        99th percentile and the mean of the worst attribute; ``seconds`` and ``device``. A training that diverged has
-        NaN.
+        99th percentile and the mean of the worst attribute; ``seconds`` and ``device``.
+
+    Raises:
+        InputError: if the training diverges.
     """
     row = {
         "dataset": config.dataset,
@@ -98,6 +101,7 @@ def map_row(config: RunConfig) -> pd.DataFrame:
     }
     folder = fit(config, runs_root() / "map" / config.dataset / run_name(config), progress=False)
     run, benchmark = Run.load(folder), load_benchmark(config.dataset)
+    row["unseen_share"] = round(len(benchmark.unseen_classes) / len(benchmark.class_names), 4)
     last = run.history.groupby("task").last()
     evaluation = run.evaluate(benchmark, weights="last")
     row["T1"], row["AUSUC"] = 100 * evaluation.t1, 100 * evaluation.curve.ausuc

@@ -284,16 +284,30 @@ def compare(frame: pd.DataFrame, method: str, values: Iterable[str], *, confiden
         raise InputError(f"results must hold another method than {method!r} to compare it with")
     rows = []
     for value in values:
-        higher = value in (*ACCURACIES, "validation_H")
         for baseline in baselines:
             difference = paired_differences(frame, method, baseline, value)
             low, high = t_interval(difference, confidence=confidence)
-            what = f"{'higher' if higher else 'lower'} {measure_name(value).replace(', ', ' on ')}"
-            claim = f"{display_name(method)} has a {what} than {display_name(baseline)}"
-            told = verdict(low, high) if higher else verdict(-high, -low)
+            claim = comparison_claim(display_name(method), display_name(baseline), value)
+            told = verdict(low, high) if higher_is_better(value) else verdict(-high, -low)
             rows.append((value, baseline, claim, difference.mean(), low, high, told))
     columns = ["measure", "against", "claim", "difference", "low", "high", "verdict"]
     return pd.DataFrame(rows, columns=columns).set_index(["measure", "against"])
+
+
+def higher_is_better(measure: str) -> bool:
+    """Whether a measure is an accuracy; all others are errors, or measures of their unevenness."""
+    return measure in (*ACCURACIES, "validation_H")
+
+
+def comparison_claim(method: str, baseline: str, measure: str) -> str:
+    """The claim that a method is better than a baseline, both by display name.
+
+    Example:
+        >>> comparison_claim("+ ReMSE", "+ MSE", "test_seen_theil")
+        '+ ReMSE has a lower Theil index on seen classes than + MSE'
+    """
+    wanted = "higher" if higher_is_better(measure) else "lower"
+    return f"{method} has a {wanted} {measure_name(measure).replace(', ', ' on ')} than {baseline}"
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -146,7 +146,7 @@ def test_command_is_read_back_as_the_parameters_it_was_made_of():
     assert words[0] == "zslcore"
     arguments = cli._parser().parse_args(cli._joined(words[1:]))
     assert arguments.notebook == "07_figures"
-    assert bind(known, cli._given(arguments.parameter)) == values
+    assert bind(known, cli.given_values(arguments.parameter)) == values
 
 
 def test_two_processes_may_write_to_one_folder(tmp_path):

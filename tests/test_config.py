@@ -6,36 +6,16 @@ import os
 import re
 import subprocess
 import sys
-from importlib import resources
 
 import numpy as np
 import pytest
-import yaml
+from other_values import CHOICES, FIELDS, SYNTH, another
 
 from zslcore import InputError
-from zslcore.backbone import known_backbones
-from zslcore.closed_form import SOLVERS
-from zslcore.config import OPTION_FIELDS, RunConfig, reference_value, run_name, setting_table, study_settings
-from zslcore.data.benchmark import VECTORS
-from zslcore.identity import identifying_settings
+from zslcore.config import OPTION_FIELDS, RunConfig, reference_value, setting_table
+from zslcore.identity import run_name
 from zslcore.losses.factory import CRITERIA, criterion_options
-from zslcore.methods import BASELINES, CONTROLS, METHODS, study_methods
-from zslcore.models import GEM_VARIANTS
-from zslcore.remse import MEMORIES
-from zslcore.training.fit import default_folder
 
-CHOICES = {
-    "backbone": known_backbones(),
-    "network": ("basic", "attention", "gem"),
-    "gem_variant": GEM_VARIANTS,
-    "loss": ("none", *CRITERIA, *SOLVERS),
-    "sampling": ("episodes", "random"),
-    "attribute_vectors": VECTORS,
-    "memory": MEMORIES,
-    "schedule": ("stated", "released"),
-    "precision": ("float32", "float64", "bf16"),
-    "device": ("auto", "cpu", "cuda"),
-}
 AT_LEAST_ONE = ["epochs", "episodes", "ways", "shots", "image_size", "lr_step", "key_dim"]
 AT_LEAST_ZERO = [
     *("lam", "p", "p2", "momentum", "weight_decay", "hidden", "ratio", "seed"),
@@ -43,21 +23,6 @@ AT_LEAST_ZERO = [
 ]
 ABOVE_ZERO = ["scale", "lr", "lr_decay", "resize_ratio", "train_resize_ratio"]
 ALLOWED = {name: allowed for name, _, allowed, _ in setting_table()}
-FIELDS = {field.name: field.type for field in dataclasses.fields(RunConfig)}
-SYNTH = RunConfig(dataset="SYNTH", standardize=False)  # which fine_tune asks for
-SETTINGS_FILES = [file for file in (resources.files("zslcore") / "settings").iterdir() if file.name.endswith(".yml")]
-
-
-def another(name, config=SYNTH):
-    """An allowed value of a setting that is not the one of ``config``."""
-    value = getattr(config, name)
-    if name in CHOICES:
-        return next(choice for choice in CHOICES[name] if choice != value)
-    if name in ("reference", "loss_options"):
-        return {"reference": "0.1", "loss_options": {"decay": 0.5}}[name]
-    return {bool: lambda: not value, int: lambda: value + 1, float: lambda: value + 0.05, str: lambda: value + "_"}[
-        FIELDS[name]
-    ]()
 
 
 @pytest.mark.parametrize("name", FIELDS)
@@ -271,183 +236,6 @@ def test_json_round_trip(name, tmp_path):
     config = SYNTH.replace(**{name: another(name)})
     (tmp_path / "config.json").write_text(json.dumps(config.to_dict()))
     assert RunConfig.read(tmp_path / "config.json") == config
-
-
-def effective(name, config):
-    """The config with a network and a loss that use the setting."""
-    if name in ("word_vectors", "key_dim", "ratio"):
-        return config.replace(network="attention")
-    if name in ("gem_variant", "decorrelation", "compactness"):
-        return config.replace(network="gem")
-    if name == "train_resize_ratio":
-        return config.replace(fine_tune=True)
-    if name in ("lam", "equal_lambda") or (name in OPTION_FIELDS and name != "normalize"):
-        return config.replace(loss="remse")
-    return config
-
-
-@pytest.mark.parametrize(
-    ("base", "ignored"),
-    [
-        ({"network": "basic"}, ["key_dim", "ratio", "gem_variant", "decorrelation", "compactness", "word_vectors"]),
-        ({"network": "attention"}, ["gem_variant", "decorrelation", "compactness"]),
-        ({"network": "gem"}, ["hidden", "key_dim", "ratio"]),
-        ({"loss": "mse"}, ["p", "p2", "memory", "reference", "unit_mean", "equal_lambda"]),
-        ({"loss": "none"}, ["p", "p2", "memory", "reference", "unit_mean", "lam"]),
-        ({"backbone": "res101"}, ["weights", "image_size", "resize_ratio", "train_resize_ratio"]),
-        ({}, ["device"]),
-    ],
-    ids=str,
-)
-def test_settings_without_effect_are_no_part_of_a_run(base, ignored):
-    config = SYNTH.replace(**base)
-    for name in ignored:
-        changed = config.replace(**{name: another(name, config)})
-        assert run_name(changed) == run_name(config), name
-        assert identifying_settings(changed) == identifying_settings(config), name
-    used = {"lr", "normalize", "standardize", "scale", "network", "loss", "backbone"}
-    for name in used:
-        changed = config.replace(**{name: another(name, config)})
-        assert identifying_settings(changed) != identifying_settings(config), name
-
-
-def test_a_method_with_settings_that_it_ignores_is_still_that_method():
-    config = RunConfig.study("SYNTH", method="mse", seed=4)
-    assert run_name(config.replace(p=0.9, key_dim=3, word_vectors="other.npy")) == "mse-seed4"
-    assert run_name(config.replace(lam=0.9)) != "mse-seed4"
-
-
-@pytest.mark.parametrize("method", [None, *METHODS])
-def test_any_changed_setting_changes_the_name_of_the_folder(method):
-    """The data set is the folder above; within it, no two settings share a name."""
-    for name in set(FIELDS) - {"dataset", "loss_options", "device"}:
-        base = effective(name, RunConfig.study("SYNTH", method=method, standardize=False))
-        assert run_name(base.replace(**{name: another(name, base)})) != run_name(base), name
-
-
-def test_names_of_runs_off_the_study_are_stable_and_distinct():
-    names = [name for name in FIELDS if name not in ("dataset", "device")]
-    configs = [effective(name, SYNTH).replace(**{name: another(name)}) for name in names]
-    names = [run_name(config) for config in configs]
-    assert len(set(names)) == len(names)
-    assert names == [run_name(RunConfig.from_dict(dict(reversed(config.to_dict().items())))) for config in configs]
-    # written down: users find their runs again after an upgrade
-    assert run_name(RunConfig(dataset="SYNTH")) == "remse-seed0-3496225b"
-
-
-@pytest.mark.parametrize("method", [None, "remse"])
-def test_the_device_is_no_part_of_the_name(method):
-    config = RunConfig.study("SYNTH", method=method)
-    assert run_name(config.replace(device="cuda")) == run_name(config)
-
-
-@pytest.mark.parametrize("method", [*METHODS, *BASELINES])
-@pytest.mark.parametrize("dataset", [yaml.safe_load(file.read_text())["dataset"] for file in SETTINGS_FILES])
-def test_settings_of_the_study(dataset, method):
-    """Every file is valid for every method, by its own words over the defaults, and names the runs by method."""
-    file = study_settings()[dataset]
-    config = RunConfig.study(dataset, method=method, seed=7)
-    expected = RunConfig(dataset=file["dataset"]).to_dict() | file["settings"]
-    expected |= (METHODS | BASELINES)[method] | file["methods"].get(method, {}) | {"dataset": dataset, "seed": 7}
-    assert config.to_dict() == expected
-    assert run_name(config) == f"{method}-seed7"
-
-
-@pytest.mark.parametrize("file", SETTINGS_FILES, ids=lambda file: file.name)
-def test_settings_files_hold_nothing_that_is_not_read(file):
-    content = yaml.safe_load(file.read_text())
-    assert set(content) == {"dataset", "settings", "methods"}
-    assert set(content["methods"]) <= {*METHODS, *BASELINES}
-    assert study_settings()[content["dataset"]] == content
-    for method, settings in [(None, content["settings"]), *content["methods"].items()]:
-        assert not {"dataset", "seed", "loss"} & set(settings)
-        RunConfig(dataset=content["dataset"], **settings, **BASELINES.get(method, {}))
-
-
-def test_the_methods_of_a_data_set_are_five_different_runs():
-    for dataset in study_settings():
-        assert len({RunConfig.study(dataset, method=method) for method in METHODS}) == len(METHODS) == 5
-
-
-def test_methods_differ_from_each_other_only_as_they_say():
-    remse, mse, matched, plain, tuned = (
-        RunConfig.study("SYNTH", method=method).to_dict()
-        for method in ("remse", "mse", "mse_matched", "cross_entropy", "cross_entropy_tuned")
-    )
-
-    def changed(first, second):
-        return {name for name in FIELDS if first[name] != second[name]}
-
-    assert changed(remse, mse) == changed(remse, plain) == {"loss"}
-    assert changed(mse, matched) == {"lam"}
-    assert changed(plain, tuned) == {"scale"}
-
-
-def test_changes_override_the_study_and_the_method():
-    config = RunConfig.study("SYNTH", method="mse_matched", lam=3, epochs=2)
-    assert (config.loss, config.lam, config.epochs) == ("mse", 3.0, 2)
-
-
-def test_data_set_without_settings_takes_the_defaults():
-    assert RunConfig.study("MINE") == RunConfig(dataset="MINE")
-    assert RunConfig.study("MINE", method="mse") == RunConfig(dataset="MINE", loss="mse")
-
-
-@pytest.mark.parametrize("dataset", [*study_settings(), "CUB", "AWA2", "SUN", "MINE"])
-def test_every_method_of_a_data_set_has_a_folder_of_its_own(dataset):
-    """The folder that the study's graph waits for, whether or not the data set has settings of its own."""
-    methods = study_methods(dataset)
-    assert methods == [name for name in METHODS if name not in CONTROLS or dataset in study_settings()]
-    for method in methods:
-        assert default_folder(RunConfig.study(dataset, method=method, seed=3)).name == f"{method}-seed3"
-
-
-@pytest.mark.parametrize(("method", "plain", "setting"), [(name, *of) for name, of in CONTROLS.items()])
-def test_a_control_without_a_chosen_value_is_refused(method, plain, setting):
-    """It would be the method that it controls, under a second name."""
-    command = f"zslcore train --dataset CUB --method {plain} -s {setting} VALUE"
-    message = f"^method must be one of cross_entropy, mse, remse for CUB, got '{method}': .* {setting} .*{command}"
-    with pytest.raises(InputError, match=message):
-        RunConfig.study("CUB", method=method)
-    assert RunConfig.study("CUB", method=plain, **{setting: 60.0}).to_dict()[setting] == 60.0
-
-
-@pytest.mark.parametrize("method", BASELINES)
-def test_a_baseline_without_chosen_options_is_refused(method):
-    with pytest.raises(InputError, match=rf"^method '{method}' needs options .* for CUB.* run: zslcore baselines CUB$"):
-        RunConfig.study("CUB", method=method)
-
-
-class TestClosedForm:
-    """Settings of a loss that is solved."""
-
-    @pytest.mark.parametrize(
-        "changes", [{"network": "gem"}, {"hidden": 4}, {"fine_tune": True, "standardize": False}], ids=str
-    )
-    def test_needs_a_linear_map_of_frozen_features(self, changes):
-        with pytest.raises(InputError, match=r"^loss 'sae' needs network 'basic', hidden 0 and fine_tune False"):
-            RunConfig(dataset="SYNTH", loss="sae", **changes)
-
-    @pytest.mark.parametrize(
-        ("options", "message"),
-        [
-            ({"gamma": 1.0}, "loss_options of sae must be among: lam; got 'gamma'"),
-            ({"lam": "1"}, "lam in loss_options must be float, got '1'"),
-            ({"lam": 0.0}, "lam in loss_options must be a finite number above 0, got 0.0"),
-        ],
-    )
-    def test_options_are_its_own_and_above_zero(self, options, message):
-        with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-            RunConfig(dataset="SYNTH", loss="sae", loss_options=options)
-
-    def test_options_name_the_run(self):
-        first, second = (RunConfig.study("SYNTH", loss="sae", loss_options={"lam": lam}) for lam in (2.0, 3.0))
-        assert run_name(first) != run_name(second)
-
-
-def test_unknown_method_names_the_known_ones():
-    with pytest.raises(InputError, match=f"^method must be one of {', '.join([*METHODS, *BASELINES])}, got 'gan'$"):
-        RunConfig.study("SYNTH", method="gan")
 
 
 def test_settings_are_read_as_utf_8_whatever_the_locale():

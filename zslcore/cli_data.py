@@ -96,8 +96,8 @@ def changed_settings(given: list[str]) -> dict[str, object]:
 def _check(arguments: argparse.Namespace) -> None:
     from zslcore.config import RunConfig
     from zslcore.data import load_benchmark
+    from zslcore.data.batch_limits import batch_limits
     from zslcore.data.benchmark import describe_repeated
-    from zslcore.data.tasks import batch_limits
     from zslcore.training.conditions import check_inputs, check_settings, describe_inputs
 
     benchmark, changes = load_benchmark(arguments.dataset), changed_settings(arguments.set)

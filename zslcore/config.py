@@ -3,9 +3,6 @@
 import contextlib
 import dataclasses
 import difflib
-import functools
-import hashlib
-import json
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +16,7 @@ from zslcore._io.locations import check_dataset_name
 from zslcore._io.mappings import unique_json, unique_yaml
 from zslcore._io.text_values import text_value
 from zslcore.errors import InputError, one_line
-from zslcore.methods import BASELINES, METHODS, check_method, study_baselines, study_methods
+from zslcore.methods import BASELINES, METHODS, check_method
 from zslcore.settings import published_settings, study_settings
 
 # Settings that are also options of a regression loss, see zslcore.losses.factory.criterion_options.
@@ -263,29 +260,6 @@ def setting_table() -> list[tuple[str, str, str, str]]:
     return rows
 
 
-def run_name(config: RunConfig) -> str:
-    """Name of a run, by the settings that have an effect: ``METHOD-seedN`` for a run of the study.
-
-    For other runs it is ``LOSS-seedN-`` and a hash of those that are not defaults. The device has no part in it.
-
-    Example:
-        >>> run_name(RunConfig.study("SYNTH", method="remse", seed=2))
-        'remse-seed2'
-    """
-    from zslcore.identity import identifying_settings
-
-    settings = identifying_settings(config)
-    with warnings.catch_warnings(action="ignore"):  # that a data set is too small for the defaults
-        for method in [*study_methods(config.dataset), *study_baselines(config.dataset)]:
-            if settings == identifying_settings(RunConfig.study(config.dataset, method=method, seed=config.seed)):
-                return f"{method}-seed{config.seed}"
-    # only settings that are not defaults, so that a new setting does not rename old runs
-    defaults = RunConfig(dataset=config.dataset).to_dict() | {"dataset": None}
-    special = {name: value for name, value in settings.items() if value != defaults[name]}
-    digest = hashlib.sha256(json.dumps(special, sort_keys=True).encode()).hexdigest()[:8]
-    return f"{config.loss}-seed{config.seed}-{digest}"
-
-
 def reference_value(text: str) -> str | float:
     """The ``reference`` of a config as :class:`zslcore.remse.ReMSE` takes it: a name, or a quantile in (0, 1).
 
@@ -316,34 +290,15 @@ def _field(name: object) -> dataclasses.Field:
 
 def _fitting_batch(dataset: str, given: set[str]) -> dict[str, int]:
     """Lower values of ``ways`` and ``shots``, unless given, for a data set that is too small for their defaults."""
+    from zslcore.data.batch_limits import stored_batch_limits
+
     lowered = {}
-    for name, limit in _batch_limits(dataset).items():
+    for name, limit in stored_batch_limits(dataset).items():
         default = _field(name).default
         if name not in given and limit < default:
             warnings.warn(f"{name} is {limit} instead of {default}, the most that {dataset} allows", stacklevel=3)
             lowered[name] = limit
     return lowered
-
-
-def _batch_limits(dataset: str) -> dict[str, int]:
-    """Limits of ways and shots; none for a data set that is not there."""
-    from zslcore._io.locations import data_root
-
-    folder = data_root() / "xlsa17" / "data" / dataset
-    files = sorted(folder.iterdir()) if folder.is_dir() else []
-    return _limits_of(data_root(), dataset, tuple(path.stat().st_mtime_ns for path in files)) if files else {}
-
-
-@functools.cache
-def _limits_of(root: Path, dataset: str, times: tuple[int, ...]) -> dict[str, int]:
-    """The limits for one state of the files, which take a second to read."""
-    from zslcore.data.benchmark import Benchmark
-    from zslcore.data.tasks import batch_limits
-
-    try:
-        return batch_limits(Benchmark.load(root, dataset))
-    except (InputError, ImportError):  # told where the data set is used
-        return {}
 
 
 def _check_choice(name: str, value: str, allowed: Any) -> None:

@@ -1,11 +1,19 @@
-"""What makes two runs the same: the settings that decide their numbers, without those that have no effect."""
+"""What makes two runs the same, and their name: the settings that decide their numbers."""
 
+import hashlib
+import json
+import warnings
 from typing import Any
 
 from zslcore.config import OPTION_FIELDS, RunConfig
+from zslcore.methods import study_baselines, study_methods
 
 ATTENTION_ONLY = ("key_dim", "ratio")
 GEM_ONLY = ("gem_variant", "decorrelation", "compactness")
+TRAINED_ONLY = (  # not solved in closed form
+    *("lam_cls", "lr", "momentum", "weight_decay", "clip", "lr_step", "lr_decay", "schedule"),
+    *("epochs", "sampling", "episodes", "ways", "shots", "compile"),
+)
 # what features that are given were computed with
 WITHOUT_PICTURES = ("weights", "image_size", "resize_ratio", "train_resize_ratio")
 
@@ -23,9 +31,31 @@ def identifying_settings(config: RunConfig) -> dict[str, Any]:
     return {name: value for name, value in (values | ignored).items() if name != "device"}
 
 
+def run_name(config: RunConfig) -> str:
+    """Name of a run, by the settings that have an effect: ``METHOD-seedN`` for a run of the study.
+
+    For other runs it is ``LOSS-seedN-`` and a hash of those that are not defaults. The device has no part in it.
+
+    Example:
+        >>> run_name(RunConfig.study("SYNTH", method="remse", seed=2))
+        'remse-seed2'
+    """
+    settings = identifying_settings(config)
+    with warnings.catch_warnings(action="ignore"):  # that a data set is too small for the defaults
+        for method in [*study_methods(config.dataset), *study_baselines(config.dataset)]:
+            if settings == identifying_settings(RunConfig.study(config.dataset, method=method, seed=config.seed)):
+                return f"{method}-seed{config.seed}"
+    # only settings that are not defaults, so that a new setting does not rename old runs
+    defaults = RunConfig(dataset=config.dataset).to_dict() | {"dataset": None}
+    special = {name: value for name, value in settings.items() if value != defaults[name]}
+    digest = hashlib.sha256(json.dumps(special, sort_keys=True).encode()).hexdigest()[:8]
+    return f"{config.loss}-seed{config.seed}-{digest}"
+
+
 def _ignored(config: RunConfig) -> list[str]:
     """Names of the settings that have no effect on a run."""
     from zslcore.backbone import BACKBONES
+    from zslcore.closed_form import SOLVERS
     from zslcore.losses.factory import CRITERIA, criterion_options
 
     ignored = []
@@ -45,6 +75,8 @@ def _ignored(config: RunConfig) -> list[str]:
     ignored += [name for name in OPTION_FIELDS if name not in known and name != "normalize"]
     if config.loss not in CRITERIA:
         ignored += ["lam"]
+    if config.loss in SOLVERS:
+        ignored += TRAINED_ONLY
     if not config.loss.startswith("remse"):
         ignored += ["equal_lambda"]
     return ignored

@@ -127,15 +127,3 @@ def _held_out_task(
         seen_classes=seen,
         unseen_classes=np.unique(benchmark.labels[test_unseen]),
     )
-
-
-def batch_limits(benchmark: Benchmark) -> dict[str, int]:
-    """The most ways and shots that a batch of the test task and of the validation task can have.
-
-    Example:
-        >>> batch_limits(benchmark)  # 3 train classes of 4 images, of which the validation task holds one out
-        {'ways': 3, 'shots': 3}
-    """
-    tasks = (validation_task(benchmark), test_task(benchmark))
-    counts = [np.unique(benchmark.labels[task.train], return_counts=True)[1] for task in tasks]
-    return {"ways": min(map(len, counts)), "shots": int(min(count.min() for count in counts))}

@@ -12,10 +12,11 @@ import torch
 
 from zslcore._io.locations import runs_root
 from zslcore.analysis import theil_index
-from zslcore.config import RunConfig, run_name
+from zslcore.config import RunConfig
 from zslcore.data import load_benchmark
 from zslcore.data.class_splits import split_classes
 from zslcore.data.tasks import test_task
+from zslcore.identity import run_name
 from zslcore.losses import cosine_cross_entropy, mse_loss
 from zslcore.training import Run, fit
 from zslcore.training.inputs.episodes import draw_episodes

@@ -10,8 +10,9 @@ from pathlib import Path
 import pandas as pd
 
 from zslcore.analysis import t_interval, verdict
-from zslcore.config import RunConfig, run_name
+from zslcore.config import RunConfig
 from zslcore.errors import InputError
+from zslcore.identity import run_name
 from zslcore.losses.factory import CRITERIA
 from zslcore.methods import DISPLAY_NAMES, display_name
 from zslcore.plots.style import measure_name

@@ -26,13 +26,13 @@ from zslcore._io.locations import runs_root
 from zslcore._io.progress import progress_bar
 from zslcore._io.writing import flush_files, locked, new_file
 from zslcore.closed_form import SOLVERS
-from zslcore.config import RunConfig, run_name
+from zslcore.config import RunConfig
 from zslcore.data import load_benchmark
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.class_splits import split_classes
 from zslcore.data.tasks import test_task, validation_task
 from zslcore.errors import InputError
-from zslcore.identity import identifying_settings
+from zslcore.identity import identifying_settings, run_name
 from zslcore.losses.factory import CRITERIA
 from zslcore.training.checkpoints import Checkpoints, training_key
 from zslcore.training.conditions import check_settings
@@ -82,7 +82,7 @@ def fit_all(configs: Iterable[RunConfig]) -> list[Path]:
 
 
 def default_folder(config: RunConfig) -> Path:
-    """``runs_root()/DATASET/NAME``, see :func:`zslcore.config.run_name`."""
+    """``runs_root()/DATASET/NAME``, see :func:`zslcore.identity.run_name`."""
     return runs_root() / config.dataset / run_name(config)
 
 

@@ -20,6 +20,7 @@ from zslcore.study.rebalancing import map_configs, map_row, vector_configs
 SEEDS = range(5)  # of the benchmark's own split; each random split has seed 0
 LAMS = (60.0, 600.0, np.inf)
 SCALES = (5.0, 10.0, 20.0)
+KINDS = ("normalised", "centred", "standardised", "whitened")
 FINE_TUNED = {"fine_tune": True, "standardize": False, "image_size": 160, "epochs": 4, "episodes": 250, "lr_step": 3}
 
 
@@ -32,7 +33,7 @@ def configs_of(name: str, dataset: str, splits: Sequence[int]) -> list[RunConfig
             ``fine_tuned_rates`` (that choice, for seed 0), ``vectors`` (kinds of class vectors at several scales), or
             ``audit`` (of the protocols).
         dataset: name of a data set.
-        splits: numbers of random class splits; the benchmark's own split is always there, except for ``vectors``.
+        splits: numbers of random class splits; the benchmark's own split is always there.
     """
     own = {"splits": [0], "seeds": SEEDS}
     if name == "map":
@@ -46,7 +47,8 @@ def configs_of(name: str, dataset: str, splits: Sequence[int]) -> list[RunConfig
         base = RunConfig.study(dataset, method="cross_entropy", **FINE_TUNED).replace(lam=0.0)
         return [base.replace(lr=rate) for rate in (1e-3, 3e-3, 1e-2)]
     if name == "vectors":
-        return vector_configs(dataset, splits=splits, seeds=[0], kinds=["normalised", "centred"], scales=SCALES)
+        random = vector_configs(dataset, splits=splits, seeds=[0], kinds=["normalised", "centred"], scales=SCALES)
+        return random + vector_configs(dataset, **own, kinds=KINDS, scales=SCALES)
     if name == "audit":
         return map_configs(dataset, **own, lams=[]) + map_configs(dataset, splits=splits, seeds=[0], lams=[])
     known = "map, attention, fine_tuned, fine_tuned_rates, vectors, audit"

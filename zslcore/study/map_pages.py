@@ -158,12 +158,12 @@ def _vector_table(rows: pd.DataFrame) -> str:
     table, lines = vector_differences(rows), []
     for (_, method, baseline), group in table.groupby(["replicates", "method", "baseline"], sort=False):
         lines.append([contrast_name(method, baseline), *_cells(group)])
-    means = rows.groupby(["scale", "vectors"])["T1"].mean().unstack()
+    means = rows[rows["class_split"] > 0].groupby(["scale", "vectors"])["T1"].mean().unstack()
     scales = [[f"{scale:g}", f"{row['normalised']:.1f}", f"{row['centred']:.1f}"] for scale, row in means.iterrows()]
     return (
         "Cross entropy alone, at the scale with the highest H on each split's validation classes. The grid of scales "
         f"is the same for both.\n\n{markdown_table(['contrast', *_header(table['measure'].unique())], lines)}\n"
-        f"Mean T1 at a fixed scale:\n\n{markdown_table(['scale', 'plain', 'centred'], scales)}"
+        f"Mean T1 over the random splits at a fixed scale:\n\n{markdown_table(['scale', 'plain', 'centred'], scales)}"
     )
 
 

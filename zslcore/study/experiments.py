@@ -15,7 +15,7 @@ from zslcore.config import RunConfig
 from zslcore.errors import InputError
 from zslcore.study.grid import run_grid
 from zslcore.study.protocol_audit import audit
-from zslcore.study.rebalancing import map_configs, map_row, vector_configs
+from zslcore.study.rebalancing import gradient_row, map_configs, map_row, vector_configs
 
 SEEDS = range(5)  # of the benchmark's own split; each random split has seed 0
 LAMS = (60.0, 600.0, np.inf)
@@ -30,8 +30,8 @@ def configs_of(name: str, dataset: str, splits: Sequence[int]) -> list[RunConfig
     Args:
         name: ``map`` (BasicNet on frozen features), ``attention`` (AttentionNet on frozen maps), ``fine_tuned``
             (EfficientNet-Lite0 at 160 px, learning rate chosen on the validation split for cross entropy alone),
-            ``fine_tuned_rates`` (that choice, for seed 0), ``vectors`` (kinds of class vectors at several scales), or
-            ``audit`` (of the protocols).
+            ``fine_tuned_rates`` (that choice, for seed 0), ``vectors`` (kinds of class vectors at several scales),
+            ``gradients`` (of the losses, after training with ReMSE), or ``audit`` (of the protocols).
         dataset: name of a data set.
         splits: numbers of random class splits; the benchmark's own split is always there.
     """
@@ -49,9 +49,11 @@ def configs_of(name: str, dataset: str, splits: Sequence[int]) -> list[RunConfig
     if name == "vectors":
         random = vector_configs(dataset, splits=splits, seeds=[0], kinds=["normalised", "centred"], scales=SCALES)
         return random + vector_configs(dataset, **own, kinds=KINDS, scales=SCALES)
+    if name == "gradients":
+        return [config for config in map_configs(dataset, **own, lams=[60.0]) if config.loss == "remse"]
     if name == "audit":
         return map_configs(dataset, **own, lams=[]) + map_configs(dataset, splits=splits, seeds=[0], lams=[])
-    known = "map, attention, fine_tuned, fine_tuned_rates, vectors, audit"
+    known = "map, attention, fine_tuned, fine_tuned_rates, vectors, gradients, audit"
     raise InputError(f"experiment must be one of {known}, got {name!r}")
 
 
@@ -60,14 +62,15 @@ def run_experiment(
 ) -> pd.DataFrame:
     """Train what ``output/DATASET/NAME.csv`` lacks of an experiment, and return all its rows."""
     configs = [config.replace(device=device) for config in configs_of(name, dataset, range(1, splits + 1))]
-    return run_grid(audit if name == "audit" else map_row, configs, output / dataset / f"{name}.csv", jobs=jobs)
+    measure = {"audit": audit, "gradients": gradient_row}.get(name, map_row)
+    return run_grid(measure, configs, output / dataset / f"{name}.csv", jobs=jobs)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line of this module."""
     parser = argparse.ArgumentParser(prog="python -m zslcore.study.experiments", description=__doc__.split("\n")[0])
     parser.add_argument("dataset")
-    parser.add_argument("name", help="map, attention, fine_tuned, fine_tuned_rates, vectors or audit")
+    parser.add_argument("name", help="map, attention, fine_tuned, fine_tuned_rates, vectors, gradients or audit")
     parser.add_argument("--splits", type=int, default=20, help="number of random class splits")
     parser.add_argument("--jobs", type=int, default=1, help="processes, each with one thread")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")

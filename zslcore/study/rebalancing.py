@@ -123,15 +123,16 @@ def map_row(config: RunConfig) -> pd.DataFrame:
     return frame.round({name: 7 for name in frame.columns if "seen_" in name} | {"seconds": 1})
 
 
-def gradient_shares(run: Run) -> pd.DataFrame:
-    """Gradients of cross entropy, MSE and ReMSE by the network's weights, over training batches of a finished run.
+def gradient_row(config: RunConfig) -> pd.DataFrame:
+    """Train a config, and compare gradients of cross entropy, MSE and ReMSE by the network's weights.
 
     Returns:
-        One row: ``cosine`` of the gradients of ReMSE and MSE, the ``orthogonal`` share of ReMSE's squared gradient, and
-        ``relative``, the norm of the MSE's gradient at lambda 1 over that of the cross entropy. All are means over
-        batches, after the last epoch.
+        One row: ``dataset``, ``class_split``, ``seed``; ``cosine`` of the gradients of ReMSE and MSE, the
+        ``orthogonal`` share of ReMSE's squared gradient, and ``relative``, the norm of the MSE's gradient at lambda 1
+        over that of the cross entropy; and ``device``. They are means over 20 training batches, after the last epoch.
     """
-    config, whole = run.config, load_benchmark(run.config.dataset)
+    run = Run.load(fit(config, runs_root() / "map" / config.dataset / run_name(config), progress=False))
+    whole = load_benchmark(config.dataset)
     benchmark = split_classes(whole, config.class_split)
     task, model, inputs = test_task(benchmark), run.model(whole, weights="last"), run.inputs(whole)
     weights = [weight for weight in model.parameters() if weight.requires_grad]
@@ -155,4 +156,6 @@ def gradient_shares(run: Run) -> pd.DataFrame:
         entropy, plain, weighted = gradients
         cosine = torch.cosine_similarity(plain, weighted, dim=0).item()
         rows.append((cosine, 1 - cosine**2, (plain.norm() / entropy.norm()).item()))
-    return pd.DataFrame(rows, columns=["cosine", "orthogonal", "relative"]).mean().to_frame().T
+    means = pd.DataFrame(rows, columns=["cosine", "orthogonal", "relative"]).mean().round(5).to_dict()
+    place = {"dataset": config.dataset, "class_split": config.class_split, "seed": config.seed}
+    return pd.DataFrame([place | means | {"device": run.metrics["environment"]["device"]}])

@@ -35,7 +35,7 @@ def _add_data_commands(commands: Any) -> None:
     make.add_argument(
         "table", metavar="CSV", type=Path, help="a header, then a row a class: its folder, its attributes"
     )
-    text = "unseen classes: a number to draw, a file with a name a line, or names with commas (default a fifth)"
+    text = "unseen classes: a number to draw, a file with one name per line, or names with commas (default a fifth)"
     make.add_argument("--unseen", metavar="CLASSES", help=text)
     text = "validation classes among the seen ones, in the same ways (default a quarter)"
     make.add_argument("--val", metavar="CLASSES", help=text)
@@ -46,7 +46,7 @@ def _add_data_commands(commands: Any) -> None:
 
     subset = add_command(commands, "subset", _subset, "make a smaller data set from another one")
     subset.add_argument("dataset", metavar="DATASET", help="as for check")
-    text = "classes to keep: a number to draw, a file with a name a line, or names with commas (default all)"
+    text = "classes to keep: a number to draw, a file with one name per line, or names with commas (default all)"
     subset.add_argument("--classes", metavar="CLASSES", help=text)
     text = "crop to the boxes of a bounding_boxes.txt as CUB has it, with its images.txt beside it"
     subset.add_argument("--boxes", metavar="FILE", type=Path, help=text)

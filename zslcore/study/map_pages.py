@@ -1,6 +1,6 @@
 """The page ``docs/map.md`` and the figure of the README, from the committed tables of the map."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,8 @@ from zslcore.study.map_tables import (
 from zslcore.study.tables import higher_is_better, markdown_table
 
 DATASETS = ("CUB100", "SYNTH")
-SHOWN = ("T1", "H", "AUSUC", "seen_theil", "unseen_p99", "unseen_worst_attribute")
+ACCURACIES = ("T1", "H", "AUSUC")
+ERRORS = ("seen_theil", "unseen_p99", "unseen_worst_attribute")
 MAIN_LAMBDA = 60.0
 
 
@@ -86,8 +87,8 @@ def map_page(folder: Path) -> str:
         "of the errors by percent of the baseline. Brackets hold the 95 % t-interval, which is about splits of these "
         "classes. **Bold** differences remain after Holm's correction over all comparisons of the table (p < 0.05). "
         "Splits share classes, so the interval for *new classes* is wider (Nadeau and Bengio, 2003). *Detectable* is "
-        "the difference that the comparison finds with a probability of 80 %. Both are of T1. `make figures` writes "
-        "this page from the CSV files.",
+        "the difference that the comparison finds with a probability of 80 %. `make figures` writes this page from "
+        "the CSV files.",
         "",
     ]
     titles = {
@@ -152,45 +153,63 @@ def _lambda(value: float) -> str:
 
 
 def _map_table(rows: pd.DataFrame) -> str:
-    lines, keys = [], ["replicates", "vectors", "lam", "method", "baseline"]
-    for (_, _, lam, method, baseline), group in map_differences(rows, measures=SHOWN).groupby(keys, sort=False):
-        lines.append([contrast_name(method, baseline), _lambda(lam), *_cells(group)])
-    return markdown_table(["contrast", "λ", *_header(SHOWN)], lines)
+    """Two tables for random splits, and two for the benchmark's own: accuracies, and measures of the errors."""
+    parts = []
+    for _, group in map_differences(rows, measures=[*ACCURACIES, *ERRORS]).groupby("replicates", sort=False):
+        parts.append(f"{_over(group)}:\n\n{_table(group, ACCURACIES)}\n{_table(group, ERRORS)}")
+    return "\n".join(parts)
 
 
 def _vector_table(rows: pd.DataFrame) -> str:
-    table, lines = vector_differences(rows), []
-    for (_, method, baseline), group in table.groupby(["replicates", "method", "baseline"], sort=False):
-        lines.append([contrast_name(method, baseline), *_cells(group)])
+    parts = [
+        "Cross entropy alone, at the scale with the highest H on each split's validation classes. The grid of scales "
+        "is the same for all.",
+        "",
+    ]
+    for _, group in vector_differences(rows, measures=ACCURACIES).groupby("replicates", sort=False):
+        parts.append(f"{_over(group)}:\n\n{_table(group, ACCURACIES)}")
     means = rows[rows["class_split"] > 0].groupby(["scale", "vectors"])["T1"].mean().unstack()
     scales = [[f"{scale:g}", f"{row['normalised']:.1f}", f"{row['centred']:.1f}"] for scale, row in means.iterrows()]
-    return (
-        "Cross entropy alone, at the scale with the highest H on each split's validation classes. The grid of scales "
-        f"is the same for both.\n\n{markdown_table(['contrast', *_header(table['measure'].unique())], lines)}\n"
-        f"Mean T1 over the random splits at a fixed scale:\n\n{markdown_table(['scale', 'plain', 'centred'], scales)}"
-    )
+    scale_table = markdown_table(["scale", "plain", "centred"], scales)
+    return "\n".join([*parts, f"Mean T1 over the random splits at a fixed scale:\n\n{scale_table}"])
 
 
-def _header(measures: Iterable[str]) -> list[str]:
-    names = [f"{measure_name(measure)}, {'points' if higher_is_better(measure) else '%'}" for measure in measures]
-    return [*names, "T1, new classes", "detectable", "pairs"]
+def _over(group: pd.DataFrame) -> str:
+    """What the differences are over: ``31 class splits``, or ``4 or 5 seeds of the benchmark's own split``."""
+    counts, replicates = sorted(group["pairs"].unique()), group["replicates"].iloc[0]
+    own = " of the benchmark's own split" if replicates == "seeds" else ""
+    return f"Over {' or '.join(map(str, counts))} {replicates}{own}"
 
 
-def _cells(group: pd.DataFrame) -> list[str]:
-    """Differences of one contrast, bold where the claim is decided; what is detectable in T1; and the pairs."""
-    cells = []
-    for _, row in group.iterrows():
-        difference, low, high = _numbers(row)
-        mark = "**" if row["verdict"] in ("supported", "contradicted") else ""
-        cells.append(f"{mark}{difference}{mark} ({low}\u00a0to\u00a0{high})")
-    t1 = group.set_index("measure").loc["T1"]
-    return [*cells, new_classes(t1), f"{t1['detectable']:.2f}", f"{t1['pairs']} {t1['replicates']}"]
+def _table(group: pd.DataFrame, measures: Sequence[str]) -> str:
+    """Differences as a Markdown table, bold where the claim is decided; accuracies with what is detectable in T1."""
+    keys, lines = ["lam", "method", "baseline"] if "lam" in group else ["method", "baseline"], []
+    for _, rows in group.groupby(keys, sort=False):
+        rows = rows.set_index("measure")
+        first = rows.loc["T1"]
+        line = {"contrast": contrast_name(first["method"], first["baseline"])}
+        if "lam" in group:
+            line["λ"] = _lambda(first["lam"])
+        for measure in measures:
+            line[f"{measure_name(measure)}, {'points' if higher_is_better(measure) else '%'}"] = _cell(
+                rows.loc[measure]
+            )
+        if "T1" in measures:
+            if not np.isnan(first["new_low"]):
+                line["T1, new classes"] = new_classes(first)
+            line["T1, detectable"] = f"{first['detectable']:.2f}"
+        lines.append(line)
+    return markdown_table(list(lines[0]), [list(line.values()) for line in lines])
+
+
+def _cell(row: pd.Series) -> str:
+    difference, low, high = _numbers(row)
+    mark = "**" if row["verdict"] in ("supported", "contradicted") else ""
+    return f"{mark}{difference}{mark} ({low}\u00a0to\u00a0{high})"
 
 
 def new_classes(row: pd.Series) -> str:
-    """The interval for new classes as text, a dash for differences over seeds."""
-    if np.isnan(row["new_low"]):
-        return "–"
+    """The interval for new classes as text."""
     return f"{row['new_low']:.2f} to {row['new_high']:.2f}".replace("-", "−")
 
 

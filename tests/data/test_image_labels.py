@@ -54,6 +54,11 @@ class TestCub:
         assert read.dtype == np.float32
         np.testing.assert_array_equal(read, labels)
 
+    def test_images_may_be_in_another_folder(self, tiny, cub, labels, folder):
+        tiny.write_images()
+        (folder / "images").rename(folder / "pictures")
+        np.testing.assert_array_equal(tiny.load().image_attributes, labels)
+
     @pytest.mark.parametrize(("suffix", "opener"), [(".xz", lzma.open), (".gz", gzip.open), (".bz2", bz2.open)])
     def test_compressed_files_are_read(self, tiny, cub, labels, suffix, opener):
         with opener(f"{cub}{suffix}", "wb") as packed:
@@ -187,6 +192,15 @@ class TestParts:
         assert parts.names == ("beak", "left eye")
         np.testing.assert_array_equal(parts.positions[0], [[10.5, 20], [np.nan, np.nan]])
         np.testing.assert_array_equal(parts.visible[:3], [[1, 0], [np.nan, 1], [np.nan, np.nan]])
+
+    def test_compressed_files_are_read(self, tiny, located):
+        expected = tiny.load().parts()
+        for file in (located, located.with_name("parts.txt")):
+            file.with_name(f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes()))
+            file.unlink()
+        read = tiny.load().parts()
+        assert read.names == expected.names
+        np.testing.assert_array_equal(read.positions, expected.positions)
 
     def test_faults_are_named(self, tiny, located):
         located.write_text("40 3 1 1 1\n")

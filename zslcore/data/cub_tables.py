@@ -38,8 +38,8 @@ def opened(file: Path) -> Iterator[TextIO]:
 
 
 def named_ids(file: Path) -> dict[int, str]:
-    """Name of each id, from lines of an id and a name."""
-    names = {}
+    """Name of each id, from lines of an id and a name; the file may be compressed."""
+    names, file = {}, stored(file)
     with opened(file) as lines:
         for number, line in enumerate(lines, start=1):
             words = line.split(maxsplit=1)

@@ -73,8 +73,7 @@ def make_dataset(
         splits=_splits(labels, train, val_classes, test_share, rng),
         class_lists=layout.class_lists(train, val_classes, unseen_classes),
     )
-    layout.write_dataset(root, name, tables, sources=sources, place=place, word_vectors=vectors)
-    return Benchmark.load(root, name)
+    return layout.write_dataset(root, name, tables, sources=sources, place=place, word_vectors=vectors)
 
 
 def _class_images(source: Path, class_names: Sequence[str], table: Path) -> tuple[list[Path], Int[np.ndarray, " n"]]:

@@ -44,7 +44,7 @@ def named_ids(file: Path) -> dict[int, str]:
         for number, line in enumerate(lines, start=1):
             words = line.split(maxsplit=1)
             if words and not (len(words) == 2 and words[0].isdecimal()):
-                raise InputError(f"{file} must hold an id and a name a line, got {line.strip()!r} in line {number}")
+                raise InputError(f"{file} must hold an id and a name per line, got {line.strip()!r} in line {number}")
             if words:
                 names[int(words[0])] = words[1].strip()
     return names
@@ -84,7 +84,7 @@ def _read_table(file: Path, columns: int) -> Float[np.ndarray, "lines columns"]:
                 words = line.split()[:columns]
                 if words and not (len(words) == columns and all(map(_is_number, words))):
                     found = f"{line.strip()!r} in line {number}"
-                    raise InputError(f"{file} must hold {columns} numbers a line, got {found}") from None
+                    raise InputError(f"{file} must hold {columns} numbers per line, got {found}") from None
         raise
 
 

@@ -64,7 +64,7 @@ def read_image_attributes(
     if file is None:
         wanted = f"{_CUB} (also compressed) or {_SUN}"
         raise InputError(f"no attribute labels of single images for {name}: {folder} must hold {wanted}")
-    rows = {image: row for row, image in enumerate(image_names)}
+    rows = {image: row for row, image in enumerate(dict.fromkeys(image_names))}  # an image may be listed twice
     if file.name == _SYNTH:
         labels = _drawn_labels(root)
     elif file.suffix == ".mat":
@@ -73,10 +73,10 @@ def read_image_attributes(
         at, attribute, table = cells(file, _image_rows(folder, rows), num_attributes, "attribute", columns=3)
         labels = np.full((len(rows), num_attributes), np.nan, dtype=np.float32)
         labels[at, attribute] = table[:, 2]
-    if labels.shape != (len(image_names), num_attributes):
-        wanted = f"{len(image_names)} images x {num_attributes} attributes"
+    if labels.shape != (len(rows), num_attributes):
+        wanted = f"{len(rows)} images x {num_attributes} attributes"
         raise InputError(f"{file} must hold labels of {wanted}, got {labels.shape[0]} x {labels.shape[1]}")
-    return labels
+    return labels[[rows[image] for image in image_names]]
 
 
 def read_parts(root: Path, name: str, image_names: Sequence[str]) -> Parts:
@@ -90,13 +90,14 @@ def read_parts(root: Path, name: str, image_names: Sequence[str]) -> Parts:
     file = stored(folder / _PARTS)
     if not file.is_file():
         raise InputError(f"no part positions for {name}: {folder} must hold {_PARTS} (also compressed)")
-    rows = {image: row for row, image in enumerate(image_names)}
+    rows = {image: row for row, image in enumerate(dict.fromkeys(image_names))}
     names = tuple(named_ids(folder / "parts" / "parts.txt").values())
     at, part, table = cells(file, _image_rows(folder, rows), len(names), "part", columns=5)
     positions, visible = np.full((len(rows), len(names), 2), np.nan), np.full((len(rows), len(names)), np.nan)
     visible[at, part] = table[:, 4]
     positions[at, part] = np.where(table[:, 4:] > 0, table[:, 2:4], np.nan)
-    return Parts(names, positions.astype(np.float32), visible.astype(np.float32))
+    listed = [rows[image] for image in image_names]
+    return Parts(names, positions[listed].astype(np.float32), visible[listed].astype(np.float32))
 
 
 def _drawn_labels(root: Path) -> Float[np.ndarray, "n A"]:

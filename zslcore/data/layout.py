@@ -105,8 +105,8 @@ def write_dataset(
         InputError: if ``root`` holds a data set of this name already, or the name cannot be used.
     """
     if not re.fullmatch(r"\w[\w.-]*", name) or name in RESERVED:
-        allowed = f"letters, digits, _, and later . or -, and not {', '.join(RESERVED)}"
-        raise InputError(f"the name of a data set must be of {allowed}; got {name!r}")
+        allowed = f"letters, digits, _, . and -, not begin with . or -, and not be {', '.join(RESERVED)}"
+        raise InputError(f"the name of a data set must consist of {allowed}; got {name!r}")
     vectors = Path("Attribute", "w2v", f"{name}_attribute.npy")
     names = Path("Attribute", "names", f"{name}.txt")
     parts = (expected_folder(name), names, vectors, xlsa17.ARCHIVE / name)  # tables last: nobody loads it before

@@ -40,6 +40,13 @@ def test_every_image_is_in_one_split(benchmark, number):
     assert len(other.split("test_seen")) == len(benchmark.split("test_seen"))
 
 
+def test_without_seen_test_images_there_are_none(tiny):
+    del tiny.splits["test_seen_loc"]
+    other = split_classes(tiny.load(), 1)
+    assert len(other.split("test_seen")) == 0
+    np.testing.assert_array_equal(np.unique(other.labels[other.split("trainval")]), other.seen_classes)
+
+
 def test_a_number_names_one_split(benchmark):
     first, again, second = (split_classes(benchmark, number) for number in (1, 1, 2))
     assert first.fingerprint == again.fingerprint

@@ -54,6 +54,13 @@ class TestCub:
         assert read.dtype == np.float32
         np.testing.assert_array_equal(read, labels)
 
+    def test_images_may_be_in_another_folder_and_listed_twice(self, tiny, cub, labels, folder):
+        tiny.write_images()
+        (folder / "images").rename(folder / "pictures")
+        tiny.images["image_files"][39] = tiny.images["image_files"][1]
+        labels[39] = labels[1]
+        np.testing.assert_array_equal(tiny.load().image_attributes, labels)
+
     @pytest.mark.parametrize(("suffix", "opener"), [(".xz", lzma.open), (".gz", gzip.open), (".bz2", bz2.open)])
     def test_compressed_files_are_read(self, tiny, cub, labels, suffix, opener):
         with opener(f"{cub}{suffix}", "wb") as packed:
@@ -77,8 +84,8 @@ class TestCub:
     @pytest.mark.parametrize(
         ("line", "message"),
         [
-            ("40 one 1", r"image_attribute_labels\.txt must hold 3 numbers a line, got '40 one 1' in line 7$"),
-            ("40 1", r"must hold 3 numbers a line, got '40 1' in line 7$"),
+            ("40 one 1", r"image_attribute_labels\.txt must hold 3 numbers per line, got '40 one 1' in line 7$"),
+            ("40 1", r"must hold 3 numbers per line, got '40 1' in line 7$"),
             ("40 10 1", r"must hold attribute ids in 1\.\.9, got 10 in line 7$"),
             ("40 0 1", r"must hold attribute ids in 1\.\.9, got 0 in line 7$"),
             ("40 1.5 1", r"must hold attribute ids in 1\.\.9, got 1\.5 in line 7$"),
@@ -118,7 +125,7 @@ class TestCub:
         ("text", "message"),
         [
             (None, r"images\.txt is missing$"),
-            ("1 a.png\nb.png\n", r"images\.txt must hold an id and a name a line, got 'b\.png' in line 2$"),
+            ("1 a.png\nb.png\n", r"images\.txt must hold an id and a name per line, got 'b\.png' in line 2$"),
             ("1 a.png\n", r"must name images of the data set, such as 'lark/00\.png', but names none$"),
         ],
     )
@@ -187,6 +194,22 @@ class TestParts:
         assert parts.names == ("beak", "left eye")
         np.testing.assert_array_equal(parts.positions[0], [[10.5, 20], [np.nan, np.nan]])
         np.testing.assert_array_equal(parts.visible[:3], [[1, 0], [np.nan, 1], [np.nan, np.nan]])
+
+    @pytest.mark.usefixtures("located")
+    def test_an_image_that_is_listed_twice_has_its_parts_twice(self, tiny):
+        tiny.images["image_files"][39] = tiny.images["image_files"][0]
+        parts = tiny.load().parts()
+        np.testing.assert_array_equal(parts.positions[39], [[10.5, 20], [np.nan, np.nan]])
+        np.testing.assert_array_equal(parts.visible[[0, 1, 39]], [[1, 0], [np.nan, 1], [1, 0]])
+
+    def test_compressed_files_are_read(self, tiny, located):
+        expected = tiny.load().parts()
+        for file in (located, located.with_name("parts.txt")):
+            file.with_name(f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes()))
+            file.unlink()
+        read = tiny.load().parts()
+        assert read.names == expected.names
+        np.testing.assert_array_equal(read.positions, expected.positions)
 
     def test_faults_are_named(self, tiny, located):
         located.write_text("40 3 1 1 1\n")

@@ -65,6 +65,15 @@ def test_all_classes_are_kept_by_default(large, root):
     assert os.path.samefile(again.image_paths[0], large.image_paths[0])
 
 
+def test_images_in_another_folder_and_listed_twice_are_kept(tiny, large, root, boxes):
+    tiny.images["image_files"][1] = tiny.images["image_files"][0]
+    (tiny.root / "TINY" / "images").rename(tiny.root / "TINY" / "pictures")
+    again = make_subset(tiny.load(), "TINY", root=root, images="hardlink")
+    assert again.fingerprint == tiny.load().fingerprint
+    assert os.path.samefile(again.image_paths[1], tiny.root / "TINY" / "pictures" / "lark" / "00.png")
+    assert pixels(make_subset(tiny.load(), "SMALL", root=root, boxes=boxes).image_paths[7]).shape == (10, 20, 3)
+
+
 def test_without_word_vectors_there_are_none(tiny, large, root):
     tiny.vectors_file.unlink()
     small = make_subset(large, "SMALL", root=root)
@@ -141,10 +150,10 @@ MISTAKES = {
     "seed": ({"seed": -1}, None, r"seed must be at least 0"),
     "links": ({"size": 9, "images": "symlink"}, None, r"images must be copy where they are cropped or resized"),
     "no box": ({}, edit("7 5.2 8.0 20.0 10.0\n", ""), r"must give a box for each image, but have none for \w+/33\.png"),
-    "text": ({}, edit("7 5.2 8.0", "7 x 8.0"), r"left, top, width and height of image 7, got x 8\.0 20\.0 10\.0"),
+    "text": ({}, edit("1 5.2 8.0", "1 x 8.0"), r"left, top, width and height of image 1, got x 8\.0 20\.0 10\.0"),
     "no height": ({}, edit("7 5.2 8.0 20.0 10.0", "7 5.2 8.0 20.0 0"), r"of image 7, got 5\.2 8\.0 20\.0 0"),
     "not finite": ({}, edit("7 5.2", "7 nan"), r"of image 7, got nan"),
-    "a value missing": ({}, edit("7 5.2", "7"), r"must hold 5 values in each line, got 4 in line 7"),
+    "a value missing": ({}, edit("7 5.2", "7"), r"width and height of image 7, got 8\.0 20\.0 10\.0"),
     "outside": ({}, edit("7 5.2", "7 60"), r"the box of .*33\.png must overlap the image of 40 x 32 pixels"),
     "no images.txt": ({}, lambda boxes: boxes.with_name("images.txt").unlink(), r"images\.txt is missing"),
     "no file": ({}, lambda boxes: boxes.unlink(), r"bounding_boxes\.txt is missing"),

@@ -7,7 +7,6 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -17,7 +16,7 @@ from PIL import Image
 from zslcore import synthbirds
 from zslcore.data import Benchmark
 from zslcore.errors import InputError
-from zslcore.synthbirds import Settings, anatomy, generator, picture, schema
+from zslcore.synthbirds import Settings, anatomy, generator, schema
 from zslcore.synthbirds.tables import attribute_shares, split_images
 
 SMALL = {"num_classes": 6, "num_unseen": 2, "images_per_class": 5, "size": 64}
@@ -168,9 +167,8 @@ def flock(tmp_path_factory) -> tuple[list[np.ndarray], synthbirds.GroundTruth]:
     folder = tmp_path_factory.mktemp("flock")
     root = synthbirds.generate(folder, num_classes=20, num_unseen=2, images_per_class=8, workers=2)
     stored = scipy.io.loadmat(root / "xlsa17/data/SYNTH/res101.mat")
-    return [np.asarray(Image.open(root / file), dtype=float) for file in files(stored)], synthbirds.load_ground_truth(
-        root
-    )
+    pictures = [np.asarray(Image.open(root / file), dtype=float) for file in files(stored)]
+    return pictures, synthbirds.load_ground_truth(root)
 
 
 def test_some_parts_are_hidden_but_most_are_not(flock):
@@ -329,47 +327,3 @@ def test_missing_ground_truth_is_named(tmp_path):
 
 def test_settings_that_differ_have_different_stamps():
     assert Settings().stamp != replace(Settings(), size=96).stamp
-
-
-class TestBoxesAgainstPixels:
-    """The same bird drawn twice with one value changed: what changes in the picture is where that group shows."""
-
-    VALUES: ClassVar = {group: names[0] for group, names in schema.GROUPS.items()}
-
-    @staticmethod
-    def changed(seed: int, first: dict[str, str], second: dict[str, str]) -> tuple[np.ndarray, np.ndarray, dict]:
-        pair = [picture.render(values, np.random.default_rng(seed)) for values in (first, second)]
-        pixels = [np.asarray(image, dtype=float) for image, _ in pair]
-        rows, columns = np.nonzero(np.abs(pixels[0] - pixels[1]).max(axis=2) > 24)
-        return rows, columns, pair[1][1]
-
-    @pytest.mark.parametrize(
-        ("group", "values", "head_pattern", "part"),
-        [
-            ("leg_color", ("black", "red"), "plain", "leg"),
-            ("crown_color", ("black", "white"), "plain", "crown"),
-            ("crown_color", ("black", "white"), "crested", "head"),  # a crest has the crown's colour
-        ],
-    )
-    @pytest.mark.parametrize("seed", range(12))
-    def test_what_changes_lies_in_the_box(self, group, values, head_pattern, part, seed):
-        bird = self.VALUES | {"head_pattern": head_pattern}
-        rows, columns, parts = self.changed(seed, *(bird | {group: value} for value in values))
-        left, top, right, bottom = parts["extents"][schema.PARTS.index(part)]
-        assert len(rows)
-        assert (columns >= left - 2).all()  # a resized picture blurs by a pixel or two
-        assert (columns <= right + 2).all()
-        assert (rows >= top - 2).all()
-        assert (rows <= bottom + 2).all()
-
-    @pytest.mark.parametrize("seed", range(12))
-    def test_box_of_the_crown_is_tight(self, seed):
-        white_on_black = (self.VALUES | {"crown_color": color} for color in ("black", "white"))
-        rows, columns, parts = self.changed(seed, *white_on_black)
-        index = schema.PARTS.index("crown")
-        if parts["visible"][index] < 1:
-            pytest.skip("a twig or blade covers some of it")
-        left, top, right, bottom = parts["extents"][index]
-        assert [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1] == pytest.approx(
-            [left, top, right, bottom], abs=4
-        )

@@ -30,6 +30,7 @@ class Benchmark:
         class_names: in the order of the rows, which is not the order of the folders for CUB and AWA2; ``class 1``,
             ``class 2``, ... if the file holds none.
         labels: (n,) class index of each image.
+        image_names: (n,) path of each image below the image folder, such as ``lark/1.jpg``, wherever the file is.
         image_paths: (n,) path of each image, where it was found or is expected; :meth:`check_images` tests whether the
             files exist.
         seen_classes, unseen_classes, train_classes, val_classes: sorted class indices; train and val classes partition
@@ -49,13 +50,13 @@ class Benchmark:
     class_names: tuple[str, ...]
     attribute_names: tuple[str, ...]
     labels: Int[np.ndarray, " n"]
+    image_names: tuple[str, ...] = field(repr=False)
     image_paths: tuple[Path, ...]
     seen_classes: Int[np.ndarray, " S"]
     unseen_classes: Int[np.ndarray, " U"]
     train_classes: Int[np.ndarray, " T"]
     val_classes: Int[np.ndarray, " V"]
     _splits: dict[str, np.ndarray] = field(repr=False)
-    _image_names: tuple[str, ...] = field(default=(), repr=False)  # below root, wherever the files were found
 
     @classmethod
     def load(cls, root: Path | str, name: str) -> "Benchmark":
@@ -94,13 +95,13 @@ class Benchmark:
             class_names=tuple(class_names),
             attribute_names=read_attribute_names(names_file, num_attributes=attributes.shape[1]),
             labels=labels,
+            image_names=tuple(image_names),
             image_paths=image_files.locate(root, name, image_names),
             seen_classes=seen,
             unseen_classes=unseen,
             train_classes=train,
             val_classes=val,
             _splits={split: np.sort(images) for split, images in splits.items()},
-            _image_names=tuple(image_names),
         )
 
     def split(self, name: str) -> Int[np.ndarray, " m"]:
@@ -154,11 +155,11 @@ class Benchmark:
     @cached_property
     def image_attributes(self) -> Float[np.ndarray, "n A"]:
         """Labels of single images, 0 or 1; NaN where there is none. See :mod:`zslcore.data.image_labels`."""
-        return read_image_attributes(self.root, self.name, self.image_paths, len(self.attribute_names))
+        return read_image_attributes(self.root, self.name, self.image_names, len(self.attribute_names))
 
     def parts(self) -> Parts:
         """Part positions of the images, see :class:`zslcore.data.image_labels.Parts`."""
-        return read_parts(self.root, self.name, self.image_paths)
+        return read_parts(self.root, self.name, self.image_names)
 
     def check_images(self) -> None:
         """Raise InputError if images are missing; the message counts them and names the first three."""
@@ -198,8 +199,7 @@ class Benchmark:
         for array in (self.labels, *(self._splits[name] for name in SPLITS)):
             digest.update(array.astype("<i8").tobytes())
         folder = image_files.expected_folder(self.name).as_posix()
-        names = [f"{folder}/{name}" for name in self._image_names]
-        names = names or [path.relative_to(self.root).as_posix() for path in self.image_paths]
+        names = [f"{folder}/{name}" for name in self.image_names]
         digest.update("\n".join([*self.class_names, *names]).encode())
         return digest.hexdigest()[:16]
 
@@ -224,13 +224,9 @@ def describe_repeated(benchmark: Benchmark) -> str:
         more = ", ..." if len(images) > 3 else ""
         listed.append(f"{benchmark.image_paths[images[0]]} is image {', '.join(uses)}{more}")
     more = "; ..." if len(repeated) > 3 else ""
-    counted = (
-        f"{len(repeated)} image files are listed more than once"
-        if len(repeated) > 1
-        else ("1 image file is listed more than once")
-    )
+    files = "image files are" if len(repeated) > 1 else "image file is"
     several = f"{several_labels} with several labels, {several_splits} in several splits"
-    return f"{counted} ({several}): {'; '.join(listed)}{more}"
+    return f"{len(repeated)} {files} listed more than once ({several}): {'; '.join(listed)}{more}"
 
 
 def _numbered_classes(count: int) -> tuple[str, ...]:

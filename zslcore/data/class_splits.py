@@ -34,7 +34,7 @@ def split_classes(benchmark: Benchmark, number: int) -> Benchmark:
     test_seen = []
     for index in np.sort(seen):
         images = np.flatnonzero(benchmark.labels == index)
-        count = min(max(1, round(share * len(images))), len(images) - 1)
+        count = min(max(1, round(share * len(images))), len(images) - 1) if tested else 0
         test_seen.append(rng.choice(images, size=count, replace=False))
     held = np.sort(np.concatenate(test_seen))
     trainval = np.setdiff1d(np.flatnonzero(np.isin(benchmark.labels, seen)), held)

@@ -50,7 +50,7 @@ def class_choice(option: str, wanted: ClassChoice, class_names: Sequence[str]) -
 
     Args:
         option: what the classes are for, in messages.
-        wanted: a number; names; or a text as on the command line: a number, a file with one name a line, or names
+        wanted: a number; names; or a text as on the command line: a number, a file with one name per line, or names
             with commas between.
         class_names: all classes.
 

@@ -15,12 +15,12 @@ def relative_vectors(
     that equals the mean becomes 0.
 
     Args:
-        vectors: one vector a class.
+        vectors: one vector per class.
         seen: rows of the classes that are trained on.
         kind: ``"centred"`` subtracts the mean of the seen classes; ``"standardised"`` also divides each attribute by
-            its standard deviation over the seen classes (a constant attribute is only shifted); ``"whitened"`` also
-            removes the correlations of the attributes, with the covariance S + trace(S) / A as a regularised estimate,
-            because there are fewer classes than attributes.
+            its standard deviation over the seen classes (a constant attribute is only shifted); ``"whitened"`` is ZCA
+            whitening after centring, with the covariance S + trace(S) / A * I, because S of fewer classes than
+            attributes has no inverse.
 
     Example:
         >>> vectors = np.array([[3.0, 1.0], [3.0, 3.0], [5.0, 2.0]], dtype=np.float32)

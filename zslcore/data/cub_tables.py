@@ -38,13 +38,13 @@ def opened(file: Path) -> Iterator[TextIO]:
 
 
 def named_ids(file: Path) -> dict[int, str]:
-    """Name of each id, from lines of an id and a name."""
-    names = {}
+    """Name of each id, from lines of an id and a name; the file may be compressed."""
+    names, file = {}, stored(file)
     with opened(file) as lines:
         for number, line in enumerate(lines, start=1):
             words = line.split(maxsplit=1)
             if words and not (len(words) == 2 and words[0].isdecimal()):
-                raise InputError(f"{file} must hold an id and a name a line, got {line.strip()!r} in line {number}")
+                raise InputError(f"{file} must hold an id and a name per line, got {line.strip()!r} in line {number}")
             if words:
                 names[int(words[0])] = words[1].strip()
     return names
@@ -84,7 +84,7 @@ def _read_table(file: Path, columns: int) -> Float[np.ndarray, "lines columns"]:
                 words = line.split()[:columns]
                 if words and not (len(words) == columns and all(map(_is_number, words))):
                     found = f"{line.strip()!r} in line {number}"
-                    raise InputError(f"{file} must hold {columns} numbers a line, got {found}") from None
+                    raise InputError(f"{file} must hold {columns} numbers per line, got {found}") from None
         raise
 
 

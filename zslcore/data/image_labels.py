@@ -51,52 +51,53 @@ def labels_file(root: Path, name: str) -> Path | None:
 
 
 def read_image_attributes(
-    root: Path, name: str, image_paths: Sequence[Path], num_attributes: int
+    root: Path, name: str, image_names: Sequence[str], num_attributes: int
 ) -> Float[np.ndarray, "n A"]:
-    """Labels (0 or 1, float32) of the images, in their order; NaN where there is none.
+    """Labels (0 or 1, float32) of the images with these names, in their order; NaN where there is none.
 
     A share of annotators, as in SUN's original file, counts as 1 above one half.
 
     Raises:
         InputError: if no file is found, or if it is malformed (the message names file and line).
     """
-    file, images = labels_file(root, name), (root / expected_folder(name))
+    file, folder = labels_file(root, name), (root / expected_folder(name)).parent
     if file is None:
         wanted = f"{_CUB} (also compressed) or {_SUN}"
-        raise InputError(f"no attribute labels of single images for {name}: {images.parent} must hold {wanted}")
-    rows = {path.relative_to(images).as_posix(): row for row, path in enumerate(image_paths)}
+        raise InputError(f"no attribute labels of single images for {name}: {folder} must hold {wanted}")
+    rows = {image: row for row, image in enumerate(dict.fromkeys(image_names))}  # an image may be listed twice
     if file.name == _SYNTH:
         labels = _drawn_labels(root)
     elif file.suffix == ".mat":
         labels = _sun_labels(file, rows, num_attributes)
     else:
-        at, attribute, table = cells(file, _image_rows(images.parent, rows), num_attributes, "attribute", columns=3)
+        at, attribute, table = cells(file, _image_rows(folder, rows), num_attributes, "attribute", columns=3)
         labels = np.full((len(rows), num_attributes), np.nan, dtype=np.float32)
         labels[at, attribute] = table[:, 2]
-    if labels.shape != (len(image_paths), num_attributes):
-        wanted = f"{len(image_paths)} images x {num_attributes} attributes"
+    if labels.shape != (len(rows), num_attributes):
+        wanted = f"{len(rows)} images x {num_attributes} attributes"
         raise InputError(f"{file} must hold labels of {wanted}, got {labels.shape[0]} x {labels.shape[1]}")
-    return labels
+    return labels[[rows[image] for image in image_names]]
 
 
-def read_parts(root: Path, name: str, image_paths: Sequence[Path]) -> Parts:
-    """Part positions of the images, in their order; InputError if there is no file or it is malformed."""
-    images = root / expected_folder(name)
+def read_parts(root: Path, name: str, image_names: Sequence[str]) -> Parts:
+    """Part positions of the images with these names, in their order; InputError if the file is missing or malformed."""
     if name == "SYNTH":
         from zslcore.synthbirds import load_ground_truth
 
         truth = load_ground_truth(root)
         return Parts(truth.part_names, truth.positions.astype(np.float32), truth.visible.astype(np.float32))
-    file = stored(images.parent / _PARTS)
+    folder = (root / expected_folder(name)).parent
+    file = stored(folder / _PARTS)
     if not file.is_file():
-        raise InputError(f"no part positions for {name}: {images.parent} must hold {_PARTS} (also compressed)")
-    rows = {path.relative_to(images).as_posix(): row for row, path in enumerate(image_paths)}
-    names = tuple(named_ids(images.parent / "parts" / "parts.txt").values())
-    at, part, table = cells(file, _image_rows(images.parent, rows), len(names), "part", columns=5)
+        raise InputError(f"no part positions for {name}: {folder} must hold {_PARTS} (also compressed)")
+    rows = {image: row for row, image in enumerate(dict.fromkeys(image_names))}
+    names = tuple(named_ids(folder / "parts" / "parts.txt").values())
+    at, part, table = cells(file, _image_rows(folder, rows), len(names), "part", columns=5)
     positions, visible = np.full((len(rows), len(names), 2), np.nan), np.full((len(rows), len(names)), np.nan)
     visible[at, part] = table[:, 4]
     positions[at, part] = np.where(table[:, 4:] > 0, table[:, 2:4], np.nan)
-    return Parts(names, positions.astype(np.float32), visible.astype(np.float32))
+    listed = [rows[image] for image in image_names]
+    return Parts(names, positions[listed].astype(np.float32), visible[listed].astype(np.float32))
 
 
 def _drawn_labels(root: Path) -> Float[np.ndarray, "n A"]:
@@ -126,7 +127,7 @@ def _sun_labels(file: Path, rows: dict[str, int], num_attributes: int) -> Float[
 
 def _image_rows(folder: Path, rows: dict[str, int]) -> dict[int, int]:
     """Row of each image id of ``images.txt``; -1 for an image that the benchmark does not have."""
-    file = stored(folder / "images.txt")
+    file = folder / "images.txt"
     found = {image: rows.get(path, -1) for image, path in named_ids(file).items()}
     if not any(row >= 0 for row in found.values()):
         raise InputError(f"{file} must name images of the data set, such as {next(iter(rows))!r}, but names none")

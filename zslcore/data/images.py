@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from zslcore._io.extras import require
 from zslcore.errors import InputError, one_line
 
-LONGEST = 50  # a picture with a longer side, resized by its short side, would fill the memory
+LONGEST = 50  # largest ratio of the sides; resizing the short side of a longer picture would fill the memory
 
 require("study", "torchvision", "PIL")
 

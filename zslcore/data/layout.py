@@ -90,8 +90,8 @@ def write_dataset(
     sources: Sequence[Path],
     place: Place,
     word_vectors: Float[np.ndarray, "A k"] | None,
-) -> None:
-    """Write a new data set below ``root``; nothing stays of it if that fails or it cannot be loaded.
+) -> Benchmark:
+    """Write a new data set below ``root`` and load it; nothing stays of it if either fails.
 
     Args:
         root: folder of the data sets, created if needed.
@@ -105,12 +105,12 @@ def write_dataset(
         InputError: if ``root`` holds a data set of this name already, or the name cannot be used.
     """
     if not re.fullmatch(r"\w[\w.-]*", name) or name in RESERVED:
-        allowed = f"letters, digits, _, and later . or -, and not {', '.join(RESERVED)}"
-        raise InputError(f"the name of a data set must be of {allowed}; got {name!r}")
-    vectors = word_vectors_file(name, ".npy")
+        allowed = f"letters, digits, _, . and -, not begin with . or -, and not be {', '.join(RESERVED)}"
+        raise InputError(f"the name of a data set must consist of {allowed}; got {name!r}")
+    vectors = Path("Attribute", "w2v", f"{name}_attribute.npy")
     names = Path("Attribute", "names", f"{name}.txt")
     parts = (expected_folder(name), names, vectors, xlsa17.ARCHIVE / name)  # tables last: nobody loads it before
-    for part in (*parts, word_vectors_file(name, ".pkl")):
+    for part in (*parts, vectors.with_suffix(".pkl")):
         if os.path.lexists(root / part):
             raise InputError(f"{root / part} exists already: give the new data set another name")
     with new_tree(root, name, parts) as partial:
@@ -118,16 +118,12 @@ def write_dataset(
         if word_vectors is not None:
             (partial / vectors).parent.mkdir(parents=True)
             np.save(partial / vectors, word_vectors)
-        pairs = list(zip(sources, tables.image_files, strict=True))
-        for source, file in progress_bar(pairs, desc="images", unit="image", leave=False):
+        source_of = dict(zip(tables.image_files, sources, strict=True))  # a file may be listed more than once
+        for file, source in progress_bar(source_of.items(), desc="images", unit="image", leave=False):
             (partial / file).parent.mkdir(parents=True, exist_ok=True)
             place(source, partial / file)
         Benchmark.load(partial, name).check_images()
-
-
-def word_vectors_file(name: str, suffix: str) -> Path:
-    """File of the word vectors of a data set, relative to the root."""
-    return Path("Attribute", "w2v", f"{name}_attribute{suffix}")
+    return Benchmark.load(root, name)
 
 
 def _symlink(source: Path, target: Path) -> None:

@@ -36,14 +36,14 @@ def make_dataset(
 
     Args:
         source: a folder with one folder of at least 4 images for each class.
-        table: a CSV file: a header; then one row a class, with the name of its folder and its attributes.
+        table: a CSV file: a header; then one row per class, with the name of its folder and its attributes.
         name: of the new data set; its images go to ``root/name/images``.
         root: folder of the data sets, by default ``$ZSLCORE_DATA``.
         unseen: the unseen classes: names, or a number to draw; by default a fifth of the classes.
         val: the validation classes, which are seen: names, or a number to draw; by default a quarter of the seen ones.
         test_share: share of the images of each seen class that are kept for testing, in (0, 1).
         seed: of the draws.
-        word_vectors: ``.npy`` file or pickled array with one row an attribute, for the networks that need them.
+        word_vectors: ``.npy`` file or pickled array with one row per attribute, for the networks that need them.
         images: ``"copy"``, ``"hardlink"`` or ``"symlink"``.
 
     Raises:
@@ -73,8 +73,7 @@ def make_dataset(
         splits=_splits(labels, train, val_classes, test_share, rng),
         class_lists=layout.class_lists(train, val_classes, unseen_classes),
     )
-    layout.write_dataset(root, name, tables, sources=sources, place=place, word_vectors=vectors)
-    return Benchmark.load(root, name)
+    return layout.write_dataset(root, name, tables, sources=sources, place=place, word_vectors=vectors)
 
 
 def _class_images(source: Path, class_names: Sequence[str], table: Path) -> tuple[list[Path], Int[np.ndarray, " n"]]:

@@ -61,10 +61,10 @@ def check_structure(path: Path, names: list[str]) -> None:
             kind, begin, end, start = _element(content, start, len(content), order)
             if kind == _COMPRESSED:
                 _check_compressed(content[begin:end], order, names)
-            elif kind == _MATRIX:
-                _check_matrix(content, begin, end, order, names)
-            else:
+            elif kind != _MATRIX:
                 raise ValueError(f"it has a variable of type {kind}")
+            elif _header(content, begin, end, order)[0] in names:
+                _check_matrix(content, begin, end, order)
 
 
 def _check_compressed(content: bytes, order: str, names: list[str]) -> None:
@@ -75,7 +75,7 @@ def _check_compressed(content: bytes, order: str, names: list[str]) -> None:
         raise ValueError(f"it has a variable of type {kind}")
     if _header(head, begin, min(end, len(head)), order)[0] in names:
         whole = zlib.decompress(content)
-        _check_matrix(whole, begin, _element(whole, 0, len(whole), order)[2], order, names)
+        _check_matrix(whole, begin, _element(whole, 0, len(whole), order)[2], order)
 
 
 def _element(content: Buffer, start: int, limit: int, order: str) -> tuple[int, int, int, int]:
@@ -113,11 +113,9 @@ def _header(content: Buffer, start: int, limit: int, order: str) -> tuple[str, i
     return bytes(content[begin:end]).decode("latin1"), flags, shape, start
 
 
-def _check_matrix(content: Buffer, start: int, limit: int, order: str, names: list[str] | None) -> None:
-    """Check a matrix; ``names`` are those to check beyond the header, None for the cells of a cell array."""
+def _check_matrix(content: Buffer, start: int, limit: int, order: str) -> None:
+    """Check a matrix with its data, and the cells of a cell array."""
     name, flags, shape, start = _header(content, start, limit, order)
-    if names is not None and name not in names:
-        return
     of_class = flags & 0xFF
     if of_class == _CELL:
         for _ in range(math.prod(shape)):
@@ -125,7 +123,7 @@ def _check_matrix(content: Buffer, start: int, limit: int, order: str, names: li
             if kind != _MATRIX:
                 raise ValueError(f"a cell is of type {kind}")
             if end > begin:
-                _check_matrix(content, begin, end, order, None)
+                _check_matrix(content, begin, end, order)
     elif of_class == _CHAR:
         kind, begin, end, _ = _element(content, start, limit, order)
         if kind not in _TEXT or math.prod(shape) > end - begin:

@@ -1,7 +1,6 @@
 """A smaller data set from a larger one: some of its classes, its images cropped to boxes and made smaller."""
 
 import dataclasses
-import math
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +8,10 @@ from jaxtyping import Int
 from PIL.Image import Resampling
 
 from zslcore._io.locations import data_root
-from zslcore.data import layout, xlsa17
+from zslcore.data import layout
 from zslcore.data.benchmark import SPLITS, Benchmark
 from zslcore.data.class_table import ClassChoice, class_choice
+from zslcore.data.cub_tables import named_ids
 from zslcore.data.image_files import expected_folder
 from zslcore.data.images import read_image
 from zslcore.errors import InputError
@@ -65,16 +65,15 @@ def make_subset(
     tables, kept = subset_tables(benchmark, name, _kept_classes(benchmark, classes, seed))
     sources = [benchmark.image_paths[index] for index in kept]
     dataclasses.replace(benchmark, image_paths=tuple(sources)).check_images()
-    found = {} if boxes is None else _boxes_of(benchmark, sources, Path(boxes))
+    names = [benchmark.image_names[index] for index in kept]
+    found = {} if boxes is None else dict(zip(sources, _boxes_of(names, Path(boxes))))
 
     def place_smaller(source: Path, target: Path) -> None:
         _write_smaller(source, target, found.get(source), size, square)
 
-    stored = [benchmark.root / layout.word_vectors_file(benchmark.name, suffix) for suffix in (".pkl", ".npy")]
-    vectors = benchmark.word_vectors() if any(path.is_file() for path in stored) else None
+    vectors = benchmark.word_vectors() if benchmark.word_vectors_file().is_file() else None
     place = place_smaller if drawn else place
-    layout.write_dataset(root, name, tables, sources=sources, place=place, word_vectors=vectors)
-    return Benchmark.load(root, name)
+    return layout.write_dataset(root, name, tables, sources=sources, place=place, word_vectors=vectors)
 
 
 def subset_tables(
@@ -82,8 +81,6 @@ def subset_tables(
 ) -> tuple[layout.Tables, Int[np.ndarray, " m"]]:
     """Tables of the data set ``name`` with these classes, and the indices of its images in the larger one."""
     kept = np.flatnonzero(np.isin(benchmark.labels, classes))
-    home = benchmark.root / expected_folder(benchmark.name)
-    files = [expected_folder(name) / benchmark.image_paths[index].relative_to(home) for index in kept]
     roles = (benchmark.train_classes, benchmark.val_classes, benchmark.unseen_classes)
     tables = layout.Tables(
         class_names=[benchmark.class_names[index] for index in classes],
@@ -91,7 +88,7 @@ def subset_tables(
         attributes=benchmark.attributes[classes],
         original_attributes=benchmark.original_attributes[classes],
         labels=np.searchsorted(classes, benchmark.labels[kept]),
-        image_files=[file.as_posix() for file in files],
+        image_files=[(expected_folder(name) / benchmark.image_names[index]).as_posix() for index in kept],
         splits={split: np.flatnonzero(np.isin(kept, benchmark.split(split))) for split in SPLITS},
         class_lists=layout.class_lists(*(np.flatnonzero(np.isin(classes, role)).tolist() for role in roles)),
     )
@@ -117,37 +114,21 @@ def _kept_classes(benchmark: Benchmark, classes: ClassChoice | None, seed: int) 
     return np.sort(choice)
 
 
-def _boxes_of(benchmark: Benchmark, sources: list[Path], file: Path) -> dict[Path, Box]:
+def _boxes_of(images: list[str], file: Path) -> list[Box]:
     """The box of each image; InputError for the first image without one."""
-    home = benchmark.root / expected_folder(benchmark.name)
-    names = dict(_table(file.with_name("images.txt"), 2))
-    boxes: dict[str, Box] = {}
-    for image, *cells in _table(file, 5):
+    names, boxes = named_ids(file.with_name("images.txt")), {}
+    for image, text in named_ids(file).items():
         try:
-            left, top, width, height = map(float, cells)
+            box = tuple(map(float, text.split()))
         except ValueError:
-            left = math.nan
-        if not math.isfinite(left + top + width + height) or min(width, height) <= 0:
-            raise InputError(f"{file} must hold left, top, width and height of image {image}, got {' '.join(cells)}")
-        boxes[names.get(image, "")] = (left, top, width, height)
-    found = {}
-    for source in sources:
-        name = source.relative_to(home).as_posix()
-        if name not in boxes:
-            raise InputError(f"{file} and its images.txt must give a box for each image, but have none for {name}")
-        found[source] = boxes[name]
-    return found
-
-
-def _table(file: Path, columns: int) -> list[list[str]]:
-    """Cells of a text file with blanks between; the last one may hold blanks."""
-    if not file.is_file():
-        raise InputError(f"{file} is missing")
-    rows = [line.split(maxsplit=columns - 1) for line in xlsa17.read_lines(file)]
-    for number, row in enumerate(rows, start=1):
-        if len(row) != columns:
-            raise InputError(f"{file} must hold {columns} values in each line, got {len(row)} in line {number}")
-    return rows
+            box = ()
+        if len(box) != 4 or not np.isfinite(box).all() or min(box[2:]) <= 0:
+            raise InputError(f"{file} must hold left, top, width and height of image {image}, got {text}")
+        boxes[names.get(image)] = box
+    for image in images:
+        if image not in boxes:
+            raise InputError(f"{file} and its images.txt must give a box for each image, but have none for {image}")
+    return [boxes[image] for image in images]
 
 
 def _write_smaller(source: Path, target: Path, box: Box | None, size: int | None, square: bool) -> None:

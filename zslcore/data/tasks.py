@@ -114,8 +114,8 @@ def _held_out_task(
     for index in seen:
         members = images[benchmark.labels[images] == index]
         if len(members) < 2:
-            name = benchmark.class_names[index]
-            raise InputError(f"class {name!r} must have at least 2 train images, got {len(members)}")
+            class_name = benchmark.class_names[index]
+            raise InputError(f"class {class_name!r} must have at least 2 train images, got {len(members)}")
         count = min(max(1, round(held_out * len(members))), len(members) - 1)
         held.append(rng.choice(members, size=count, replace=False))
     test_seen = np.sort(np.concatenate(held))

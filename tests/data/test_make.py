@@ -141,6 +141,14 @@ def test_a_name_in_decomposed_letters_finds_its_folder(source, root):
     assert made.image_paths[5].parent.name == "Krähe"
 
 
+def test_two_folders_of_one_class_are_refused(source, root):
+    """One of them would be left out without a word."""
+    (source.pictures / unicodedata.normalize("NFD", "Krähe")).mkdir()
+    with pytest.raises(InputError, match=r"must hold one folder for each class, but 'Kr.+he' and 'Kr.+he' are"):
+        make_dataset(source.pictures, source.table, "BIRDS")
+    assert not root.exists()
+
+
 def test_other_files_are_passed_over(source, root):
     plain = make_dataset(source.pictures, source.table, "BIRDS", root=root / "a")
     (source.pictures / ".git").mkdir()

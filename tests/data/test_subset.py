@@ -125,6 +125,19 @@ def test_size_without_boxes_keeps_the_whole_picture(large, root):
     assert abs(pixels(small.image_paths[7]).mean() - pixels(large.image_paths[7]).mean()) < 2
 
 
+def test_an_image_without_a_known_ending_cannot_be_written_again(tiny, root):
+    tiny.image_paths[0] = tiny.image_paths[0].with_suffix(".picture")
+    tiny.images["image_files"][0, 0] = tiny.images["image_files"][0, 0].replace(".png", ".picture")
+    for path in tiny.image_paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (40, 32)).save(path, "PNG")
+    large = tiny.load()
+    with pytest.raises(InputError, match=r"00\.picture must have an ending of an image format"):
+        make_subset(large, "SMALL", root=root, size=16)
+    assert not list(root.rglob("*"))
+    assert make_subset(large, "SAME", root=root).image_paths[0].suffix == ".picture"  # copied as it is
+
+
 def test_boxes_are_cut_at_the_border(large, root, boxes):
     boxes.write_text(boxes.read_text().replace("1 5.2 8.0 20.0 10.0", "1 -3 -2.6 100 12", 1))
     small = make_subset(large, "SMALL", root=root, boxes=boxes)

@@ -80,7 +80,11 @@ def _class_images(source: Path, class_names: Sequence[str], table: Path) -> tupl
     """Images by class and name, and their labels; InputError unless the folders are the classes."""
     if not source.is_dir():
         raise InputError(f"{source} must be a folder with one folder of images for each class")
-    folders = {tidy(path.name): path for path in sorted(source.iterdir()) if path.is_dir() and path.name[0] != "."}
+    folders: dict[str, Path] = {}
+    for path in sorted(source.iterdir()):
+        if path.is_dir() and path.name[0] != "." and (known := folders.setdefault(tidy(path.name), path)) != path:
+            names = f"{known.name!r} and {path.name!r}"
+            raise InputError(f"{source} must hold one folder for each class, but {names} are the same name")
     for name in folders:
         if name not in class_names:
             raise InputError(f"{table} must have a row for each folder in {source}, but has none for {name!r}")

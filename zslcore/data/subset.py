@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int
+from PIL import Image
 from PIL.Image import Resampling
 
 from zslcore._io.locations import data_root
@@ -144,4 +145,6 @@ def _write_smaller(source: Path, target: Path, box: Box | None, size: int | None
         factor = size / min(picture.size)
         shape = (size, size) if square else tuple(max(size, round(side * factor)) for side in picture.size)
         picture = picture.resize(shape, resample=Resampling.LANCZOS)
+    if target.suffix.lower() not in Image.registered_extensions():
+        raise InputError(f"{source} must have an ending of an image format, to be written again, such as .jpg")
     picture.save(target, quality=JPEG_QUALITY)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from tiny import SMALL
 
 from zslcore import InputError
 from zslcore.config import RunConfig
@@ -22,7 +23,6 @@ training = importlib.import_module("zslcore.training.fit")  # the name zslcore.t
 
 pytestmark = pytest.mark.usefixtures("small_world")
 
-SMALL = {"backbone": "resnet18", "weights": "random", "image_size": 64, "device": "cpu"}
 # momentum, a falling step size and errors remembered over epochs: all of it has to come back
 CONFIG = RunConfig(
     dataset="SYNTH", **SMALL, epochs=3, episodes=4, ways=4, lr_step=1, lr_decay=0.5, memory="running", lam=5

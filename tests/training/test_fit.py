@@ -316,6 +316,7 @@ class TestDevice:
             patch.setattr(training, "test_task", None)  # fails after the first training
             with pytest.raises(TypeError):
                 fit(SMALL_RUN, tmp_path / "run")
+        assert (tmp_path / "run" / "checkpoint" / "validation" / "epoch-0006").is_dir()
         monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
         resumed = Run.load(fit(SMALL_RUN.replace(device="auto"), tmp_path / "run"))
         assert resumed.metrics | {"cost": 0} == run.metrics | {"cost": 0}

@@ -105,17 +105,13 @@ def _fit(config: RunConfig, folder: Path, accelerator: Accelerator, num_workers:
     if finished:
         return
 
-    states, first, second = (
-        folder / "checkpoint",
-        validation_task(benchmark, seed=VALIDATION_SEED),
-        test_task(benchmark),
-    )
+    states, task = folder / "checkpoint", validation_task(benchmark, seed=VALIDATION_SEED)
     if config.loss in SOLVERS:
-        validation, final = (solve(config, benchmark, inputs, task) for task in (first, second))
+        validation, final = (solve(config, benchmark, inputs, each) for each in (task, test_task(benchmark)))
     else:
-        validation = train(config, benchmark, inputs, first, checkpoints=states / "validation", progress=progress)
-        keep = validation.kept
-        final = train(config, benchmark, inputs, second, keep=keep, checkpoints=states / "test", progress=progress)
+        validation = train(config, benchmark, inputs, task, checkpoints=states / "validation", progress=progress)
+        task, keep = test_task(benchmark), validation.kept
+        final = train(config, benchmark, inputs, task, keep=keep, checkpoints=states / "test", progress=progress)
     metrics = _metrics(config, benchmark, inputs, validation, final)
     if accelerator.is_main_process:
         metrics["environment"] = environment(accelerator.device) | {"processes": accelerator.num_processes}

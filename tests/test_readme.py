@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from zslcore.analysis.nulls import KINDS
 from zslcore.closed_form import SOLVERS
 from zslcore.config import RunConfig
 from zslcore.losses.factory import CRITERIA
@@ -174,6 +175,6 @@ def test_every_loss_and_null_model_has_a_formula():
     for name in [*CRITERIA, *SOLVERS, "decorrelation", "compactness"]:
         assert f"`{name}`" in DOCS["formulas"], name
     nulls = DOCS["formulas"].split("## Null models")[1].split("\n## ")[0]
-    for name in ("constant", "multiplicative", "shrinkage", "permuted"):
-        assert f"| {name} |" in nulls
+    for name in (*KINDS, "permuted"):
+        assert f"| {name.replace('_', ' ')} |" in nulls
     assert "docs/formulas.md" in README

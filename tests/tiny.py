@@ -1,4 +1,4 @@
-"""A tiny but complete data set in the xlsa17 layout, to be spoiled in one way at a time."""
+"""A tiny but complete data set in the xlsa17 layout, to be spoiled in one way at a time; settings of small runs."""
 
 import pickle
 from pathlib import Path
@@ -7,11 +7,16 @@ import numpy as np
 from PIL import Image
 from scipy.io import savemat
 
+from zslcore.config import RunConfig
 from zslcore.data.benchmark import Benchmark
 
 CLASS_NAMES = ["lark", "heron", "auk", "finch", "gull", "stork", "owl", "wren"]
 ATTRIBUTE_NAMES = [f"has_{part}::{value}" for part in ("bill", "wing_color", "size") for value in "abc"]
 UNSEEN, VAL = [2, 5], [1, 6]  # class indices; the other four are the train classes
+
+SMALL = {"backbone": "resnet18", "weights": "random", "image_size": 64, "device": "cpu"}
+SMALL_RUN = RunConfig(dataset="SYNTH", **SMALL, epochs=6, episodes=4, ways=4, lr=0.003, lam=3.0)
+TINY_RUN = RunConfig(dataset="TINY", **SMALL | {"image_size": 32}, epochs=1, episodes=2, ways=3)
 
 
 class TinyDataset:

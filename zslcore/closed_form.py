@@ -67,9 +67,7 @@ def sae(features: Features, labels: Labels, vectors: Vectors, *, lam: float = 1.
     give predictions of the same direction at another ``lam``.
 
     Args:
-        features: X.
-        labels: class of each image, a row of ``vectors``.
-        vectors: the class vectors.
+        features, labels, vectors: as for :func:`eszsl`.
         lam: weight of the encoder's error, above 0.
 
     Example:

@@ -101,9 +101,10 @@ def seen_unseen_curve(
     class.
 
     Args:
-        score_seen, labels_seen: scores of the seen test images over all C classes, seen classes first, and their
-            labels, in [0, num_seen).
-        score_unseen, labels_unseen: those of the unseen test images, with labels in [num_seen, C).
+        score_seen, labels_seen: scores of the seen test images over all C classes, seen classes first, (n, C), and
+            their labels in [0, num_seen), (n,).
+        score_unseen, labels_unseen: those of the unseen test images, (m, C) and (m,), with labels in [num_seen, C).
+        num_seen: number of seen classes.
 
     Example:
         >>> score = np.array([[3.0, 0.0, 1.0], [1.0, 2.0, 1.5]])  # two seen classes, one unseen

@@ -12,12 +12,10 @@ The weights have no gradient. ``p = p2 = 0`` is the plain loss. Means are over t
 the target, leave cells out of the loss, of m and of the norms of ``normalize``. A ``sample_weight`` w makes both
 weighted means, sum(w x) / sum(w), as in scikit-learn and in torch's cross entropy: weight 2 equals a row given twice.
 
-:func:`class_error` computes m and :func:`remse_weights`
-computes W; :class:`ReMSE` is the loss as a module.
+:func:`class_error` computes m, :func:`remse_weights` computes W; :class:`ReMSE` is the loss as a module.
 """
 
 import warnings
-from numbers import Real
 
 import torch
 from jaxtyping import Float
@@ -27,13 +25,12 @@ from zslcore._io.distributed import share_of_batch
 from zslcore.errors import InputError
 from zslcore.losses.basic import ERROR_KINDS, at_least_float32, counted_error, loss_ratio
 from zslcore.losses.cells import mean_by_cell
-from zslcore.losses.checks import check_labels, check_normalize, check_tensors, check_whole
+from zslcore.losses.checks import check_exponents, check_labels, check_normalize, check_tensors, check_whole, is_number
 from zslcore.losses.controls import CONTROLS, at_equal_loss, draw_control
 from zslcore.losses.shapes import Cells, Labels, Mask, Outputs, SampleWeight, Scalar, Targets
 
 MEMORIES = ("batch", "running", "ema")
 REFERENCES = ("min", "mean", "median")
-LARGEST_EXPONENT = 16  # float32 ratios have a logarithm below 192, and 192^16 does not overflow float32
 
 
 def class_error(
@@ -87,7 +84,7 @@ def remse_weights(error: Cells, *, p: float, p2: float, reference: str | float =
                 [2., 1.],
                 [1., 1.]])
     """
-    _check_exponents(p, p2)
+    check_exponents(p, p2)
     _check_reference(reference)
     error = at_least_float32(error.detach())  # torch has no quantile of bfloat16
     valid = (error > 0) & error.isfinite()
@@ -167,9 +164,9 @@ class ReMSE(nn.Module):
         for name, value, allowed in choices:
             if value not in allowed:
                 raise InputError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
-        if not _is_number(decay) or not 0 <= decay < 1:
+        if not is_number(decay) or not 0 <= decay < 1:
             raise InputError(f"decay must lie in [0, 1), got {decay!r}")
-        _check_exponents(p, p2)
+        check_exponents(p, p2)
         _check_reference(reference)
         self._may_warn, normalize = normalize is None, normalize is None or normalize
         check_normalize(normalize, num_attributes)
@@ -214,28 +211,21 @@ class ReMSE(nn.Module):
         labels = _groups(labels, error, self.num_classes)
         self._warn_of_directions(target, labels)
         with torch.no_grad():
-            classes, shared = self.num_classes, self.training
-            current, count = mean_by_cell(error.detach(), weight, labels, classes, shared=shared)
-            total = count.sum()
-            total = torch.where(total > 0, total, 1.0)
+            current, count = mean_by_cell(error.detach(), weight, labels, self.num_classes, shared=self.training)
             measured = (count > 0) & current.isfinite()
             current = torch.where(measured, current, 0.0)
             matrix = self._remembered(current, measured)
             weights = remse_weights(matrix, p=self.p, p2=self.p2, reference=self.reference)
-            if self.unit_mean:  # not a matrix product, which autocast would compute in bfloat16
-                mean = (count * weights).sum() / total
-                weights = weights / torch.where(mean > 0, mean, 1.0)
-            if self.control != "none":
-                elsewhere = draw_control(weights, (count > 0).any(1), self.step, self.control, self.seed)
-                weights = at_equal_loss(elsewhere, weights, current, count)
-            # 1 if all cells count; in a distributed training, processes may have different shares of the joined batch
-            share = total / (error.numel() * (share_of_batch()[1] if shared else 1))
-        loss = (weights[labels] * error * weight).mean() / share
+            weights = self._scaled(weights, current, count)
+            # over the batches of all processes, as count; 1 if all values count and there is no sample_weight
+            mean_weight = count.sum() / (error.numel() * (share_of_batch()[1] if self.training else 1))
+            mean_weight = torch.where(mean_weight > 0, mean_weight, 1.0)
+        loss = (weights[labels] * error * weight).mean() / mean_weight
         if self.training:
             with torch.no_grad():  # in place, because checkpoints, DDP and torch.compile hold on to the buffers
                 self.error.copy_(matrix)
                 self.weights.copy_(weights)
-                self.amplification.copy_(loss_ratio(loss, (error * weight).mean() / share))
+                self.amplification.copy_(loss_ratio(loss, (error * weight).mean() / mean_weight))
                 self.step.add_(1)
         return loss
 
@@ -274,6 +264,16 @@ class ReMSE(nn.Module):
             current = torch.where(old > 0, self.decay * old + (1 - self.decay) * current, current)
         return torch.where(measured, current, old)
 
+    def _scaled(self, weights: Cells, current: Cells, count: Cells) -> Cells:
+        """The weights after ``unit_mean`` and ``control``, for a batch's errors and the size of its cells."""
+        if self.unit_mean:  # not a matrix product, which autocast would compute in bfloat16
+            mean = (count * weights).sum() / count.sum()  # NaN if nothing counts
+            weights = weights / torch.where(mean > 0, mean, 1.0)
+        if self.control != "none":
+            elsewhere = draw_control(weights, (count > 0).any(1), self.step, self.control, self.seed)
+            weights = at_equal_loss(elsewhere, weights, current, count)
+        return weights
+
     def extra_repr(self) -> str:
         """Settings shown by ``print(module)``."""
         names = "num_classes num_attributes p p2 kind normalize memory reference unit_mean decay control seed"
@@ -302,22 +302,9 @@ def _log_reference(
     return masked.nanquantile(quantile, dim=dim, keepdim=True).nan_to_num(0.0)
 
 
-def _check_exponents(p: float, p2: float) -> None:
-    for name, value in (("p", p), ("p2", p2)):
-        if not _is_number(value) or not 0 <= value < float("inf"):
-            raise InputError(f"{name} must be a finite number >= 0, got {value!r}")
-    if p + p2 > LARGEST_EXPONENT:
-        raise InputError(f"p + p2 must be at most {LARGEST_EXPONENT}, beyond which weights overflow, got {p + p2!r}")
-
-
 def _check_reference(reference: str | float) -> None:
     named = isinstance(reference, str) and reference in REFERENCES
-    if not named and not _is_number(reference):
+    if not named and not is_number(reference):
         raise InputError(f"reference must be one of {', '.join(REFERENCES)} or a quantile in (0, 1), got {reference!r}")
     if not named and not 0 < reference < 1:
         raise InputError(f"reference given as a quantile must lie in (0, 1), got {reference!r}")
-
-
-def _is_number(value: object) -> bool:
-    """Whether a value is a real number of Python or numpy; a bool is not."""
-    return isinstance(value, Real) and not isinstance(value, bool)

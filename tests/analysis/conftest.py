@@ -1,4 +1,4 @@
-"""Shared fixtures: a small error matrix, warnings as errors."""
+"""Shared fixtures: random numbers, small matrices of labels and errors, warnings as errors."""
 
 import warnings
 
@@ -16,3 +16,13 @@ def _no_warnings():
 @pytest.fixture
 def errors():
     return np.random.default_rng(0).gamma(0.7, 0.02, size=(6, 15))
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def labels():
+    return np.random.default_rng(1).exponential(size=(20, 40))

@@ -14,11 +14,6 @@ MEASURES = pytest.mark.parametrize("measure", [pointing_accuracy, energy_inside]
 VALUES = ["value", "low", "high", "chance"]
 
 
-@pytest.fixture
-def rng():
-    return np.random.default_rng(0)
-
-
 def some_boxes(rng, images, groups, *, width=60, height=40):
     """Boxes of whole pixels, at least one wide, some of them up to the border."""
     left, top = rng.integers(0, width, (images, groups)), rng.integers(0, height, (images, groups))

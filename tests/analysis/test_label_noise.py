@@ -12,11 +12,6 @@ LABELS = np.repeat(np.arange(6), 40)
 
 
 @pytest.fixture
-def rng():
-    return np.random.default_rng(0)
-
-
-@pytest.fixture
 def shares():
     return np.random.default_rng(1).beta(0.6, 1.5, size=(6, 12))
 

@@ -137,7 +137,7 @@ class TestMisclassifications:
         [
             ({"class_vectors": CROSS[:1]}, "at least two classes, got 1"),
             ({"class_vectors": CROSS * np.nan}, "class_vectors must be finite"),
-            ({"class_vectors": CROSS * [[1], [1], [0], [1]]}, "must not be all zeros, got zeros for class 2"),
+            ({"class_vectors": CROSS * [[1], [1], [0], [1]]}, "must not be all 0, got class 2 without any value"),
             ({"prediction": CROSS[:3]}, r"prediction must be finite and have shape \(4, 2\), got \(3, 2\)"),
             ({"prediction": CROSS * np.nan}, "prediction must be finite"),
             ({"labels": np.array([0, 1, 2, 4])}, r"labels must lie in 0\.\.3, got 0\.\.4"),

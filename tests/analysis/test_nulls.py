@@ -17,11 +17,6 @@ RAW = {"normalize": False}
 
 
 @pytest.fixture
-def rng():
-    return np.random.default_rng(0)
-
-
-@pytest.fixture
 def labels():
     return np.random.default_rng(1).exponential(size=(8, 30))
 

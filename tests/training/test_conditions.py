@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from tiny import TINY_RUN
 
 from zslcore import InputError
 from zslcore.config import RunConfig, run_name
@@ -11,18 +12,10 @@ from zslcore.training import fit
 from zslcore.training.conditions import check_inputs, check_settings
 from zslcore.training.inputs import features
 
-CONFIG = RunConfig(
-    **{"dataset": "TINY", "backbone": "resnet18", "weights": "random", "image_size": 32, "device": "cpu"},
-    **{"epochs": 1, "episodes": 2, "ways": 3},
-)
-
 
 @pytest.fixture
-def benchmark(tiny, tmp_path, monkeypatch):
-    for name, folder in (("CACHE", "cache"), ("RUNS", "runs"), ("DATA", "")):
-        monkeypatch.setenv(f"ZSLCORE_{name}", str(tmp_path / folder))
-    tiny.write_images()
-    return tiny.load()
+def benchmark(pictured):
+    return pictured
 
 
 def check(config, benchmark):
@@ -48,7 +41,7 @@ def check(config, benchmark):
     ids=str,
 )
 def test_refused_before_pictures_are_read(benchmark, tmp_path, change, message):
-    config = CONFIG.replace(**change)
+    config = TINY_RUN.replace(**change)
     with pytest.raises(InputError, match=message) as fitted:
         fit(config)
     with pytest.raises(InputError) as checked:
@@ -62,32 +55,32 @@ def test_damaged_weights_are_refused_before_pictures_are_decoded(benchmark, tmp_
     torch.save({"conv1.weight": torch.zeros(3)}, tmp_path / "weights.pth")
     monkeypatch.setattr(features, "_write_features", None)
     with pytest.raises(InputError, match=r"weights\.pth is not a state dict of resnet18"):
-        fit(CONFIG.replace(weights=str(tmp_path / "weights.pth")))
+        fit(TINY_RUN.replace(weights=str(tmp_path / "weights.pth")))
     with pytest.raises(InputError, match=r"weights\.pth is not a state dict of resnet18"):
-        check_inputs(CONFIG.replace(weights=str(tmp_path / "weights.pth")), benchmark)
+        check_inputs(TINY_RUN.replace(weights=str(tmp_path / "weights.pth")), benchmark)
 
 
 def test_a_class_with_one_picture_is_named(benchmark, tiny, tmp_path):
     location = tiny.splits["trainval_loc"]
     tiny.splits["trainval_loc"] = location[~np.isin(location - 1, [1, 2, 3]).ravel()]  # one of 0..3 of class 0 stays
     with pytest.raises(InputError, match="class 'lark' must have at least 2 train images, got 1"):
-        check_settings(CONFIG, tiny.load())
+        check_settings(TINY_RUN, tiny.load())
     with pytest.raises(InputError, match="class 'lark' must have at least 2 train images, got 1"):
-        fit(CONFIG)
+        fit(TINY_RUN)
     assert not (tmp_path / "cache").exists() or not list((tmp_path / "cache").glob("[fp]*"))
 
 
 def test_random_batches_need_no_ways(benchmark):
-    check_settings(CONFIG.replace(sampling="random", ways=5, shots=9), benchmark)
+    check_settings(TINY_RUN.replace(sampling="random", ways=5, shots=9), benchmark)
 
 
 def test_computed_features_are_enough(benchmark):
     features.frozen_features(benchmark, backbone="resnet18", weights="random", size=32, num_workers=0)
     for path in benchmark.image_paths:
         path.unlink()
-    check_inputs(CONFIG, benchmark)
+    check_inputs(TINY_RUN, benchmark)
     with pytest.raises(InputError, match="40 of 40 images of TINY are missing"):
-        check_inputs(CONFIG.replace(fine_tune=True, standardize=False), benchmark)
+        check_inputs(TINY_RUN.replace(fine_tune=True, standardize=False), benchmark)
 
 
 class TestDefaultsOfTheStudy:

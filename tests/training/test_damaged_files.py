@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from tiny import SMALL
 
 from zslcore import InputError
 from zslcore.config import RunConfig
@@ -17,7 +18,6 @@ training = importlib.import_module("zslcore.training.fit")  # the name zslcore.t
 
 pytestmark = pytest.mark.usefixtures("small_world")
 
-SMALL = {"backbone": "resnet18", "weights": "random", "image_size": 64, "device": "cpu"}
 CONFIG = RunConfig(dataset="SYNTH", **SMALL, epochs=3, episodes=2, ways=4)
 STATE_FILES = ["progress.json", "kept.safetensors", "model.safetensors", "optimizer.bin", "random_states_0.pkl"]
 

@@ -16,10 +16,8 @@ SETTINGS = {"backbone": "resnet18", "weights": "random", "size": 32, "num_worker
 
 
 @pytest.fixture
-def benchmark(tiny, tmp_path, monkeypatch):
-    monkeypatch.setenv("ZSLCORE_CACHE", str(tmp_path / "cache"))
-    tiny.write_images()
-    return tiny.load()
+def benchmark(pictured):
+    return pictured
 
 
 def direct(benchmark, *, size=32, resize_ratio=1.0):

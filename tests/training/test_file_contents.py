@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from tiny import SMALL
 
 from zslcore import InputError
 from zslcore.backbone import build_backbone
@@ -12,7 +13,6 @@ from zslcore.training.loop import Trainer
 
 pytestmark = pytest.mark.usefixtures("small_world")
 
-SMALL = {"backbone": "resnet18", "weights": "random", "image_size": 64, "device": "cpu"}
 CONFIG = RunConfig(dataset="SYNTH", **SMALL, epochs=2, episodes=2, ways=4, network="attention", key_dim=4)
 
 

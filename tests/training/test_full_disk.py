@@ -6,14 +6,13 @@ import subprocess
 
 import numpy as np
 import pytest
+from tiny import SMALL
 
 from zslcore import cli
 from zslcore._io.writing import new_file, new_folder
 from zslcore.config import RunConfig
 from zslcore.training import fit
 from zslcore.training.inputs.features import frozen_features
-
-SMALL = {"backbone": "resnet18", "weights": "random", "image_size": 64, "device": "cpu"}
 
 
 @pytest.fixture

@@ -12,17 +12,18 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from tiny import SMALL
 
 from zslcore import InputError
 from zslcore.config import RunConfig
 from zslcore.training import Run, checkpoints, fit
+from zslcore.training.inputs.contents import file_contents
 from zslcore.training.loop import Trainer
 
 training = importlib.import_module("zslcore.training.fit")  # the name zslcore.training.fit is the function
 
 pytestmark = pytest.mark.usefixtures("small_world")
 
-SMALL = {"backbone": "resnet18", "weights": "random", "image_size": 64, "device": "cpu"}
 # momentum, a falling step size and errors remembered over epochs: all of it has to come back
 CONFIG = RunConfig(
     dataset="SYNTH", **SMALL, epochs=3, episodes=4, ways=4, lr_step=1, lr_decay=0.5, memory="running", lam=5
@@ -206,7 +207,8 @@ def test_the_state_of_other_data_or_of_more_processes_is_refused(monkeypatch, tm
             fit(CONFIG, tmp_path / "run")
     changed = dataclasses.replace(small_synth, attributes=small_synth.attributes[::-1].copy())
     for benchmark, processes, name in ((changed, 1, "fingerprint"), (small_synth, 2, "processes")):
-        key = checkpoints.training_key(CONFIG, benchmark, task="validation", processes=processes)
+        files = file_contents(CONFIG, benchmark)
+        key = checkpoints.training_key(CONFIG, benchmark, files, task="validation", processes=processes)
         with pytest.raises(InputError, match=rf"unfinished training with other settings \({name}\)"):
             checkpoints.Checkpoints(tmp_path / "run" / "checkpoint" / "validation", key).check()
 

@@ -8,10 +8,10 @@ import shutil
 import numpy as np
 import pytest
 from PIL import Image
+from tiny import TINY_RUN
 
 from zslcore import InputError
 from zslcore._io import hashes
-from zslcore.config import RunConfig
 from zslcore.study.tables import collect
 from zslcore.training import Run, fit
 from zslcore.training.inputs import features, pictures
@@ -21,18 +21,11 @@ from zslcore.training.inputs.pictures import decoded_pictures
 training = importlib.import_module("zslcore.training.fit")  # the name zslcore.training.fit is the function
 
 SETTINGS = {"backbone": "resnet18", "weights": "random", "size": 32, "num_workers": 0}
-CONFIG = RunConfig(
-    **{"dataset": "TINY", "backbone": "resnet18", "weights": "random", "image_size": 32, "device": "cpu"},
-    **{"epochs": 1, "episodes": 2, "ways": 3},
-)
 
 
 @pytest.fixture
-def benchmark(tiny, tmp_path, monkeypatch):
-    for name, folder in (("CACHE", "cache"), ("RUNS", "runs"), ("DATA", "")):
-        monkeypatch.setenv(f"ZSLCORE_{name}", str(tmp_path / folder))
-    tiny.write_images()
-    return tiny.load()
+def benchmark(pictured):
+    return pictured
 
 
 def repaint(path):
@@ -74,68 +67,68 @@ def test_a_cache_of_an_earlier_version_is_not_used(benchmark, make, monkeypatch)
 
 
 def test_a_finished_run_on_other_pictures_is_refused(benchmark):
-    folder = fit(CONFIG, progress=False)
+    folder = fit(TINY_RUN, progress=False)
     content = repaint(benchmark.image_paths[3])
     with pytest.raises(InputError, match=r"holds a run of other settings \(content of images\); give another folder"):
-        fit(CONFIG)
+        fit(TINY_RUN)
     with pytest.raises(InputError, match=r"was trained with another content of images than TINY has$"):
         Run.load(folder).evaluate(benchmark)
     benchmark.image_paths[3].write_bytes(content)
-    assert fit(CONFIG) == folder
+    assert fit(TINY_RUN) == folder
     for path in benchmark.image_paths:
         path.unlink()  # nothing tells that they are others
-    assert fit(CONFIG) == folder
+    assert fit(TINY_RUN) == folder
     assert 0 <= Run.load(folder).evaluate(benchmark).t1 <= 1
 
 
 def test_unchanged_pictures_are_not_read_again(benchmark, monkeypatch):
-    folder = fit(CONFIG, progress=False)
+    folder = fit(TINY_RUN, progress=False)
     monkeypatch.setattr(hashes, "file_hash", None)
-    assert fit(CONFIG) == folder
+    assert fit(TINY_RUN) == folder
 
 
 def test_a_run_of_an_earlier_version_is_named(benchmark):
-    folder = fit(CONFIG, progress=False)
+    folder = fit(TINY_RUN, progress=False)
     metrics = json.loads((folder / "metrics.json").read_text())
     del metrics["contents"]
     (folder / "metrics.json").write_text(json.dumps(metrics))
     with pytest.raises(InputError, match=r"\(by an earlier version, which did not note the content of pictures\)"):
-        fit(CONFIG)
+        fit(TINY_RUN)
 
 
 def test_an_interrupted_run_does_not_resume_on_other_pictures(benchmark, monkeypatch, tmp_path):
     with monkeypatch.context() as patch:
         patch.setattr(training, "evaluate", None)  # fails after the trainings
         with pytest.raises(TypeError):
-            fit(CONFIG, progress=False)
+            fit(TINY_RUN, progress=False)
     repaint(benchmark.image_paths[3])
     with pytest.raises(InputError, match=r"an unfinished training with other settings \(content of images\)"):
-        fit(CONFIG, progress=False)
+        fit(TINY_RUN, progress=False)
 
 
 def test_replaced_published_word_vectors_are_another_run(benchmark, tiny):
-    config = CONFIG.replace(network="attention", key_dim=4)
+    config = TINY_RUN.replace(network="attention", key_dim=4)
     folder = fit(config, progress=False)
     tiny.vectors_file.write_bytes(pickle.dumps(np.random.default_rng(5).normal(size=(9, 6))))
     with pytest.raises(InputError, match=r"holds a run of other settings \(content of word_vectors\)"):
         fit(config)
-    assert fit(CONFIG, progress=False) != folder  # BasicNet does without
+    assert fit(TINY_RUN, progress=False) != folder  # BasicNet does without
 
 
 def test_groups_of_attributes_are_noted_where_a_loss_reads_them(benchmark, tiny):
-    config = CONFIG.replace(network="gem", decorrelation=0.1)
+    config = TINY_RUN.replace(network="gem", decorrelation=0.1)
     fit(config, progress=False)
-    fit(CONFIG, progress=False)
+    fit(TINY_RUN, progress=False)
     tiny.names_file.write_text("\n".join(f"attribute_{index}::a" for index in range(9)) + "\n")
     with pytest.raises(InputError, match=r"holds a run of other settings \(content of attribute_names\)"):
         fit(config)
-    fit(CONFIG)
+    fit(TINY_RUN)
 
 
 def test_a_table_does_not_mix_pictures(benchmark, tmp_path):
-    first = fit(CONFIG, progress=False)
+    first = fit(TINY_RUN, progress=False)
     repaint(benchmark.image_paths[3])
-    second = fit(CONFIG.replace(seed=1), progress=False)
+    second = fit(TINY_RUN.replace(seed=1), progress=False)
     assert len(collect([first])) == len(collect([second])) == 2
     with pytest.raises(InputError, match=rf"{first.name} and .*{second.name} differ in the content of images of TINY"):
         collect([first, second])

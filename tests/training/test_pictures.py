@@ -18,10 +18,8 @@ BATCHES = np.array([[0, 5, 9, 3], [7, 0, 11, 2], [1, 1, 1, 1]])
 
 
 @pytest.fixture
-def benchmark(tiny, tmp_path, monkeypatch):
-    monkeypatch.setenv("ZSLCORE_CACHE", str(tmp_path / "cache"))
-    tiny.write_images()
-    return tiny.load()
+def benchmark(pictured):
+    return pictured
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Features that are given: those of res101.mat, and imported ones; a run on them needs no pictures."""
 
+import importlib
 import re
 
 import numpy as np
@@ -12,6 +13,8 @@ from zslcore.config import RunConfig, run_name
 from zslcore.data.benchmark import Benchmark
 from zslcore.training import Run, fit
 from zslcore.training.inputs.stored import features_id, import_features, stored_features
+
+training = importlib.import_module("zslcore.training.fit")  # the name zslcore.training.fit is the function
 
 SETTINGS = {"dataset": "TINY", "epochs": 2, "episodes": 3, "ways": 3, "shots": 2, "device": "cpu"}
 
@@ -138,8 +141,11 @@ class TestImported:
         assert run.metrics["contents"] == {"features": features_id(benchmark, "clip-L.14")}
         assert run.predict(benchmark, np.arange(2)).shape == (2, 9)
 
-    def test_other_features_under_the_name_replace_them_and_are_another_run(self, benchmark, values, tmp_path):
-        config_of = {**SETTINGS, "backbone": "clip"}
+    @pytest.mark.parametrize("class_split", [0, 1])
+    def test_other_features_under_the_name_replace_them_and_are_another_run(
+        self, benchmark, values, tmp_path, class_split
+    ):
+        config_of = {**SETTINGS, "backbone": "clip", "class_split": class_split}
         import_features(benchmark, "clip", save(tmp_path / "features.npy", values))
         folder = fit(RunConfig(**config_of), progress=False)
         import_features(benchmark, "clip", save(tmp_path / "features.npy", -values))
@@ -149,6 +155,20 @@ class TestImported:
         import_features(benchmark, "clip", save(tmp_path / "features.npy", values))
         assert fit(RunConfig(**config_of), folder) == folder
         assert len(list((tmp_path / "cache" / "features" / "imported" / "clip").iterdir())) == 1
+
+    @pytest.mark.parametrize("class_split", [0, 1])
+    def test_an_unfinished_run_on_other_features_is_not_resumed(
+        self, benchmark, values, tmp_path, monkeypatch, class_split
+    ):
+        import_features(benchmark, "clip", save(tmp_path / "features.npy", values))
+        config = RunConfig(**SETTINGS, backbone="clip", class_split=class_split)
+        with monkeypatch.context() as patch:
+            patch.setattr(training, "test_task", None)  # fails after the first training
+            with pytest.raises(TypeError):
+                fit(config, tmp_path / "run")
+        import_features(benchmark, "clip", save(tmp_path / "features.npy", -values))
+        with pytest.raises(InputError, match=r"unfinished training with other settings \(content of features\)"):
+            fit(config, tmp_path / "run")
 
     def test_another_version_of_the_data_needs_them_again(self, benchmark, tiny, values, tmp_path):
         import_features(benchmark, "clip", save(tmp_path / "features.npy", values))

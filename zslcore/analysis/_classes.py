@@ -5,17 +5,27 @@ from jaxtyping import Float, Int
 
 from zslcore.errors import InputError
 
+Images = Float[np.ndarray, "n A"]  # a value for each image and attribute
+Vectors = Float[np.ndarray, "C A"]  # a value for each class and attribute
+Labels = Int[np.ndarray, " n"]  # the class of each image
 
-def unit_rows(values: Float[np.ndarray, "n A"]) -> Float[np.ndarray, "n A"]:
+
+def unit_rows(values: Images) -> Images:
     """Rows of length 1 in float64; a row of zeros stays."""
     values = values.astype(np.float64)
     length = np.linalg.norm(values, axis=1, keepdims=True)
     return values / np.where(length > 0, length, 1)
 
 
-def class_means(
-    values: Float[np.ndarray, "n A"], labels: Int[np.ndarray, " n"], num_classes: int
-) -> Float[np.ndarray, "C A"]:
+def lengths(name: str, vectors: Vectors) -> Float[np.ndarray, "C 1"]:
+    """Length of each class vector; InputError if one is 0."""
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    if not length.all():
+        raise InputError(f"{name} must not be all 0, got class {int(length.argmin())} without any value")
+    return length
+
+
+def class_means(values: Images, labels: Labels, num_classes: int) -> Vectors:
     """Mean of each column over the images of each class; NaN values are left out, and NaN is the mean of none."""
     known = np.isfinite(values)
     member = np.zeros((num_classes, len(labels)))
@@ -25,9 +35,7 @@ def class_means(
     return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
 
 
-def check_images(
-    labels: Int[np.ndarray, " n"], vectors: Float[np.ndarray, "C A"], **values: Float[np.ndarray, "n A"]
-) -> None:
+def check_images(labels: Labels, vectors: Vectors, **values: Images) -> None:
     """Raise InputError unless each array has a row for each label and a column for each attribute."""
     if len(labels) and not 0 <= labels.min() <= labels.max() < len(vectors):
         raise InputError(f"labels must lie in 0..{len(vectors) - 1}, got {labels.min()} to {labels.max()}")

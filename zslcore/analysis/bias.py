@@ -3,32 +3,26 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
-from zslcore.analysis._classes import check_images, class_means, unit_rows
+from zslcore.analysis._classes import Images, Labels, Vectors, check_images, class_means, unit_rows
 from zslcore.errors import InputError
 
 
 class BiasVariance(NamedTuple):
     """Two error matrices, whose sum is the error; rows of absent classes are NaN."""
 
-    bias: Float[np.ndarray, "C A"]
-    variance: Float[np.ndarray, "C A"]
+    bias: Vectors
+    variance: Vectors
 
 
-def bias_variance(
-    prediction: Float[np.ndarray, "n A"],
-    vectors: Float[np.ndarray, "C A"],
-    labels: Int[np.ndarray, " n"],
-    *,
-    normalize: bool = True,
-) -> BiasVariance:
+def bias_variance(prediction: Images, vectors: Vectors, labels: Labels, *, normalize: bool = True) -> BiasVariance:
     """Split the error matrix into the squared bias of each class's mean prediction and the variance within the class.
 
     Args:
-        prediction: predicted attributes of the images.
-        vectors: class vectors.
-        labels: class of each image, a row of ``vectors``.
+        prediction: predicted attributes of the images, (n, A).
+        vectors: class vectors, (C, A).
+        labels: class of each image, a row of ``vectors``, (n,).
         normalize: whether to scale predictions and class vectors to unit length first, as ReMSE does.
 
     Example:
@@ -44,7 +38,7 @@ def bias_variance(
     return BiasVariance((mean - vectors) ** 2, variance)
 
 
-def shared_direction(vectors: Float[np.ndarray, "C A"]) -> Float[np.ndarray, " A"]:
+def shared_direction(vectors: Vectors) -> Float[np.ndarray, " A"]:
     """Direction of the mean of the class vectors, each scaled to unit length; itself of unit length.
 
     Example:
@@ -57,7 +51,7 @@ def shared_direction(vectors: Float[np.ndarray, "C A"]) -> Float[np.ndarray, " A
     return mean / np.linalg.norm(mean)
 
 
-def shared_share(vectors: Float[np.ndarray, "C A"]) -> float:
+def shared_share(vectors: Vectors) -> float:
     """Share of the squared length of the class vectors along the direction of their mean: the mean squared cosine.
 
     Example:
@@ -68,10 +62,7 @@ def shared_share(vectors: Float[np.ndarray, "C A"]) -> float:
 
 
 def shared_bias(
-    prediction: Float[np.ndarray, "n A"],
-    vectors: Float[np.ndarray, "C A"],
-    labels: Int[np.ndarray, " n"],
-    direction: Float[np.ndarray, " A"],
+    prediction: Images, vectors: Vectors, labels: Labels, direction: Float[np.ndarray, " A"]
 ) -> Float[np.ndarray, " C"]:
     """Squared bias of each class along a direction: the part of its bias, summed over attributes, that lies on it.
 
@@ -87,9 +78,7 @@ def shared_bias(
     return (along - unit_rows(vectors) @ direction) ** 2
 
 
-def restore_mean(
-    prediction: Float[np.ndarray, "n A"], shared: Float[np.ndarray, " A"], scale: float
-) -> Float[np.ndarray, "n A"]:
+def restore_mean(prediction: Images, shared: Float[np.ndarray, " A"], scale: float) -> Images:
     """Put the shared component back: ``shared + scale * prediction``, with predictions scaled to unit length first.
 
     Example:
@@ -99,12 +88,7 @@ def restore_mean(
     return shared + scale * unit_rows(prediction)
 
 
-def restoring_scale(
-    prediction: Float[np.ndarray, "n A"],
-    vectors: Float[np.ndarray, "C A"],
-    labels: Int[np.ndarray, " n"],
-    shared: Float[np.ndarray, " A"],
-) -> float:
+def restoring_scale(prediction: Images, vectors: Vectors, labels: Labels, shared: Float[np.ndarray, " A"]) -> float:
     """The scale for :func:`restore_mean` with the smallest mean squared error; fit it on training images.
 
     Example:

@@ -3,29 +3,23 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from zslcore.analysis._checks import check_shapes
-from zslcore.analysis._classes import check_images, class_means, unit_rows
+from zslcore.analysis._classes import Images, Labels, Vectors, check_images, class_means, lengths, unit_rows
 from zslcore.analysis.correlation import ROUNDING
 from zslcore.errors import InputError
 
 
-def oracle_errors(
-    image_labels: Float[np.ndarray, "n A"],
-    labels: Int[np.ndarray, " n"],
-    vectors: Float[np.ndarray, "C A"],
-    *,
-    normalize: bool = False,
-) -> Float[np.ndarray, "C A"]:
+def oracle_errors(image_labels: Images, labels: Labels, vectors: Vectors, *, normalize: bool = False) -> Vectors:
     """Error matrix of a detector that predicts each image's own label: the mean of (label - class value)^2.
 
     Of labels in {0, 1} whose class mean is m, this is m (1 - m). A cell without labels is NaN.
 
     Args:
-        image_labels: labels of the images, NaN where there is none.
-        labels: class of each image, a row of ``vectors``.
-        vectors: class vectors, as shares in [0, 1].
+        image_labels: labels of the images, NaN where there is none, (n, A).
+        labels: class of each image, a row of ``vectors``, (n,).
+        vectors: class vectors, as shares in [0, 1], (C, A).
         normalize: whether to scale the labels of an image, and the class vectors, to unit length first, over the
             attributes that have labels. Images without some of these labels are then left out.
 
@@ -53,28 +47,22 @@ class ErrorParts(NamedTuple):
             not vary within the class has -2 variance, so that it is not charged for the variance.
     """
 
-    error: Float[np.ndarray, "C A"]
-    image: Float[np.ndarray, "C A"]
-    variance: Float[np.ndarray, "C A"]
-    cross: Float[np.ndarray, "C A"]
+    error: Vectors
+    image: Vectors
+    variance: Vectors
+    cross: Vectors
 
 
 def error_parts(
-    prediction: Float[np.ndarray, "n A"],
-    image_labels: Float[np.ndarray, "n A"],
-    vectors: Float[np.ndarray, "C A"],
-    labels: Int[np.ndarray, " n"],
-    *,
-    normalize: bool = True,
+    prediction: Images, image_labels: Images, vectors: Vectors, labels: Labels, *, normalize: bool = True
 ) -> ErrorParts:
     """Split the error against the class vector by the labels of the single images.
 
     Args:
-        prediction: predicted attributes of the images.
-        image_labels: labels of the images, NaN where there is none. Only cells of an image and attribute with a label
-            are used.
-        vectors: class vectors as shares in [0, 1], the unit of the image labels.
-        labels: class of each image, a row of ``vectors``.
+        prediction: predicted attributes of the images, (n, A).
+        image_labels: labels of the images, (n, A). Where there is none (NaN), the prediction is left out too.
+        vectors: class vectors as shares in [0, 1], the unit of the image labels, (C, A).
+        labels: class of each image, a row of ``vectors``, (n,).
         normalize: whether to scale predictions and class vectors to unit length first. The labels of an image are then
             divided by the length of its class vector, so that their class means stay the class values.
 
@@ -91,30 +79,26 @@ def error_parts(
 
 
 def image_information(
-    prediction: Float[np.ndarray, "n A"],
-    image_labels: Float[np.ndarray, "n A"],
-    vectors: Float[np.ndarray, "C A"],
-    labels: Int[np.ndarray, " n"],
+    prediction: Images,
+    image_labels: Images,
+    vectors: Vectors,
+    labels: Labels,
     *,
     normalize: bool = True,
     shuffles: int = 100,
     seed: int = 0,
 ) -> tuple[Float[np.ndarray, " A"], Float[np.ndarray, "shuffles A"]]:
-    """When a prediction deviates from the class vector, is it right about the image?
+    """Do predictions know the single image: do they deviate from the class vector where its labels do?
 
     Args:
-        prediction: as for :func:`error_parts`, like the other arrays and ``normalize``.
-        image_labels: labels of the images, NaN where there is none.
-        vectors: class vectors as shares.
-        labels: class of each image.
-        normalize: as for :func:`error_parts`.
+        prediction, image_labels, vectors, labels, normalize: as for :func:`error_parts`.
         shuffles: how often predictions are exchanged between images of the same class.
         seed: seed of the shuffles.
 
     Returns:
         For each attribute, the correlation over images of prediction minus class value with label minus class value;
-        and the same for each shuffle, which keeps only what predictions know about the class. NaN for an attribute
-        without labels, or constant.
+        and the same for each shuffle, which keeps only what predictions know about the class. NaN where an attribute
+        has no labels, or one of the two differences is constant.
 
     Example:
         >>> truth, vectors = np.array([[0.0], [1.0], [0.0], [1.0]]), np.array([[0.5]])
@@ -134,9 +118,7 @@ def image_information(
     return _column_correlation(predicted, shown), shuffled
 
 
-def average_precision(
-    scores: Float[np.ndarray, "n A"], image_labels: Float[np.ndarray, "n A"]
-) -> Float[np.ndarray, " A"]:
+def average_precision(scores: Images, image_labels: Images) -> Float[np.ndarray, " A"]:
     """Average precision of each attribute: the mean, over the images that show it, of the precision at their score.
 
     NaN labels are left out. An attribute that no image shows has NaN.
@@ -166,9 +148,7 @@ def _deviations(
     """Prediction and image label minus the value of the image's class."""
     check_images(labels, vectors, prediction=prediction, image_labels=image_labels)
     vectors = vectors.astype(np.float64)
-    length = np.linalg.norm(vectors, axis=1, keepdims=True) if normalize else np.ones((len(vectors), 1))
-    if not length.all():
-        raise InputError(f"vectors must not be all 0, got class {int(length.argmin())} without any value")
+    length = lengths("vectors", vectors) if normalize else np.ones((len(vectors), 1))
     predicted = unit_rows(prediction) if normalize else prediction.astype(np.float64)
     target = (vectors / length)[labels]
     return predicted - target, image_labels / length[labels] - target

@@ -5,6 +5,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 from scipy import stats
 
+from zslcore.analysis._classes import lengths
 from zslcore.analysis.intervals import bootstrap, percentile_interval
 from zslcore.errors import InputError
 
@@ -117,10 +118,7 @@ def _unit_vectors(class_vectors: np.ndarray) -> np.ndarray:
     if not np.isfinite(class_vectors).all():
         raise InputError("class_vectors must be finite, got NaN or infinity")
     vectors = class_vectors.astype(np.float64)
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    if not length.all():
-        raise InputError(f"class_vectors must not be all zeros, got zeros for class {length.argmin()}")
-    return vectors / length
+    return vectors / lengths("class_vectors", vectors)
 
 
 def _check_classes(name: str, values: np.ndarray, vectors: np.ndarray, images: np.ndarray) -> None:

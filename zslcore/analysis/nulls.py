@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from scipy import optimize
 
 from zslcore.analysis._checks import check_choice, check_shapes, present_classes
+from zslcore.analysis._classes import lengths, unit_rows
 from zslcore.errors import InputError
 
 NULLS = ("constant", "multiplicative", "shrinkage", "missing_mean")
@@ -62,11 +63,7 @@ def null_errors(
     count = _counts(images, len(labels))
     _check(labels, kind, noise, pull)
     labels = labels.astype(np.float64)
-    length = np.ones((len(labels), 1))
-    if normalize:
-        length = np.linalg.norm(labels, axis=1, keepdims=True)
-        if not length.all():
-            raise InputError(f"labels to normalise must not be all 0, got class {int(length.argmin())} without any")
+    length = lengths("labels to normalise", labels) if normalize else np.ones((len(labels), 1))
     shares, labels = labels, labels / length
     scale = noise * np.abs(labels) if kind == "multiplicative" else np.full(labels.shape, float(noise))
     centre = labels
@@ -79,10 +76,7 @@ def null_errors(
         shape = (count[c], labels.shape[1])
         shown = (rng.random(shape) < shares[c]) / length[c] if kind == "image_labels" else centre[c]
         prediction = shown + scale[c] * rng.standard_normal(shape)
-        if normalize:
-            size = np.linalg.norm(prediction, axis=1, keepdims=True)
-            prediction /= np.where(size > 0, size, 1)
-        errors[c] = ((prediction - labels[c]) ** 2).mean(0)
+        errors[c] = (((unit_rows(prediction) if normalize else prediction) - labels[c]) ** 2).mean(0)
     return errors
 
 

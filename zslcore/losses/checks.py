@@ -3,7 +3,7 @@
 Values are read on the CPU only, because reading them from a GPU stalls it, and not in compiled code.
 """
 
-from numbers import Integral
+from numbers import Integral, Real
 
 import torch
 from jaxtyping import Bool, Int, Integer
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from zslcore.errors import InputError
 
+LARGEST_EXPONENT = 16  # float32 ratios have a logarithm below 192, and 192^16 does not overflow float32
 LABEL_TYPES = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
@@ -117,3 +118,17 @@ def check_counts(counts: Tensor, vectors: Tensor) -> None:
         raise InputError("vectors must be finite, got NaN or infinity")
     if counts.shape != vectors.shape[:1] or counts.sum() < 1 or counts.min() < 0:
         raise InputError("counts must hold the number of training images of each class, at least one in total")
+
+
+def check_exponents(p: float, p2: float) -> None:
+    """Check ReMSE's exponents."""
+    for name, value in (("p", p), ("p2", p2)):
+        if not is_number(value) or not 0 <= value < float("inf"):
+            raise InputError(f"{name} must be a finite number >= 0, got {value!r}")
+    if p + p2 > LARGEST_EXPONENT:
+        raise InputError(f"p + p2 must be at most {LARGEST_EXPONENT}, beyond which weights overflow, got {p + p2!r}")
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is a real number of Python or numpy; a bool is not."""
+    return isinstance(value, Real) and not isinstance(value, bool)

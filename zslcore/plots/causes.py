@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from zslcore.analysis import error_by_label, explained_share
 from zslcore.errors import InputError
 from zslcore.methods import display_name
+from zslcore.plots.errors import LABEL_AXIS, draw_means
 from zslcore.plots.style import DATASET_LOOKS, WIDTH, method_looks, panel_title
 
 
@@ -39,16 +40,14 @@ def errors_beside_nulls(
     if not nulls:
         raise InputError("nulls must hold at least one null model, got none")
     figure, axes = plt.subplots(1, len(nulls), figsize=(WIDTH, 3), sharey=True, sharex=True, squeeze=False)
-    color, marker, _ = method_looks([method])[method]
-    measured = error_by_label(labels, errors, bins=bins).fillna(0)  # a single cell has no error bar
+    look = method_looks([method])[method]
     for axis, (key, matrix) in zip(axes[0], nulls.items(), strict=True):
         binned = error_by_label(labels, matrix, bins=bins)
         axis.plot(binned["value"], binned["mean"], color="black", ls="--", lw=1.2, label="null model")
-        x, y, spread = measured["value"], measured["mean"], measured["sem"]
-        axis.errorbar(x, y, spread, c=color, marker=marker, ms=4, lw=1, capsize=2, label=display_name(method))
+        draw_means(axis, labels, errors, look, bins=bins, label=display_name(method))
         axis.set_title(f"{panel_title(key, len(nulls))}\nR² = {explained_share(errors, matrix):.2f}")
     axes[0, 0].set_ylabel("squared error of the\nnormalised prediction")
-    figure.supxlabel("label value (class vectors of length 1)", fontsize="medium")
+    figure.supxlabel(LABEL_AXIS, fontsize="medium")
     handles, names = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside upper center", ncols=2, frameon=False)
     return figure
@@ -74,12 +73,10 @@ def oracle_against_variance(
     """
     figure, axes = plt.subplots(1, len(vectors), figsize=(WIDTH, 2.9), sharey=True, sharex=True, squeeze=False)
     for index, (axis, (name, shares)) in enumerate(zip(axes[0], vectors.items(), strict=True)):
-        color, marker, _ = DATASET_LOOKS[index % len(DATASET_LOOKS)]
         variance = shares * (1 - shares)
         axis.scatter(variance, errors[name], s=2, color="0.75", linewidth=0, rasterized=True)
-        binned = error_by_label(variance, errors[name], bins=bins).fillna(0)
         axis.plot([0, 0.25], [0, 0.25], color="black", lw=0.6)
-        axis.errorbar(binned["value"], binned["mean"], binned["sem"], c=color, marker=marker, ms=4, lw=1, capsize=2)
+        draw_means(axis, variance, errors[name], DATASET_LOOKS[index % len(DATASET_LOOKS)], bins=bins)
         axis.set_title(name)
     axes[0, 0].set_ylabel("squared error of\nthe image labels")
     figure.supxlabel("m (1 - m) of the class value m", fontsize="medium")

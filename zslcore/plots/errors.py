@@ -7,15 +7,16 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from jaxtyping import Float
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from zslcore.analysis import error_by_label
 from zslcore.data.semantics import pretty
 from zslcore.errors import InputError
 from zslcore.methods import display_name
-from zslcore.plots.style import GREY, NULL_LINES, WIDTH, method_looks, panel_title
+from zslcore.plots.style import GREY, NULL_LINES, WIDTH, Look, method_looks, panel_title
 
-_LABEL = "label value (class vectors of length 1)"
+LABEL_AXIS = "label value (class vectors of length 1)"
 
 
 def error_against_label(
@@ -41,14 +42,13 @@ def error_against_label(
     looks = method_looks(errors)
     for axis, (split, labels) in zip(axes[0], values.items(), strict=True):
         for key, matrices in errors.items():
-            binned = error_by_label(labels, matrices[split], bins=bins).fillna(0)  # a single cell has no error bar
-            x, y, name = binned["value"], binned["mean"], display_name(key)
+            name = display_name(key)
             if key in NULL_LINES:
-                axis.plot(x, y, color=GREY, ls=NULL_LINES[key], lw=1.2, label=name, zorder=1)
+                binned = error_by_label(labels, matrices[split], bins=bins)
+                axis.plot("value", "mean", data=binned, color=GREY, ls=NULL_LINES[key], lw=1.2, label=name, zorder=1)
             else:
-                color, marker, _ = looks[key]
-                axis.errorbar(x, y, binned["sem"], c=color, marker=marker, ms=4, lw=1, capsize=2, label=name)
-        axis.set(title=split, xlabel=_LABEL)
+                draw_means(axis, labels, matrices[split], looks[key], bins=bins, label=name)
+        axis.set(title=split, xlabel=LABEL_AXIS)
     axes[0, 0].set_ylabel("squared error of the\nnormalised prediction")
     handles = dict(zip(*axes[0, 0].get_legend_handles_labels()[::-1]))  # lines come before error bars there
     shown = [handles[display_name(key)] for key in errors]
@@ -133,12 +133,25 @@ def reduction_against_label(
     looks = method_looks([*after, *([method] if method else [])])
     for axis, (key, fall) in zip(axes[0], falls.items(), strict=True):
         axis.scatter(values, fall, s=2, color="0.75", linewidth=0, rasterized=True)
-        binned = error_by_label(values, fall, bins=bins).fillna(0)
-        color, marker, _ = looks[method or key]
-        axis.errorbar(binned["value"], binned["mean"], binned["sem"], c=color, marker=marker, ms=4, lw=1, capsize=2)
+        draw_means(axis, values, fall, looks[method or key], bins=bins)
         axis.axhline(0, color="black", lw=0.6)
         axis.set_yscale("symlog", linthresh=10 ** np.floor(np.log10(largest) - 2))
         axis.set_title(panel_title(key, len(after)))
     axes[0, 0].set_ylabel("reduction of the squared error")
-    figure.supxlabel(_LABEL, fontsize="medium")
+    figure.supxlabel(LABEL_AXIS, fontsize="medium")
     return figure
+
+
+def draw_means(
+    axis: Axes,
+    values: Float[np.ndarray, "C A"],
+    errors: Float[np.ndarray, "C A"],
+    look: Look,
+    *,
+    bins: int,
+    label: str | None = None,
+) -> None:
+    """Draw the mean error with its standard error, in bins of the values."""
+    binned = error_by_label(values, errors, bins=bins).fillna(0)  # a single cell has no error bar
+    x, y, spread = binned["value"], binned["mean"], binned["sem"]
+    axis.errorbar(x, y, spread, c=look.color, marker=look.marker, ms=4, lw=1, capsize=2, label=label)

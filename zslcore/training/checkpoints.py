@@ -22,16 +22,17 @@ from zslcore.data.benchmark import Benchmark
 from zslcore.errors import InputError, one_line
 from zslcore.identity import identifying_settings
 from zslcore.training.damage import damage_named
-from zslcore.training.inputs.contents import file_contents
 
 REMEDY = "remove it, and the training starts without it"
 
 
-def training_key(config: RunConfig, benchmark: Benchmark, *, task: str, processes: int) -> dict[str, Any]:
+def training_key(
+    config: RunConfig, benchmark: Benchmark, contents: dict[str, str], *, task: str, processes: int
+) -> dict[str, Any]:
     """Everything that decides the numbers of a training, by name: settings, data, files that are read, processes."""
-    contents = {f"content of {name}": digest for name, digest in file_contents(config, benchmark).items()}
+    files = {f"content of {name}": digest for name, digest in contents.items()}
     world = {"fingerprint": benchmark.fingerprint, "task": task, "processes": processes}
-    return identifying_settings(config) | contents | world
+    return identifying_settings(config) | files | world
 
 
 class Checkpoints:

@@ -3,12 +3,11 @@
 import math
 
 import numpy as np
-import pandas as pd
 import torch
 from jaxtyping import Float
 from torch import nn
 
-from zslcore.analysis import coefficient_of_variation, row_correlation, theil_index
+from zslcore.analysis import coefficient_of_variation, label_correlation, theil_index
 from zslcore.config import RunConfig
 from zslcore.data.benchmark import Benchmark
 from zslcore.remse import class_error
@@ -45,9 +44,9 @@ def error_statistics(
 ) -> dict[str, dict[str, float | None]]:
     """Size and unevenness of the errors, and their correlation with the label value.
 
-    ``test_seen`` and ``test_unseen`` have ``mean``, ``coefficient_of_variation``, ``theil``, and ``label_correlation``:
-    the mean of :func:`zslcore.analysis.row_correlation` over the classes where it is defined. Classes without test
-    images are left out. None stands for a statistic that no class has.
+    ``test_seen`` and ``test_unseen`` have ``mean``, ``coefficient_of_variation``, ``theil`` and ``label_correlation``
+    (within classes, see :func:`zslcore.analysis.label_correlation`). Classes without test images are left out. None
+    stands for a statistic that no class has.
 
     Example:
         >>> seen, unseen = (benchmark.attributes[rows] for rows in (benchmark.seen_classes, benchmark.unseen_classes))
@@ -62,13 +61,12 @@ def error_statistics(
 
 
 def _statistics(errors: Float[np.ndarray, "C A"], attributes: Float[np.ndarray, "C A"]) -> dict[str, float | None]:
-    present = ~np.isnan(errors).all(1)
-    correlation = row_correlation(attributes, errors)[present]
-    errors = errors[present]
+    correlation = label_correlation(attributes, errors)
+    errors = errors[~np.isnan(errors).all(1)]
     numbers = {
         "mean": errors.mean() if len(errors) else math.nan,
         "coefficient_of_variation": coefficient_of_variation(errors),
         "theil": theil_index(errors),
-        "label_correlation": pd.Series(correlation).mean(),  # skips NaN
+        "label_correlation": correlation,
     }
     return {name: float(value) if math.isfinite(value) else None for name, value in numbers.items()}

@@ -13,6 +13,7 @@ chose (``model.safetensors``) and the last ones (``last.safetensors``). ``metric
 import contextlib
 import json
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -93,10 +94,10 @@ def _fit(config: RunConfig, folder: Path, accelerator: Accelerator, num_workers:
         contents = file_contents(config, whole)  # before they are used, so that a later change is noticed next time
         finished = (folder / "metrics.json").exists()
         if finished:
-            _check_same_run(folder, config, benchmark)
+            _check_same_run(folder, config, benchmark, contents)
         else:
             for task in TASKS:
-                key = training_key(config, benchmark, task=task, processes=accelerator.num_processes)
+                key = training_key(config, benchmark, contents, task=task, processes=accelerator.num_processes)
                 Checkpoints(folder / "checkpoint" / task, key).check()
             check_settings(config, benchmark)  # before pictures are decoded, which may take hours
             check_backbone(config)
@@ -105,17 +106,13 @@ def _fit(config: RunConfig, folder: Path, accelerator: Accelerator, num_workers:
     if finished:
         return
 
-    states, first, second = (
-        folder / "checkpoint",
-        validation_task(benchmark, seed=VALIDATION_SEED),
-        test_task(benchmark),
-    )
+    first, states = validation_task(benchmark, seed=VALIDATION_SEED), folder / "checkpoint"
     if config.loss in SOLVERS:
-        validation, final = (solve(config, benchmark, inputs, task) for task in (first, second))
+        validation, final = (solve(config, benchmark, inputs, task) for task in (first, test_task(benchmark)))
     else:
-        validation = train(config, benchmark, inputs, first, checkpoints=states / "validation", progress=progress)
-        keep = validation.kept
-        final = train(config, benchmark, inputs, second, keep=keep, checkpoints=states / "test", progress=progress)
+        train_on = partial(train, config, benchmark, inputs, contents=contents, progress=progress)
+        validation = train_on(first, checkpoints=states / "validation")
+        final = train_on(test_task(benchmark), keep=validation.kept, checkpoints=states / "test")
     metrics = _metrics(config, benchmark, inputs, validation, final)
     if accelerator.is_main_process:
         metrics["environment"] = environment(accelerator.device) | {"processes": accelerator.num_processes}
@@ -167,14 +164,14 @@ def _locked(folder: Path) -> Iterator[None]:
                 path.rmdir()
 
 
-def _check_same_run(folder: Path, config: RunConfig, benchmark: Benchmark) -> None:
+def _check_same_run(folder: Path, config: RunConfig, benchmark: Benchmark, contents: dict[str, str]) -> None:
     run = Run.load(folder)
     stored = identifying_settings(run.config)
     changed = [name for name, value in identifying_settings(config).items() if stored[name] != value]
     if run.metrics["dataset"]["fingerprint"] != benchmark.fingerprint:
         changed.append(f"another version of {benchmark.name}")
     if "contents" in run.metrics:
-        changed += changed_contents(config, benchmark, run.metrics["contents"])
+        changed += changed_contents(contents, run.metrics["contents"])
     else:
         changed.append("by an earlier version, which did not note the content of pictures")
     if changed:

@@ -69,6 +69,7 @@ def train(
     *,
     keep: int | None = None,
     checkpoints: Path | None = None,
+    contents: dict[str, str] | None = None,
     progress: bool = True,
 ) -> Trained:
     """Train the model of a config on a task, and evaluate it on the task's test images after every epoch.
@@ -81,6 +82,8 @@ def train(
         keep: see :class:`Trained`.
         checkpoints: a folder for the state after each epoch. An interrupted training resumes there, with identical
             results; the state of another training raises InputError, as does a training that diverges.
+        contents: hashes of the files behind the inputs, see :func:`zslcore.training.inputs.contents.file_contents`; a
+            state that was made from other files is one of another training.
         progress: show a bar over the epochs.
     """
     accelerator = make_accelerator(config)
@@ -89,7 +92,8 @@ def train(
         trained = Trained(keep)
         store = None
         if checkpoints is not None:
-            key = training_key(config, benchmark, task=task.name, processes=accelerator.num_processes)
+            processes = accelerator.num_processes
+            key = training_key(config, benchmark, contents or {}, task=task.name, processes=processes)
             store = Checkpoints(checkpoints, key, keep=keep)
             if (found := store.load(accelerator)) is not None:
                 stored, trained.state = found

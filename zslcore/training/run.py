@@ -26,7 +26,7 @@ from zslcore.training.damage import damage_named
 from zslcore.training.device import resolve_device, weight_dtype
 from zslcore.training.errors_by_class import prediction_errors
 from zslcore.training.evaluation import Evaluation, evaluate, predict
-from zslcore.training.inputs.contents import changed_contents
+from zslcore.training.inputs.contents import changed_contents, file_contents
 from zslcore.training.inputs.sources import Inputs, load_inputs
 from zslcore.training.objective import build_model
 
@@ -79,7 +79,7 @@ class Run:
 
     def inputs(self, benchmark: Benchmark) -> Inputs:
         """The inputs of the run's model; InputError if the files that they come from changed since the training."""
-        changed = changed_contents(self.config, benchmark, self.metrics.get("contents", {}))
+        changed = changed_contents(file_contents(self.config, benchmark), self.metrics.get("contents", {}))
         held_by = {"images": benchmark.name, "features": benchmark.name, "weights": self.config.weights}
         for name, place in held_by.items():
             own = name == "weights" and self.config.fine_tune  # the run holds them

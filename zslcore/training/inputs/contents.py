@@ -41,6 +41,7 @@ def file_contents(config: RunConfig, benchmark: Benchmark) -> dict[str, str]:
     """Hashes of what a training reads beside the benchmark, by name; without what is missing.
 
     The names are ``images`` or ``features``, and where they matter ``weights``, ``word_vectors``, ``attribute_names``.
+    ``benchmark`` is as loaded, before another class split, since imported features belong to its fingerprint.
     """
     contents = {}
     try:
@@ -60,7 +61,6 @@ def file_contents(config: RunConfig, benchmark: Benchmark) -> dict[str, str]:
     return contents
 
 
-def changed_contents(config: RunConfig, benchmark: Benchmark, stored: dict[str, str]) -> list[str]:
-    """``"content of NAME"`` for each hash of a config that differs from the ``stored`` one."""
-    found = file_contents(config, benchmark)
+def changed_contents(found: dict[str, str], stored: dict[str, str]) -> list[str]:
+    """``"content of NAME"`` for each of the :func:`file_contents` found that differs from the stored one."""
     return [f"content of {name}" for name, digest in found.items() if stored.get(name) != digest]

@@ -3,7 +3,8 @@
 ``batches`` reads in order, for evaluation; ``training`` reads a process's share of the batches that the sampler drew.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -101,31 +102,23 @@ def load_features(config: RunConfig, benchmark: Benchmark) -> FrozenFeatures:
     """The frozen features of a config: pooled for BasicNet, maps for networks with attention; or stored features."""
     if config.backbone not in BACKBONES:
         return stored_features(benchmark, config.backbone)
-    return frozen_features(
-        benchmark,
-        backbone=config.backbone,
-        weights=config.weights,
-        size=config.image_size,
-        resize_ratio=config.resize_ratio,
-        pooling=_pooling(config),
-    )
+    return _with_settings(frozen_features, config, benchmark)
 
 
 def features_computed(config: RunConfig, benchmark: Benchmark) -> bool:
     """Whether the cache holds the features of a config; InputError for impossible settings and missing files."""
-    folder = features_folder(
+    return _with_settings(features_folder, config, benchmark).is_dir()
+
+
+def _with_settings(function: Callable[..., Any], config: RunConfig, benchmark: Benchmark) -> Any:
+    return function(
         benchmark,
         backbone=config.backbone,
         weights=config.weights,
         size=config.image_size,
         resize_ratio=config.resize_ratio,
-        pooling=_pooling(config),
+        pooling="mean" if config.network == "basic" else "map",
     )
-    return folder.is_dir()
-
-
-def _pooling(config: RunConfig) -> str:
-    return "mean" if config.network == "basic" else "map"
 
 
 def check_backbone(config: RunConfig) -> None:

@@ -91,7 +91,7 @@ def test_the_command_writes_the_table(small_synth, tmp_path, monkeypatch, capsys
     written = pd.read_csv(tmp_path / "results" / "image_labels.csv")
     pd.testing.assert_frame_equal(written, oracle_table([small_synth]).round(4))
     assert "SYNTH" in capsys.readouterr().out
-    with pytest.raises(InputError, match="needs the names of data sets"):
+    with pytest.raises(InputError, match="needs data sets with image labels"):
         image_labels.main([])
 
 
@@ -101,5 +101,5 @@ def test_the_command_shows_faults_in_one_line():
     assert result.returncode == 2
     assert (
         result.stderr
-        == "zslcore: zslcore.study.image_labels needs the names of data sets, such as SYNTH CUB100 CUB SUN\n"
+        == "zslcore: zslcore.study.image_labels needs data sets with image labels, such as SYNTH CUB100 CUB SUN\n"
     )

@@ -1,12 +1,12 @@
 """Downloads that are checked and appear under their name only when complete."""
 
-import hashlib
 import http.client
 from pathlib import Path
 from urllib.error import HTTPError
 
 import torch
 
+from zslcore._io.hashes import file_hash
 from zslcore._io.progress import progress_shown
 from zslcore._io.writing import locked, new_file
 from zslcore.errors import InputError
@@ -24,8 +24,7 @@ def fetch(url: str, folder: Path, *, sha256: str) -> Path:
             if not target.is_file():  # another process may have downloaded it meanwhile
                 _download(url, target, sha256)
                 return target
-    with open(target, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = file_hash(target)
     if not digest.startswith(sha256):
         raise InputError(f"{target} must have the SHA-256 {sha256}, got {digest[:16]}: delete it to download it again")
     return target

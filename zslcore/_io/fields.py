@@ -47,8 +47,8 @@ def checked(field: dataclasses.Field, value: Any) -> Any:
     limits, choices = field.metadata["limits"], _choices(field)
     fits = type(value) is field.type and (not choices or value in choices)
     if fits and field.type in (int, float):
-        fits = all(_WITHIN[name](value, bound) for name, bound in limits.items())
-        fits = fits and (field.type is int or math.isfinite(value))  # no float holds an integer of 400 digits
+        fits = field.type is int or math.isfinite(value)  # no float holds an integer of 400 digits
+        fits = fits and all(_WITHIN[name](value, bound) for name, bound in limits.items())
     if not fits:
         raise InputError(f"{field.name} must be {allowed_values(field)}, got {value!r:.100}")
     return value

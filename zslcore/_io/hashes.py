@@ -10,7 +10,7 @@ from pathlib import Path
 from zslcore._io.progress import progress_bar
 from zslcore._io.writing import new_file
 
-MANY = 1000  # files, from which on a bar shows the progress
+MANY = 1000  # a progress bar is shown if at least this many files are read
 
 
 def file_hash(path: Path) -> str:
@@ -22,7 +22,7 @@ def file_hash(path: Path) -> str:
 def file_hashes(files: Mapping[str, Path], manifest: Path) -> dict[str, str] | None:
     """SHA-256 of files by name, from a manifest where size and times are unchanged; the manifest is kept up to date.
 
-    A missing file counts as unchanged. None if a file is missing that the manifest does not know.
+    A missing file counts as unchanged; the result is None if the manifest does not know it.
     """
     known = _read(manifest)
     stamps = {name: _stamp(path) for name, path in files.items()}
@@ -39,7 +39,7 @@ def file_hashes(files: Mapping[str, Path], manifest: Path) -> dict[str, str] | N
 
 
 def _stamp(path: Path) -> list[int] | None:
-    """Size and times in nanoseconds. The time of the last status change tells a copy that keeps the others."""
+    """Size and times in nanoseconds; the status-change time shows a replacement that keeps the other two."""
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError):

@@ -1,7 +1,7 @@
 """Where files are: data sets, what can be computed again, and run folders.
 
 A relative folder, such as the defaults, is relative to the checkout, or to the working directory for an installed
-package. So a shell, a notebook and the Snakefile mean the same folder, although they work in other directories.
+package. So it is the same folder for a shell, a notebook and the Snakefile, which work in different directories.
 """
 
 import os
@@ -68,4 +68,4 @@ def check_dataset_name(name: str) -> None:
 def _folder(variable: str, default: str) -> Path:
     checkout = Path(__file__).resolve().parents[2]
     home = checkout if (checkout / "notebooks").is_dir() else Path.cwd()
-    return home.absolute() / user_path(os.environ.get(variable) or default, what=variable)
+    return home / user_path(os.environ.get(variable) or default, what=variable)

@@ -4,12 +4,13 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from zslcore._io.extras import require
+import yaml
+
 from zslcore.errors import InputError
 
 
 def unique_json(text: str) -> Any:
-    """The value of a JSON text; InputError if an object repeats a key, ValueError if it is no JSON.
+    """The value of a JSON text; InputError if an object repeats a key, ValueError if it is not JSON.
 
     Example:
         >>> unique_json('{"lam": 1, "lam": 2}')
@@ -25,16 +26,14 @@ def unique_json(text: str) -> Any:
 
 
 def unique_yaml(text: str) -> Any:
-    """The value of a YAML text; InputError if a mapping repeats a key, ``yaml.YAMLError`` if it is no YAML."""
-    require("study", "yaml")
-    import yaml
+    """The value of a YAML text; InputError if a mapping repeats a key, ``yaml.YAMLError`` if it is not YAML."""
+    return yaml.load(text, _UniqueLoader)
 
-    class Loader(yaml.SafeLoader):
-        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-            _refuse_repeated(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
-            return super().construct_mapping(node, deep)
 
-    return yaml.load(text, Loader)
+class _UniqueLoader(yaml.SafeLoader):
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        _refuse_repeated(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
+        return super().construct_mapping(node, deep)
 
 
 def _refuse_repeated(keys: Iterable[str]) -> None:

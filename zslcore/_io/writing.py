@@ -122,7 +122,7 @@ def _temporary(path: Path) -> Iterator[Path]:
         except OSError as error:
             if error.filename is not None or isinstance(error, URLError):
                 raise
-            # the system's error for a full disk has no file, and numpy's no number either
+            # of a full disk: the system's error names no file, and that of numpy has no number either
             raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(path)) from error
         finally:
             _remove(partial)

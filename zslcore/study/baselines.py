@@ -16,8 +16,8 @@ from zslcore.training.fit import VALIDATION_SEED
 from zslcore.training.inputs.sources import load_inputs
 from zslcore.training.solve import solve
 
-# Powers of ten around the scales of the matrices that they are added to: of standardised features, whose largest
-# eigenvalue is about 1e5, and of unit class vectors, whose largest is about the number of classes.
+# Powers of ten around the scales of the matrices to which they are added. The largest eigenvalue is about 1e5 for
+# standardised features, and about the number of classes for unit class vectors.
 GRIDS = {
     "eszsl": {"gamma": [10.0**power for power in range(7)], "lam": [10.0**power for power in range(-3, 4)]},
     "sae": {"lam": [10.0**power for power in range(-5, 2)]},

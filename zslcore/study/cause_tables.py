@@ -1,14 +1,14 @@
 """What notebook 02 shows and says of the causes of unequal errors."""
 
+import itertools
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from zslcore.analysis import fit_null
 from zslcore.plots.causes import errors_beside_nulls
-from zslcore.study.imbalance import SPLITS, StudyErrors, slope_claims
+from zslcore.study.imbalance import SPLITS, StudyErrors, classes_of, image_counts, slope_claims
 from zslcore.study.pages import root
 
 MEASURED = "cross_entropy"
@@ -17,9 +17,8 @@ MEASURED = "cross_entropy"
 def nulls_figure(study: StudyErrors, *, split: str = "seen classes") -> Figure:
     """Errors of the cross entropy against the label value, beside each null model, image labels included."""
     labels, errors = study.labels[split], study.errors[MEASURED][split]
-    classes = study.benchmark.seen_classes if split == "seen classes" else study.benchmark.unseen_classes
-    tested = np.bincount(study.benchmark.labels[study.benchmark.split(SPLITS[split])])[classes]
-    shares = study.benchmark.vectors("original")[classes]
+    tested = image_counts(study.benchmark, split)
+    shares = study.benchmark.vectors("original")[classes_of(study.benchmark, split)]
     kinds = ("constant", "missing_mean", "shrinkage")
     nulls = {kind: study.errors[kind][split] for kind in kinds}
     nulls["image_labels"] = fit_null(shares, errors, "image_labels", images=tested).errors
@@ -36,20 +35,13 @@ def slope_verdicts(states: Mapping[str, StudyErrors]) -> pd.DataFrame:
         A row for each split, unit (within a class or an attribute) and state: the ``claim``, the ``measured`` slope and
         that of ``constant noise`` with their 95 % intervals, and the ``verdict``.
     """
+    slopes = {state: slope_claims(study).set_index(["split", "within", "name"]) for state, study in states.items()}
     rows = []
-    for state, study in states.items():
-        slopes = slope_claims(study)
-        for (split, within), group in slopes.groupby(["split", "within"], sort=False):
-            group = group.set_index("name")
-            noise = group.loc["constant"]
-            numbers = [_interval(group.loc[MEASURED]), _interval(noise)]
-            rows.append((split, within, state, noise["claim"], *numbers, noise["verdict"]))
-    columns = ["split", "within", "state", "claim", "measured", "constant noise", "verdict"]
-    frame = pd.DataFrame(rows, columns=columns)
-    order = {name: place for place, name in enumerate(SPLITS)}
-    return frame.sort_values(
-        ["split", "within"], key=lambda column: column.map(order) if column.name == "split" else column, kind="stable"
-    ).reset_index(drop=True)
+    for split, within, state in itertools.product(SPLITS, ("attribute", "class"), slopes):
+        measured, noise = (slopes[state].loc[(split, within, name)] for name in (MEASURED, "constant"))
+        numbers = [_interval(measured), _interval(noise)]
+        rows.append((split, within, state, noise["claim"], *numbers, noise["verdict"]))
+    return pd.DataFrame(rows, columns=["split", "within", "state", "claim", "measured", "constant noise", "verdict"])
 
 
 def mean_sentence(causes: pd.DataFrame) -> str:

@@ -7,14 +7,13 @@ import dataclasses
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from zslcore.analysis import (
     bias_variance,
     explained_share,
     fit_null,
     label_correlation,
-    matched_nulls,
     relative_slope,
     restore_mean,
     restoring_scale,
@@ -23,7 +22,7 @@ from zslcore.analysis import (
     shared_direction,
 )
 from zslcore.data.benchmark import Benchmark
-from zslcore.study.imbalance import SPLITS, StudyErrors
+from zslcore.study.imbalance import SPLITS, StudyErrors, classes_of, image_counts, with_nulls
 from zslcore.training import Run
 
 STATES = ("as predicted", "mean put back")
@@ -54,13 +53,7 @@ def restored(study: StudyErrors, *, seed: int = 0) -> StudyErrors:
     for key, run in study.runs.items():
         after = {split: states["mean put back"] for split, states in predictions(run, benchmark).items()}
         errors[key] = {split: _errors(benchmark, split, prediction) for split, prediction in after.items()}
-    shared = study.labels["seen classes"].mean(0, dtype=float)
-    for split, labels in study.labels.items():
-        tested = _images(benchmark, split)
-        fitted = matched_nulls(labels, errors["cross_entropy"][split], images=tested, seed=seed, shared=shared)
-        for kind, matrix in fitted.items():
-            errors.setdefault(kind, {})[split] = matrix
-    return dataclasses.replace(study, errors=errors)
+    return with_nulls(dataclasses.replace(study, errors=errors), seed=seed)
 
 
 def causes(run: Run, benchmark: Benchmark) -> pd.DataFrame:
@@ -79,7 +72,7 @@ def causes(run: Run, benchmark: Benchmark) -> pd.DataFrame:
     """
     rows, shared = [], benchmark.attributes[benchmark.seen_classes].mean(0, dtype=float)
     for split, states in predictions(run, benchmark).items():
-        classes, tested = _classes(benchmark, split), _images(benchmark, split)
+        classes, tested = classes_of(benchmark, split), image_counts(benchmark, split)
         vectors, shares = benchmark.attributes[classes], benchmark.vectors("original")[classes]
         trained = np.bincount(benchmark.labels[benchmark.split("trainval")], minlength=len(benchmark.class_names))
         for state, prediction in states.items():
@@ -98,19 +91,9 @@ def causes(run: Run, benchmark: Benchmark) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _classes(benchmark: Benchmark, split: str) -> Int[np.ndarray, " C"]:
-    return benchmark.seen_classes if SPLITS[split] == "test_seen" else benchmark.unseen_classes
-
-
-def _images(benchmark: Benchmark, split: str) -> Int[np.ndarray, " C"]:
-    """Number of test images of each class of a split."""
-    labels = benchmark.labels[benchmark.split(SPLITS[split])]
-    return np.bincount(labels, minlength=len(benchmark.class_names))[_classes(benchmark, split)]
-
-
 def _errors(benchmark: Benchmark, split: str, prediction: Rows) -> Float[np.ndarray, "C A"]:
     labels = benchmark.labels[benchmark.split(SPLITS[split])]
-    return sum(bias_variance(prediction, benchmark.attributes, labels))[_classes(benchmark, split)]
+    return sum(bias_variance(prediction, benchmark.attributes, labels))[classes_of(benchmark, split)]
 
 
 def _bias(benchmark: Benchmark, split: str, prediction: Rows) -> dict[str, float]:

@@ -94,10 +94,10 @@ def oracle_table(benchmarks: Iterable[Benchmark], *, seed: int = 0) -> pd.DataFr
 
 
 def main(names: Sequence[str]) -> None:
-    """Write ``results/image_labels.csv`` for these data sets."""
-    if not names:
-        raise InputError("zslcore.study.image_labels needs the names of data sets, such as SYNTH CUB100 CUB SUN")
+    """Write ``results/image_labels.csv`` for the data sets that have image labels; InputError if none has."""
     table = oracle_table(map(load_benchmark, names)).round(4)
+    if table.empty:
+        raise InputError("zslcore.study.image_labels needs data sets with image labels, such as SYNTH CUB100 CUB SUN")
     with new_file(root() / "results" / "image_labels.csv") as file:
         table.to_csv(file, index=False)
     print(table.to_string(index=False))

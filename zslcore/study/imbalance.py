@@ -1,5 +1,6 @@
 """The tables of 02_imbalance: errors of trained models beside null models, and the claims of the paper about them."""
 
+import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,17 +81,32 @@ def load_errors(dataset: str, *, seed: int = 0) -> StudyErrors:
         raise InputError(f"the errors of seen classes need test images, but {dataset} has no test_seen_loc")
     configs = [RunConfig.study(dataset, method=method, seed=seed) for method in METHODS]
     runs = dict(zip(METHODS, map(Run.load, fit_all(configs)), strict=True))
-    classes = {"seen classes": benchmark.seen_classes, "unseen classes": benchmark.unseen_classes}
-    labels = {split: benchmark.attributes[classes[split]] for split in SPLITS}
+    labels = {split: benchmark.attributes[classes_of(benchmark, split)] for split in SPLITS}
     images = {split: benchmark.split(part) for split, part in SPLITS.items()}
     errors = {key: dict(zip(SPLITS, run.errors(benchmark), strict=True)) for key, run in runs.items()}
-    for split in SPLITS:
-        tested = np.bincount(benchmark.labels[images[split]])[classes[split]]
-        measured, shared = errors["cross_entropy"][split], labels["seen classes"].mean(0)
-        fitted = matched_nulls(labels[split], measured, images=tested, seed=seed, shared=shared)
+    return with_nulls(StudyErrors(benchmark, runs, labels, images, errors), seed=seed)
+
+
+def with_nulls(study: StudyErrors, *, seed: int) -> StudyErrors:
+    """The study with an error matrix of each null model, fitted to the errors of the cross entropy."""
+    errors, shared = dict(study.errors), study.labels["seen classes"].mean(0)
+    for split, labels in study.labels.items():
+        tested, measured = image_counts(study.benchmark, split), errors["cross_entropy"][split]
+        fitted = matched_nulls(labels, measured, images=tested, seed=seed, shared=shared)
         for kind, matrix in fitted.items():
-            errors.setdefault(kind, {})[split] = matrix
-    return StudyErrors(benchmark, runs, labels, images, errors)
+            errors[kind] = errors.get(kind, {}) | {split: matrix}
+    return dataclasses.replace(study, errors=errors)
+
+
+def classes_of(benchmark: Benchmark, split: str) -> Int[np.ndarray, " C"]:
+    """The classes of a split (:data:`SPLITS`)."""
+    return benchmark.seen_classes if SPLITS[split] == "test_seen" else benchmark.unseen_classes
+
+
+def image_counts(benchmark: Benchmark, split: str) -> Int[np.ndarray, " C"]:
+    """Number of test images of each class of a split."""
+    labels = benchmark.labels[benchmark.split(SPLITS[split])]
+    return np.bincount(labels, minlength=len(benchmark.class_names))[classes_of(benchmark, split)]
 
 
 def overview(study: StudyErrors) -> pd.DataFrame:
@@ -110,7 +126,7 @@ def lambda_sentence(study: StudyErrors) -> str:
     """How much ReMSE's weights raise lambda if they come from all test images of the seen classes."""
     config, errors = study.runs["remse"].config, study.errors["remse"]["seen classes"]
     weights = remse_weights(torch.from_numpy(errors), p=config.p, p2=config.p2).numpy()
-    counts = np.bincount(study.benchmark.labels[study.images["seen classes"]])[study.benchmark.seen_classes]
+    counts = image_counts(study.benchmark, "seen classes")
     effective = effective_lambda(config.lam, weights, errors, counts)
     matched = matched_lambda(config.lam, weights, errors, counts)
     return (

@@ -156,12 +156,7 @@ def check_training(parameters: dict[str, Parameter], values: dict[str, object]) 
     dataset, method, seed, settings = (
         values.get(name, parameters[name].default) for name in ("dataset", "method", "seed", "settings")
     )
-    try:
-        changes = json.loads(settings)
-    except ValueError:
-        changes = None
-    if not isinstance(changes, dict):
-        raise InputError(f"settings must be a JSON object, got {settings!r}")
+    changes = text_value("settings", "dict", settings)
     config = RunConfig.study(dataset, method=method, seed=seed).replace(**changes)
     if (default_folder(config) / "metrics.json").exists():  # a finished run needs nothing more
         return

@@ -1,13 +1,14 @@
-"""Values of the study's parameters are checked before a notebook starts, by the checks that the library has for them.
+"""Checks of the parameters of the study's notebooks, before a notebook starts.
 
-A parameter that is named as a setting of ``RunConfig`` is checked as this setting, and a list of such values value by
-value. Other whole numbers count something.
+A parameter with the name of a ``RunConfig`` setting is checked as that setting, and a list of such values item by item.
+Any other whole number is a count.
 """
 
 import dataclasses
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from zslcore._io.locations import data_root
 from zslcore._io.text_values import text_value
 from zslcore.config import RunConfig
 from zslcore.errors import InputError
@@ -59,7 +60,6 @@ def _check_count(name: str, value: int, limit: int) -> None:
 
 
 def _check_dataset(name: str, parameters: Values) -> None:
-    from zslcore._io.locations import data_root
     from zslcore.data.xlsa17 import dataset_folder
 
     RunConfig.check("dataset", name)

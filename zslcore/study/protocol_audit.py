@@ -1,7 +1,7 @@
 """Audit of the protocols: how much of a reported harmonic mean comes from choosing the epoch and gamma on test images.
 
 The reference is an estimate without optimism: gamma is chosen on one half of the test images, and the harmonic mean is
-read on the other half. It needs labels of unseen classes, so it judges protocols and is none itself.
+read on the other half. It needs labels of unseen classes, so it can judge protocols but is not a protocol itself.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from zslcore.data import load_benchmark
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.class_splits import split_classes
 from zslcore.data.tasks import fold_tasks, test_task, validation_task
-from zslcore.metrics import SeenUnseenCurve, seen_unseen_curve
+from zslcore.metrics import seen_unseen_curve
 from zslcore.study.tables import method_key
 from zslcore.training.device import resolve_device
 from zslcore.training.evaluation import scores
@@ -115,12 +115,8 @@ def split_half(
             parts = (score_seen[seen], labels_seen[seen], score_unseen[unseen], labels_unseen[unseen])
             curves.append(seen_unseen_curve(*parts, num_seen=num_seen))
         for chosen, read in (curves, curves[::-1]):
-            found.append(_read(read, chosen.best()[3]))
+            found.append(read.at(chosen.best()[3])[2])
     return float(np.mean(found))
-
-
-def _read(curve: SeenUnseenCurve, gamma: float) -> float:
-    return curve.at(gamma)[2]
 
 
 def _half(labels: torch.Tensor, by: str, rng: np.random.Generator) -> torch.Tensor:

@@ -71,8 +71,7 @@ def measure(dataset: str, model: str, method: str, split: int) -> dict[str, floa
     from sklearn.model_selection import train_test_split
 
     inputs, outputs, groups = load(dataset)
-    rows = train_test_split(np.arange(len(inputs)), test_size=TEST, stratify=groups, random_state=split)
-    train, test = rows
+    train, test = train_test_split(np.arange(len(inputs)), test_size=TEST, stratify=groups, random_state=split)
     regressor = _regressor(model, method, split)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # networks train for a fixed number of steps

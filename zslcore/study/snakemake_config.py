@@ -39,10 +39,8 @@ def study_config(config: Mapping[str, Any]) -> StudyConfig:
 
 
 def _datasets(given: object) -> list[str]:
-    if type(given) not in (str, int):  # dataset=2024 is an int, and dataset= is None
-        raise InputError(f"dataset in --config must be names with commas between them: SYNTH,CUB100; got {given!r}")
     names = [name.strip() for name in str(given).split(",")]
-    if not all(names):
+    if type(given) not in (str, int) or not all(names):  # dataset=2024 is an int, and dataset= is None
         raise InputError(f"dataset in --config must be names with commas between them: SYNTH,CUB100; got {given!r}")
     for name in names:
         check_dataset_name(name)

@@ -1,6 +1,6 @@
 """The lock that Snakemake leaves in ``.snakemake/locks`` when it is killed: removed if its process is proven dead.
 
-Snakemake's lock does not say whose it is. The Snakefile notes that beside it when jobs start.
+Snakemake's lock does not name its process. The Snakefile notes the process beside the lock when jobs start.
 """
 
 import json

@@ -243,10 +243,6 @@ def normalised_noise(
     return pd.DataFrame(rows, index=names).T.rename_axis("constant noise")
 
 
-def _unit(vectors: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
-
-
 def class_gaps(kinds: Mapping[str, Float[np.ndarray, "C A"]], *, scale: float) -> pd.DataFrame:
     """How far apart a cosine classifier sees classes, for each kind of class vectors.
 
@@ -265,9 +261,13 @@ def class_gaps(kinds: Mapping[str, Float[np.ndarray, "C A"]], *, scale: float) -
     """
     rows = {}
     for name, vectors in kinds.items():
-        unit, classes = vectors / np.linalg.norm(vectors, axis=1, keepdims=True), len(vectors)
+        unit, classes = _unit(vectors), len(vectors)
         shared = float((unit.mean(0) ** 2).sum())
         cosine = (unit @ unit.T)[~np.eye(classes, dtype=bool)].mean()
         formula = scale * classes * (1 - shared) / (classes - 1)
         rows[name] = {"shared": shared, "mean cosine": cosine, "mean gap": scale * (1 - cosine), "formula": formula}
     return pd.DataFrame(rows).T
+
+
+def _unit(vectors: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)

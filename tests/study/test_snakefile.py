@@ -14,8 +14,9 @@ import pytest
 import yaml
 from snakemake.cli import parse_config
 
-from zslcore.config import RunConfig, run_name
+from zslcore.config import RunConfig
 from zslcore.errors import InputError
+from zslcore.identity import run_name
 from zslcore.methods import BASELINES, METHODS, study_baselines, study_methods
 from zslcore.study.snakemake_config import study_config
 

@@ -17,7 +17,7 @@ from tiny import SMALL_RUN
 import zslcore
 from zslcore import InputError
 from zslcore.analysis import theil_index
-from zslcore.config import run_name
+from zslcore.identity import run_name
 from zslcore.training import Run, fit
 from zslcore.training.errors_by_class import error_statistics, prediction_errors
 from zslcore.training.fit import default_folder

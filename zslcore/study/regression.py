@@ -117,8 +117,7 @@ def experiment() -> pd.DataFrame:
 def changes(errors: pd.DataFrame) -> pd.DataFrame:
     """Change of each measure against the MSE of the same split, in percent, with 95 % intervals over the splits.
 
-    Splits share rows, so that their changes are not independent. The intervals are therefore widened as by Nadeau and
-    Bengio, "Inference for the generalization error", 2003.
+    The intervals are about new rows: they are wider because splits share rows, see :func:`zslcore.analysis.t_interval`.
     """
     keys = ["dataset", "model", "method"]
     plain = errors[errors["method"] == "MSE"].set_index(["dataset", "model", "split"])
@@ -127,8 +126,7 @@ def changes(errors: pd.DataFrame) -> pd.DataFrame:
         for name in MEASURES:
             values = group.set_index(["dataset", "model", "split"])[name]
             change = 100 * (values / plain.loc[values.index, name] - 1)
-            half = (change.mean() - t_interval(change)[0]) * np.sqrt(1 + len(change) * TEST / (1 - TEST))
-            rows.append((*key, name, change.mean(), change.mean() - half, change.mean() + half))
+            rows.append((*key, name, change.mean(), *t_interval(change, test_share=TEST)))
     return pd.DataFrame(rows, columns=[*keys, "measure", "change", "low", "high"])
 
 

@@ -98,6 +98,7 @@ def _check(arguments: argparse.Namespace) -> None:
     from zslcore.data import load_benchmark
     from zslcore.data.batch_limits import batch_limits
     from zslcore.data.benchmark import describe_repeated
+    from zslcore.data.class_splits import split_classes
     from zslcore.training.conditions import check_inputs, check_settings, describe_inputs
 
     benchmark, changes = load_benchmark(arguments.dataset), changed_settings(arguments.set)
@@ -112,7 +113,7 @@ def _check(arguments: argparse.Namespace) -> None:
         if name not in changes and limit < getattr(config, name):
             print(f"{name} must be at most {limit}, less than the default of {getattr(config, name)}")
             config = config.replace(**{name: limit})
-    check_settings(config, benchmark)
+    check_settings(config, split_classes(benchmark, config.class_split))
     check_inputs(config, benchmark)
     for line in describe_inputs(config, benchmark):
         print(line)

@@ -150,6 +150,7 @@ def check_training(parameters: dict[str, Parameter], values: dict[str, object]) 
         return
     from zslcore.config import RunConfig
     from zslcore.data import load_benchmark
+    from zslcore.data.class_splits import split_classes
     from zslcore.training import default_folder
     from zslcore.training.conditions import check_inputs, check_settings
 
@@ -161,7 +162,7 @@ def check_training(parameters: dict[str, Parameter], values: dict[str, object]) 
     if (default_folder(config) / "metrics.json").exists():  # a finished run needs nothing more
         return
     benchmark = load_benchmark(dataset)
-    check_settings(config, benchmark)
+    check_settings(config, split_classes(benchmark, config.class_split))
     check_inputs(config, benchmark)
 
 

@@ -29,7 +29,8 @@ CONFIG = RunConfig(
     dataset="SYNTH", **SMALL, epochs=3, episodes=4, ways=4, lr_step=1, lr_decay=0.5, memory="running", lam=5
 )
 STEPS = 2 * CONFIG.epochs * CONFIG.episodes
-FILES = {"config.json", "history.csv", "metrics.json", "checkpoint/model.safetensors", "checkpoint/last.safetensors"}
+FILES = {"config.json", "history.csv", "metrics.json", "hashes.json"}
+FILES |= {"checkpoint/model.safetensors", "checkpoint/last.safetensors"}
 
 
 def files(folder):
@@ -48,7 +49,7 @@ def whole(small_synth, small_cache, tmp_path_factory):
 def assert_same(folder, whole):
     """All but the time that it took."""
     assert files(folder) == FILES
-    for name in FILES - {"metrics.json"}:
+    for name in FILES - {"metrics.json", "hashes.json"}:
         assert (folder / name).read_bytes() == (whole / name).read_bytes(), name
     assert {**Run.load(folder).metrics, "cost": 0} == {**Run.load(whole).metrics, "cost": 0}
 
@@ -133,7 +134,7 @@ def test_while_a_state_is_written(monkeypatch, tmp_path, whole):
     assert_same(fit(CONFIG, tmp_path / "run"), whole)
 
 
-@pytest.mark.parametrize("moved", range(5))
+@pytest.mark.parametrize("moved", range(6))
 def test_while_the_files_of_the_run_are_moved_in(monkeypatch, tmp_path, whole, moved):
     """Whichever of the files is the first not to arrive: no metrics, and nothing that stands in the way."""
     with monkeypatch.context() as patch:

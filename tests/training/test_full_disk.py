@@ -47,9 +47,9 @@ def test_the_error_names_the_file(disk, writer):
 def test_a_training_whose_state_finds_no_room(disk):
     """It ended with a SafetensorError, for which the command line showed a traceback, and left its state."""
     config = RunConfig(dataset="SYNTH", **SMALL, epochs=1, episodes=2, ways=4)
-    with pytest.raises(OSError, match=r"the state of the training cannot be written \(.*No space left") as caught:
+    with pytest.raises(OSError, match="No space left on device") as caught:
         fit(config, disk / "SYNTH" / "run", progress=False)
-    assert caught.value.filename == str(disk / "SYNTH" / "run" / "checkpoint" / "validation")
+    assert caught.value.filename == str(disk / "SYNTH" / "run" / "checkpoint" / "validation" / "epoch-0001")
     assert not list(disk.iterdir())
 
 

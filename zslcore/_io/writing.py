@@ -65,8 +65,17 @@ def new_tree(root: Path, name: str, parts: Sequence[Path]) -> Iterator[Path]:
                     moved.append(root / part)
         except BaseException:
             for path in moved:
-                _remove(path)
+                remove(path)
             raise
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, without an error where a file system refuses."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def remove_abandoned(path: Path) -> None:
@@ -76,7 +85,7 @@ def remove_abandoned(path: Path) -> None:
     """
     for lock in path.parent.glob(f".partial-{'[0-9a-f]' * 8}-{glob.escape(path.name)}.lock"):
         with contextlib.suppress(Timeout), locked(lock, timeout=0):
-            _remove(lock.with_name(lock.name.removesuffix(".lock")))
+            remove(lock.with_name(lock.name.removesuffix(".lock")))
 
 
 def allocate(path: Path) -> None:
@@ -108,7 +117,7 @@ def locked(path: Path, timeout: float = -1) -> Iterator[None]:
         try:
             yield
         finally:
-            _remove(path)
+            remove(path)
 
 
 @contextmanager
@@ -125,13 +134,4 @@ def _temporary(path: Path) -> Iterator[Path]:
             # of a full disk: the system's error names no file, and that of numpy has no number either
             raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(path)) from error
         finally:
-            _remove(partial)
-
-
-def _remove(path: Path) -> None:
-    """Remove a file or a folder, without an error where a file system refuses."""
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        with contextlib.suppress(OSError):
-            path.unlink()
+            remove(partial)

@@ -43,7 +43,7 @@ def main() -> int:
             "flips": (flips.run,),
         }
     chosen = {part: plans[part] for part in arguments.parts or plans}
-    study, rows = Study(folder, list(kills.SHORT if arguments.short else kills.KILLS)), []
+    study, rows = Study(folder), []
     for run, *settings in chosen.values():
         rows += run(study, *settings)
     faults = [fault for row in rows for fault in row.faults]

@@ -16,7 +16,7 @@ from . import processes
 from .outcomes import Row
 from .study import Stage, Study, difference, digits
 
-SIZES = {"generation": 8, "data make": 8, "features": 8, "frozen training": 8, "fine-tuning": 6}
+SIZES = {"generation": 6, "data make": 6, "features": 5, "frozen training": 5, "fine-tuning": 5}
 SHORT = {"generation": 3}
 PAGE = 4096
 
@@ -33,7 +33,7 @@ def run(study: Study, sizes: dict[str, int]) -> list[Row]:
         return [row]
     rows, bar = [], tqdm(total=sum(sizes.values()), desc="disks", unit="disk")
     for name, count in sizes.items():
-        row, stage = Row("disks", name), study.stages[name]
+        row, stage = Row("disks", name), study.stage(name)
         taken, left = _blocks(stage.before), _blocks(study.after(name))
         enough = 6 * (left - taken) + (1 << 20)  # a training holds two states of its weights at a time
         rooms = [0, *np.geomspace(PAGE, enough, count - 1).astype(int).tolist()]

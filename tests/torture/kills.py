@@ -14,7 +14,7 @@ from . import processes
 from .outcomes import Row
 from .study import Stage, Study, difference, digits
 
-KILLS = {"generation": 26, "data make": 20, "features": 18, "frozen training": 24, "fine-tuning": 8, "grid": 8}
+KILLS = {"generation": 26, "data make": 24, "features": 16, "frozen training": 24, "fine-tuning": 6, "grid": 8}
 SHORT = {"generation": 1, "frozen training": 1}
 IN_A_ROW = {"grid": 4}  # of the other stages 2
 
@@ -26,7 +26,7 @@ def run(study: Study, kills: dict[str, int]) -> list[Row]:
         row, rng = Row("kills", name), random.Random(name)
         trials = 0
         while row.outcomes.total() < wanted:
-            killed, fault = _trial(study, study.stages[name], rng, group=trials % 2 == 0, most=wanted)
+            killed, fault = _trial(study, study.stage(name), rng, group=trials % 2 == 0, most=wanted)
             for _ in range(killed):
                 row.add("same digits", fault)
                 fault = ""

@@ -13,7 +13,7 @@ from . import processes
 from .outcomes import Row
 from .study import Stage, Study, difference, digits
 
-STARTS = {"generation": 2, "data make": 2, "features": 2, "frozen training": 2, "fine-tuning": 1, "grid": 1}
+STARTS = {"generation": 2, "data make": 2, "features": 1, "frozen training": 1, "fine-tuning": 1, "grid": 1}
 SHORT = {"generation": 1}
 PROCESSES = 4
 
@@ -24,7 +24,7 @@ def run(study: Study, starts: dict[str, int]) -> list[Row]:
     for name, count in starts.items():
         row = Row("starts", f"{name}, {PROCESSES} at once")
         for _ in range(count):
-            row.add("one result, the same digits", _trial(study, study.stages[name]))
+            row.add("one result, the same digits", _trial(study, study.stage(name)))
             bar.update()
         rows.append(row)
     bar.close()

@@ -112,32 +112,43 @@ def grid(folder: Path) -> int:
 
 
 class Study:
-    """The stages of the study by name, each run once without a disturbance below ``root``.
+    """The stages of the study. Each is run once without a disturbance, when it is first asked for.
 
     Args:
         root: an empty folder.
-        names: the stages that are wanted; those that they build on are run too.
     """
 
-    def __init__(self, root: Path, names: list[str]) -> None:
+    def __init__(self, root: Path) -> None:
         processes.preload()
-        self.root, self.stages, self.trials = root, {}, 0
+        self.root, self.trials = root, 0
         self.source, self.images = root / "source", root / "source" / "images"
-        empty = root / "empty"
-        empty.mkdir(parents=True)
-        generated = self._add("generation", generation, empty)
-        processes.run(lambda: self._write_source(generated), root / "source.log")
         table, vectors = str(self.source / "classes.csv"), str(self.source / "vectors.npy")
         make = command("data", "make", str(self.images), table, "--name", NAME, "--word-vectors", vectors)
-        made = self._add("data make", make, empty)
-        with_features = self._add("features", command("features", NAME), made)
-        if "frozen training" in names:
-            self._add("frozen training", command(*train(*SMALL_TRAINING)), with_features)
-        if "fine-tuning" in names:
-            self._add("fine-tuning", command(*train(*FINE_TUNING, "--workers", "1")), made)
-        if "grid" in names:
-            self._add("grid", grid, made)
-        self.stages = {name: self.stages[name] for name in names}
+        self._stages: dict[str, Stage] = {}
+        self._works = {  # the command of a stage, and the stage after which it runs
+            "generation": (generation, None),
+            "data make": (make, None),
+            "features": (command("features", NAME), "data make"),
+            "frozen training": (command(*train(*SMALL_TRAINING)), "features"),
+            "fine-tuning": (command(*train(*FINE_TUNING, "--workers", "1")), "data make"),
+            "grid": (grid, "data make"),
+        }
+        (root / "empty").mkdir(parents=True)
+        generated = self.after("generation")
+        processes.run(lambda: self._write_source(generated), root / "source.log")
+
+    def stage(self, name: str) -> Stage:
+        """The stage with this name."""
+        if name not in self._stages:
+            work, previous = self._works[name]
+            before = self.after(previous) if previous else self.root / "empty"
+            self._stages[name] = self._undisturbed(name, work, before)
+        return self._stages[name]
+
+    def after(self, name: str) -> Path:
+        """The folder in which a stage ran undisturbed."""
+        self.stage(name)
+        return self.root / name
 
     def folder(self, before: Path, *, hardlinks: bool = False) -> Path:
         """A new folder that begins as ``before``."""
@@ -146,21 +157,15 @@ class Study:
         shutil.copytree(before, folder, copy_function=os.link if hardlinks else shutil.copy2)
         return folder
 
-    def after(self, name: str) -> Path:
-        """The folder in which a stage ran undisturbed."""
-        return self.root / name.replace(" ", "-")
-
-    def _add(self, name: str, work: Callable[[Path], int], before: Path) -> Path:
-        folder = self.after(name)
-        shutil.copytree(before, folder)
+    def _undisturbed(self, name: str, work: Callable[[Path], int], before: Path) -> Stage:
+        folder = shutil.copytree(before, self.root / name)
         stage = Stage(name, work, before, {}, 0.0)
         begun = time.monotonic()
         status = stage.run(folder)
         stage.seconds, stage.digits = time.monotonic() - begun, digits(folder)
         if status != 0:
             raise RuntimeError(f"{name} ended with {status} undisturbed: {folder.with_suffix('.log').read_text()}")
-        self.stages[name] = stage
-        return folder
+        return stage
 
     def _write_source(self, generated: Path) -> int:
         """Class folders with images of all formats, a CSV of class attributes, and word vectors, from a SYNTH."""

@@ -2,6 +2,7 @@
 
 import errno
 import re
+import shutil
 import subprocess
 
 import numpy as np
@@ -40,6 +41,15 @@ def test_the_error_names_the_file(disk, writer):
     with pytest.raises(OSError, match="No space left on device") as caught:
         write(writer, disk / "large")
     assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(disk / "large"))
+    assert not list(disk.iterdir())
+
+
+def test_a_copy_that_finds_no_room_names_what_was_written(disk, tmp_path):
+    """It named the file that was copied, which lies on another disk."""
+    (tmp_path / "source.bin").write_bytes(bytes(10**6))
+    with pytest.raises(OSError, match="No space left on device") as caught, new_file(disk / "copy.bin") as partial:
+        shutil.copyfile(tmp_path / "source.bin", partial)
+    assert caught.value.filename == str(disk / "copy.bin")
     assert not list(disk.iterdir())
 
 

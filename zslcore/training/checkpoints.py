@@ -14,6 +14,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from zslcore._io.hashes import HASHES
 from zslcore._io.writing import flush_files, new_folder, remove
 from zslcore.config import RunConfig
 from zslcore.data.benchmark import Benchmark
@@ -22,7 +23,7 @@ from zslcore.identity import identifying_settings
 from zslcore.training.damage import damage_named
 
 REMEDY = "remove it, and the training starts without it"
-PROGRESS, HASHES, TENSORS, KEPT = "progress.json", "hashes.json", "state.safetensors", "kept.safetensors"
+PROGRESS, TENSORS, KEPT = "progress.json", "state.safetensors", "kept.safetensors"
 
 
 def training_key(

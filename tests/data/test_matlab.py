@@ -6,6 +6,7 @@ import sys
 import h5py
 import numpy as np
 import pytest
+import scipy.sparse
 from scipy.io import savemat
 from tiny import cells
 
@@ -169,3 +170,12 @@ def test_big_endian_files_are_read(tmp_path):
     header = b"MATLAB 5.0 MAT-file".ljust(124) + b"\x01\x00MI"
     (tmp_path / "a.mat").write_bytes(header + struct.pack(">2I", 14, len(matrix)) + matrix)
     assert read_variables(tmp_path / "a.mat", ["att"])["att"].tolist() == [[0.5, 0.25]]
+
+
+@pytest.mark.parametrize("kind", ["a sparse matrix", "a structure"])
+def test_variables_of_other_kinds_are_named_and_not_called_truncated(tiny, kind):
+    att = tiny.splits["att"]
+    tiny.splits["att"] = scipy.sparse.csc_matrix(att) if kind == "a sparse matrix" else {"values": att}
+    message = rf"^.*att_splits\.mat: att must be a full matrix of numbers, text or a cell array, but is {kind}$"
+    with pytest.raises(InputError, match=message):
+        tiny.load()

@@ -70,6 +70,11 @@ class TestOfTheBenchmark:
         assert features_id(changed, "res101") != before
         np.testing.assert_allclose(stored_features(changed, "res101").maps[:, :, 0], values[:, ::-1], rtol=1e-6)
 
+    def test_images_may_be_the_rows(self, benchmark, tiny, values):
+        expected = np.array(stored_features(benchmark, "res101").maps)
+        tiny.images["features"] = values
+        np.testing.assert_array_equal(stored_features(tiny.load(), "res101").maps, expected)
+
     @pytest.mark.parametrize(
         ("features", "message"),
         [

@@ -15,7 +15,7 @@ from snakemake.exceptions import WorkflowError
 from zslcore._io.locations import DATASET_NAME, environment
 from zslcore.errors import InputError
 from zslcore.methods import METHODS, study_baselines, study_methods
-from zslcore.study.snakemake_config import study_config, tests_seen_classes
+from zslcore.study.snakemake_config import study_config, has_test_seen
 from zslcore.study.snakemake_lock import note_owner, remove_stale_lock
 
 try:
@@ -125,7 +125,7 @@ rule results:
 def book_pages(wildcards):
     """All pages; 06_ablations on SYNTH alone, since its 70 trainings take minutes there and hours elsewhere."""
     left_out = [] if wildcards.dataset == "SYNTH" else ["06_ablations"]
-    if study_methods(wildcards.dataset) != list(METHODS) or not tests_seen_classes(wildcards.dataset):
+    if study_methods(wildcards.dataset) != list(METHODS) or not has_test_seen(wildcards.dataset):
         left_out += WITH_CONTROLS
     pages = [page for page in PAGES if page not in left_out]
     return expand(REPORT / wildcards.dataset / "{page}.ipynb", page=[*pages, "05_results"])

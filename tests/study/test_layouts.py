@@ -14,11 +14,11 @@ from zslcore.study import attention, cause_tables, dataset_facts, image_labels, 
 from zslcore.study.baselines import with_baselines
 from zslcore.study.causes import causes
 from zslcore.study.run_tables import beside_published, oracle_gain, protocol_table, write_results
-from zslcore.study.snakemake_config import tests_seen_classes as has_test_images_of_seen_classes
+from zslcore.study.snakemake_config import has_test_seen
 from zslcore.study.tables import absence_sentence, as_table, collect, compare, reported
 from zslcore.training import fit_all
 
-SMALLER = {"SUN": functools.partial(sun, classes=30)}  # the study itself ran on 717 classes, see docs/data.md
+SMALLER = {"SUN": functools.partial(sun, classes=30)}  # instead of 717
 UNDEFINED = "STANDARD has no test images of seen classes (test_seen_loc), so T1 is reported, and no U, S, H or AUSUC."
 
 pytestmark = pytest.mark.filterwarnings("ignore:ways is")  # that the study's default was lowered
@@ -74,7 +74,7 @@ def test_results_of_every_layout(made, name, tmp_path):
 def test_causes_of_every_layout(made, name):
     """02_imbalance and 07_figures, whose null model of image labels needs shares of images as class vectors."""
     benchmark = made(name)
-    assert has_test_images_of_seen_classes(name)
+    assert has_test_seen(name)
     study = imbalance.load_errors(name)
     shares = benchmark.shares is not None
     assert shares == (name in ("AWA1", "SUN"))
@@ -92,7 +92,7 @@ def test_causes_of_every_layout(made, name):
 
 def test_without_test_images_of_seen_classes_t1_is_shown_alone(made):
     made("STANDARD")
-    assert not has_test_images_of_seen_classes("STANDARD")
+    assert not has_test_seen("STANDARD")
     with pytest.raises(InputError, match="the errors of seen classes need test images, but STANDARD has no test_seen"):
         imbalance.load_errors("STANDARD")
     (folder,) = fit_all([RunConfig.study("STANDARD", method="remse")])

@@ -39,11 +39,11 @@ def study_config(config: Mapping[str, Any]) -> StudyConfig:
     )
 
 
-def tests_seen_classes(dataset: str) -> bool:
+def has_test_seen(dataset: str) -> bool:
     """Whether a data set has test images of seen classes; True for one that cannot be read, which ``check`` reports.
 
     Example:
-        >>> tests_seen_classes("SYNTH")
+        >>> has_test_seen("SYNTH")
         True
     """
     if dataset == "SYNTH":  # may not have been made yet

@@ -25,7 +25,8 @@ from zslcore.training.loop import Trained
 
 training = importlib.import_module("zslcore.training.fit")  # the name zslcore.training.fit is the function
 
-FILES = {"config.json", "history.csv", "metrics.json", "checkpoint/model.safetensors", "checkpoint/last.safetensors"}
+FILES = {"config.json", "history.csv", "metrics.json", "hashes.json"}
+FILES |= {"checkpoint/model.safetensors", "checkpoint/last.safetensors"}
 
 
 pytestmark = pytest.mark.usefixtures("small_world")

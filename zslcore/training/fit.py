@@ -7,10 +7,12 @@ as the released code does: an oracle, only for comparison with published tables.
 for each of the two, which counts as one epoch.
 
 A run folder holds ``config.json``, ``metrics.json``, ``history.csv`` and in ``checkpoint/`` the weights that ``clean``
-chose (``model.safetensors``) and the last ones (``last.safetensors``). ``metrics.json`` is written last.
+chose (``model.safetensors``) and the last ones (``last.safetensors``). ``hashes.json`` holds the SHA-256 of all these
+files. ``metrics.json`` is written last.
 """
 
 import contextlib
+import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -23,6 +25,7 @@ from accelerate import Accelerator
 from filelock import Timeout
 from safetensors.torch import save
 
+from zslcore._io.hashes import HASHES, file_hash
 from zslcore._io.locations import runs_root
 from zslcore._io.progress import progress_bar
 from zslcore._io.writing import flush_files, locked, new_file
@@ -190,8 +193,14 @@ def _write_run(folder: Path, config: RunConfig, metrics: dict[str, Any], validat
     for name, state in zip(WEIGHTS, (final.state, final.last), strict=True):
         with new_file(folder / "checkpoint" / f"{name}.safetensors") as partial:
             partial.write_bytes(save(state))  # an error of save_file would not be an OSError
+    text = json.dumps(metrics, indent=2) + "\n"
+    names = ["config.json", "history.csv", *(f"checkpoint/{name}.safetensors" for name in WEIGHTS)]
+    hashes = {name: file_hash(folder / name) for name in names}
+    hashes["metrics.json"] = hashlib.sha256(text.encode()).hexdigest()
+    with new_file(folder / HASHES) as partial:
+        partial.write_text(json.dumps(hashes, indent=2) + "\n", encoding="utf-8")
     with new_file(folder / "metrics.json") as partial:
-        partial.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+        partial.write_bytes(text.encode())
         flush_files(folder)
     for task in TASKS:  # no longer needed: an unfinished run resumes from them
         Checkpoints(folder / "checkpoint" / task, {}).remove()

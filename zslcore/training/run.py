@@ -15,6 +15,7 @@ from safetensors.torch import load
 from torch import Tensor
 
 from zslcore._io.determinism import reproducible, single_thread
+from zslcore._io.hashes import check_hash
 from zslcore._version import __version__
 from zslcore.config import RunConfig
 from zslcore.data.benchmark import Benchmark
@@ -53,11 +54,15 @@ class Run:
         folder = Path(folder)
         if not (folder / "metrics.json").is_file():
             raise InputError(f"{folder} is not a run folder: it has no metrics.json")
+        with damage_named(folder / "config.json", _remedy(folder)):
+            check_hash(folder, "config.json")
         config = RunConfig.read(folder / "config.json")
         with damage_named(folder / "metrics.json", _remedy(folder)) as path:
+            check_hash(folder, "metrics.json")
             metrics = json.loads(path.read_text(encoding="utf-8"))
             _ = metrics["dataset"]["fingerprint"], *(metrics[name] for name in METRICS)
         with damage_named(folder / "history.csv", _remedy(folder)) as path:
+            check_hash(folder, "history.csv")
             history = pd.read_csv(path)
         return cls(folder, config, metrics, history)
 
@@ -73,7 +78,9 @@ class Run:
             raise InputError(f"{self.folder} was trained on another version of {benchmark.name} than the one on disk")
         if weights not in WEIGHTS:
             raise InputError(f"weights must be one of {', '.join(WEIGHTS)}, got {weights!r}")
-        with damage_named(self.folder / "checkpoint" / f"{weights}.safetensors", _remedy(self.folder)) as path:
+        name = f"checkpoint/{weights}.safetensors"
+        with damage_named(self.folder / name, _remedy(self.folder)) as path:
+            check_hash(self.folder, name)
             state = load(path.read_bytes())
         return restore_model(self.config, benchmark, state, self._device)
 

@@ -11,6 +11,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from zslcore._io.determinism import single_thread
+from zslcore._io.hashes import note_hashes
 from zslcore._io.locations import cache_root
 from zslcore._io.progress import progress_bar
 from zslcore._io.writing import allocate, new_folder
@@ -19,7 +20,7 @@ from zslcore.data.benchmark import Benchmark
 from zslcore.data.images import ImageDataset, eval_transform, readable, resized_side
 from zslcore.training.damage import damage_named
 from zslcore.training.inputs.contents import check_pictures, pictures_id
-from zslcore.training.inputs.stored import FrozenFeatures
+from zslcore.training.inputs.stored import FrozenFeatures, check_cached
 
 VERSION = 2  # raise when a change here or in the backbones changes the numbers
 CPU_BATCH, GPU_BATCH = 4, 64  # a CPU is fastest with batches that fit its caches: 13 ms an image, 27 in batches of 32
@@ -57,7 +58,9 @@ def frozen_features(
         model, title = build_backbone(backbone, weights=weights), f"{backbone} features of {benchmark.name}"
         with new_folder(folder) as partial:
             _write_features(partial / "features.npy", model, loader, pooling, title)
+            note_hashes(partial)
     with damage_named(folder, "delete it, and the features are computed again"):
+        check_cached(folder, "features.npy")
         return FrozenFeatures(np.load(folder / "features.npy", mmap_mode="r"), folder)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from zslcore._io.hashes import file_hash, file_hashes
+from zslcore._io.hashes import check_hash, file_hash, file_hashes, note_hashes
 from zslcore._io.locations import cache_root
 from zslcore._io.writing import new_folder
 from zslcore.backbone import BACKBONES, FILE_FEATURES, imported_features
@@ -44,6 +44,7 @@ def stored_features(benchmark: Benchmark, backbone: str) -> FrozenFeatures:
         _write(folder, _of_benchmark(benchmark))
     remedy = "delete it, and " + ("it is made again" if backbone == FILE_FEATURES else "import the features again")
     with damage_named(folder, remedy):
+        check_cached(folder, "features.npy")
         maps = np.load(folder / "features.npy", mmap_mode="r")
         if maps.dtype != np.float32 or maps.ndim != 3 or len(maps) != len(benchmark.labels):
             raise ValueError("features.npy and the benchmark do not agree")
@@ -82,6 +83,11 @@ def import_features(benchmark: Benchmark, name: str, path: Path) -> FrozenFeatur
         if other != folder:
             shutil.rmtree(other, ignore_errors=True)
     return stored_features(benchmark, name)
+
+
+def check_cached(folder: Path, name: str) -> None:
+    """Raise ValueError if a file in a folder of the cache has changed since it was written."""
+    check_hash(folder, name, cache_root() / "hashes" / f"{folder.name}-{name}.json")
 
 
 def missing_pictures_hint(benchmark: Benchmark) -> str:
@@ -172,3 +178,4 @@ def _checked(values: np.ndarray, source: str, benchmark: Benchmark) -> Float[np.
 def _write(folder: Path, values: Float[np.ndarray, "n D 1"]) -> None:
     with new_folder(folder) as partial:
         np.save(partial / "features.npy", values)
+        note_hashes(partial)

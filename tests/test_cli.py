@@ -112,7 +112,7 @@ MISTAKES = {
     "folder as notebook": (["run", "."], "no notebook '.'"),
     "output is no notebook": (["run", "NOTEBOOK", "--output", "out.txt"], "ends in .ipynb"),
     "output is the input": (["run", "NOTEBOOK", "--output", "NOTEBOOK"], "another file than the notebook itself"),
-    "output in a file": (["run", "NOTEBOOK", "--output", "NOTEBOOK/a.ipynb"], "is in the way"),
+    "output in a file": (["run", "NOTEBOOK", "--output", "NOTEBOOK/a.ipynb"], ".ipynb is a file"),
     "unknown command": (["fly"], "invalid choice: 'fly'"),
     "no command": ([], "required: COMMAND"),
     "unknown option": (["run", "NOTEBOOK", "--fast"], "unrecognized arguments: --fast"),
@@ -155,11 +155,11 @@ MISTAKES = {
     "loss that is not there": (["run", "06_ablations", "-p", "losses", "foo"], "losses must be among mse, mae, "),
     "loss option of another type": (
         ["train", "--dataset", "CUB", "-s", "loss=huber", "-s", 'loss_options={"delta": "a"}'],
-        "delta in loss_options must be float, got 'a'",
+        "delta in loss_options must be a finite number, got 'a'",
     ),
     "loss option that is no whole number": (
         ["train", "--dataset", "CUB", "-s", "loss=lds", "-s", 'loss_options={"bins": 2.5}'],
-        "bins in loss_options must be int, got 2.5",
+        "bins in loss_options must be a whole number of at most 100000, got 2.5",
     ),
 }
 

@@ -107,7 +107,7 @@ class TestClosedForm:
         ("options", "message"),
         [
             ({"gamma": 1.0}, "loss_options of sae must be among: lam; got 'gamma'"),
-            ({"lam": "1"}, "lam in loss_options must be float, got '1'"),
+            ({"lam": "1"}, "lam in loss_options must be a finite number, got '1'"),
             ({"lam": 0.0}, "lam in loss_options must be a finite number above 0, got 0.0"),
         ],
     )

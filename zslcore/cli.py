@@ -17,8 +17,10 @@ import zslcore
 from zslcore import cli_data
 from zslcore._io.extras import MissingExtraError
 from zslcore._io.locations import user_path
-from zslcore.cli_data import add_command, add_values, changed_settings, given_values
+from zslcore.cli_data import add_command, add_values, changed_settings, given_values, path
 from zslcore.errors import InputError
+
+MAX_WORKERS = 1024
 
 
 class _Parser(argparse.ArgumentParser):
@@ -72,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("notebook", metavar="NOTEBOOK", help=text)
     text = "value of a parameter, also as two words: -p epochs 3 (list them with: zslcore params NOTEBOOK)"
     add_values(run, "-p", "--parameter", f"{text}; the parameter output is relative to the current directory")
-    run.add_argument("--output", metavar="PATH", type=_path, help="executed notebook (default: in runs/notebooks/)")
+    run.add_argument("--output", metavar="PATH", type=path, help="executed notebook (default: in runs/notebooks/)")
 
     params = add_command(commands, "params", _params, "list the notebooks, or the parameters of one")
     params.add_argument("notebook", metavar="NOTEBOOK", nargs="?", help="as for run; without it, list the notebooks")
@@ -89,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--published", metavar="BACKBONE", help=text)
     train.add_argument("--release", metavar="NAME", help="with --published: 2023-09, remse-variant")
     add_values(train, "-s", "--set", "another value of a setting below, also as two words: -s epochs 3")
-    train.add_argument("--output", metavar="FOLDER", type=_path, help="run folder (default: by settings, in runs/)")
+    train.add_argument("--output", metavar="FOLDER", type=path, help="run folder (default: by settings, in runs/)")
     text = "processes that decode images if the backbone is trained too (default 0)"
     train.add_argument("--workers", metavar="N", type=int, default=0, help=text)
     options_help = train.format_help
@@ -102,15 +104,8 @@ def _parser() -> argparse.ArgumentParser:
     book = add_command(
         commands, "book", _book, "build a book, as HTML pages, from the notebooks and results in a folder"
     )
-    book.add_argument("folder", metavar="FOLDER", type=_path, help="a folder that 'make study' filled")
+    book.add_argument("folder", metavar="FOLDER", type=path, help="a folder that 'make study' filled")
     return parser
-
-
-def _path(text: str) -> Path:
-    try:
-        return user_path(text)
-    except InputError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _settings_help() -> str:
@@ -206,8 +201,8 @@ def _refuse_contradictions(arguments: argparse.Namespace, changes: dict[str, obj
         raise InputError("--release goes with --published")
     if arguments.dataset is not None and "dataset" in changes:
         raise InputError("the data set is given twice, by --dataset and by -s dataset")
-    if arguments.workers < 0:
-        raise InputError(f"--workers must be a number of processes of at least 0, got {arguments.workers}")
+    if not 0 <= arguments.workers <= MAX_WORKERS:
+        raise InputError(f"--workers must be a number of processes from 0 to {MAX_WORKERS}, got {arguments.workers}")
 
 
 def _baselines(arguments: argparse.Namespace) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from zslcore._io.locations import user_path
 from zslcore.errors import InputError
 
 
@@ -25,15 +26,15 @@ def add_commands(commands: Any) -> None:
     imported = add_command(commands, "features import", _import, text)
     imported.add_argument("name", metavar="NAME", help="name of the features, such as clip")
     text = ".npy, .npz or .mat with one row per image, in the order of the data set"
-    imported.add_argument("file", metavar="FILE", type=Path, help=text)
+    imported.add_argument("file", metavar="FILE", type=path, help=text)
     imported.add_argument("--dataset", metavar="DATASET", required=True, help="as for check")
 
 
 def _add_data_commands(commands: Any) -> None:
     make = add_command(commands, "make", _make, "make a data set from class folders and a CSV of class attributes")
-    make.add_argument("source", metavar="SOURCE", type=Path, help="folder with a folder of images for each class")
+    make.add_argument("source", metavar="SOURCE", type=path, help="folder with a folder of images for each class")
     make.add_argument(
-        "table", metavar="CSV", type=Path, help="a header, then a row a class: its folder, its attributes"
+        "table", metavar="CSV", type=path, help="a header, then a row a class: its folder, its attributes"
     )
     text = "unseen classes: a number to draw, a file with one name per line, or names with commas (default a fifth)"
     make.add_argument("--unseen", metavar="CLASSES", help=text)
@@ -42,23 +43,31 @@ def _add_data_commands(commands: Any) -> None:
     text = "share of the images of each seen class to test on (default 0.2)"
     make.add_argument("--test-share", metavar="SHARE", type=float, default=0.2, help=text)
     text = ".npy file or pickled array, a row an attribute, for the networks attention and gem"
-    make.add_argument("--word-vectors", metavar="FILE", type=Path, help=text)
+    make.add_argument("--word-vectors", metavar="FILE", type=path, help=text)
 
     subset = add_command(commands, "subset", _subset, "make a smaller data set from another one")
     subset.add_argument("dataset", metavar="DATASET", help="as for check")
     text = "classes to keep: a number to draw, a file with one name per line, or names with commas (default all)"
     subset.add_argument("--classes", metavar="CLASSES", help=text)
     text = "crop to the boxes of a bounding_boxes.txt as CUB has it, with its images.txt beside it"
-    subset.add_argument("--boxes", metavar="FILE", type=Path, help=text)
+    subset.add_argument("--boxes", metavar="FILE", type=path, help=text)
     subset.add_argument("--size", metavar="PX", type=int, help="resize the short side of the images")
     subset.add_argument("--square", action="store_true", help="with --size: stretch the images to squares")
 
     for parser in (make, subset):
         parser.add_argument("--name", metavar="NAME", required=True, help="name of the new data set")
-        parser.add_argument("--root", metavar="FOLDER", type=Path, help="where to write it (default: ZSLCORE_DATA)")
+        parser.add_argument("--root", metavar="FOLDER", type=path, help="where to write it (default: ZSLCORE_DATA)")
         parser.add_argument("--seed", metavar="N", type=int, default=0, help="seed of the draws (default 0)")
         text = "copy (default), hardlink or symlink the images"
         parser.add_argument("--images", metavar="HOW", default="copy", help=text)
+
+
+def path(text: str) -> Path:
+    """A path as an argument of a command."""
+    try:
+        return user_path(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def add_command(commands: Any, name: str, function: Callable, help: str) -> argparse.ArgumentParser:

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import difflib
+import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +15,14 @@ import yaml
 from zslcore._io.fields import allowed_values, checked, setting
 from zslcore._io.locations import check_dataset_name
 from zslcore._io.mappings import unique_json, unique_yaml
+from zslcore._io.reading import LARGEST_TEXT, check_regular
 from zslcore._io.text_values import text_value
 from zslcore.errors import InputError, one_line
 from zslcore.methods import BASELINES, METHODS, check_method
-from zslcore.settings import published_settings, study_settings
+from zslcore.settings import chosen_settings, published_settings, study_settings
 
 # Settings that are also options of a regression loss, see zslcore.losses.factory.criterion_options.
+LARGEST = 100_000  # whole number among the options of a loss, such as a number of bins
 OPTION_FIELDS = ("p", "p2", "memory", "reference", "unit_mean", "normalize")
 
 
@@ -163,6 +166,7 @@ class RunConfig:
     def study(cls, dataset: str, *, method: str | None = None, **changes: Any) -> "RunConfig":
         """Settings of this study for a data set, chosen on its validation split (``zslcore/settings/*.yml``).
 
+        A file ``settings.yml`` beside the ``att_splits.mat`` of a data set takes the place of the package's.
         ``method`` is one of :func:`zslcore.methods.study_methods` or :func:`zslcore.methods.study_baselines`; without
         it, the settings are those of the data set alone. ``changes`` go over them. A data set without a settings file
         gets the defaults and has neither controls nor baselines; if it has too few classes or images for the defaults
@@ -172,11 +176,16 @@ class RunConfig:
             >>> RunConfig.study("SYNTH", method="mse", seed=3).loss
             'mse'
         """
+        cls.check("dataset", dataset)
         if method is not None:
             check_method(dataset, method)
-        file = study_settings().get(dataset, {})
+        file = chosen_settings(dataset)
         of_method = (METHODS | BASELINES).get(method, {})
-        chosen = file.get("settings", {}) | of_method | file.get("methods", {}).get(method, {})
+        chosen = file["settings"] | of_method | file["methods"].get(method, {})
+        try:
+            cls.from_dict({"dataset": dataset} | chosen)
+        except InputError as error:
+            raise InputError(f"the study's settings of {dataset}: {error}") from None
         fitting = {} if dataset in study_settings() else _fitting_batch(dataset, {*chosen, *changes})
         return cls.from_dict({"dataset": dataset} | fitting | chosen | changes)
 
@@ -210,6 +219,7 @@ class RunConfig:
     @classmethod
     def read(cls, path: Path) -> "RunConfig":
         """Read a config from a JSON or YAML file, such as the ``config.json`` of a run folder."""
+        check_regular(path, largest=LARGEST_TEXT)
         try:
             text = path.read_text(encoding="utf-8")
             # PyYAML reads JSON too, but 1e-05 as text
@@ -326,7 +336,10 @@ def _check_options(config: RunConfig) -> None:
             allowed = ", ".join(sorted(set(known) - set(OPTION_FIELDS))) or "none"
             raise InputError(f"loss_options of {config.loss} must be among: {allowed}; got {name!r}")
         kind = type(known[name])
-        if type(value) is not kind and not (kind is float and type(value) is int):
-            raise InputError(f"{name} in loss_options must be {kind.__name__}, got {value!r}")
+        number = abs(value) <= sys.float_info.max if type(value) in (int, float) else False  # False for NaN
+        fits = number if kind is float else type(value) is kind and (kind is not int or abs(value) <= LARGEST)
+        if not fits:
+            allowed = {float: "a finite number", int: f"a whole number of at most {LARGEST}"}.get(kind, kind.__name__)
+            raise InputError(f"{name} in loss_options must be {allowed}, got {value!r:.100}")
         if config.loss in SOLVERS:
             check_positive(f"{name} in loss_options", value)

@@ -283,7 +283,7 @@ OPTIONS = {
     "seed": ({"seed": -1}, r"seed must be at least 0, got -1"),
     "images": ({"images": "move"}, r"images must be one of copy, hardlink, symlink, got 'move'"),
     "word vectors": ({"word_vectors": "none.npy"}, r"no word vectors at none\.npy"),
-    "name": ({"name": "my birds"}, r"the name of a data set must consist of letters, .* got 'my birds'"),
+    "name": ({"name": "my birds"}, r"dataset must be a name such as my-birds .* got 'my birds'"),
     "path as name": ({"name": "../birds"}, r"got '\.\./birds'"),
     "generated": ({"name": "SYNTH"}, r"got 'SYNTH'"),
 }

@@ -86,6 +86,6 @@ def test_other_notebooks_may_use_any_value(tmp_path):
 def test_an_output_below_a_file(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(
-        InputError, match=r"^the parameter output cannot be written to .*/file/x: .*/file is in the way$"
+        InputError, match=r"^the parameter output cannot be .*/file/x: .*/file is a file$"
     ):
         check("05_results", ("output", str(tmp_path / "file" / "x")))

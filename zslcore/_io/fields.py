@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from zslcore._io.locations import CONTROL
 from zslcore.errors import InputError
 
 _WITHIN = {"of at least": operator.ge, "above": operator.gt, "below": operator.lt, "at most": operator.le}
@@ -51,6 +52,8 @@ def checked(field: dataclasses.Field, value: Any) -> Any:
         fits = fits and all(_WITHIN[name](value, bound) for name, bound in limits.items())
     if not fits:
         raise InputError(f"{field.name} must be {allowed_values(field)}, got {value!r:.100}")
+    if field.type is str and CONTROL.search(value):
+        raise InputError(f"{field.name} must have no control characters, got {value!r:.100}")
     return value
 
 

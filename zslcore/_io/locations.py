@@ -10,6 +10,8 @@ from pathlib import Path
 
 from zslcore.errors import InputError
 
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+LONGEST_NAME = 255  # bytes, on all usual file systems
 DATASET_NAME = r"\w[\w.-]*"  # such as my-birds or CUB.v2; safe as a folder, in a shell and as a Snakemake wildcard
 
 
@@ -43,12 +45,27 @@ def user_path(text: str | Path, *, what: str = "a path") -> Path:
         >>> user_path("runs/a b")
         PosixPath('runs/a b')
     """
-    if re.search(r"[\x00-\x1f\x7f]", str(text)):
+    if CONTROL.search(str(text)):
         raise InputError(f"{what} must have no control characters, got {str(text)!r:.100}")
+    if any(len(part.encode(errors="surrogatepass")) > LONGEST_NAME for part in str(text).split(os.sep)):
+        raise InputError(f"{what} must have names of at most {LONGEST_NAME} bytes, got {str(text)!r:.100}")
     try:
         return Path(text).expanduser()
     except RuntimeError:
         raise InputError(f"{what} begins with the home folder of an unknown user, got {str(text)!r:.100}") from None
+
+
+def check_folder(what: str, path: Path) -> None:
+    """Raise InputError if a path cannot be a folder, because it or a parent of it is a file.
+
+    Example:
+        >>> check_folder("the run folder", Path(__file__) / "run")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        zslcore.errors.InputError: the run folder cannot be .../locations.py/run: .../locations.py is a file
+    """
+    blocking = next((place for place in (path, *path.parents) if place.exists() and not place.is_dir()), None)
+    if blocking:
+        raise InputError(f"{what} cannot be {path}: {blocking} is a file")
 
 
 def check_dataset_name(name: str) -> None:
@@ -68,4 +85,6 @@ def check_dataset_name(name: str) -> None:
 def _folder(variable: str, default: str) -> Path:
     checkout = Path(__file__).resolve().parents[2]
     home = checkout if (checkout / "notebooks").is_dir() else Path.cwd()
-    return home / user_path(os.environ.get(variable) or default, what=variable)
+    folder = home / user_path(os.environ.get(variable) or default, what=variable)
+    check_folder(variable, folder)
+    return folder

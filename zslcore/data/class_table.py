@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from zslcore._io.reading import LARGEST_TEXT, check_regular
 from zslcore.data.xlsa17 import read_lines
 from zslcore.errors import InputError, one_line
 
@@ -62,14 +63,15 @@ def class_choice(option: str, wanted: ClassChoice, class_names: Sequence[str]) -
         if os.path.isfile(wanted):  # False for a text too long to be a path, where Path.is_file raises
             wanted = read_lines(Path(wanted))
         else:
-            wanted = int(wanted) if wanted.strip().isdecimal() else wanted.split(",")
+            is_number = wanted.strip().isdecimal() and len(wanted) < 10
+            wanted = int(wanted) if is_number else wanted.split(",")
     if isinstance(wanted, int):
         return wanted
     indices = {name: index for index, name in enumerate(class_names)}
     names = [tidy(name) for name in wanted]
     for name in names:
         if name not in indices:
-            raise InputError(f"{option} must be a number, a file or names of classes; {name!r} is none of them")
+            raise InputError(f"{option} must be a number, a file or names of classes; {name!r:.100} is none of them")
     return sorted({indices[name] for name in names})
 
 
@@ -86,6 +88,7 @@ def check_name(what: str, name: str) -> None:
 
 def _rows(path: Path) -> list[tuple[int, list[str]]]:
     """Number and cells of each line that is not empty, the header first."""
+    check_regular(path, largest=LARGEST_TEXT)
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             header = file.readline()

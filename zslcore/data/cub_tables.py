@@ -12,6 +12,7 @@ from typing import TextIO
 import numpy as np
 from jaxtyping import Float
 
+from zslcore._io.reading import check_regular
 from zslcore.errors import InputError, one_line
 
 _OPEN = {"": open, ".xz": lzma.open, ".gz": gzip.open, ".bz2": bz2.open}
@@ -26,6 +27,7 @@ def stored(path: Path) -> Path:
 @contextmanager
 def opened(file: Path) -> Iterator[TextIO]:
     """A text file, decompressed by its suffix; InputError if it is missing or damaged."""
+    check_regular(file)
     try:
         with _OPEN.get(file.suffix, open)(file, "rt", encoding="utf-8") as lines:
             yield lines

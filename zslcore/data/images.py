@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from zslcore._io.extras import require
+from zslcore._io.reading import check_regular
 from zslcore.errors import InputError, one_line
 
 LONGEST = 50  # largest ratio of the sides; resizing the short side of a longer picture would fill the memory
@@ -78,6 +79,7 @@ def check_image(path: Path) -> None:
 
 def _opened(path: Path, use: Callable[[Image.Image], Image.Image]) -> Image.Image:
     """The result of ``use`` on an image file, with every fault of the file as an InputError."""
+    check_regular(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)

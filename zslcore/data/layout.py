@@ -2,7 +2,6 @@
 
 import io
 import os
-import re
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import numpy as np
 import scipy.io
 from jaxtyping import Float, Int
 
+from zslcore._io.locations import check_dataset_name, check_folder
 from zslcore._io.progress import progress_bar
 from zslcore._io.writing import new_tree, remove_abandoned
 from zslcore.data import xlsa17
@@ -104,9 +104,10 @@ def write_dataset(
     Raises:
         InputError: if ``root`` holds a data set of this name already, or the name cannot be used.
     """
-    if not re.fullmatch(r"\w[\w.-]*", name) or name in RESERVED:
-        allowed = f"letters, digits, _, . and -, not begin with . or -, and not be {', '.join(RESERVED)}"
-        raise InputError(f"the name of a data set must consist of {allowed}; got {name!r}")
+    check_dataset_name(name)
+    if name in RESERVED:
+        raise InputError(f"the name of a data set must not be {', '.join(RESERVED)}; got {name!r}")
+    check_folder("the root of a data set", root)
     vectors = Path("Attribute", "w2v", f"{name}_attribute.npy")
     names = Path("Attribute", "names", f"{name}.txt")
     parts = (expected_folder(name), names, vectors, xlsa17.ARCHIVE / name)  # tables last: nobody loads it before

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from zslcore._io.reading import check_regular
 from zslcore.data.xlsa17 import read_lines
 from zslcore.errors import InputError, one_line
 
@@ -71,10 +72,7 @@ def load_word_vectors(path: Path, *, num_attributes: int) -> Float[np.ndarray, "
     A row can be all zero (``man-made`` in SUN), so guard its norm before dividing.
     """
     try:
-        if path.exists() and not path.is_file() and not path.is_dir():
-            raise InputError(f"{path} must be a file, not a pipe or a device")
-        if path.is_file() and path.stat().st_size > LARGEST:
-            raise InputError(f"{path} must hold word vectors, at most {LARGEST:,} bytes, got {path.stat().st_size:,}")
+        check_regular(path, largest=LARGEST)
         content = path.read_bytes()
     except OSError as error:
         raise InputError(f"no word vectors at {path}: {error.strerror}") from None

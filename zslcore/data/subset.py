@@ -19,6 +19,7 @@ from zslcore.errors import InputError
 
 Box = tuple[float, float, float, float]  # left, top, width, height in pixels
 JPEG_QUALITY = 90
+LARGEST = 4096  # pixels of a short side
 
 
 def make_subset(
@@ -54,8 +55,8 @@ def make_subset(
         InputError: if a class, a box or an image is missing.
     """
     root, drawn = Path(root or data_root()).expanduser().absolute(), boxes is not None or size is not None
-    if size is not None and size < 1:
-        raise InputError(f"size must be at least 1 pixel, got {size}")
+    if size is not None and not 1 <= size <= LARGEST:
+        raise InputError(f"size must be 1 to {LARGEST} pixels, got {size}")
     if square and size is None:
         raise InputError("square needs the size of its side")
     if drawn and images != "copy":

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zslcore._io.extras import require
-from zslcore._io.locations import environment, user_path
+from zslcore._io.locations import check_folder, environment, user_path
 from zslcore._io.text_values import SCALARS, text_value
 from zslcore._io.writing import new_file
 from zslcore.errors import InputError
@@ -131,7 +131,7 @@ def bind(parameters: dict[str, Parameter], given: Sequence[tuple[str, str]]) -> 
         values[name] = text_value(name, parameters[name].kind, text)
         if name == "output" and text:
             values[name] = str(user_path(text, what="output").absolute())
-            _refuse_blocked("the parameter output", Path(values[name]))
+            check_folder("the parameter output", Path(values[name]))
     return values
 
 
@@ -240,15 +240,9 @@ def _refuse_output(notebook: Path, output: Path) -> None:
         raise InputError(f"the output must be a file name that ends in .ipynb, got {output}")
     if output.resolve() == notebook.resolve():
         raise InputError(f"the output must be another file than the notebook itself, got {output}")
-    _refuse_blocked("the output", output)
+    check_folder("the folder of the output", output.parent)
     if output.is_dir():
-        raise InputError(f"the output cannot be written to {output}: {output} is in the way")
-
-
-def _refuse_blocked(what: str, path: Path) -> None:
-    blocking = next((parent for parent in path.parents if parent.exists() and not parent.is_dir()), None)
-    if blocking:
-        raise InputError(f"{what} cannot be written to {path}: {blocking} is in the way")
+        raise InputError(f"the output must be a file, but {output} is a folder")
 
 
 def _load(path: Path) -> "nbformat.NotebookNode":  # noqa: F821

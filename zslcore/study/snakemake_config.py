@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from zslcore._io.locations import check_dataset_name, runs_root, user_path
+from zslcore._io.locations import check_dataset_name, check_folder, data_root, runs_root, user_path
+from zslcore.data.benchmark import Benchmark
 from zslcore.errors import InputError
 from zslcore.methods import MAX_SEEDS
 
@@ -38,6 +39,21 @@ def study_config(config: Mapping[str, Any]) -> StudyConfig:
     )
 
 
+def has_test_seen(dataset: str) -> bool:
+    """Whether a data set has test images of seen classes; True for one that cannot be read, which ``check`` reports.
+
+    Example:
+        >>> has_test_seen("SYNTH")
+        True
+    """
+    if dataset == "SYNTH":  # may not have been made yet
+        return True
+    try:
+        return len(Benchmark.load(data_root(), dataset).split("test_seen")) > 0
+    except (InputError, ImportError):
+        return True
+
+
 def _datasets(given: object) -> list[str]:
     names = [name.strip() for name in str(given).split(",")]
     if type(given) not in (str, int) or not all(names):  # dataset=2024 is an int, and dataset= is None
@@ -49,10 +65,11 @@ def _datasets(given: object) -> list[str]:
 
 def _folder(name: str, given: object) -> Path:
     """The folder, relative to the working directory if it is below it."""
-    if given is None:
-        raise InputError(f"{name} in --config must be a folder, got nothing")
+    if not isinstance(given, str | int | Path):
+        raise InputError(f"{name} in --config must be a folder, got {given!r:.100}")
     here = Path.cwd()
     path = here / user_path(str(given), what=f"{name} in --config")
+    check_folder(f"{name} in --config", path)
     path = path.relative_to(here) if path.is_relative_to(here) else path
     if set("{}") & set(str(path)):  # Snakemake's wildcards
         raise InputError(f"{name} in --config must be a folder without {{ and }} in its path, got {path}")

@@ -176,6 +176,30 @@ def choose_lambda(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[[pair in set(best) for pair in zip(frame["method"], frame["lam"])]]
 
 
+def reported(frame: pd.DataFrame, values: Iterable[str] = ACCURACIES) -> list[str]:
+    """The values that some row of a frame has a number for.
+
+    Example:
+        >>> reported(pd.DataFrame({"T1": [60.0], "H": [float("nan")]}), ["T1", "H"])
+        ['T1']
+    """
+    return [value for value in values if frame[value].notna().any()]
+
+
+def absence_sentence(frame: pd.DataFrame) -> str:
+    """Why a frame of one data set reports T1 alone; empty if it reports more.
+
+    Example:
+        >>> row = {"dataset": "MINE", "T1": 60.0} | dict.fromkeys(["U", "S", "H", "AUSUC"], float("nan"))
+        >>> absence_sentence(pd.DataFrame([row]))
+        'MINE has no test images of seen classes (test_seen_loc), so T1 is reported, and no U, S, H or AUSUC.'
+    """
+    if reported(frame) != ["T1"]:
+        return ""
+    reason = f"{frame['dataset'].iloc[0]} has no test images of seen classes (test_seen_loc)"
+    return f"{reason}, so T1 is reported, and no U, S, H or AUSUC."
+
+
 def summarise(frame: pd.DataFrame, values: Iterable[str] = ACCURACIES) -> pd.DataFrame:
     """Mean, standard deviation (n - 1; NaN for one run) and number of runs, per data set, method, lambda and protocol.
 
@@ -200,17 +224,20 @@ def summarise(frame: pd.DataFrame, values: Iterable[str] = ACCURACIES) -> pd.Dat
 def as_table(frame: pd.DataFrame, values: Iterable[str] = ACCURACIES) -> pd.DataFrame:
     """Format ``mean ± standard deviation`` over the seeds with one decimal; one row per method and protocol.
 
+    A value that no row has a number for has no column.
+
     Example:
         >>> frame = pd.DataFrame({key: ["x", "x"] for key in KEYS} | {"lam": [1.0, 1.0], "H": [60.0, 62.0]})
         >>> as_table(frame, ["H"])["H"].item()
         '61.0 ± 1.4'
     """
-    values = list(values)
+    values = reported(frame, values)
     summary = summarise(frame, values)
     table = pd.DataFrame(index=summary.index)
     for value in values:
         spread = summary[value, "std"].map(lambda number: "" if pd.isna(number) else f" ± {number:.1f}")
-        table[value] = summary[value, "mean"].map("{:.1f}".format) + spread
+        mean = summary[value, "mean"].map(lambda number: "–" if pd.isna(number) else f"{number:.1f}")
+        table[value] = mean + spread
     table["runs"] = summary["runs", ""]
     return table.reset_index()
 

@@ -26,7 +26,7 @@ from filelock import Timeout
 from safetensors.torch import save
 
 from zslcore._io.hashes import HASHES, file_hash
-from zslcore._io.locations import runs_root
+from zslcore._io.locations import check_folder, runs_root
 from zslcore._io.progress import progress_bar
 from zslcore._io.writing import flush_files, locked, new_file
 from zslcore.closed_form import SOLVERS
@@ -71,6 +71,7 @@ def fit(config: RunConfig, folder: Path | None = None, *, num_workers: int = 0, 
             or if data, weights or settings cannot be used.
     """
     folder = Path(folder or default_folder(config))
+    check_folder("the run folder", folder)
     accelerator = make_accelerator(config)
     # the other processes of this training wait; a finished run is only read, also in a read-only folder
     writes = accelerator.is_main_process and not (folder / "metrics.json").exists()

@@ -164,11 +164,12 @@ class Trainer:
         self._learns_noise = isinstance(self.criterion, LearntNoise)
         weights, noise = self.model.parameters(), self.criterion.parameters()
         sgd = torch.optim.SGD(weights, lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay)
-        optimizers = [sgd]
+        self.optimizers = [sgd]
         if self._learns_noise:
-            optimizers.append(torch.optim.Adam(noise, lr=NOISE_LR, betas=(0.9, 0.99), eps=1e-15))
+            self.optimizers.append(torch.optim.Adam(noise, lr=NOISE_LR, betas=(0.9, 0.99), eps=1e-15))
         self.plain_objective = objective  # without the wrappers of several processes and of compilation
-        self.objective, *self.optimizers = accelerator.prepare(objective, *optimizers)
+        # steps call the optimisers themselves: wrappers of accelerate, for scaled gradients, search sys.path each time
+        self.objective, *_ = accelerator.prepare(objective, *self.optimizers)
 
     def epoch(self, index: int) -> dict[str, float]:
         """Train for one epoch, counted from 0; InputError if the loss or a weight is no longer finite.
@@ -227,7 +228,7 @@ class Trainer:
         losses = self.objective(inputs, labels)
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
-        self.accelerator.backward(losses.loss)
+        losses.loss.backward()
         if self.config.clip:
             self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.clip)
         for optimizer in self.optimizers:

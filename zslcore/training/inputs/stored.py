@@ -124,18 +124,20 @@ def _of_benchmark(benchmark: Benchmark) -> Float[np.ndarray, "n D 1"]:
     values = MatFile.read(file, (), optional=("features",)).variables.get("features")
     if values is None:
         raise InputError(f"{file} must hold the variable 'features' for backbone={FILE_FEATURES}, but does not")
-    if values.ndim != 2 or values.shape[1] != images:
+    if values.ndim != 2 or images not in values.shape:
         raise InputError(f"features in {file} must be dimensions x {images} images, got shape {values.shape}")
-    return _checked(values.T, f"features in {file}", benchmark)
+    by_row = values.T if values.shape[1] == images else values  # as scripts in Python often store them
+    return _checked(by_row, f"features in {file}", benchmark)
 
 
 def _read(path: Path, images: int) -> Shaped[np.ndarray, "..."]:
     """The array of a file that a user gives."""
-    if path.suffix not in SUFFIXES:
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
         raise InputError(f"features must be a file that ends in {', '.join(SUFFIXES)}, got {path}")
     if not path.is_file():
         raise InputError(f"{path} is missing")
-    if path.suffix == ".mat":
+    if suffix == ".mat":
         values = MatFile.read(path, ("features",)).variables["features"]
         turned = values.ndim == 2 and values.shape[1] == images != values.shape[0]  # as in res101.mat
         return values.T if turned else values

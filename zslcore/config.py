@@ -161,7 +161,7 @@ class RunConfig:
 
     @classmethod
     def study(cls, dataset: str, *, method: str | None = None, **changes: Any) -> "RunConfig":
-        """Settings of this study for a data set, chosen on its validation split (``zslcore/settings/*.yml``).
+        """Settings of this study for a data set, chosen on folds of its seen classes (``zslcore/settings/*.yml``).
 
         ``method`` is one of :func:`zslcore.methods.study_methods` or :func:`zslcore.methods.study_baselines`; without
         it, the settings are those of the data set alone. ``changes`` go over them. A data set without a settings file

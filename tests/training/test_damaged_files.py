@@ -19,7 +19,7 @@ training = importlib.import_module("zslcore.training.fit")  # the name zslcore.t
 pytestmark = pytest.mark.usefixtures("small_world")
 
 CONFIG = RunConfig(dataset="SYNTH", **SMALL, epochs=3, episodes=2, ways=4)
-STATE_FILES = ["progress.json", "kept.safetensors", "model.safetensors", "optimizer.bin", "random_states_0.pkl"]
+STATE_FILES = ["progress.json", "model.safetensors", "optimizer.bin", "random_states_0.pkl"]
 
 
 def world(patch, small_synth, small_cache):
@@ -80,7 +80,7 @@ def test_of_a_finished_run(finished, small_synth, tmp_path, name, content):
 @pytest.mark.parametrize("name", STATE_FILES)
 def test_of_a_state(unfinished, finished, tmp_path, name, kept):
     folder = shutil.copytree(unfinished, tmp_path / "run")
-    (state,) = folder.glob("checkpoint/validation/epoch-*")
+    (state,) = folder.glob("checkpoint/fold_1/epoch-*")
     content = (state / name).read_bytes()
     (state / name).unlink()
     if kept is not None:
@@ -96,7 +96,7 @@ def test_of_a_state(unfinished, finished, tmp_path, name, kept):
 def test_other_bytes_in_a_state(unfinished, tmp_path, name):
     """Of the same length."""
     folder = shutil.copytree(unfinished, tmp_path / "run")
-    (file,) = folder.glob(f"checkpoint/validation/epoch-*/{name}")
+    (file,) = folder.glob(f"checkpoint/fold_1/epoch-*/{name}")
     file.write_bytes(b"x" * file.stat().st_size)
     with pytest.raises(InputError, match=r"epoch-0002 is damaged: remove it"):
         fit(CONFIG, folder, progress=False)

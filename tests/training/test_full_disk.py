@@ -49,7 +49,7 @@ def test_a_training_whose_state_finds_no_room(disk):
     config = RunConfig(dataset="SYNTH", **SMALL, epochs=1, episodes=2, ways=4)
     with pytest.raises(OSError, match=r"the state of the training cannot be written \(.*No space left") as caught:
         fit(config, disk / "SYNTH" / "run", progress=False)
-    assert caught.value.filename == str(disk / "SYNTH" / "run" / "checkpoint" / "validation")
+    assert caught.value.filename == str(disk / "SYNTH" / "run" / "checkpoint" / "fold_1")
     assert not list(disk.iterdir())
 
 

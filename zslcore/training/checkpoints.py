@@ -13,8 +13,6 @@ from typing import Any
 
 from accelerate import Accelerator
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
-from torch import Tensor
 
 from zslcore._io.writing import flush_files
 from zslcore.config import RunConfig
@@ -38,18 +36,16 @@ def training_key(
 class Checkpoints:
     """The state of a training after its last finished epoch, in ``FOLDER/epoch-NNNN/``.
 
-    A state holds what accelerate saves (weights, ReMSE's errors, optimiser, random states of every process), the kept
-    weights, and ``progress.json``. It is written and removed under a name with a dot, so ``epoch-NNNN`` is complete.
+    A state holds what accelerate saves (weights, ReMSE's errors, optimiser, random states of every process) and
+    ``progress.json``. It is written and removed under a name with a dot, so ``epoch-NNNN`` is complete.
 
     Args:
         folder: where the states are.
         key: identifies the training, see :func:`training_key`. A state of another training raises InputError.
-        keep: the epoch whose weights are kept, or None for the best. States with another ``keep`` are not loaded, and
-            the next save replaces them.
     """
 
-    def __init__(self, folder: Path, key: dict[str, Any], *, keep: int | None = None) -> None:
-        self.folder, self.keep = folder, keep
+    def __init__(self, folder: Path, key: dict[str, Any]) -> None:
+        self.folder = folder
         self.key = json.loads(json.dumps(key))  # as it will be read back
 
     def check(self) -> None:
@@ -63,7 +59,7 @@ class Checkpoints:
                     "give another folder or remove this one"
                 )
 
-    def save(self, accelerator: Accelerator, progress: dict[str, Any], kept: dict[str, Tensor]) -> None:
+    def save(self, accelerator: Accelerator, progress: dict[str, Any]) -> None:
         """Write the state after an epoch, then remove the previous one; called by all processes."""
         final = self.folder / f"epoch-{len(progress['rows']):04d}"
         partial = final.with_name(f".partial-{final.name}")  # one name for all processes
@@ -77,33 +73,28 @@ class Checkpoints:
         accelerator.wait_for_everyone()
         if accelerator.is_main_process:
             with _writing(partial):
-                (partial / "kept.safetensors").write_bytes(save(kept))
-                progress = {"key": self.key, "keep": self.keep, "files": _digests(partial)} | progress
+                progress = {"key": self.key, "files": _digests(partial)} | progress
                 (partial / "progress.json").write_text(json.dumps(progress), encoding="utf-8")
                 flush_files(partial)
-            if final.exists():  # of the same training with another epoch to keep
-                _remove(final)
             os.replace(partial, final)
             for folder in self._states():
                 if folder != final:
                     _remove(folder)
         accelerator.wait_for_everyone()
 
-    def load(self, accelerator: Accelerator) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
+    def load(self, accelerator: Accelerator) -> dict[str, Any] | None:
         """Restore the last state into what accelerate prepared; return what :meth:`save` was given, None if no state.
 
         Raises InputError for the state of another training, and for a damaged one.
         """
         self.check()
-        for folder in reversed(self._states()):
-            progress = _progress(folder)
-            if progress["keep"] == self.keep:
-                if _digests(folder) != progress["files"]:  # accelerate ignores damaged random states
-                    raise InputError(f"{folder} is damaged: {REMEDY}")
-                kept = load_file(folder / "kept.safetensors")
-                accelerator.load_state(str(folder))
-                return progress, kept
-        return None
+        if not (states := self._states()):
+            return None
+        progress = _progress(states[-1])
+        if _digests(states[-1]) != progress["files"]:  # accelerate ignores damaged random states
+            raise InputError(f"{states[-1]} is damaged: {REMEDY}")
+        accelerator.load_state(str(states[-1]))
+        return progress
 
     def remove(self) -> None:
         """Remove all states and leftovers, and the folder unless it holds other files, such as event files."""
@@ -130,7 +121,7 @@ def _writing(partial: Path) -> Iterator[None]:
 def _progress(folder: Path) -> dict[str, Any]:
     with damage_named(folder, REMEDY):
         progress = json.loads((folder / "progress.json").read_text(encoding="utf-8"))
-        _ = progress["key"].keys(), progress["keep"], progress["files"], progress["rows"]
+        _ = progress["key"].keys(), progress["files"], progress["rows"]
     return progress
 
 

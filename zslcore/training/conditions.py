@@ -18,7 +18,7 @@ def check_settings(config: RunConfig, benchmark: Benchmark) -> None:
     """Raise InputError if the classes, word vectors or options of the loss do not allow a training.
 
     Example:
-        >>> check_settings(RunConfig(dataset="SYNTH", ways=3, shots=4), benchmark)
+        >>> check_settings(RunConfig(dataset="SYNTH", ways=2, shots=4), benchmark)
         Traceback (most recent call last):
         zslcore.errors.InputError: shots must be at most 3, the training images of ... in the task fold_1, got 4
     """

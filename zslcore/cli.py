@@ -10,7 +10,6 @@ import sys
 import textwrap
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NoReturn
 
 import zslcore
@@ -97,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     options_help = train.format_help
     train.format_help = lambda: f"{options_help()}\n{_settings_help()}"  # later, because it imports the settings
 
-    text = "choose the options of ESZSL and SAE for a data set, on its validation split"
+    text = "choose the options of ESZSL and SAE for a data set, on folds of its seen classes"
     baselines = add_command(commands, "baselines", _baselines, text)
     baselines.add_argument("dataset", metavar="NAME", help="as for check")
 

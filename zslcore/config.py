@@ -164,7 +164,7 @@ class RunConfig:
 
     @classmethod
     def study(cls, dataset: str, *, method: str | None = None, **changes: Any) -> "RunConfig":
-        """Settings of this study for a data set, chosen on its validation split (``zslcore/settings/*.yml``).
+        """Settings of this study for a data set, chosen on folds of its seen classes (``zslcore/settings/*.yml``).
 
         A file ``settings.yml`` beside the ``att_splits.mat`` of a data set takes the place of the package's.
         ``method`` is one of :func:`zslcore.methods.study_methods` or :func:`zslcore.methods.study_baselines`; without

@@ -7,7 +7,7 @@ from zslcore.settings import chosen_settings, settings_file
 
 # Each method changes the settings of a data set. Two are controls. mse_matched has the effective lambda of ReMSE,
 # because ReMSE's weights are at least 1 and so raise lambda too. cross_entropy_tuned has no regression loss, and its
-# scale was chosen on the validation split, as lambda was for the other methods.
+# scale was chosen on folds of the seen classes, as lambda was for the other methods.
 METHODS = {
     "cross_entropy": {"loss": "none"},
     "cross_entropy_tuned": {"loss": "none"},
@@ -19,7 +19,7 @@ METHODS = {
 CONTROLS = {"cross_entropy_tuned": ("cross_entropy", "scale"), "mse_matched": ("mse", "lam")}
 
 # Baselines of the literature, solved instead of trained, see zslcore.closed_form. No seed changes their result, so
-# each has one run, with seed 0. Their options are chosen per data set on the validation split.
+# each has one run, with seed 0. Their options are chosen per data set on folds of the seen classes.
 BASELINES = {"eszsl": {"loss": "eszsl"}, "sae": {"loss": "sae"}}
 MAX_SEEDS = 1000  # of a method in one study
 

@@ -62,7 +62,7 @@ result = train(config, benchmark, maps, test_task(benchmark), checkpoints=folder
 rank, processes = share_of_batch()
 assert processes == 2
 (folder / f"rows-{rank}.json").write_text(json.dumps(result.rows))
-save_file(result.last, folder / f"last-{rank}.safetensors")
+save_file(result.state, folder / f"last-{rank}.safetensors")
 """
 
 
@@ -114,7 +114,7 @@ def test_two_processes_train_as_one(tmp_path, benchmark, features, run, change):
     for row, expected in zip(rows[0], one.rows, strict=True):
         assert row == pytest.approx(expected, rel=1e-9, nan_ok=True)
     for state in states:
-        for name, value in one.last.items():
+        for name, value in one.state.items():
             torch.testing.assert_close(state[name], value, rtol=1e-9, atol=1e-12)
     # and resumed from the state that two processes left, nothing is trained again
     shutil.rmtree(tmp_path / "states" / "none", ignore_errors=True)
@@ -201,7 +201,7 @@ class TestPrecision:
         result = run(precision="bf16")
         assert set(seen[::2]) == {torch.bfloat16}
         assert set(seen[1::2]) == {torch.float32}
-        assert all(value.dtype == torch.float32 for value in result.last.values())
+        assert all(value.dtype == torch.float32 for value in result.state.values())
 
     def test_bf16_ends_where_float32_does(self, run):
         low, full = run(precision="bf16", epochs=3).rows[-1], run(epochs=3).rows[-1]
@@ -242,7 +242,7 @@ def test_a_compiled_training_is_the_same_training(run):
     compiled, plain = run(compile=True, epochs=1), run(epochs=1)
     for row, expected in zip(compiled.rows, plain.rows, strict=True):
         assert row["loss"] == pytest.approx(expected["loss"], rel=1e-3)
-    assert compiled.last.keys() == plain.last.keys()
+    assert compiled.state.keys() == plain.state.keys()
 
 
 class TestClipping:

@@ -59,7 +59,7 @@ def test_a_training_whose_state_finds_no_room(disk):
     config = RunConfig(dataset="SYNTH", **SMALL, epochs=1, episodes=2, ways=4)
     with pytest.raises(OSError, match="No space left on device") as caught:
         fit(config, disk / "SYNTH" / "run", progress=False)
-    assert caught.value.filename == str(disk / "SYNTH" / "run" / "checkpoint" / "validation" / "epoch-0001")
+    assert caught.value.filename == str(disk / "SYNTH" / "run" / "checkpoint" / "fold_1" / "epoch-0001")
     assert not list(disk.iterdir())
 
 

@@ -52,7 +52,7 @@ def note_hashes(folder: Path) -> None:
 def check_hash(folder: Path, name: str, manifest: Path | None = None) -> None:
     """Raise ValueError if a file holds something else than ``hashes.json`` beside it says.
 
-    A folder without ``hashes.json``, as earlier versions wrote it, is not checked. With a manifest, a file is read only
+    A folder without ``hashes.json`` is not checked. With a manifest, a file is read only
     if its size or times have changed, see :func:`file_hashes`.
     """
     if not (folder / HASHES).exists():

@@ -50,7 +50,7 @@ MEASURE_NAMES = {
     "lam": "λ",
     "effective_lambda": "effective λ",
     "gamma": "γ",
-    "validation_H": "H, validation split",
+    "validation_H": "H, folds",
     "mean": "mean error",
     "theil": "Theil index",
     "gini": "Gini index",

@@ -29,7 +29,7 @@ def changed_settings(config: RunConfig) -> pd.DataFrame:
 
 
 def last_epochs(run: Run) -> pd.DataFrame:
-    """Epoch, cross entropy and amplification of lambda at the end of the two trainings of a run."""
+    """Epoch, cross entropy and amplification of lambda at the end of each training of a run."""
     last = run.history.groupby("task", sort=False).tail(1).set_index("task")[["epoch", *EPOCH_NAMES]]
     return last.rename(columns=EPOCH_NAMES)
 

@@ -19,6 +19,7 @@ training = importlib.import_module("zslcore.training.fit")  # the name zslcore.t
 pytestmark = pytest.mark.usefixtures("small_world")
 
 CONFIG = RunConfig(dataset="SYNTH", **SMALL, epochs=3, episodes=2, ways=4)
+FOLD_STEPS = 1  # an epoch of the first fold, on 6 of the 10 seen classes
 STATE_FILES = ["progress.json", "model.safetensors", "optimizer.bin", "random_states_0.pkl"]
 
 
@@ -37,12 +38,12 @@ def finished(small_synth, small_cache, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def unfinished(small_synth, small_cache, tmp_path_factory):
-    """The folder of a run that was cut off in its third epoch, made once."""
+    """The folder of a run that was cut off in the third epoch of its first fold, made once."""
     steps, step = [], Trainer._step
 
     def interrupted(*arguments):
         steps.append(arguments)
-        if len(steps) == 2 * CONFIG.episodes + 1:
+        if len(steps) == 2 * FOLD_STEPS + 1:
             raise KeyboardInterrupt
         return step(*arguments)
 
@@ -126,7 +127,7 @@ def test_a_state_that_cannot_be_loaded_now_is_not_damaged(unfinished, tmp_path, 
         raise error
 
     folder = shutil.copytree(unfinished, tmp_path / "run")
-    monkeypatch.setattr(checkpoints, "load_file", failing)
+    monkeypatch.setattr(checkpoints.Accelerator, "load_state", failing)
     with pytest.raises(type(error)) as caught:
         fit(CONFIG, folder, progress=False)
     assert caught.value is error

@@ -10,7 +10,6 @@ import sys
 import textwrap
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NoReturn
 
 import zslcore

@@ -45,6 +45,7 @@ from zslcore.training.inputs.sources import Inputs, check_backbone, load_inputs
 from zslcore.training.loop import Trained, train
 from zslcore.training.protocols import clean_protocol, paper_protocol
 from zslcore.training.run import WEIGHTS, Run, environment, restore_model
+from zslcore.training.run_files import file_digests
 from zslcore.training.solve import solve
 
 VALIDATED = ("T1", "U", "S", "H", "gamma", "AUSUC")
@@ -191,6 +192,7 @@ def _write_run(folder: Path, config: RunConfig, metrics: dict[str, Any], validat
     for name, state in zip(WEIGHTS, (final.state, final.last), strict=True):
         with new_file(folder / "checkpoint" / f"{name}.safetensors") as partial:
             partial.write_bytes(save(state))  # an error of save_file would not be an OSError
+    metrics["files"] = file_digests(folder)
     with new_file(folder / "metrics.json") as partial:
         partial.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
         flush_files(folder)

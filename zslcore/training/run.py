@@ -1,5 +1,6 @@
 """A finished run: its folder, its numbers, its model, and what the model predicts."""
 
+import io
 import json
 import os
 import platform
@@ -15,6 +16,7 @@ from safetensors.torch import load
 from torch import Tensor
 
 from zslcore._io.determinism import reproducible, single_thread
+from zslcore._io.reading import check_regular
 from zslcore._version import __version__
 from zslcore.config import RunConfig
 from zslcore.data.benchmark import Benchmark
@@ -29,8 +31,8 @@ from zslcore.training.evaluation import Evaluation, evaluate, predict
 from zslcore.training.inputs.contents import changed_contents, file_contents
 from zslcore.training.inputs.sources import Inputs, load_inputs
 from zslcore.training.objective import build_model
+from zslcore.training.run_files import check_metrics, check_unchanged
 
-METRICS = ("dataset", "protocols", "validation", "errors", "effective_lambda", "cost", "environment")  # in metrics.json
 WEIGHTS = ("model", "last")  # files in checkpoint/: of the epoch that the validation split chose, and of the last one
 
 
@@ -56,9 +58,9 @@ class Run:
         config = RunConfig.read(folder / "config.json")
         with damage_named(folder / "metrics.json", _remedy(folder)) as path:
             metrics = json.loads(path.read_text(encoding="utf-8"))
-            _ = metrics["dataset"]["fingerprint"], *(metrics[name] for name in METRICS)
-        with damage_named(folder / "history.csv", _remedy(folder)) as path:
-            history = pd.read_csv(path)
+        check_metrics(path, metrics, _remedy(folder))
+        _content(folder, "config.json", metrics)
+        history = pd.read_csv(io.BytesIO(_content(folder, "history.csv", metrics)))
         return cls(folder, config, metrics, history)
 
     def model(self, benchmark: Benchmark, *, weights: str = "model") -> AttributeModel:
@@ -73,8 +75,7 @@ class Run:
             raise InputError(f"{self.folder} was trained on another version of {benchmark.name} than the one on disk")
         if weights not in WEIGHTS:
             raise InputError(f"weights must be one of {', '.join(WEIGHTS)}, got {weights!r}")
-        with damage_named(self.folder / "checkpoint" / f"{weights}.safetensors", _remedy(self.folder)) as path:
-            state = load(path.read_bytes())
+        state = load(_content(self.folder, f"checkpoint/{weights}.safetensors", self.metrics))
         return restore_model(self.config, benchmark, state, self._device)
 
     def inputs(self, benchmark: Benchmark) -> Inputs:
@@ -116,6 +117,15 @@ class Run:
     @property
     def _device(self) -> torch.device:
         return resolve_device(self.config.device, fallback=True)
+
+
+def _content(folder: Path, name: str, metrics: dict[str, Any]) -> bytes:
+    """The content of a file of a run; InputError if it is not what the training wrote."""
+    check_regular(folder / name)
+    with damage_named(folder / name, _remedy(folder)) as path:
+        content = path.read_bytes()
+    check_unchanged(path, name, content, metrics, _remedy(folder))
+    return content
 
 
 def _remedy(folder: Path) -> str:

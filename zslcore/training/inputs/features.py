@@ -4,10 +4,12 @@ There is one folder per (dataset, its pictures, backbone, weights, image size, p
 """
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch.utils.data import DataLoader
 
 from zslcore._io.determinism import single_thread
@@ -17,11 +19,13 @@ from zslcore._io.writing import allocate, new_folder
 from zslcore.backbone import Backbone, build_backbone, check_size, weights_id
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.images import ImageDataset, eval_transform, readable, resized_side
+from zslcore.errors import InputError
 from zslcore.training.damage import damage_named
 from zslcore.training.inputs.contents import check_pictures, pictures_id
+from zslcore.training.inputs.seal import check_seal, seal
 from zslcore.training.inputs.stored import FrozenFeatures
 
-VERSION = 2  # raise when a change here or in the backbones changes the numbers
+VERSION = 3  # raise when a change here or in the backbones changes the numbers
 CPU_BATCH, GPU_BATCH = 4, 64  # a CPU is fastest with batches that fit its caches: 13 ms an image, 27 in batches of 32
 POOLINGS = {"mean": np.float32, "map": np.float16}  # maps are at least 49 times larger, and half precision is enough
 
@@ -57,7 +61,9 @@ def frozen_features(
         model, title = build_backbone(backbone, weights=weights), f"{backbone} features of {benchmark.name}"
         with new_folder(folder) as partial:
             _write_features(partial / "features.npy", model, loader, pooling, title)
+            seal(partial)
     with damage_named(folder, "delete it, and the features are computed again"):
+        check_seal(folder)
         return FrozenFeatures(np.load(folder / "features.npy", mmap_mode="r"), folder)
 
 
@@ -71,6 +77,15 @@ def features_folder(
     source = f"{benchmark.name}-{backbone}-{weights_id(weights)}"
     content = f"{benchmark.fingerprint}-{pictures_id(benchmark)}"
     return cache_root() / "features" / f"{source}-{size}px{crop}-{pooling}-{content}-v{VERSION}"
+
+
+def _check_finite(maps: Float[np.ndarray, "b D N"], paths: Sequence[Path], backbone: str) -> None:
+    """Raise InputError for features that no training can use, which weights out of range give."""
+    finite = np.isfinite(maps).all(axis=(1, 2))
+    if not finite.all():
+        values = maps[finite.argmin()]
+        found = f"{values[~np.isfinite(values)][0]} for {paths[finite.argmin()]}"
+        raise InputError(f"{backbone} must give finite features ({maps.dtype}), got {found}: its weights are unusable")
 
 
 @torch.inference_mode()
@@ -88,6 +103,7 @@ def _write_features(path: Path, backbone: Backbone, loader: DataLoader, pooling:
                 output = np.lib.format.open_memmap(path, "w+", dtype=POOLINGS[pooling], shape=shape)
                 allocate(path)
             output[start : start + len(maps)] = maps.cpu().numpy()
+            _check_finite(output[start : start + len(maps)], loader.dataset.paths[start:], backbone.name)
             start += len(maps)
             progress.update(len(maps))
     output.flush()

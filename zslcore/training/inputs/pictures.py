@@ -26,8 +26,9 @@ from zslcore.data.images import ImageDataset, random_crop, readable, resize, res
 from zslcore.errors import InputError
 from zslcore.training.damage import damage_named
 from zslcore.training.inputs.contents import check_pictures, pictures_id
+from zslcore.training.inputs.seal import check_seal, seal
 
-VERSION = 2  # raise when a change here changes the bytes
+VERSION = 3  # raise when a change here changes the bytes
 USUAL_SHAPE = 1.4  # long over short side of a photograph, to estimate the size of a data set
 
 
@@ -101,12 +102,10 @@ def decoded_pictures(
         with new_folder(folder) as partial:
             workers = min(4, (os.cpu_count() or 1) - 1) if num_workers is None else num_workers
             _decode(benchmark, side, partial, workers)
+            seal(partial)
     with damage_named(folder, "delete it, and the pictures are decoded again"):
-        pictures = Pictures(folder, size)
-        length = int(pictures.offsets[-1] + 3 * pictures.shapes[-1].prod())
-        if len(pictures) != len(benchmark.image_paths) or (folder / "pictures.bin").stat().st_size != length:
-            raise ValueError("index.npz, pictures.bin and the benchmark do not agree")
-    return pictures
+        check_seal(folder)
+        return Pictures(folder, size)
 
 
 def _check_room(folder: Path, images: int, side: int) -> None:

@@ -20,6 +20,7 @@ from zslcore.data.benchmark import Benchmark
 from zslcore.data.xlsa17 import MatFile, dataset_folder
 from zslcore.errors import InputError, one_line
 from zslcore.training.damage import damage_named
+from zslcore.training.inputs.seal import check_seal, seal
 
 SUFFIXES = (".npy", ".npz", ".mat")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -44,6 +45,7 @@ def stored_features(benchmark: Benchmark, backbone: str) -> FrozenFeatures:
         _write(folder, _of_benchmark(benchmark))
     remedy = "delete it, and " + ("it is made again" if backbone == FILE_FEATURES else "import the features again")
     with damage_named(folder, remedy):
+        check_seal(folder)
         maps = np.load(folder / "features.npy", mmap_mode="r")
         if maps.dtype != np.float32 or maps.ndim != 3 or len(maps) != len(benchmark.labels):
             raise ValueError("features.npy and the benchmark do not agree")
@@ -170,3 +172,4 @@ def _checked(values: np.ndarray, source: str, benchmark: Benchmark) -> Float[np.
 def _write(folder: Path, values: Float[np.ndarray, "n D 1"]) -> None:
     with new_folder(folder) as partial:
         np.save(partial / "features.npy", values)
+        seal(partial)

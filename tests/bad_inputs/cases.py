@@ -44,6 +44,7 @@ class World:
         self.data, self.cache, self.runs = root / "data", root / "cache", root / "runs"
         self.tables = self.data / "xlsa17" / "data" / "TINY"
         self.images = self.data / "TINY" / "images"
+        self.undo: list[Callable[[], object]] = []  # what a case changed in the interpreter
 
     def __truediv__(self, name: str) -> Path:
         return self.root / name
@@ -88,7 +89,7 @@ class Watch:
         self.root: Path | None = None
         self.faults: list[str] = []
         own = (sys.prefix, sys.base_prefix, Path(cli.__file__).parents[1])
-        self.own = tuple(os.path.realpath(path) for path in own) + ("/proc", "/sys", "/dev", "/usr", "/etc", "/lib")
+        self.own = (*map(os.path.realpath, own), "/proc", "/sys", "/dev", "/usr", "/etc", "/lib")
         sys.addaudithook(self._hook)
 
     @contextlib.contextmanager

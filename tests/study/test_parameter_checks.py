@@ -85,7 +85,5 @@ def test_other_notebooks_may_use_any_value(tmp_path):
 
 def test_an_output_below_a_file(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(
-        InputError, match=r"^the parameter output cannot be .*/file/x: .*/file is a file$"
-    ):
+    with pytest.raises(InputError, match=r"^the parameter output cannot be .*/file/x: .*/file is a file$"):
         check("05_results", ("output", str(tmp_path / "file" / "x")))

@@ -105,7 +105,7 @@ MISTAKES = {
     "dataset=SYNTH,": "dataset in --config must be names with commas between them: SYNTH,CUB100; got 'SYNTH,'",
     "dataset=../x": "dataset must be a name such as my-birds or CUB.v2 (letters, digits, _ . -), got '../x'",
     "dataset=True": "dataset in --config must be names with commas between them: SYNTH,CUB100; got True",
-    "runs=": "runs in --config must be a folder, got nothing",
+    "runs=": "runs in --config must be a folder, got None",
     "report=a{x}": "report in --config must be a folder without { and } in its path, got a{x}",
     "runs=~nobody-here/x": "runs in --config begins with the home folder of an unknown user, got '~nobody-here/x'",
 }

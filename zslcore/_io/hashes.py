@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from zslcore._io.progress import progress_bar
+from zslcore._io.reading import check_regular
 from zslcore._io.writing import new_file
 
 HASHES = "hashes.json"
@@ -59,6 +60,7 @@ def check_hash(folder: Path, name: str, manifest: Path | None = None) -> None:
         return
     known = json.loads((folder / HASHES).read_text(encoding="utf-8"))
     path = folder / name
+    check_regular(path)
     found = file_hash(path) if manifest is None else (file_hashes({name: path}, manifest) or {}).get(name)
     if known[name] != found:
         raise ValueError(f"{name} has changed")

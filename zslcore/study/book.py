@@ -15,6 +15,7 @@ from zslcore.errors import InputError
 from zslcore.study.figure_files import save_figure
 from zslcore.study.notebook_runner import notebooks_root
 from zslcore.study.pages import FIGURE, caption, differences_figure, first_page, root
+from zslcore.study.result_files import read_tables
 
 TABLES = ("results.csv", "differences.csv")
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -30,12 +31,10 @@ def build_book(folder: Path, output: Path | None = None) -> Path:
     """
     require("docs", "sphinx", "myst_nb", "sphinx_book_theme")
     folder, output = Path(folder), Path(output or Path(folder) / "book")
-    for name in TABLES:
-        if not (folder / name).is_file():
-            raise InputError(f"{folder} must hold the {name} that 05_results writes")
+    results, differences = read_tables(folder)
     with TemporaryDirectory() as temporary:
         source, built = Path(temporary, "source"), Path(temporary, "built")
-        _collect(folder, source)
+        _collect(folder, source, results, differences)
         command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html"]
         command += ["-d", str(Path(temporary, "doctrees")), "-c", str(root() / "docs"), str(source), str(built)]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -46,7 +45,7 @@ def build_book(folder: Path, output: Path | None = None) -> Path:
     return output / "index.html"
 
 
-def _collect(folder: Path, source: Path) -> None:
+def _collect(folder: Path, source: Path, results: pd.DataFrame, differences: pd.DataFrame) -> None:
     """Lay out the pages as in the repository, so that links between them work in both."""
     for name in ("docs", "zslcore", "results"):
         shutil.copytree(root() / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "conf.py"))
@@ -64,7 +63,6 @@ def _collect(folder: Path, source: Path) -> None:
             executed = path
         _copy_notebook(executed, source / "notebooks" / path.name)
     table = folder / "results.csv"
-    results, differences = pd.read_csv(table), pd.read_csv(folder / "differences.csv")
     dataset = str(results["dataset"].iloc[0])
     figure = differences_figure({dataset: differences})
     save_figure(figure, source / "run", FIGURE, "zslcore book", caption=caption([dataset]))

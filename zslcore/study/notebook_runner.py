@@ -100,14 +100,14 @@ def read_parameters(notebook: str | Path) -> dict[str, Parameter]:
 def _default(path: Path, name: str, kind: str, source: str) -> object:
     try:
         value = ast.literal_eval(source)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, RecursionError, MemoryError):  # of thousands of brackets
         value = ...
     if kind == "float" and type(value) is int:
         value = float(value)
     inner = kind.removeprefix("list[").removesuffix("]")
     values = value if kind != inner and type(value) is list else [value]
     if any(type(item).__name__ != inner for item in values):
-        raise InputError(f"{path.name}: the default of {name} must be {kind}, got {source}")
+        raise InputError(f"{path.name}: the default of {name} must be {kind}, got {source:.100}")
     return value
 
 
@@ -254,7 +254,7 @@ def _load(path: Path) -> "nbformat.NotebookNode":  # noqa: F821
         if not isinstance(content, dict) or not isinstance(content.get("cells"), list):
             raise ValueError("no cells")  # nbformat raises other errors for these
         nbformat.validate(content, version=4)
-    except (OSError, ValueError, nbformat.ValidationError) as error:
+    except (OSError, ValueError, RecursionError, nbformat.ValidationError) as error:  # Recursion: brackets
         raise InputError(f"{path} cannot be read as a notebook of format 4 ({type(error).__name__})") from error
     return nbformat.reads(text, as_version=4)
 

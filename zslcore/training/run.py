@@ -30,8 +30,8 @@ from zslcore.training.evaluation import Evaluation, evaluate, predict
 from zslcore.training.inputs.contents import changed_contents, file_contents
 from zslcore.training.inputs.sources import Inputs, load_inputs
 from zslcore.training.objective import build_model
+from zslcore.training.run_files import check_metrics
 
-METRICS = ("dataset", "protocols", "validation", "errors", "effective_lambda", "cost", "environment")  # in metrics.json
 WEIGHTS = "checkpoint/model.safetensors"
 
 
@@ -60,7 +60,7 @@ class Run:
         with damage_named(folder / "metrics.json", _remedy(folder)) as path:
             check_hash(folder, "metrics.json")
             metrics = json.loads(path.read_text(encoding="utf-8"))
-            _ = metrics["dataset"]["fingerprint"], *(metrics[name] for name in METRICS)
+        check_metrics(path, metrics, _remedy(folder))
         with damage_named(folder / "history.csv", _remedy(folder)) as path:
             check_hash(folder, "history.csv")
             history = pd.read_csv(path)

@@ -21,11 +21,11 @@ refuse() {
 [[ "$(id -u)" == 0 ]] || refuse "must run as root, to install packages and start the daemons"
 command -v apt-get >/dev/null || refuse "needs Debian or Ubuntu, but there is no apt-get"
 command -v snakemake >/dev/null || refuse "needs the environment of the study: run make .venv/.installed first"
-for file in ${SLURM_CONF:+"$SLURM_CONF"} /etc/slurm/slurm.conf /etc/slurm-llnl/slurm.conf; do
-  [[ ! -e "$file" && ! -L "$file" ]] || refuse "SLURM is configured on this machine already, in $file"
-done
 for daemon in munged slurmctld slurmd; do
   ! pgrep -x "$daemon" >/dev/null || refuse "$daemon runs on this machine already"
+done
+for file in ${SLURM_CONF:+"$SLURM_CONF"} /etc/slurm/slurm.conf /etc/slurm-llnl/slurm.conf; do
+  [[ ! -e "$file" && ! -L "$file" ]] || refuse "SLURM is configured on this machine already, in $file"
 done
 
 # --- Install -----------------------------------------------------------------------------------------------------------
@@ -47,7 +47,7 @@ unset SLURM_CONF
 daemons=()
 stop() {
   scancel --user root 2>/dev/null || true
-  rm /etc/slurm/slurm.conf
+  rm -f /etc/slurm/slurm.conf
   for ((number = ${#daemons[@]} - 1; number >= 0; number--)); do
     kill "${daemons[number]}" 2>/dev/null || true
     wait "${daemons[number]}" 2>/dev/null || true
@@ -77,7 +77,7 @@ study() {  # study FOLDER OPTIONS...: in a folder of its own, nothing shared
   ZSLCORE_DATA="$place/data" ZSLCORE_CACHE="$place/cache" ZSLCORE_RUNS="$place/runs" \
     snakemake --snakefile "$repository/Snakefile" --directory "$place" "${@:2}" --config dataset=SYNTH seeds=1 \
     >"$place.log" 2>&1 || { tail -n 30 "$place.log" >&2; echo "Failed, see $place.log" >&2; exit 1; }
-  echo "$(basename "$place"): $(grep -E '^[0-9]+ of [0-9]+ steps' "$place.log" | tail -n 1) in $((SECONDS - start)) s"
+  echo "$(basename "$place"): $(grep -oE '^[0-9]+ of [0-9]+ steps' "$place.log" | tail -n 1) in $((SECONDS - start)) s"
 }
 
 # The node has no GPU, few CPUs and little memory. --set-resources replaces all of the profile's, so runtime is the default.

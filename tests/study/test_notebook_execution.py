@@ -12,6 +12,7 @@ import pytest
 
 from zslcore import cli
 from zslcore._io import locations
+from zslcore.study.notebook_runner import _kernel_manager
 
 
 @pytest.fixture(autouse=True)
@@ -94,3 +95,9 @@ def test_a_relative_output_of_a_notebook_lies_in_the_current_directory(tmp_path,
     monkeypatch.chdir(tmp_path)
     assert cli.main(["run", "makes.ipynb", "-p", "output", "figures"]) == 0
     assert (tmp_path / "figures").is_dir()
+
+
+def test_a_kernel_that_cannot_encrypt_is_not_asked_to(monkeypatch):
+    """With ipykernel 6.29 ``zslcore run`` waited for ever."""
+    monkeypatch.setattr("ipykernel.kernelspec.get_kernel_dict", lambda: {"metadata": {"debugger": True}})
+    assert _kernel_manager().kernel_spec.metadata == {"debugger": True}

@@ -266,6 +266,7 @@ def _did_you_mean(name: str, known: dict[str, object]) -> str:
 
 def _kernel_manager() -> type:
     """Kernel manager that starts this interpreter, even if the user has another kernel called ``python3``."""
+    from ipykernel.kernelspec import get_kernel_dict
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
     from traitlets import default
@@ -274,7 +275,7 @@ def _kernel_manager() -> type:
     # IPython's own exit() lets the next cells run, and then stops the kernel; an interrupted kernel logs a traceback
     command += ["--IPKernelApp.exec_lines=get_ipython().ask_exit = __import__('sys').exit"]
     command += ["--IPKernelApp.log_level=CRITICAL"]
-    metadata = {"supported_encryption": "curve"}
+    metadata = get_kernel_dict()["metadata"]  # an older kernel cannot encrypt, and would not answer
     variables = environment() | {"TQDM_DISABLE": "1"}  # a stored progress bar would stay at 0 %
 
     class ThisInterpreter(AsyncKernelManager):

@@ -50,8 +50,8 @@ def _trial(study: Study, one: Format, worlds: dict[str, Path], rng: random.Rando
     folder = study.folder(worlds[one.world], hardlinks=True)
     file = rng.choice(sorted(path for path in folder.glob(one.pattern) if path.is_file()))
     bit = _bit(file.stat().st_size, rng)
-    before, name = digits(folder / "cache"), file.relative_to(folder)
     flip(file, bit)
+    before, name = digits(folder / "cache"), file.relative_to(folder)
     try:
         status, *found = _result(study, one, folder)
         if status != 0:

@@ -169,8 +169,8 @@ class RunConfig:
         A file ``settings.yml`` beside the ``att_splits.mat`` of a data set takes the place of the package's.
         ``method`` is one of :func:`zslcore.methods.study_methods` or :func:`zslcore.methods.study_baselines`; without
         it, the settings are those of the data set alone. ``changes`` go over them. A data set without a settings file
-        gets the defaults and has neither controls nor baselines; if it has too few classes or images for the defaults
-        of ways and shots, they are lowered, with a warning.
+        gets the defaults, and only the methods that need no chosen setting. If it has too few classes or images for
+        the defaults of ways and shots, they are lowered, with a warning.
 
         Example:
             >>> RunConfig.study("SYNTH", method="mse", seed=3).loss

@@ -8,7 +8,11 @@ from zslcore.errors import InputError
 from zslcore.study.notebook_runner import bind, check_values, find_notebook, notebooks_root, read_parameters
 
 MISTAKES = {
-    ("04_train", "method", "rmse"): "method must be one of cross_entropy, cross_entropy_tuned, mse, mse_matched, remse",
+    (
+        "04_train",
+        "method",
+        "rmse",
+    ): "method must be one of cross_entropy, cross_entropy_tuned, cross_entropy_centred, mse",
     ("04_train", "dataset", "nope"): "no data set 'nope' in ",
     ("04_train", "dataset", "a/../b"): "dataset must be a name such as my-birds or CUB.v2",
     ("04_train", "seed", "-1"): "seed must be an integer of at least 0 and below 9223372036854775808, got -1",

@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help study results figures docs test test-oldest bad-inputs lab lint format notebooks lock clean
+.PHONY: help study results figures docs test test-oldest torture bad-inputs lab lint format notebooks lock clean
 
 PYTHON  ?=        # an interpreter for .venv; by default python3.11, else python3
 DATASET ?= SYNTH
@@ -56,6 +56,8 @@ test-oldest: $(INSTALLED) ## Run the core tests with the oldest promised version
 	PYTHONPATH=. $(OLDEST)/bin/python -m pytest -o addopts=--import-mode=importlib -q -p no:cacheprovider \
 	  tests/losses tests/test_metrics.py tests/test_remse.py tests/test_config.py
 
+torture: $(INSTALLED) ## Kill, starve and damage a tiny study for 15 minutes; the outcome goes into tests/README.md
+	$(BIN)/python -m tests.torture
 bad-inputs: $(INSTALLED) ## Write the table of bad inputs in tests/README.md again
 	$(BIN)/pytest --rewrite tests/bad_inputs
 

@@ -15,7 +15,7 @@ from snakemake.exceptions import WorkflowError
 from zslcore._io.locations import DATASET_NAME, environment
 from zslcore.errors import InputError
 from zslcore.methods import METHODS, study_baselines, study_methods
-from zslcore.study.snakemake_config import study_config
+from zslcore.study.snakemake_config import study_config, has_test_seen
 from zslcore.study.snakemake_lock import note_owner, remove_stale_lock
 
 try:
@@ -27,7 +27,7 @@ except InputError as error:
 SEEDS = range(NUM_SEEDS)
 PAGES = ["00_quickstart", "01_data", "02_imbalance", "03_theory", "06_ablations", "07_figures"]
 ABOUT_DATA = ["01_data", "02_imbalance", "06_ablations", "07_figures"]  # the pages with the parameter "dataset"
-WITH_CONTROLS = ["02_imbalance", "07_figures"]  # the pages that compare all methods, the controls too
+WITH_CONTROLS = ["02_imbalance", "07_figures"]  # the pages that compare all methods on test images of seen classes too
 DRAWING = ["02_imbalance", "07_figures"]  # the pages whose figures are kept beside the tables
 
 # absolute, because the notebooks work in other directories
@@ -125,7 +125,7 @@ rule results:
 def book_pages(wildcards):
     """All pages; 06_ablations on SYNTH alone, since its 70 trainings take minutes there and hours elsewhere."""
     left_out = [] if wildcards.dataset == "SYNTH" else ["06_ablations"]
-    if study_methods(wildcards.dataset) != list(METHODS):
+    if study_methods(wildcards.dataset) != list(METHODS) or not has_test_seen(wildcards.dataset):
         left_out += WITH_CONTROLS
     pages = [page for page in PAGES if page not in left_out]
     return expand(REPORT / wildcards.dataset / "{page}.ipynb", page=[*pages, "05_results"])

@@ -1,5 +1,6 @@
 """Weights of a backbone as others store them: what the forward pass uses is loaded, and nothing else is needed."""
 
+import argparse
 import re
 import warnings
 
@@ -39,6 +40,7 @@ FORMS = {
     "checkpoint of DataParallel": lambda state: {"state_dict": under("module.", state), "optimizer": {"lr": 0.1}},
     "model": lambda state: {"model": state},
     "model_state_dict": lambda state: {"model_state_dict": state},
+    "another key": lambda state: {"teacher": state, "args": argparse.Namespace(lr=0.1), "epoch": torch.tensor(3)},
     "nested": lambda state: {"model": {"state_dict": state}},
     "without counts of batches": lambda state: {key: value for key, value in state.items() if "num_batches" not in key},
     "half precision": lambda state: {key: value.half() for key, value in state.items()},
@@ -98,6 +100,8 @@ def test_every_backbone_does_without_its_classifier(name, tmp_path):
             lambda s: under("encoder_q.", s) | under("encoder_k.", s),
             "it holds 2 of them, .* 'encoder_k.' and 'encoder_q.'$",
         ),
+        (lambda s: {"teacher": s, "student": s}, "it holds 2 state dicts: 'teacher', 'student'$"),
+        (lambda s: {"best": re.compile("a")}, r"it is damaged, or holds .*: save model\.state_dict\(\) alone$"),
         (lambda s: {"state_dict": [1, 2]}, "100 of 100 tensors are missing"),
         (lambda s: {}, "100 of 100 tensors are missing"),
         (lambda s: {1: torch.zeros(2)}, "it holds a dict instead of tensors by name"),

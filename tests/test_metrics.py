@@ -1,7 +1,5 @@
 """Accuracies against scikit-learn, the exact curve against a brute-force sweep over gamma."""
 
-import time
-
 import numpy as np
 import pytest
 import torch
@@ -11,7 +9,7 @@ from scipy.integrate import trapezoid
 from sklearn.metrics import balanced_accuracy_score
 
 from zslcore import InputError
-from zslcore.metrics import harmonic_mean, per_class_accuracy, seen_unseen_curve
+from zslcore.metrics import CurveAccumulator, harmonic_mean, per_class_accuracy, seen_unseen_curve
 
 
 def problem(seed, num_seen=4, num_unseen=3, images=30, ties=False):
@@ -92,14 +90,44 @@ def test_tensors_and_arrays_agree():
     assert ours.ausuc == seen_unseen_curve(*data, num_seen=4).ausuc
 
 
-def test_curve_is_fast_at_the_size_of_cub():
-    rng = np.random.default_rng(0)
-    data = (rng.normal(size=(1764, 200)), rng.integers(0, 150, 1764))
-    data += (rng.normal(size=(2967, 200)), rng.integers(150, 200, 2967))
-    seen_unseen_curve(*data, num_seen=150)
-    start = time.perf_counter()
-    seen_unseen_curve(*data, num_seen=150)
-    assert time.perf_counter() - start < 0.2  # about 0.01 s; a sweep in steps of 0.01 takes minutes
+@pytest.mark.parametrize("ties", [False, True])
+@pytest.mark.parametrize("chunk", [1, 7, 60])
+def test_chunks_give_the_curve_of_the_whole(chunk, ties):
+    """Seen and unseen images come mixed; each side keeps its order."""
+    score_seen, labels_seen, score_unseen, labels_unseen = problem(8, ties=ties)
+    whole = seen_unseen_curve(score_seen, labels_seen, score_unseen, labels_unseen, num_seen=4)
+    score, labels = np.concatenate([score_seen, score_unseen]), np.concatenate([labels_seen, labels_unseen])
+    is_unseen = np.random.default_rng(0).permutation(labels >= 4)
+    order = np.empty(60, dtype=int)
+    order[~is_unseen], order[is_unseen] = np.arange(30), np.arange(30, 60)
+    accumulator = CurveAccumulator(num_seen=4)
+    for start in range(0, 60, chunk):
+        rows = order[start : start + chunk]
+        accumulator.update(torch.from_numpy(score[rows]), labels[rows])
+    streamed = accumulator.compute()
+    for name in ("gamma", "seen", "unseen", "harmonic", "ausuc", "threshold"):
+        np.testing.assert_array_equal(getattr(streamed, name), getattr(whole, name))
+
+
+def test_chunks_that_do_not_fit_are_refused(unchecked):
+    accumulator, score = CurveAccumulator(num_seen=2), np.eye(3)
+    with pytest.raises(InputError, match=r"^update must be called before compute$"):
+        accumulator.compute()
+    accumulator.update(score, np.array([0, 1, 1]))
+    with pytest.raises(InputError, match=r"^the curve needs images of seen and of unseen classes, got one kind only$"):
+        accumulator.compute()
+    for bad, labels, message in (
+        (np.eye(4), [0, 1, 2, 2], r"^score must have shape \(images, 3\), got \(4, 4\)$"),
+        (score[0], [0], r"^score must have shape \(images, 3\), got \(3,\)$"),
+        (score, [0, 1, 3], r"^labels must lie in 0\.\.2, got 0\.\.3$"),
+        (score[:2], [0], r"^score must hold one row per label and at least one, got 2 and 1$"),
+        (score * np.nan, [0, 1, 2], r"^score must be finite, got NaN or infinity$"),
+        (np.where(score > 0, score, -np.inf), [0, 1, 2], r"^score must be finite, got NaN or infinity$"),
+    ):
+        with pytest.raises(InputError, match=message):
+            accumulator.update(bad, np.array(labels))
+    accumulator.update(score[2:], np.array([2]))
+    assert accumulator.compute().at(0.0) == (0.75, 1.0, pytest.approx(6 / 7), 0.0)
 
 
 def test_harmonic_mean_against_scipy():

@@ -7,6 +7,7 @@ on ImageNet-1k. ImageNet-21k contains unseen classes of the benchmarks, so a bac
 import hashlib
 import os
 import warnings
+from argparse import Namespace
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -178,28 +179,46 @@ def _lite0_state(model: nn.Module) -> dict[str, Tensor]:
 def _load_file(name: str, model: nn.Module, path: Path) -> None:
     weights_id(str(path))  # raises for a missing file
     try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            stored = load_file(path)
-        else:
-            stored = torch.load(path, map_location="cpu", weights_only=True)
-        ignored = _load_used(name, model, _unwrapped(stored))
-    except Exception as error:  # torch and safetensors raise many types for a damaged or foreign file
+        ignored = _load_used(name, model, _unwrapped(_read_weights(path)))
+    except ValueError as error:
         raise InputError(f"{path} is not a state dict of {name}: {one_line(error)}") from error
     if ignored:
         named = ", ".join(ignored[:3]) + (", ..." if len(ignored) > 3 else "")
         warnings.warn(f"{path}: ignored {len(ignored)} entries that {name} does not use: {named}", stacklevel=3)
 
 
+def _read_weights(path: Path) -> object:
+    try:
+        if path.suffix.lower() == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        with torch.serialization.safe_globals([Namespace]):  # the command line that many checkpoints hold
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch and safetensors raise many types for a damaged or foreign file
+        reason = "it is damaged, or holds other objects than tensors: save model.state_dict() alone"
+        raise ValueError(reason) from error
+
+
 def _unwrapped(stored: object) -> dict[str, object]:
     """The state dict in a training checkpoint, or what was stored if it is one itself."""
-    for key in ("state_dict", "model_state_dict", "model"):
-        if isinstance(stored, dict) and isinstance(stored.get(key), dict):
-            return _unwrapped(stored[key])
+    if isinstance(stored, dict):
+        for key in ("state_dict", "model_state_dict", "model"):
+            if isinstance(stored.get(key), dict):
+                return _unwrapped(stored[key])
+        holders = [key for key, value in stored.items() if _holds_tensors(value)]
+        if len(holders) > 1:
+            raise ValueError(f"it holds {len(holders)} state dicts: {', '.join(map(repr, holders))}")
+        if holders:
+            return _unwrapped(stored[holders[0]])
     if not isinstance(stored, dict) or not all(isinstance(key, str) for key in stored):
         raise ValueError(f"it holds a {type(stored).__name__} instead of tensors by name")
     return stored
+
+
+def _holds_tensors(value: object) -> bool:
+    """Whether a value is a dictionary with at least one tensor in it."""
+    return isinstance(value, dict) and any(isinstance(item, Tensor) for item in value.values())
 
 
 def _load_used(name: str, model: nn.Module, stored: dict[str, object]) -> list[str]:

@@ -19,7 +19,7 @@ from zslcore._io.reading import LARGEST_TEXT, check_regular
 from zslcore._io.text_values import text_value
 from zslcore.errors import InputError, one_line
 from zslcore.methods import BASELINES, METHODS, check_method
-from zslcore.settings import published_settings, study_settings
+from zslcore.settings import chosen_settings, published_settings, study_settings
 
 # Settings that are also options of a regression loss, see zslcore.losses.factory.criterion_options.
 LARGEST = 100_000  # whole number among the options of a loss, such as a number of bins
@@ -166,6 +166,7 @@ class RunConfig:
     def study(cls, dataset: str, *, method: str | None = None, **changes: Any) -> "RunConfig":
         """Settings of this study for a data set, chosen on its validation split (``zslcore/settings/*.yml``).
 
+        A file ``settings.yml`` beside the ``att_splits.mat`` of a data set takes the place of the package's.
         ``method`` is one of :func:`zslcore.methods.study_methods` or :func:`zslcore.methods.study_baselines`; without
         it, the settings are those of the data set alone. ``changes`` go over them. A data set without a settings file
         gets the defaults and has neither controls nor baselines; if it has too few classes or images for the defaults
@@ -178,9 +179,13 @@ class RunConfig:
         cls.check("dataset", dataset)
         if method is not None:
             check_method(dataset, method)
-        file = study_settings().get(dataset, {})
+        file = chosen_settings(dataset)
         of_method = (METHODS | BASELINES).get(method, {})
-        chosen = file.get("settings", {}) | of_method | file.get("methods", {}).get(method, {})
+        chosen = file["settings"] | of_method | file["methods"].get(method, {})
+        try:
+            cls.from_dict({"dataset": dataset} | chosen)
+        except InputError as error:
+            raise InputError(f"the study's settings of {dataset}: {error}") from None
         fitting = {} if dataset in study_settings() else _fitting_batch(dataset, {*chosen, *changes})
         return cls.from_dict({"dataset": dataset} | fitting | chosen | changes)
 

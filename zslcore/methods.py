@@ -1,7 +1,9 @@
 """The methods that the study compares: their settings and their display names."""
 
+from typing import Any
+
 from zslcore.errors import InputError
-from zslcore.settings import study_settings
+from zslcore.settings import chosen_settings, settings_file
 
 # Each method changes the settings of a data set. Two are controls. mse_matched has the effective lambda of ReMSE,
 # because ReMSE's weights are at least 1 and so raise lambda too. cross_entropy_tuned has no regression loss, and its
@@ -72,7 +74,7 @@ def study_methods(dataset: str) -> list[str]:
         >>> study_methods("CUB")
         ['cross_entropy', 'mse', 'remse']
     """
-    chosen = study_settings().get(dataset, {}).get("methods", {})
+    chosen = _chosen(dataset)
     return [name for name in METHODS if name not in CONTROLS or CONTROLS[name][1] in chosen.get(name, {})]
 
 
@@ -83,7 +85,7 @@ def study_baselines(dataset: str) -> list[str]:
         >>> study_baselines("SYNTH"), study_baselines("CUB")
         (['eszsl', 'sae'], [])
     """
-    chosen = study_settings().get(dataset, {}).get("methods", {})
+    chosen = _chosen(dataset)
     return [name for name in BASELINES if "loss_options" in chosen.get(name, {})]
 
 
@@ -109,3 +111,13 @@ def check_method(dataset: str, method: str) -> None:
             f"the data set; to use one of your own, run: zslcore train --dataset {dataset} --method {plain} "
             f"-s {name} VALUE"
         )
+
+
+def _chosen(dataset: str) -> dict[str, dict[str, Any]]:
+    """What was chosen for a data set per method; InputError for a name that is no method."""
+    chosen, every = chosen_settings(dataset)["methods"], [*METHODS, *BASELINES]
+    if unknown := [name for name in chosen if name not in every]:
+        raise InputError(
+            f"methods in {settings_file(dataset)} must be among {', '.join(every)}; got {unknown[0]!r:.100}"
+        )
+    return chosen

@@ -19,6 +19,8 @@ Classes = Int[Tensor, " n"] | Int[np.ndarray, " n"]
 Scores = Float[Tensor, "n C"] | Float[np.ndarray, "n C"]
 Accuracy = float | Float[np.ndarray, "..."] | Float[Tensor, "..."]
 Steps = Float[np.ndarray, " steps"]
+Margins = Float[Tensor, " n"]
+Hits = Bool[Tensor, " n"]
 
 
 def per_class_accuracy(predicted: Classes, labels: Classes) -> float:
@@ -116,43 +118,106 @@ def seen_unseen_curve(
     if np.ndim(score_seen) != 2 or np.ndim(score_unseen) != 2 or np.shape(score_seen)[1] != np.shape(score_unseen)[1]:
         shapes = f"{tuple(np.shape(score_seen))} and {tuple(np.shape(score_unseen))}"
         raise InputError(f"score_seen and score_unseen must have shape (images, classes) for all classes, got {shapes}")
-    margin_seen, hit_seen, _ = _two_way(score_seen, labels_seen, num_seen, "seen")
-    margin_unseen, _, hit_unseen = _two_way(score_unseen, labels_unseen, num_seen, "unseen")
+    seen = _margins(score_seen, labels_seen, num_seen, side="seen")
+    unseen = _margins(score_unseen, labels_unseen, num_seen, side="unseen")
+    return _curve(*seen, *unseen)
+
+
+class CurveAccumulator:
+    """The same curve from scores that come in chunks, of which only three numbers an image are kept.
+
+    The memory of :meth:`update` is that of its chunk, and :meth:`compute` needs 17 bytes an image, whatever the number
+    of classes. The curve equals that of :func:`seen_unseen_curve` for the images in the same order.
+
+    Args:
+        num_seen: number of seen classes, which come first.
+
+    Example:
+        >>> score = np.array([[3.0, 0.0, 1.0], [1.0, 2.0, 1.5]])  # two seen classes, one unseen
+        >>> accumulator = CurveAccumulator(num_seen=2)
+        >>> accumulator.update(score, np.array([0, 1]))
+        >>> accumulator.update(score[1:], np.array([2]))
+        >>> accumulator.compute().at(1.0)
+        (0.5, 1.0, 0.6666666666666666, 1.0)
+    """
+
+    def __init__(self, *, num_seen: int) -> None:
+        self.num_seen = num_seen
+        self._num_classes: int | None = None
+        self._chunks: list[tuple[Margins, Hits, Int[Tensor, " n"]]] = []
+
+    def update(self, score: Scores, labels: Classes) -> None:
+        """Add images of seen and unseen classes, in any order.
+
+        Args:
+            score: scores over all C classes, seen classes first, (n, C).
+            labels: the class of each image in [0, C), (n,).
+        """
+        labels = _classes("labels", labels)
+        if np.ndim(score) != 2 or self._num_classes not in (None, np.shape(score)[1]):
+            shape = f"(images, {self._num_classes or 'classes'})"
+            raise InputError(f"score must have shape {shape}, got {tuple(np.shape(score))}")
+        self._chunks.append(_margins(score, labels, self.num_seen))
+        self._num_classes = np.shape(score)[1]
+
+    def compute(self) -> SeenUnseenCurve:
+        """The curve of all images so far."""
+        if not self._chunks:
+            raise InputError("update must be called before compute")
+        margin, hit, labels = (torch.cat(parts) for parts in zip(*self._chunks))
+        seen = labels < self.num_seen
+        if seen.all() or not seen.any():
+            raise InputError("the curve needs images of seen and of unseen classes, got one kind only")
+        return _curve(margin[seen], hit[seen], labels[seen], margin[~seen], hit[~seen], labels[~seen])
+
+
+def _curve(
+    margin_seen: Margins,
+    hit_seen: Hits,
+    labels_seen: Int[Tensor, " n"],
+    margin_unseen: Float[Tensor, " m"],
+    hit_unseen: Bool[Tensor, " m"],
+    labels_unseen: Int[Tensor, " m"],
+) -> SeenUnseenCurve:
+    """The curve from the margins, and whether an image is right when it is assigned to its own side."""
     gain_seen = hit_seen * _class_balanced_weights(labels_seen)
     gain_unseen = hit_unseen * _class_balanced_weights(labels_unseen)
-
     threshold, group = torch.cat([margin_seen, margin_unseen]).unique(return_inverse=True)
     lost = torch.zeros_like(threshold).index_add(0, group[: len(margin_seen)], gain_seen)
     won = torch.zeros_like(threshold).index_add(0, group[len(margin_seen) :], gain_unseen)
     zero = threshold.new_zeros(1)
-    seen = torch.cat([lost.flip(0).cumsum(0).flip(0), zero]).cpu().numpy()  # not lost yet
-    unseen = torch.cat([zero, won.cumsum(0)]).cpu().numpy()
-    threshold = threshold.cpu().numpy()
+    seen = torch.cat([lost.flip(0).cumsum(0).flip(0), zero]).numpy()  # not lost yet
+    unseen = torch.cat([zero, won.cumsum(0)]).numpy()
+    threshold = threshold.numpy()
     gamma = np.concatenate([threshold[:1] - 1, (threshold[1:] + threshold[:-1]) / 2, threshold[-1:] + 1])
     # exact: a step changes S or U, or both at once for equal margins (by hand, as np.trapezoid needs numpy 2.0)
     ausuc = float((np.diff(unseen) * (seen[1:] + seen[:-1]) / 2).sum())
     return SeenUnseenCurve(gamma, seen, unseen, harmonic_mean(seen, unseen), ausuc, threshold)
 
 
-def _two_way(
-    score: Tensor | np.ndarray, labels: Tensor, num_seen: int, side: str
-) -> tuple[Float[Tensor, " n"], Bool[Tensor, " n"], Bool[Tensor, " n"]]:
-    """Margin of each image, and whether its best seen and its best unseen class is the right one."""
-    score = torch.as_tensor(score).detach().double()
+def _margins(
+    score: Tensor | np.ndarray, labels: Tensor, num_seen: int, *, side: str = ""
+) -> tuple[Margins, Hits, Int[Tensor, " n"]]:
+    """Margin of each image, whether the best class of its own side is the right one, and its label; on the CPU."""
+    score_name, labels_name = (f"{name}_{side}" if side else name for name in ("score", "labels"))
+    score = torch.as_tensor(score).detach()
     classes = score.shape[1]
     if not isinstance(num_seen, Integral) or not 0 < num_seen < classes:
-        raise InputError(f"num_seen must lie in 1..{classes - 1} (score_{side} has C={classes}), got {num_seen}")
+        raise InputError(f"num_seen must lie in 1..{classes - 1} ({score_name} has C={classes}), got {num_seen}")
     if not len(score) or len(score) != len(labels):
         sizes = f"{len(score)} and {len(labels)}"
-        raise InputError(f"score_{side} must hold one row per label and at least one, got {sizes}")
-    if not score.isfinite().all():
-        raise InputError(f"score_{side} must be finite, got NaN or infinity")
-    first, last = (0, num_seen - 1) if side == "seen" else (num_seen, classes - 1)
+        raise InputError(f"{score_name} must hold one row per label and at least one, got {sizes}")
+    smallest, largest = score.aminmax()  # NaN if one score is
+    if not (smallest.isfinite() and largest.isfinite()):
+        raise InputError(f"{score_name} must be finite, got NaN or infinity")
+    first, last = num_seen if side == "unseen" else 0, num_seen - 1 if side == "seen" else classes - 1
     if labels.min() < first or labels.max() > last:
-        raise InputError(f"labels_{side} must lie in {first}..{last}, got {labels.min()}..{labels.max()}")
-    best_seen, class_seen = score[:, :num_seen].max(1)
-    best_unseen, class_unseen = score[:, num_seen:].max(1)
-    return best_seen - best_unseen, class_seen == labels, class_unseen + num_seen == labels
+        raise InputError(f"{labels_name} must lie in {first}..{last}, got {labels.min()}..{labels.max()}")
+    best_seen, class_seen = (values.cpu() for values in score[:, :num_seen].max(1))
+    best_unseen, class_unseen = (values.cpu() for values in score[:, num_seen:].max(1))
+    labels = labels.cpu()
+    best_class = torch.where(labels < num_seen, class_seen, class_unseen + num_seen)
+    return best_seen.double() - best_unseen.double(), best_class == labels, labels
 
 
 def _classes(name: str, values: Tensor | np.ndarray) -> Int[Tensor, " n"]:

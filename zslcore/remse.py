@@ -87,14 +87,11 @@ def remse_weights(error: Cells, *, p: float, p2: float, reference: str | float =
     check_exponents(p, p2)
     _check_reference(reference)
     error = at_least_float32(error.detach())  # torch has no quantile of bfloat16
-    valid = (error > 0) & error.isfinite()
-    log_error = torch.where(valid, error, 1.0).log()  # a ratio of errors can overflow float32, a logarithm cannot
-    weights = torch.ones_like(error)
-    for exponent, dim in ((p, 0), (p2, 1)):
-        if exponent:
-            log_reference = _log_reference(error, log_error, valid, reference, dim)
-            weights = weights * (1 + (log_error - log_reference).clamp(min=0)) ** exponent
-    return torch.where(valid, weights, 1.0)
+    # a ratio of errors can overflow float32, a logarithm cannot; cells without a measured error are never a minimum
+    log_error = error.log().nan_to_num(nan=torch.inf, posinf=torch.inf, neginf=torch.inf)
+    between_classes = _balancing(error, log_error, reference, exponent=p, dim=0)
+    between_attributes = _balancing(error, log_error, reference, exponent=p2, dim=1)
+    return (between_classes * between_attributes).nan_to_num(nan=1.0, posinf=1.0)
 
 
 class ReMSE(nn.Module):
@@ -210,8 +207,9 @@ class ReMSE(nn.Module):
         )
         labels = _groups(labels, error, self.num_classes)
         self._warn_of_directions(target, labels)
+        rows, num_rows = self._rows(labels)
         with torch.no_grad():
-            current, count = mean_by_cell(error.detach(), weight, labels, self.num_classes, shared=self.training)
+            current, count = mean_by_cell(error.detach(), weight, rows, num_rows, shared=self.training)
             measured = (count > 0) & current.isfinite()
             current = torch.where(measured, current, 0.0)
             matrix = self._remembered(current, measured)
@@ -220,11 +218,15 @@ class ReMSE(nn.Module):
             # over the batches of all processes, as count; 1 if all values count and there is no sample_weight
             mean_weight = count.sum() / (error.numel() * (share_of_batch()[1] if self.training else 1))
             mean_weight = torch.where(mean_weight > 0, mean_weight, 1.0)
-        loss = (weights[labels] * error * weight).mean() / mean_weight
+        loss = (weights[rows] * error * weight).mean() / mean_weight
         if self.training:
             with torch.no_grad():  # in place, because checkpoints, DDP and torch.compile hold on to the buffers
-                self.error.copy_(matrix)
-                self.weights.copy_(weights)
+                if self.memory == "batch":
+                    self.error.zero_().index_copy_(0, labels, matrix[rows].to(self.error))
+                    self.weights.fill_(1).index_copy_(0, labels, weights[rows].to(self.weights))
+                else:
+                    self.error.copy_(matrix)
+                    self.weights.copy_(weights)
                 self.amplification.copy_(loss_ratio(loss, (error * weight).mean() / mean_weight))
                 self.step.add_(1)
         return loss
@@ -254,6 +256,19 @@ class ReMSE(nn.Module):
                 " pass normalize=False to compare values, or normalize=True if directions are meant",
                 stacklevel=5,  # the caller of the module
             )
+
+    def _rows(self, labels: Labels) -> tuple[Labels, int]:
+        """The row of each image in the matrices of this step, and their number of rows.
+
+        The matrices have a row for each class, or, where they are far fewer, a row for each image: that of the first
+        image of its class. Memories, the draws of controls, and other processes need all classes.
+        """
+        needs_all = self.memory != "batch" or self.control != "none" or share_of_batch()[1] > 1
+        if needs_all or 2 * len(labels) > self.num_classes:
+            return labels, self.num_classes
+        positions = torch.arange(len(labels), device=labels.device)
+        first = labels.new_full((self.num_classes,), len(labels)).scatter_reduce_(0, labels, positions, "amin")
+        return first[labels], len(labels)
 
     def _remembered(self, current: Tensor, measured: Tensor) -> Tensor:
         """The error matrix after a batch, by the rule of ``memory``."""
@@ -287,19 +302,22 @@ def _groups(labels: Labels | None, error: Outputs, num_classes: int) -> Labels:
     return check_labels(labels, len(error), num_classes)
 
 
-def _log_reference(
-    error: Tensor, log_error: Tensor, valid: Tensor, reference: str | float, dim: int
-) -> Float[Tensor, "..."]:
-    """Logarithm of the reference error along ``dim``, over the valid cells; 0 if there are none."""
+def _balancing(error: Cells, log_error: Cells, reference: str | float, *, exponent: float, dim: int) -> Cells:
+    """``(1 + ln(error / reference)) ** exponent`` along ``dim``; infinite or NaN for cells without a measured error."""
     if reference == "min":
-        smallest = torch.where(valid, log_error, torch.inf).amin(dim, keepdim=True)
-        return torch.where(smallest.isinf(), 0.0, smallest)
+        excess = log_error - log_error.amin(dim, keepdim=True)
+    else:
+        excess = (log_error - _log_reference(error, log_error, reference, dim)).clamp(min=0)
+    return (1 + excess) ** exponent
+
+
+def _log_reference(error: Cells, log_error: Cells, reference: str | float, dim: int) -> Float[Tensor, "..."]:
+    """Logarithm of the mean, the median or a quantile of the measured errors along ``dim``."""
+    valid = log_error.isfinite()
     if reference == "mean":
-        mean = torch.where(valid, error, 0.0).sum(dim, keepdim=True) / valid.sum(dim, keepdim=True).clamp(min=1)
-        return torch.where(mean > 0, mean, 1.0).log()
+        return (torch.where(valid, error, 0.0).sum(dim, keepdim=True) / valid.sum(dim, keepdim=True).clamp(min=1)).log()
     quantile = 0.5 if reference == "median" else float(reference)
-    masked = torch.where(valid, log_error, torch.nan)
-    return masked.nanquantile(quantile, dim=dim, keepdim=True).nan_to_num(0.0)
+    return torch.where(valid, log_error, torch.nan).nanquantile(quantile, dim=dim, keepdim=True)
 
 
 def _check_reference(reference: str | float) -> None:

@@ -67,12 +67,20 @@ def test_a_missing_file_counts_as_unchanged_only_if_it_is_known(files, tmp_path,
     assert file_hashes(files, tmp_path / "manifest.json") == first
 
 
-@pytest.mark.parametrize("content", ["", "[1]", "{", '{"a": 3}', '{"a": [1, 2, 3, 4]}', '{"a": [1, 2, 3, "short"]}'])
+@pytest.mark.parametrize("content", ["", "[1]", "{", '{"a": 3}', '{"files": 3}', '{"files": {}, "hash": 3}'])
 def test_a_damaged_manifest_is_made_again(files, tmp_path, content):
     expected = file_hashes(files, tmp_path / "manifest.json")
     (tmp_path / "other.json").write_text(content)
     assert file_hashes(files, tmp_path / "other.json") == expected
     assert (tmp_path / "other.json").read_text() == (tmp_path / "manifest.json").read_text()
+
+
+def test_a_changed_digit_in_a_manifest_is_noticed(files, tmp_path):
+    """It was taken for the hash of a file."""
+    expected, manifest = file_hashes(files, tmp_path / "manifest.json"), tmp_path / "manifest.json"
+    digest = expected["a"]
+    manifest.write_text(manifest.read_text().replace(digest, digest[::-1]))
+    assert file_hashes(files, manifest) == expected
 
 
 def test_a_manifest_that_cannot_be_written_is_done_without(files, tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from zslcore._io.writing import new_file, new_folder, new_tree
+from zslcore._io.writing import new_file, new_folder, new_tree, remove_abandoned
 from zslcore.training.inputs import pictures
 from zslcore.training.inputs.features import frozen_features
 from zslcore.training.inputs.pictures import decoded_pictures
@@ -151,3 +151,33 @@ def test_no_part_stays_if_one_is_in_the_way(tmp_path, taken):
     with pytest.raises(FileExistsError):
         fill_and_take(tmp_path, taken)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / taken / "mine"]
+
+
+MOVE_AND_DIE = """
+import os, signal, sys
+from pathlib import Path
+from zslcore._io import writing
+renamed, rename = [], os.rename
+def counted(*paths):
+    if len(renamed) == int(sys.argv[2]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    renamed.append(paths)
+    rename(*paths)
+os.rename = counted
+root = Path(sys.argv[1])
+with writing.new_tree(root, "a", (Path("a/images"), Path("names.txt"), Path("tables"))) as partial:
+    (partial / "a" / "images").mkdir(parents=True)
+    (partial / "a" / "images" / "1.png").touch()
+    (partial / "names.txt").touch()
+"""
+
+
+@pytest.mark.parametrize("moved", [0, 1])
+def test_parts_that_a_killed_process_was_moving_are_moved_by_the_next(tmp_path, moved):
+    """The first stood in the way of the same data set for ever."""
+    done = subprocess.run([sys.executable, "-c", MOVE_AND_DIE, str(tmp_path), str(moved)], check=False)
+    assert done.returncode == -9
+    assert not (tmp_path / "names.txt").exists()
+    remove_abandoned(tmp_path / "a")
+    assert names(tmp_path) == {"a", "names.txt"}
+    assert names(tmp_path / "a") == {"images"}

@@ -119,6 +119,30 @@ def test_pictures_are_found_in_a_folder_images_inside_each_class(tiny):
     benchmark.check_images()
 
 
+def test_upper_and_lower_case_are_equal_where_no_file_fits(tiny):
+    tiny.write_images()
+    renamed = []
+    for path in tiny.image_paths:
+        folder = path.parent.with_name(path.parent.name.upper())
+        folder.mkdir(exist_ok=True)
+        renamed.append(path.rename(folder / f"{path.stem}.PNG"))
+    benchmark = tiny.load()
+    assert list(benchmark.image_paths) == renamed
+    benchmark.check_images()
+
+
+def test_two_files_that_differ_in_case_alone_are_two(tiny):
+    tiny.write_images()
+    path = tiny.image_paths[7]
+    path.with_suffix(".Png").write_bytes(path.read_bytes())
+    path.rename(path.with_suffix(".PNG"))
+    assert tiny.load().image_paths[7] == path
+    path.with_suffix(".Png").unlink()
+    path.with_suffix(".PNG").rename(path)
+    path.with_suffix(".PNG").touch()
+    assert tiny.load().image_paths[7] == path
+
+
 def test_pictures_in_one_flat_folder_are_found_by_their_names(tiny):
     tiny.write_images()
     folder = tiny.root / "TINY" / "all"

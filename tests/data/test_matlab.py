@@ -6,6 +6,7 @@ import sys
 import h5py
 import numpy as np
 import pytest
+import scipy.sparse
 from scipy.io import savemat
 from tiny import cells
 
@@ -95,7 +96,9 @@ def test_damaged_or_foreign_content_of_version_7_3_is_an_input_error(tmp_path):
         MatFile.read(path, ("att",))
     with h5py.File(path, "w") as file:
         file.create_group("att")["data"] = [1.0]  # a sparse matrix
-    with pytest.raises(InputError, match="neither a matrix of numbers, nor text, nor a cell array"):
+    with pytest.raises(
+        InputError, match="att must be a full matrix of numbers, text or a cell array, but is a structure"
+    ):
         MatFile.read(path, ("att",))
 
 
@@ -127,7 +130,8 @@ def test_every_changed_bit_gives_arrays_or_an_exception(tmp_path, do_compression
         (168, 2, "no name"),
         (177, 77, "numbers are of type"),
         (180, 9, "larger than its place"),
-        (144, 2, "neither a matrix of numbers, nor text"),
+        (144, 2, "but is a structure"),
+        (144, 99, "att is of the unknown class 99"),
     ],
 )
 def test_changed_tags_are_named_before_scipy_reads_them(tmp_path, place, value, message):
@@ -144,7 +148,9 @@ def test_changed_tags_are_named_before_scipy_reads_them(tmp_path, place, value, 
 def test_structures_are_passed_over_unless_they_are_asked_for(tmp_path):
     savemat(tmp_path / "a.mat", {"info": {"by": "someone"}, "att": np.ones((2, 2))})
     assert set(read_variables(tmp_path / "a.mat", ["att", "absent"])) == {"att"}
-    with pytest.raises(InputError, match="info is neither a matrix of numbers, nor text, nor a cell array"):
+    with pytest.raises(
+        InputError, match="info must be a full matrix of numbers, text or a cell array, but is a structure"
+    ):
         MatFile.read(tmp_path / "a.mat", ("info",))
 
 
@@ -169,3 +175,12 @@ def test_big_endian_files_are_read(tmp_path):
     header = b"MATLAB 5.0 MAT-file".ljust(124) + b"\x01\x00MI"
     (tmp_path / "a.mat").write_bytes(header + struct.pack(">2I", 14, len(matrix)) + matrix)
     assert read_variables(tmp_path / "a.mat", ["att"])["att"].tolist() == [[0.5, 0.25]]
+
+
+@pytest.mark.parametrize("kind", ["a sparse matrix", "a structure"])
+def test_variables_of_other_kinds_are_named_and_not_called_truncated(tiny, kind):
+    att = tiny.splits["att"]
+    tiny.splits["att"] = scipy.sparse.csc_matrix(att) if kind == "a sparse matrix" else {"values": att}
+    message = rf"^.*att_splits\.mat: att must be a full matrix of numbers, text or a cell array, but is {kind}$"
+    with pytest.raises(InputError, match=message):
+        tiny.load()

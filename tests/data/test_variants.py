@@ -85,6 +85,16 @@ def test_without_test_seen_loc_that_split_is_empty(tiny):
         np.testing.assert_array_equal(benchmark.split(name), expected.split(name))
 
 
+@pytest.mark.parametrize("shape", [(0, 0), (1, 0)])
+def test_empty_optional_locations_are_as_none(tiny, shape):
+    """MATLAB's ``[]``."""
+    for name in ("test_seen_loc", "train_loc", "val_loc"):
+        tiny.splits[name] = np.zeros(shape)
+    benchmark = tiny.load()
+    assert benchmark.split("test_seen").tolist() == []
+    assert len(benchmark.split("train")) + len(benchmark.split("val")) == len(benchmark.split("trainval")) > 0
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint16, np.int64, np.uint64, np.float32, np.float64])
 @pytest.mark.parametrize("shape", [(-1, 1), (1, -1)], ids=["column", "row"])
 def test_labels_and_locations_of_any_type_and_direction(tiny, dtype, shape):

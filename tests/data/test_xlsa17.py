@@ -56,7 +56,7 @@ SPOILED = {
     "location infinite": (set_value("splits", "trainval_loc", 0, np.inf), r"whole numbers in 1\.\.40, got inf"),
     "location of text": (set_variable("splits", "trainval_loc", lambda _: "1"), r"trainval_loc .* whole numbers, got"),
     "location repeated": (set_value("splits", "trainval_loc", 0, 2), r"trainval_loc .* each image once, but repeats 2"),
-    "locations empty": (set_variable("splits", "test_seen_loc", lambda _: np.zeros((0, 0))), r"test_seen_loc .* empty"),
+    "locations empty": (set_variable("splits", "trainval_loc", lambda _: np.zeros((0, 0))), r"trainval_loc .* empty"),
     "trainval and test_seen overlap": (
         set_value("splits", "test_seen_loc", 0, 1),
         r"trainval_loc and test_seen_loc .* disjoint, but share 1 images, the first is 1",

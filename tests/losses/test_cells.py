@@ -66,7 +66,7 @@ def test_group_dro_forgets_no_cell_behind_a_dominant_one():
     criterion = GroupDRO((3, 4), step=2.0, normalize=False)
     prediction = torch.tensor([[9.0, 1.0, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0], [1.0, 1.0, 1.5, 1.0]])
     zeros = torch.zeros(3, 4)
-    for _ in range(2000):
+    for _ in range(100):  # the weights of the other cells would underflow after ten
         criterion(prediction, zeros, torch.arange(3))
     assert criterion.weights[0, 0] == criterion.weights.numel()
     assert criterion.weights.mean() == 1
@@ -78,7 +78,7 @@ def test_group_dro_forgets_no_cell_behind_a_dominant_one():
             squares = prediction[labels].square()
             assert squares.min() <= loss <= squares.max() + 1e-5
         assert criterion.amplification > 0
-    for _ in range(20_000):  # what was good for long and is now the worst takes over again
+    for _ in range(1000):  # what was good for long and is now the worst takes over again
         criterion(prediction.flip(1), zeros, torch.arange(3))
     assert criterion.weights[0].argmax() == 3
     assert bool(criterion.log_weights.isfinite().all())

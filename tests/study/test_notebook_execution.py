@@ -53,7 +53,10 @@ def test_an_interrupted_notebook_says_so_in_one_line(tmp_path, runs):
     nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "long.ipynb")
     command = [sys.executable, "-m", "zslcore.cli", "run", str(tmp_path / "long.ipynb")]
     variables = os.environ | {"TQDM_DISABLE": "1"}
+    # a shell starts background jobs with SIGINT ignored, and the tests may be such a job
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=variables, start_new_session=True)
+    signal.signal(signal.SIGINT, before)
     deadline = time.monotonic() + 60
     while not (runs / "notebooks" / "started").exists():
         assert time.monotonic() < deadline

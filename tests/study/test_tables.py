@@ -26,7 +26,6 @@ from zslcore.study.tables import (
     summarise,
     t_interval,
 )
-from zslcore.training.run_files import file_digests
 
 STATISTICS = ("mean", "coefficient_of_variation", "theil", "label_correlation")
 
@@ -51,7 +50,7 @@ def write_run(folder, config, *, seconds=1.0):
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps(config.to_dict()))
     (folder / "history.csv").write_text("epoch,task\n0,test\n")
-    (folder / "metrics.json").write_text(json.dumps(metrics | {"files": file_digests(folder)}))
+    (folder / "metrics.json").write_text(json.dumps(metrics))
     return metrics
 
 

@@ -327,3 +327,24 @@ def test_missing_ground_truth_is_named(tmp_path):
 
 def test_settings_that_differ_have_different_stamps():
     assert Settings().stamp != replace(Settings(), size=96).stamp
+
+
+@pytest.mark.parametrize("place", [0.0, 0.01, 0.5])
+def test_a_changed_bit_of_the_ground_truth_is_named(root, tmp_path, place):
+    """It was a BadZipFile without the name of the file."""
+    shutil.copytree(root / "SYNTH", tmp_path / "SYNTH")
+    path = tmp_path / "SYNTH" / "ground_truth.npz"
+    content = bytearray(path.read_bytes())
+    content[int(place * len(content))] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(
+        InputError, match=f"^SynthBirds: {path} is damaged: remove {path.parent}, and .* makes it again$"
+    ):
+        synthbirds.load_ground_truth(tmp_path)
+
+
+def test_a_stamp_that_is_no_text_is_another_stamp(root, tmp_path):
+    """It was a UnicodeDecodeError."""
+    shutil.copytree(root / "SYNTH", tmp_path / "SYNTH")
+    (tmp_path / "SYNTH" / "stamp.json").write_bytes(b"\xff")
+    assert not synthbirds.is_complete(tmp_path)

@@ -1,11 +1,16 @@
 """Files of runs and of their states that a crash or a full disk cut: one sentence that says what to remove."""
 
+import hashlib
 import importlib
+import json
+import pickle
 import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from tiny import SMALL
 
 from zslcore import InputError
@@ -19,7 +24,7 @@ training = importlib.import_module("zslcore.training.fit")  # the name zslcore.t
 pytestmark = pytest.mark.usefixtures("small_world")
 
 CONFIG = RunConfig(dataset="SYNTH", **SMALL, epochs=3, episodes=2, ways=4)
-STATE_FILES = ["progress.json", "kept.safetensors", "model.safetensors", "optimizer.bin", "random_states_0.pkl"]
+STATE_FILES = ["progress.json", "kept.safetensors", "state.safetensors", "hashes.json"]
 
 
 def world(patch, small_synth, small_cache):
@@ -102,6 +107,66 @@ def test_other_bytes_in_a_state(unfinished, tmp_path, name):
         fit(CONFIG, folder, progress=False)
 
 
+@pytest.mark.parametrize("name", STATE_FILES)
+def test_every_changed_bit_of_a_state_is_noticed(unfinished, tmp_path, name):
+    """One in progress.json changed a number of the history, or the next draws of the sampler."""
+    folder = shutil.copytree(unfinished, tmp_path / "run")
+    (file,) = folder.glob(f"checkpoint/validation/epoch-*/{name}")
+    whole, key = file.read_bytes(), json.loads(file.with_name("progress.json").read_text())["key"]
+    store = checkpoints.Checkpoints(file.parent.parent, key)
+    assert store.load() is not None
+    for bit in np.random.default_rng(0).choice(8 * len(whole), 100, replace=False):
+        changed = bytearray(whole)
+        changed[bit // 8] ^= 1 << bit % 8
+        file.write_bytes(changed)
+        with pytest.raises(InputError, match=r"epoch-0002 is damaged: remove it"):
+            store.load()
+
+
+class Forged:
+    """Pickled as a numpy array whose type claims that its numbers are addresses of objects.
+
+    torch.load with ``weights_only`` and the classes that accelerate adds builds it, and a copy of it crashes Python.
+    """
+
+    def __init__(self, *call):
+        self.call = call
+
+    def __reduce__(self):
+        return self.call
+
+
+def forged_array():
+    address = Forged(np.dtype, ("O8", False, True))
+    of_type = Forged(np.dtype, ("u4", False, True), (3, "|", None, ("a",), {"a": (address, 0)}, 4, 1, 1))
+    return Forged(np._core.multiarray._reconstruct, (np.ndarray, (0,), b"b"), (1, (4,), of_type, False, b"A" * 16))
+
+
+@pytest.mark.parametrize("name", STATE_FILES)
+def test_a_forged_state_is_damaged(unfinished, tmp_path, name):
+    """Also if its hashes fit: resuming from it read memory at an address from the file."""
+    folder = shutil.copytree(unfinished, tmp_path / "run")
+    (state,) = folder.glob("checkpoint/validation/epoch-*")
+    torch.save({"state": {}, "param_groups": [{"lr": forged_array()}]}, state / name)
+    hashes = {file: hashlib.sha256((state / file).read_bytes()).hexdigest() for file in STATE_FILES[:-1]}
+    if name != "hashes.json":
+        (state / "hashes.json").write_text(json.dumps(hashes))
+    with pytest.raises(InputError, match=r"epoch-0002 is damaged: remove it"):
+        fit(CONFIG, folder, progress=False)
+
+
+def test_no_file_of_a_state_is_unpickled(unfinished, finished, tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise AssertionError("a pickle is read")
+
+    folder = shutil.copytree(unfinished, tmp_path / "run")
+    for owner, name in ((torch, "load"), (pickle, "load"), (pickle, "loads"), (pickle, "Unpickler")):
+        monkeypatch.setattr(owner, name, refuse)
+    again = fit(CONFIG, folder, progress=False)
+    for name in ("history.csv", "checkpoint/model.safetensors"):
+        assert (again / name).read_bytes() == (finished / name).read_bytes()
+
+
 @pytest.mark.parametrize("error", [MemoryError(), PermissionError(13, "Permission denied"), OSError(116, "Stale")])
 @pytest.mark.parametrize("read", ["read_text", "read_bytes", "read_csv"])
 def test_what_is_no_damage_keeps_its_name(finished, small_synth, monkeypatch, error, read):
@@ -126,7 +191,7 @@ def test_a_state_that_cannot_be_loaded_now_is_not_damaged(unfinished, tmp_path, 
         raise error
 
     folder = shutil.copytree(unfinished, tmp_path / "run")
-    monkeypatch.setattr(checkpoints, "load_file", failing)
+    monkeypatch.setattr(checkpoints, "load", failing)
     with pytest.raises(type(error)) as caught:
         fit(CONFIG, folder, progress=False)
     assert caught.value is error

@@ -2,6 +2,7 @@
 
 import errno
 import re
+import shutil
 import subprocess
 
 import numpy as np
@@ -43,13 +44,22 @@ def test_the_error_names_the_file(disk, writer):
     assert not list(disk.iterdir())
 
 
+def test_a_copy_that_finds_no_room_names_what_was_written(disk, tmp_path):
+    """It named the file that was copied, which lies on another disk."""
+    (tmp_path / "source.bin").write_bytes(bytes(10**6))
+    with pytest.raises(OSError, match="No space left on device") as caught, new_file(disk / "copy.bin") as partial:
+        shutil.copyfile(tmp_path / "source.bin", partial)
+    assert caught.value.filename == str(disk / "copy.bin")
+    assert not list(disk.iterdir())
+
+
 @pytest.mark.usefixtures("small_world")
 def test_a_training_whose_state_finds_no_room(disk):
     """It ended with a SafetensorError, for which the command line showed a traceback, and left its state."""
     config = RunConfig(dataset="SYNTH", **SMALL, epochs=1, episodes=2, ways=4)
-    with pytest.raises(OSError, match=r"the state of the training cannot be written \(.*No space left") as caught:
+    with pytest.raises(OSError, match="No space left on device") as caught:
         fit(config, disk / "SYNTH" / "run", progress=False)
-    assert caught.value.filename == str(disk / "SYNTH" / "run" / "checkpoint" / "validation")
+    assert caught.value.filename == str(disk / "SYNTH" / "run" / "checkpoint" / "validation" / "epoch-0001")
     assert not list(disk.iterdir())
 
 

@@ -2,11 +2,11 @@
 
 import dataclasses
 import importlib
-import json
 import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,9 +16,10 @@ from tiny import SMALL
 
 from zslcore import InputError
 from zslcore.config import RunConfig
-from zslcore.training import Run, checkpoints, fit
+from zslcore.training import Run, checkpoints, fit, loop
 from zslcore.training.inputs.contents import file_contents
 from zslcore.training.loop import Trainer
+from zslcore.training.objective import Objective
 
 training = importlib.import_module("zslcore.training.fit")  # the name zslcore.training.fit is the function
 
@@ -29,7 +30,8 @@ CONFIG = RunConfig(
     dataset="SYNTH", **SMALL, epochs=3, episodes=4, ways=4, lr_step=1, lr_decay=0.5, memory="running", lam=5
 )
 STEPS = 2 * CONFIG.epochs * CONFIG.episodes
-FILES = {"config.json", "history.csv", "metrics.json", "checkpoint/model.safetensors", "checkpoint/last.safetensors"}
+FILES = {"config.json", "history.csv", "metrics.json", "hashes.json"}
+FILES |= {"checkpoint/model.safetensors", "checkpoint/last.safetensors"}
 
 
 def files(folder):
@@ -48,7 +50,7 @@ def whole(small_synth, small_cache, tmp_path_factory):
 def assert_same(folder, whole):
     """All but the time that it took."""
     assert files(folder) == FILES
-    for name in FILES - {"metrics.json"}:
+    for name in FILES - {"metrics.json", "hashes.json"}:
         assert (folder / name).read_bytes() == (whole / name).read_bytes(), name
     assert {**Run.load(folder).metrics, "cost": 0} == {**Run.load(whole).metrics, "cost": 0}
 
@@ -94,7 +96,7 @@ def test_again_and_again(monkeypatch, tmp_path, whole):
 @pytest.mark.parametrize("call", range(4))
 def test_while_a_state_is_put_in_place(monkeypatch, tmp_path, whole, name, call):
     with monkeypatch.context() as patch:
-        cut(patch, {"rmtree": checkpoints.shutil, "replace": checkpoints.os}[name], name, call)
+        cut(patch, {"rmtree": shutil, "replace": os}[name], name, call)
         with pytest.raises(KeyboardInterrupt):
             fit(CONFIG, tmp_path / "run")
     assert_same(fit(CONFIG, tmp_path / "run"), whole)
@@ -113,31 +115,32 @@ def test_while_a_state_is_removed(monkeypatch, tmp_path, whole, call, epochs_lef
         original(folder, **settings)
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoints.shutil, "rmtree", cut_within)
+        patch.setattr(shutil, "rmtree", cut_within)
         with pytest.raises(KeyboardInterrupt):
             fit(CONFIG, tmp_path / "run")
     states = list((tmp_path / "run").glob("checkpoint/*/epoch-*"))
     assert states
     assert all((state / "progress.json").exists() for state in states)
     with monkeypatch.context() as patch:
-        saved = cut(patch, checkpoints, "save", -1)
+        saved = cut(patch, checkpoints.Checkpoints, "save", -1)
         assert_same(fit(CONFIG, tmp_path / "run"), whole)
     assert len(saved) == epochs_left  # nothing is trained again
 
 
-def test_while_a_state_is_written(monkeypatch, tmp_path, whole):
+@pytest.mark.parametrize("call", [0, 3])
+def test_while_a_state_is_written(monkeypatch, tmp_path, whole, call):
     with monkeypatch.context() as patch:
-        cut(patch, checkpoints, "save", 1)
+        cut(patch, Path, "write_bytes", call)
         with pytest.raises(KeyboardInterrupt):
             fit(CONFIG, tmp_path / "run")
     assert_same(fit(CONFIG, tmp_path / "run"), whole)
 
 
-@pytest.mark.parametrize("moved", range(5))
+@pytest.mark.parametrize("moved", range(6))
 def test_while_the_files_of_the_run_are_moved_in(monkeypatch, tmp_path, whole, moved):
     """Whichever of the files is the first not to arrive: no metrics, and nothing that stands in the way."""
     with monkeypatch.context() as patch:
-        cut(patch, checkpoints.os, "replace", 2 * CONFIG.epochs + moved)
+        cut(patch, os, "replace", 2 * CONFIG.epochs + moved)
         with pytest.raises(KeyboardInterrupt):
             fit(CONFIG, tmp_path / "run")
     assert len(files(tmp_path / "run") & FILES) == moved
@@ -188,16 +191,14 @@ def test_the_state_of_other_settings_is_neither_taken_up_nor_lost(monkeypatch, t
 def test_the_state_of_a_setting_that_is_no_more_is_refused(monkeypatch, tmp_path):
     """Resumed it could end with other numbers; ignored, the first new state would remove it."""
     with monkeypatch.context() as patch:
+        patch.setattr(loop, "training_key", lambda *a, **k: checkpoints.training_key(*a, **k) | {"warmup": 3})
         cut(patch, Trainer, "_step", 9)
         with pytest.raises(KeyboardInterrupt):
             fit(CONFIG, tmp_path / "run")
-    (file,) = (tmp_path / "run").glob("checkpoint/validation/epoch-*/progress.json")
-    progress = json.loads(file.read_text())
-    progress["key"]["warmup"] = 3
-    file.write_text(json.dumps(progress))
+    before = files(tmp_path / "run")
     with pytest.raises(InputError, match=r"unfinished training with other settings \(warmup\)"):
         fit(CONFIG, tmp_path / "run")
-    assert file.exists()
+    assert files(tmp_path / "run") == before
 
 
 def test_the_state_of_other_data_or_of_more_processes_is_refused(monkeypatch, tmp_path, small_synth):
@@ -226,6 +227,43 @@ def test_resuming_leaves_the_callers_random_states_alone(monkeypatch, tmp_path):
     assert torch.equal(torch.get_rng_state(), before[1])
 
 
+VARIANTS = [
+    {"loss": "mse", "momentum": 0.0, "precision": "bf16"},
+    {"network": "attention", "key_dim": 8, "memory": "ema", "precision": "float64"},
+    {"network": "gem", "loss": "remse_permuted"},
+]
+
+
+@pytest.mark.filterwarnings("ignore:this CPU has no AVX-512")
+@pytest.mark.parametrize("changes", VARIANTS, ids=str)
+def test_other_settings_resume_exactly_too(monkeypatch, tmp_path, changes):
+    config = CONFIG.replace(**({"memory": "batch"} | changes))
+    with monkeypatch.context() as patch:
+        cut(patch, Trainer, "_step", 17)
+        with pytest.raises(KeyboardInterrupt):
+            fit(config, tmp_path / "run")
+    assert_same(fit(config, tmp_path / "run"), fit(config, tmp_path / "whole"))
+
+
+def test_a_network_that_draws_numbers_resumes_exactly(monkeypatch, tmp_path):
+    """No random state is stored: each epoch has its own seed."""
+    forward, dropped = Objective.forward, []
+
+    def with_dropout(self, inputs, labels):
+        dropped.append(torch.nn.functional.dropout(inputs, 0.5, self.training))
+        return forward(self, dropped[-1], labels)
+
+    monkeypatch.setattr(Objective, "forward", with_dropout)
+    with monkeypatch.context() as patch:
+        cut(patch, Trainer, "_step", 17)
+        with pytest.raises(KeyboardInterrupt):
+            fit(CONFIG, tmp_path / "run")
+    fit(CONFIG, tmp_path / "run")
+    del dropped[:]
+    assert_same(tmp_path / "run", fit(CONFIG, tmp_path / "whole"))
+    assert len({batch.eq(0).sum().item() for batch in dropped[: 2 * CONFIG.episodes]}) > CONFIG.episodes
+
+
 def test_best_and_last_weights_are_kept(whole, small_synth):
     run = Run.load(whole)
     states = {name: load_file(whole / "checkpoint" / f"{name}.safetensors") for name in ("model", "last")}
@@ -247,6 +285,7 @@ from pathlib import Path
 from zslcore.config import RunConfig
 from zslcore.data.benchmark import Benchmark
 from zslcore.training.loop import Trainer
+from zslcore.training.objective import Objective
 training = importlib.import_module("zslcore.training.fit")
 training.load_benchmark = lambda name: Benchmark.load(Path({str(small_synth.root)!r}), "SYNTH")
 original, steps = Trainer._step, []

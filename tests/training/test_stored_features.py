@@ -13,6 +13,7 @@ from zslcore.config import RunConfig
 from zslcore.data.benchmark import Benchmark
 from zslcore.identity import run_name
 from zslcore.training import Run, fit
+from zslcore.training.inputs.sources import load_features
 from zslcore.training.inputs.stored import features_id, import_features, stored_features
 
 training = importlib.import_module("zslcore.training.fit")  # the name zslcore.training.fit is the function
@@ -69,6 +70,11 @@ class TestOfTheBenchmark:
             Run.load(folder).evaluate(changed)
         assert features_id(changed, "res101") != before
         np.testing.assert_allclose(stored_features(changed, "res101").maps[:, :, 0], values[:, ::-1], rtol=1e-6)
+
+    def test_images_may_be_the_rows(self, benchmark, tiny, values):
+        expected = np.array(stored_features(benchmark, "res101").maps)
+        tiny.images["features"] = values
+        np.testing.assert_array_equal(stored_features(tiny.load(), "res101").maps, expected)
 
     @pytest.mark.parametrize(
         ("features", "message"),
@@ -143,6 +149,20 @@ class TestImported:
         assert run.predict(benchmark, np.arange(2)).shape == (2, 9)
 
     @pytest.mark.parametrize("class_split", [0, 1])
+    def test_exported_features_of_pictures_give_the_same_run(self, tiny, tmp_path, monkeypatch):
+        for part in ("CACHE", "RUNS", "DATA"):
+            monkeypatch.setenv(f"ZSLCORE_{part}", str(tmp_path if part == "DATA" else tmp_path / part.lower()))
+        tiny.write_images()
+        benchmark, config = tiny.load(), RunConfig(**SETTINGS, backbone="resnet18", weights="random", image_size=32)
+        first = Run.load(fit(config, progress=False))
+        np.save(tmp_path / "exported.NPY.npy", load_features(config, benchmark).maps[:, :, 0])
+        (tmp_path / "exported.NPY.npy").rename(tmp_path / "exported.NPY")
+        import_features(benchmark, "exported", tmp_path / "exported.NPY")
+        second = Run.load(fit(RunConfig(**SETTINGS, backbone="exported"), progress=False))
+        for part in ("protocols", "validation", "errors", "effective_lambda"):
+            assert second.metrics[part] == first.metrics[part]
+        assert second.history.equals(first.history)
+
     def test_other_features_under_the_name_replace_them_and_are_another_run(
         self, benchmark, values, tmp_path, class_split
     ):

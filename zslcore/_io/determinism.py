@@ -1,10 +1,8 @@
 """Results that depend neither on the number of cores nor on what ran before."""
 
-import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import numpy as np
 import torch
 
 
@@ -24,20 +22,13 @@ def single_thread() -> Iterator[None]:
 
 @contextmanager
 def reproducible(seed: int) -> Iterator[None]:
-    """Seed torch and use one thread within the block; restore the random states of torch, Python and numpy after it.
-
-    Loading a checkpoint sets the states of Python and numpy.
+    """Seed torch and use one thread within the block; restore its random state after it.
 
     Example:
         >>> with reproducible(3):
         ...     torch.rand(1), torch.get_num_threads()
         (tensor([0.0043]), 1)
     """
-    python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002 - the state that accelerate restores
-    try:
-        with torch.random.fork_rng(), single_thread():
-            torch.manual_seed(seed)
-            yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(legacy)  # noqa: NPY002
+    with torch.random.fork_rng(), single_thread():
+        torch.manual_seed(seed)
+        yield

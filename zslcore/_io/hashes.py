@@ -1,4 +1,8 @@
-"""SHA-256 of files, remembered beside their sizes and times, so that only files that have changed are read again."""
+"""SHA-256 of files.
+
+A manifest remembers them beside sizes and times, so that only files that have changed are read again. In a folder of
+results ``hashes.json`` says what its files held when they were written.
+"""
 
 import contextlib
 import hashlib
@@ -8,13 +12,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from zslcore._io.progress import progress_bar
+from zslcore._io.reading import check_regular
 from zslcore._io.writing import new_file
 
+HASHES = "hashes.json"
 MANY = 1000  # a progress bar is shown if at least this many files are read
 
 
 def file_hash(path: Path) -> str:
-    """SHA-256 of a file, as 64 hex digits."""
+    """SHA-256 of a file, as 64 hex digits; InputError for a pipe or a device."""
+    check_regular(path)
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -34,8 +41,33 @@ def file_hashes(files: Mapping[str, Path], manifest: Path) -> dict[str, str] | N
         known[name] = [*stamps[name], file_hash(files[name])]
     if changed:
         with contextlib.suppress(OSError), new_file(manifest) as partial:  # in a cache that may be read only
-            partial.write_text(json.dumps(known), encoding="utf-8")
+            partial.write_text(json.dumps({"files": known, "hash": _hash_of(known)}), encoding="utf-8")
     return {name: known[name][-1] for name in files}
+
+
+def note_hashes(folder: Path) -> None:
+    """Write ``hashes.json`` with the SHA-256 of all files in a folder."""
+    hashes = {path.name: file_hash(path) for path in sorted(folder.iterdir())}
+    (folder / HASHES).write_text(json.dumps(hashes), encoding="utf-8")
+
+
+def check_hash(folder: Path, name: str, manifest: Path | None = None) -> None:
+    """Raise ValueError if a file holds something else than ``hashes.json`` beside it says.
+
+    A folder without ``hashes.json``, as earlier versions wrote it, is not checked. With a manifest, a file is read only
+    if its size or times have changed, see :func:`file_hashes`.
+    """
+    if not (folder / HASHES).exists():
+        return
+    known = json.loads((folder / HASHES).read_text(encoding="utf-8"))
+    path = folder / name
+    found = file_hash(path) if manifest is None else (file_hashes({name: path}, manifest) or {}).get(name)
+    if known[name] != found:
+        raise ValueError(f"{name} has changed")
+
+
+def _hash_of(entries: dict[str, list]) -> str:
+    return hashlib.sha256(json.dumps(entries).encode()).hexdigest()
 
 
 def _stamp(path: Path) -> list[int] | None:
@@ -52,7 +84,7 @@ def _stamp(path: Path) -> list[int] | None:
 def _read(manifest: Path) -> dict[str, list]:
     """The entries of a manifest; none if it is missing or damaged, since it can be made again."""
     try:
-        entries = json.loads(manifest.read_text(encoding="utf-8"))
-        return {name: entry for name, entry in entries.items() if len(entry) == 4 and len(entry[-1]) == 64}
-    except (OSError, ValueError, AttributeError, TypeError):
+        content = json.loads(manifest.read_text(encoding="utf-8"))
+        return content["files"] if content["hash"] == _hash_of(content["files"]) else {}
+    except (OSError, ValueError, LookupError, TypeError):
         return {}

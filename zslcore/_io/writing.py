@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import glob
+import json
 import os
 import shutil
 import uuid
@@ -12,6 +13,8 @@ from pathlib import Path
 from urllib.error import URLError
 
 from filelock import FileLock, Timeout
+
+MOVING = ".moving.json"  # in a temporary tree: its parts, once all of them are whole
 
 
 @contextmanager
@@ -49,34 +52,61 @@ def new_tree(root: Path, name: str, parts: Sequence[Path]) -> Iterator[Path]:
 
     ``parts`` are their paths relative to both, in the order of moving; those that the block did not make are left out.
     The temporary folder is removed in any case. If a part exists in ``root`` meanwhile, or cannot be moved, OSError is
-    raised and none stays.
+    raised and none stays. If the process is killed while it moves them, :func:`remove_abandoned` moves the others.
     """
     with _temporary(root / name) as partial:
         partial.mkdir()
         yield partial
         moved: list[Path] = []
+        (partial / MOVING).write_text(json.dumps([str(part) for part in parts]), encoding="utf-8")
         try:
             for part in parts:
                 if (partial / part).exists():
-                    if os.path.lexists(root / part):
-                        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(root / part))
-                    (root / part).parent.mkdir(parents=True, exist_ok=True)
-                    os.rename(partial / part, root / part)
+                    _move(partial, root, part)
                     moved.append(root / part)
         except BaseException:
             for path in moved:
-                _remove(path)
+                remove(path)
             raise
+
+
+def _move(partial: Path, root: Path, part: Path | str) -> None:
+    if os.path.lexists(root / part):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(root / part))
+    (root / part).parent.mkdir(parents=True, exist_ok=True)
+    os.rename(partial / part, root / part)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, without an error where a file system refuses."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def remove_abandoned(path: Path) -> None:
     """Remove the temporary files and folders that killed processes left of ``path``.
 
-    What a running process writes is not touched: that process holds a lock on a ``.lock`` file beside it.
+    Parts of a tree that a killed process had begun to move are whole, and are moved first, see :func:`new_tree`. What a
+    running process writes is not touched: that process holds a lock on a ``.lock`` file beside it.
     """
     for lock in path.parent.glob(f".partial-{'[0-9a-f]' * 8}-{glob.escape(path.name)}.lock"):
         with contextlib.suppress(Timeout), locked(lock, timeout=0):
-            _remove(lock.with_name(lock.name.removesuffix(".lock")))
+            partial = lock.with_name(lock.name.removesuffix(".lock"))
+            _finish_moving(partial)
+            remove(partial)
+
+
+def _finish_moving(partial: Path) -> None:
+    try:
+        parts = json.loads((partial / MOVING).read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # none was moved
+        return
+    for part in parts:
+        with contextlib.suppress(OSError):  # it was moved, or something else took its place
+            _move(partial, partial.parent, part)
 
 
 def allocate(path: Path) -> None:
@@ -108,7 +138,7 @@ def locked(path: Path, timeout: float = -1) -> Iterator[None]:
         try:
             yield
         finally:
-            _remove(path)
+            remove(path)
 
 
 @contextmanager
@@ -120,18 +150,10 @@ def _temporary(path: Path) -> Iterator[Path]:
         try:
             yield partial
         except OSError as error:
-            if error.filename is not None or isinstance(error, URLError):
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            if isinstance(error, URLError) or (error.filename is not None and not full):
                 raise
-            # of a full disk: the system's error names no file, and that of numpy has no number either
+            # of a full disk: the system names no file, a temporary one or the source of a copy; numpy gives no number
             raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(path)) from error
         finally:
-            _remove(partial)
-
-
-def _remove(path: Path) -> None:
-    """Remove a file or a folder, without an error where a file system refuses."""
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        with contextlib.suppress(OSError):
-            path.unlink()
+            remove(partial)

@@ -73,7 +73,8 @@ class Benchmark:
         original = tables.matrix(annotated, num_classes=len(class_names))
         _checks.check_attributes(file, attributes, original, class_names)
         labels, image_names = _read_images(folder / "res101.mat", len(class_names))
-        stored = [split for split in SPLITS if f"{split}_loc" in tables.variables]
+        stored = ["trainval", "test_unseen"]
+        stored += [split for split in ("test_seen", "train", "val") if tables.has_values(f"{split}_loc")]
         splits = {split: tables.indices(f"{split}_loc", limit=len(labels)) for split in stored}
         _checks.check_splits(file, splits)
         splits.setdefault("test_seen", np.empty(0, dtype=np.int64))
@@ -135,6 +136,20 @@ class Benchmark:
         original = self.original_attributes
         in_percent = 10 < original.max() <= 100 and ((original >= 0) | (original == -1)).all()
         return np.clip(original, 0, None) / np.float32(100) if in_percent else original
+
+    @property
+    def shares(self) -> Float[np.ndarray, "C A"] | None:
+        """Original class vectors if they can be shares of images that show an attribute, else None.
+
+        They cannot be shares if a value is outside [0, 1], or if the file holds vectors of unit length alone.
+
+        Example:
+            >>> benchmark.shares is None
+            False
+        """
+        values = self.vectors("original")
+        of_unit_length = (np.abs(np.linalg.norm(values, axis=1) - 1) <= 1e-3).all()
+        return None if of_unit_length or values.min() < 0 or values.max() > 1 else values
 
     def word_vectors(self, source: str = "published") -> Float[np.ndarray, "A k"]:
         """Word vectors of the attributes, one row each.

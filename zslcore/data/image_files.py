@@ -5,6 +5,7 @@ A stored path begins with folders of its authors, so only its tail counts.
 
 import os
 import posixpath
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -64,7 +65,8 @@ def _parts(stored: str) -> tuple[list[str], bool]:
 def locate(root: Path, name: str, tails: Sequence[str]) -> tuple[Path, ...]:
     """Path of each image: in the expected folder, or else where its tail is found below the data set's folder.
 
-    A file with the same name alone is taken if only one image has this name.
+    A file with the same name alone is taken if only one image has this name. Where no file fits, upper and lower case
+    are taken as equal.
     """
     folder = root / expected_folder(name)
     expected = [folder / tail for tail in tails]
@@ -72,17 +74,21 @@ def locate(root: Path, name: str, tails: Sequence[str]) -> tuple[Path, ...]:
     if all(os.path.isfile(path) for path in samples.values()):
         return tuple(expected)
     found = _files_by_name(root / expected_folder(name).parts[0])
-    sharing = Counter(tail.rsplit("/", 1)[-1] for tail in set(tails))
+    sharing = Counter(_folded(tail.rsplit("/", 1)[-1]) for tail in set(tails))
     return tuple(_best(path, tail, found, sharing) for path, tail in zip(expected, tails))
 
 
 def _best(expected: Path, tail: str, found: dict[str, list[Path]], sharing: Counter) -> Path:
-    candidates = found.get(expected.name, [])
+    name = _folded(expected.name)
+    candidates = found.get(name, [])
     if not candidates or expected in candidates:
         return expected
     wanted = _without_images(Path(tail))
-    same = [path for path in candidates if _without_images(path)[-len(wanted) :] == wanted]
-    if len(same) != 1 and sharing[expected.name] == 1:
+    ends = [_without_images(path)[-len(wanted) :] for path in candidates]
+    same = [path for path, end in zip(candidates, ends) if end == wanted]
+    if not same:
+        same = [path for path, end in zip(candidates, ends) if list(map(_folded, end)) == list(map(_folded, wanted))]
+    if len(same) != 1 and sharing[name] == 1:
         same = candidates
     return same[0] if len(same) == 1 else expected
 
@@ -91,8 +97,13 @@ def _without_images(path: Path) -> list[str]:
     return [part for part in path.parts if part not in _IMAGES]
 
 
+def _folded(name: str) -> str:
+    """A name without the difference of upper and lower case, and of composed and decomposed letters."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
 def _files_by_name(top: Path) -> dict[str, list[Path]]:
-    """All files below a folder by their name; links to folders are followed, each folder once."""
+    """All files below a folder by their folded name; links to folders are followed, each folder once."""
     found, visited = defaultdict(list), set()
     for folder, folders, names in os.walk(top, followlinks=True):
         if (real := os.path.realpath(folder)) in visited:
@@ -100,7 +111,7 @@ def _files_by_name(top: Path) -> dict[str, list[Path]]:
             continue
         visited.add(real)
         for name in names:
-            found[name].append(Path(folder, name))
+            found[_folded(name)].append(Path(folder, name))
     return found
 
 

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 
 from zslcore._io.locations import check_dataset_name, check_folder
 from zslcore._io.progress import progress_bar
-from zslcore._io.writing import new_tree
+from zslcore._io.writing import new_tree, remove_abandoned
 from zslcore.data import xlsa17
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.image_files import expected_folder
@@ -111,6 +111,7 @@ def write_dataset(
     vectors = Path("Attribute", "w2v", f"{name}_attribute.npy")
     names = Path("Attribute", "names", f"{name}.txt")
     parts = (expected_folder(name), names, vectors, xlsa17.ARCHIVE / name)  # tables last: nobody loads it before
+    remove_abandoned(root / name)  # of a process that was killed
     for part in (*parts, vectors.with_suffix(".pkl")):
         if os.path.lexists(root / part):
             raise InputError(f"{root / part} exists already: give the new data set another name")

@@ -22,6 +22,15 @@ _NUMBERS = {1: 1, 2: 1, 3: 2, 4: 2, 5: 4, 6: 4, 7: 4, 9: 8, 12: 8, 13: 8}  # byt
 _TEXT = {1, 2, 4, 16, 17, 18}
 _CELL, _CHAR, _NUMERIC, _OPAQUE = 1, 4, range(6, 16), 17
 _COMPLEX_FLAG = 0x800
+_OTHER_KINDS = {2: "a structure", 3: "an object", 5: "a sparse matrix", 17: "an object"}
+
+
+class OtherVariableError(ValueError):
+    """A variable of a kind that is not read."""
+
+    def __init__(self, name: str, kind: str = "") -> None:
+        given = f", but is {kind}" if kind else ""
+        super().__init__(f"{name} must be a full matrix of numbers, text or a cell array{given}")
 
 
 def read_variables(path: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
@@ -133,8 +142,10 @@ def _check_matrix(content: Buffer, start: int, limit: int, order: str) -> None:
             kind, begin, end, start = _element(content, start, limit, order)
             if kind not in _NUMBERS or end - begin != math.prod(shape) * _NUMBERS[kind]:
                 raise ValueError(f"numbers are of type {kind}, or not as many as their shape says")
+    elif of_class in _OTHER_KINDS:
+        raise OtherVariableError(name, _OTHER_KINDS[of_class])
     else:
-        raise ValueError(f"{name} is neither a matrix of numbers, nor text, nor a cell array")
+        raise ValueError(f"{name} is of the unknown class {of_class}")
 
 
 def _read_hdf5(path: Path, names: list[str]) -> dict[str, np.ndarray]:
@@ -153,7 +164,7 @@ def _hdf5_value(file: Any, stored: Any) -> np.ndarray:
     import h5py
 
     if not isinstance(stored, h5py.Dataset):
-        raise ValueError(f"{stored.name} is neither a matrix of numbers, nor text, nor a cell array")
+        raise OtherVariableError(stored.name.lstrip("/"), "a structure or a sparse matrix")
     of_class = stored.attrs.get("MATLAB_class")
     if stored.attrs.get("MATLAB_empty", 0):
         return np.zeros(tuple(stored[()]), dtype=str if of_class == b"char" else float)

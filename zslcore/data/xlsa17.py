@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from zslcore._io.extras import MissingExtraError
 from zslcore._io.locations import check_dataset_name
 from zslcore._io.reading import LARGEST_TEXT, check_regular
-from zslcore.data.matlab import is_hdf5, read_variables
+from zslcore.data.matlab import OtherVariableError, is_hdf5, read_variables
 from zslcore.errors import InputError, one_line
 
 ARCHIVE = Path("xlsa17") / "data"
@@ -48,6 +48,8 @@ class MatFile:
             content = read_variables(path, (*required, *optional))
         except MissingExtraError:
             raise
+        except OtherVariableError as error:
+            raise InputError(f"{path}: {error}") from None
         except Exception as error:  # scipy and h5py raise many types for a truncated or foreign file
             kind = "MATLAB 7.3 file, it may be incomplete" if is_hdf5(path) else "MATLAB file, it may be truncated"
             raise InputError(f"{path} cannot be read as a {kind}: {one_line(error)}") from None
@@ -56,6 +58,10 @@ class MatFile:
                 found = f"of those that zslcore reads it holds {', '.join(content) or 'none'}"
                 raise InputError(f"{path} must hold the variable {key!r}, but does not; {found}")
         return cls(path, content)
+
+    def has_values(self, key: str) -> bool:
+        """Whether the file holds a variable that is not empty: MATLAB writes ``[]`` for what is not there."""
+        return key in self.variables and self.variables[key].size > 0
 
     def strings(self, key: str) -> list[str]:
         """The strings of a cell array or the rows of a character matrix, none of them empty, without outer blanks."""

@@ -1,23 +1,49 @@
-"""Settings that are part of the package, as YAML files; the header of each says where its values come from."""
+"""Settings that were chosen for a data set: YAML files of the package, and those that users put beside their data."""
 
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any
 
 from zslcore._io.extras import require
+from zslcore._io.locations import data_root
+from zslcore.errors import InputError, one_line
 
 require("study", "yaml")
 
 import yaml  # noqa: E402 - after the check
 
+from zslcore._io.mappings import unique_yaml  # noqa: E402
+
 _FOLDER = resources.files("zslcore") / "settings"
+_PARTS = ("settings", "methods")
+_NOT_CHOSEN = ("dataset", "seed", "loss")  # the study and its methods decide them
 
 
 @cache
 def study_settings() -> dict[str, dict[str, Any]]:
-    """Settings of the study by data set: ``settings``, and ``methods`` with what differs per method."""
+    """Settings of the package by data set: ``settings``, and ``methods`` with what differs per method."""
     return {content["dataset"]: content for content in _read(_FOLDER)}
+
+
+def chosen_settings(dataset: str) -> dict[str, dict[str, Any]]:
+    """The ``settings`` of the study for a data set, and ``methods`` with what differs per method.
+
+    A user's file (:func:`settings_file`) takes the place of the package's. Both are empty without a file.
+
+    Example:
+        >>> chosen_settings("SYNTH")["settings"]["lam"], chosen_settings("MINE")
+        (10.0, {'settings': {}, 'methods': {}})
+    """
+    file = settings_file(dataset)
+    content = _read_users(file) if file.is_file() else study_settings().get(dataset, {})
+    return {part: content.get(part) or {} for part in _PARTS}
+
+
+def settings_file(dataset: str) -> Path:
+    """Where a user's settings of the study for a data set are looked for: beside its ``att_splits.mat``."""
+    return data_root() / "xlsa17" / "data" / dataset / "settings.yml"
 
 
 @cache
@@ -28,3 +54,24 @@ def published_settings() -> dict[tuple[str, str], dict[str, Any]]:
 
 def _read(folder: Traversable) -> list[dict[str, Any]]:
     return [yaml.safe_load(file.read_text(encoding="utf-8")) for file in folder.iterdir() if file.name.endswith(".yml")]
+
+
+def _read_users(file: Path) -> dict[str, Any]:
+    try:
+        content = unique_yaml(file.read_text(encoding="utf-8-sig"))
+    except (InputError, OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        raise InputError(f"{file} cannot be read as YAML: {one_line(error)}") from None
+    parts = {} if content is None else content
+    if not isinstance(parts, dict) or not set(parts) <= set(_PARTS):
+        raise InputError(f"{file} must hold {' and '.join(_PARTS)}, got {content!r:.100}")
+    groups = [parts.get("settings") or {}]
+    if isinstance(methods := parts.get("methods") or {}, dict):
+        groups += methods.values()
+    else:
+        groups.append(methods)
+    for group in groups:
+        if not isinstance(group, dict):
+            raise InputError(f"{file} must hold settings by name, got {group!r:.100}")
+        if taken := [name for name in _NOT_CHOSEN if name in group]:
+            raise InputError(f"{file} must not set {taken[0]}, which the study decides")
+    return parts

@@ -12,6 +12,8 @@ from torch import nn
 
 from zslcore._io.determinism import reproducible
 from zslcore.analysis import energy_inside, group_index, pointing_accuracy, verdict
+from zslcore.backbone import BACKBONES
+from zslcore.config import RunConfig
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.images import eval_transform, read_image
 from zslcore.data.semantics import attribute_groups, pretty
@@ -46,6 +48,17 @@ def final_weights(run: Run, benchmark: Benchmark) -> Float[np.ndarray, "S A"]:
     vectors = torch.from_numpy(seen_vectors(run.config, benchmark, task))
     criterion(prediction, vectors[labels], labels)
     return criterion.weights.numpy()
+
+
+def obstacle(config: RunConfig, benchmark: Benchmark) -> str:
+    """Why the attention of a network cannot be trained and drawn over pictures, as a clause; empty if it can."""
+    if config.backbone not in BACKBONES:
+        return f"the features {config.backbone} have one location"
+    if not benchmark.word_vectors_file(config.word_vectors).is_file():
+        return f"there are no word vectors of the attributes of {benchmark.name}"
+    if not all(path.is_file() for path in benchmark.image_paths):
+        return f"images of {benchmark.name} are missing"
+    return ""
 
 
 def typical_attributes(

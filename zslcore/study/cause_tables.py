@@ -15,13 +15,17 @@ MEASURED = "cross_entropy"
 
 
 def nulls_figure(study: StudyErrors, *, split: str = "seen classes") -> Figure:
-    """Errors of the cross entropy against the label value, beside each null model, image labels included."""
+    """Errors of the cross entropy against the label value, beside each null model.
+
+    The null model of image labels needs class vectors that can be shares of images.
+    """
     labels, errors = study.labels[split], study.errors[MEASURED][split]
-    tested = image_counts(study.benchmark, split)
-    shares = study.benchmark.vectors("original")[classes_of(study.benchmark, split)]
+    tested, shares = image_counts(study.benchmark, split), study.benchmark.shares
     kinds = ("constant", "missing_mean", "shrinkage")
     nulls = {kind: study.errors[kind][split] for kind in kinds}
-    nulls["image_labels"] = fit_null(shares, errors, "image_labels", images=tested).errors
+    if shares is not None:
+        shares = shares[classes_of(study.benchmark, split)]
+        nulls["image_labels"] = fit_null(shares, errors, "image_labels", images=tested).errors
     return errors_beside_nulls(labels, errors, nulls, method=MEASURED)
 
 
@@ -70,6 +74,8 @@ def labels_sentence(table: pd.DataFrame) -> str:
     Args:
         table: the frame of :func:`zslcore.study.image_labels.information_table`.
     """
+    if table.empty:
+        return "Not measured: it needs labels of single images, and class vectors that are shares of images."
     parts = []
     for split in SPLITS:
         row = table[(table["split"] == split) & (table["method"] == MEASURED)].iloc[0]

@@ -66,24 +66,27 @@ def causes(run: Run, benchmark: Benchmark) -> pd.DataFrame:
         - ``bias``, ``bias along the mean``, ``variance``: shares of the squared error; the second is a part of the
           first, and first and third sum to 1;
         - ``R2 ...``: share of the variance of the errors over cells that a null model explains (negative for image
-          labels whose variance alone exceeds the mean error), and the fitted ``k`` of the missing mean;
+          labels whose variance alone exceeds the mean error, NaN where class vectors are no shares of images), and the
+          fitted ``k`` of the missing mean;
         - ``correlation``, ``slope``: of error and label within a class, and the slope of constant noise;
         - ``training images`` with ``low`` and ``high``: rank correlation of error and number of training images.
     """
     rows, shared = [], benchmark.attributes[benchmark.seen_classes].mean(0, dtype=float)
     for split, states in predictions(run, benchmark).items():
         classes, tested = classes_of(benchmark, split), image_counts(benchmark, split)
-        vectors, shares = benchmark.attributes[classes], benchmark.vectors("original")[classes]
+        vectors, shares = benchmark.attributes[classes], benchmark.shares
         trained = np.bincount(benchmark.labels[benchmark.split("trainval")], minlength=len(benchmark.class_names))
         for state, prediction in states.items():
             errors = _errors(benchmark, split, prediction)
             constant = fit_null(vectors, errors, "constant", images=tested).errors
             missing = fit_null(vectors, errors, "missing_mean", images=tested, shared=shared)
-            images = fit_null(shares, errors, "image_labels", images=tested).errors
             row = {"split": split, "state": state, "mean error": np.nanmean(errors)}
             row |= _bias(benchmark, split, prediction) | {"R2 constant": explained_share(errors, constant)}
             row |= {"R2 missing mean": explained_share(errors, missing.errors), "k": missing.pull}
-            row |= {"R2 image labels": explained_share(errors, images)}
+            row["R2 image labels"] = np.nan
+            if shares is not None:
+                images = fit_null(shares[classes], errors, "image_labels", images=tested).errors
+                row["R2 image labels"] = explained_share(errors, images)
             row |= {"correlation": label_correlation(vectors, errors), "slope": relative_slope(vectors, errors)}
             row |= {"slope constant": relative_slope(vectors, constant)}
             effect = sample_correlation(errors, trained[classes]) if split == "seen classes" else (np.nan,) * 3

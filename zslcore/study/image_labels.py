@@ -28,8 +28,15 @@ from zslcore.study.pages import root
 from zslcore.training import Run
 
 
+def is_labelled(benchmark: Benchmark) -> bool:
+    """Whether a benchmark has labels of single images, and class vectors that can be shares of such labels."""
+    return labels_file(benchmark.root, benchmark.name) is not None and benchmark.shares is not None
+
+
 def information_table(runs: Mapping[str, Run], benchmark: Benchmark, *, shuffles: int = 100) -> pd.DataFrame:
     """What predictions know about single images, for each run and split; means over attributes with image labels.
+
+    Empty for a benchmark without such labels (:func:`is_labelled`).
 
     Returns:
         Columns ``error`` = ``image`` + ``variance`` + ``cross`` (:func:`zslcore.analysis.error_parts`);
@@ -37,7 +44,9 @@ def information_table(runs: Mapping[str, Run], benchmark: Benchmark, *, shuffles
         interval ``low``, ``high`` of the shuffles; ``average precision`` of prediction and of the true class vector,
         and the share of ``positives``, which is that of a random score.
     """
-    rows, shares = [], benchmark.vectors("original")
+    if not is_labelled(benchmark):
+        return pd.DataFrame()
+    rows, shares = [], benchmark.shares
     for key, run in runs.items():
         for split, part in SPLITS.items():
             images = benchmark.split(part)
@@ -61,7 +70,7 @@ def information_table(runs: Mapping[str, Run], benchmark: Benchmark, *, shuffles
 def oracle_table(benchmarks: Iterable[Benchmark], *, seed: int = 0) -> pd.DataFrame:
     """Correlation of label value and error within classes and within attributes, for a detector that knows each image.
 
-    Benchmarks without image labels are left out.
+    Benchmarks without image labels (:func:`is_labelled`) are left out.
 
     Returns:
         A row for each benchmark and unit (``shares``, or vectors of ``unit length``): the correlations of the
@@ -70,11 +79,11 @@ def oracle_table(benchmarks: Iterable[Benchmark], *, seed: int = 0) -> pd.DataFr
     """
     rows = []
     for benchmark in benchmarks:
-        if labels_file(benchmark.root, benchmark.name) is None:
+        if not is_labelled(benchmark):
             continue
         truth = benchmark.image_attributes
         known = np.isfinite(truth).any(0)
-        truth, labels, shares = truth[:, known], benchmark.labels, benchmark.vectors("original")[:, known].astype(float)
+        truth, labels, shares = truth[:, known], benchmark.labels, benchmark.shares[:, known].astype(float)
         counts = np.bincount(labels[np.isfinite(truth).all(1)], minlength=len(shares))
         for unit, normalize in (("shares", False), ("unit length", True)):
             vectors = shares / np.linalg.norm(shares, axis=1, keepdims=True) if normalize else shares

@@ -14,7 +14,7 @@ from zslcore.study.claims_page import claims_page
 from zslcore.study.figure_files import save_figure
 from zslcore.study.map_pages import findings_figure, map_page
 from zslcore.study.notebook_runner import notebooks_root
-from zslcore.study.tables import ACCURACIES, PUBLISHED, as_table, markdown_table
+from zslcore.study.tables import PUBLISHED, absence_sentence, as_table, markdown_table, reported
 
 MEASURES = ("T1", "H", "test_seen_theil")
 FIGURE = "paired_differences"
@@ -61,10 +61,10 @@ def first_page(
     lines = [
         f"# Does ReMSE help? The study on {dataset}",
         *("", *answer(differences), ""),
-        markdown_table(["method", "λ", *ACCURACIES, "runs"], clean_rows(results, earlier)),
+        markdown_table(_header(results), clean_rows(results, earlier)),
         "Clean protocol: accuracies in percent, mean ± standard deviation over the seeds. Epoch and γ were chosen on "
-        f"the validation split. {single_runs(results)}Full tables: [Results](docs/results.md). "
-        "Formulas: [Formulas](docs/formulas.md).",
+        f"the validation split. {_with_blank(absence_sentence(results))}{single_runs(results)}"
+        "Full tables: [Results](docs/results.md). Formulas: [Formulas](docs/formulas.md).",
         *("", f"![{caption([dataset])}](run/{FIGURE}.png)", "", f"*{caption([dataset])}*", ""),
         *("## How this was made", "", markdown_table(["what", "value"], origin)),
     ]
@@ -93,18 +93,22 @@ def answer(differences: pd.DataFrame) -> list[str]:
     if "mse_matched" in set(differences["against"]):
         baseline, words = "mse_matched", "an MSE with the same effective λ"
     frame = differences[differences["against"] == baseline].set_index("measure")
-    shown = {name: _direction(frame.loc[name]) for name in MEASURES}
-    found = [f"a {shown[name]} {name}" for name in ("T1", "H") if shown[name]]
+    shown = {name: _direction(frame.loc[name]) for name in MEASURES if name in frame.index}
+    accuracies = [name for name in ("T1", "H") if name in shown]
+    found = [f"a {shown[name]} {name}" for name in accuracies if shown[name]]
     accuracy = f"No difference in accuracy is shown between ReMSE and {words}."
     if found:
         accuracy = f"ReMSE has {' and '.join(found)} than {words}."
     evenness = {"lower": " Its errors are more even.", "higher": " Its errors are less even.", "": ""}
-    lines = [f"**{accuracy}{evenness[shown['test_seen_theil']]}**", ""]
-    for name in ("T1", "H"):
-        verdict = f"ReMSE is {shown[name]}" if shown[name] else "inconclusive"
+    lines = [f"**{accuracy}{evenness[shown.get('test_seen_theil', '')]}**", ""]
+    for name in accuracies:
+        verdict = f"ReMSE is {shown[name]}" if shown[name] else _undecided(frame.loc[name])
         lines.append(f"- {name} changes by {spoken(frame.loc[name], 2, unit=' points')}: {verdict}.")
-    verdict = {"lower": "more even", "higher": "less even", "": "inconclusive"}[shown["test_seen_theil"]]
-    theil = spoken(frame.loc["test_seen_theil"], 3)
+    if "test_seen_theil" not in shown:
+        return lines
+    row = frame.loc["test_seen_theil"]
+    verdict = {"lower": "more even", "higher": "less even", "": _undecided(row)}[shown["test_seen_theil"]]
+    theil = spoken(row, 3)
     return [*lines, f"- The Theil index of the errors on seen classes changes by {theil}: {verdict}."]
 
 
@@ -112,10 +116,18 @@ def _direction(row: pd.Series) -> str:
     return "higher" if row["low"] > 0 else "lower" if row["high"] < 0 else ""
 
 
+def _undecided(row: pd.Series) -> str:
+    return "not testable" if pd.isna(row["low"]) else "inconclusive"
+
+
 def spoken(row: pd.Series, digits: int, *, sign: int = 1, unit: str = "") -> str:
-    """A difference and its 95 % interval: ``−0.024 (95 % interval −0.031 to −0.017)``; ``sign=-1`` for a fall."""
+    """A difference and its 95 % interval: ``−0.024 (95 % interval −0.031 to −0.017)``; ``sign=-1`` for a fall.
+
+    A single seed has no interval.
+    """
     low, high = sorted((sign * row["low"], sign * row["high"]))
-    text = f"{sign * row['difference']:.{digits}f}{unit} (95 % interval {low:.{digits}f} to {high:.{digits}f})"
+    interval = "one seed, no interval" if pd.isna(low) else f"95 % interval {low:.{digits}f} to {high:.{digits}f}"
+    text = f"{sign * row['difference']:.{digits}f}{unit} ({interval})"
     return text.replace("-", "−")
 
 
@@ -142,10 +154,18 @@ def clean_rows(results: pd.DataFrame, earlier: pd.DataFrame | None = None) -> li
     return paired
 
 
+def _with_blank(sentence: str) -> str:
+    return f"{sentence} " if sentence else ""
+
+
+def _header(results: pd.DataFrame) -> list[str]:
+    return ["method", "λ", *reported(results), "runs"]
+
+
 def _rows(results: pd.DataFrame, protocol: str) -> list[list[str]]:
     table = as_table(results[results["protocol"] == protocol])
     lam = ["–" if value == 0 else f"{value:g}" for value in table["lam"]]
-    values = [table[name].str.replace(" ", "\u00a0") for name in ACCURACIES]  # "61.2 ± 1.1" stays on one line
+    values = [table[name].str.replace(" ", "\u00a0") for name in reported(results)]  # "61.2 ± 1.1" stays on one line
     columns = [table["method"].map(display_name), lam, *values, table["runs"].map(str)]
     return [list(row) for row in zip(*columns)]
 
@@ -199,7 +219,7 @@ def results_page() -> str:
         parts += [f"## {name}", "", f"`make study DATASET={name} SEEDS=5`. Files: {files}.", ""]
         results = pd.read_csv(folder / "results.csv")
         for protocol in ("clean", "paper"):
-            table = markdown_table(["method", "λ", *ACCURACIES, "runs"], _rows(results, protocol))
+            table = markdown_table(_header(results), _rows(results, protocol))
             parts += [f"Protocol `{protocol}`:", "", table]
         if sentence := single_runs(results):
             parts += [sentence.rstrip(), ""]

@@ -7,7 +7,7 @@ import pandas as pd
 from zslcore.config import RunConfig, setting_table
 from zslcore.plots import forest
 from zslcore.study.figure_files import save_figure
-from zslcore.study.tables import ACCURACIES, PUBLISHED
+from zslcore.study.tables import ACCURACIES, PUBLISHED, reported
 from zslcore.training import Run
 
 EPOCH_NAMES = {"classification_loss": "cross entropy", "amplification": "amplification of λ"}
@@ -35,14 +35,17 @@ def last_epochs(run: Run) -> pd.DataFrame:
 
 
 def protocol_table(run: Run) -> pd.DataFrame:
-    """Accuracies of a run in percent under both protocols, with gamma and the epoch."""
+    """Accuracies of a run in percent under both protocols, with gamma and the epoch; T1 alone has no gamma."""
     protocols = pd.DataFrame(run.metrics["protocols"], dtype=float).T  # NaN for null
     accuracies = (100 * protocols[ACCURACIES]).round(1)
-    return accuracies.join(protocols[["gamma", "epoch"]].round(2))
+    table = accuracies.join(protocols[["gamma", "epoch"]].round(2)).dropna(axis=1, how="all")
+    return table if "H" in table else table.drop(columns="gamma", errors="ignore")
 
 
 def beside_published(results: pd.DataFrame, method: str = "remse") -> pd.DataFrame:
     """Published accuracies, and below them the oracle accuracies of a method in a results table, in percent.
+
+    What the results do not report is shown as a dash.
 
     Example:
         >>> row = {"dataset": "SYNTH", "protocol": "paper", "method": "remse", "T1": 76.0, "U": 70.0, "S": 70.0}
@@ -52,23 +55,27 @@ def beside_published(results: pd.DataFrame, method: str = "remse") -> pd.DataFra
     ours = results[(results["protocol"] == "paper") & (results["method"] == method)]
     ours = ours.groupby("dataset")[["T1", "U", "S", "H"]].mean().round(1).reset_index()
     both = [PUBLISHED.assign(source="published"), ours.assign(source="this study, oracle")]
-    return pd.concat(both).set_index(["source", "dataset"])
+    table = pd.concat(both).set_index(["source", "dataset"])
+    return table if table.notna().all(axis=None) else table.astype(object).fillna("–")
 
 
 def oracle_gain(results: pd.DataFrame) -> pd.Series:
     """Points of H that a choice of epoch and gamma on the test split adds, for each method and seed.
+
+    Without H, points of T1, which has no gamma.
 
     Example:
         >>> frame = pd.DataFrame({"method": "mse", "seed": 0, "protocol": ["clean", "paper"], "H": [60.0, 64.0]})
         >>> oracle_gain(frame).tolist()
         [4.0]
     """
-    table = results.pivot_table(index=["method", "seed"], columns="protocol", values="H")
-    return (table["paper"] - table["clean"]).rename("points of H")
+    measure = "H" if reported(results, ["H"]) else "T1"
+    table = results.pivot_table(index=["method", "seed"], columns="protocol", values=measure)
+    return (table["paper"] - table["clean"]).rename(f"points of {measure}")
 
 
 def write_results(results: pd.DataFrame, differences: pd.DataFrame, folder: str, command: str) -> None:
-    """Write the tables of a study, and a figure of all runs for T1, H and AUSUC, into a folder.
+    """Write the tables of a study, and a figure of all runs for those of T1, H and AUSUC it reports, into a folder.
 
     Args:
         results: the frame of :func:`zslcore.study.tables.collect`, of one data set.
@@ -80,6 +87,6 @@ def write_results(results: pd.DataFrame, differences: pd.DataFrame, folder: str,
     target.mkdir(parents=True, exist_ok=True)
     results.to_csv(target / "results.csv", index=False)
     differences.to_csv(target / "differences.csv")
-    for measure in ("T1", "H", "AUSUC"):
+    for measure in reported(results, ["T1", "H", "AUSUC"]):
         figure = forest(results, measure, label=f"{measure} on {dataset} (%)")
         save_figure(figure, target, f"forest_{measure}", command, caption=f"{measure} of every run on {dataset}.")

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from zslcore._io.locations import check_dataset_name, check_folder, runs_root, user_path
+from zslcore._io.locations import check_dataset_name, check_folder, data_root, runs_root, user_path
+from zslcore.data.benchmark import Benchmark
 from zslcore.errors import InputError
 from zslcore.methods import MAX_SEEDS
 
@@ -36,6 +37,21 @@ def study_config(config: Mapping[str, Any]) -> StudyConfig:
     return StudyConfig(
         _datasets(config.get("dataset", "SYNTH")), seeds, runs, _folder("report", config.get("report", "report"))
     )
+
+
+def has_test_seen(dataset: str) -> bool:
+    """Whether a data set has test images of seen classes; True for one that cannot be read, which ``check`` reports.
+
+    Example:
+        >>> has_test_seen("SYNTH")
+        True
+    """
+    if dataset == "SYNTH":  # may not have been made yet
+        return True
+    try:
+        return len(Benchmark.load(data_root(), dataset).split("test_seen")) > 0
+    except (InputError, ImportError):
+        return True
 
 
 def _datasets(given: object) -> list[str]:

@@ -63,15 +63,14 @@ def collect(folders: Iterable[Path]) -> pd.DataFrame:
 
     Example:
         >>> import json, tempfile
-        >>> from zslcore.training.run_files import file_digests
         >>> clean = {"T1": 0.5, "U": 0.25, "S": 0.75, "H": 0.375, "AUSUC": 0.2, "gamma": 1.0, "epoch": 3}
         >>> metrics = {"protocols": {"clean": clean}, "validation": {"H": 0.4}, "errors": {"test_seen": {"gini": 0.3}}}
-        >>> metrics |= {"dataset": {"name": "SYNTH", "fingerprint": "01234567"}, "cost": {"seconds": 60.0}}
-        >>> metrics |= {"effective_lambda": 2.5, "environment": {"device": "cpu", "torch": "2.11.0"}}
+        >>> metrics |= {"dataset": {"fingerprint": "01234567"}, "effective_lambda": 2.5, "cost": {"seconds": 60.0}}
+        >>> metrics |= {"environment": {"device": "cpu", "torch": "2.11.0"}}
         >>> folder = Path(tempfile.mkdtemp())
+        >>> _ = (folder / "metrics.json").write_text(json.dumps(metrics))
         >>> _ = (folder / "config.json").write_text(json.dumps(RunConfig.study("SYNTH", method="remse").to_dict()))
         >>> _ = (folder / "history.csv").write_text("epoch,task")
-        >>> _ = (folder / "metrics.json").write_text(json.dumps(metrics | {"files": file_digests(folder)}))
         >>> collect([folder])[["method", "seed", "protocol", "H", "test_seen_gini"]].values.tolist()
         [['remse', 0, 'clean', 37.5, 0.3]]
     """
@@ -177,6 +176,30 @@ def choose_lambda(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[[pair in set(best) for pair in zip(frame["method"], frame["lam"])]]
 
 
+def reported(frame: pd.DataFrame, values: Iterable[str] = ACCURACIES) -> list[str]:
+    """The values that some row of a frame has a number for.
+
+    Example:
+        >>> reported(pd.DataFrame({"T1": [60.0], "H": [float("nan")]}), ["T1", "H"])
+        ['T1']
+    """
+    return [value for value in values if frame[value].notna().any()]
+
+
+def absence_sentence(frame: pd.DataFrame) -> str:
+    """Why a frame of one data set reports T1 alone; empty if it reports more.
+
+    Example:
+        >>> row = {"dataset": "MINE", "T1": 60.0} | dict.fromkeys(["U", "S", "H", "AUSUC"], float("nan"))
+        >>> absence_sentence(pd.DataFrame([row]))
+        'MINE has no test images of seen classes (test_seen_loc), so T1 is reported, and no U, S, H or AUSUC.'
+    """
+    if reported(frame) != ["T1"]:
+        return ""
+    reason = f"{frame['dataset'].iloc[0]} has no test images of seen classes (test_seen_loc)"
+    return f"{reason}, so T1 is reported, and no U, S, H or AUSUC."
+
+
 def summarise(frame: pd.DataFrame, values: Iterable[str] = ACCURACIES) -> pd.DataFrame:
     """Mean, standard deviation (n - 1; NaN for one run) and number of runs, per data set, method, lambda and protocol.
 
@@ -201,17 +224,20 @@ def summarise(frame: pd.DataFrame, values: Iterable[str] = ACCURACIES) -> pd.Dat
 def as_table(frame: pd.DataFrame, values: Iterable[str] = ACCURACIES) -> pd.DataFrame:
     """Format ``mean ± standard deviation`` over the seeds with one decimal; one row per method and protocol.
 
+    A value that no row has a number for has no column.
+
     Example:
         >>> frame = pd.DataFrame({key: ["x", "x"] for key in KEYS} | {"lam": [1.0, 1.0], "H": [60.0, 62.0]})
         >>> as_table(frame, ["H"])["H"].item()
         '61.0 ± 1.4'
     """
-    values = list(values)
+    values = reported(frame, values)
     summary = summarise(frame, values)
     table = pd.DataFrame(index=summary.index)
     for value in values:
         spread = summary[value, "std"].map(lambda number: "" if pd.isna(number) else f" ± {number:.1f}")
-        table[value] = summary[value, "mean"].map("{:.1f}".format) + spread
+        mean = summary[value, "mean"].map(lambda number: "–" if pd.isna(number) else f"{number:.1f}")
+        table[value] = mean + spread
     table["runs"] = summary["runs", ""]
     return table.reset_index()
 

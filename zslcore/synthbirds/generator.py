@@ -103,7 +103,7 @@ def _write(root: Path, settings: Settings, workers: int) -> None:
         visible=np.stack([part["visible"] for part in parts]),
     )
     tables.write_tables(root, settings, names, files, values)
-    (home / "stamp.json").write_text(settings.stamp)
+    (home / "stamp.json").write_bytes(settings.stamp.encode())
 
 
 def _paint(paths: list[Path], values: Values, settings: Settings, workers: int) -> list[dict[str, np.ndarray]]:
@@ -129,27 +129,34 @@ def _end_with_parent() -> None:
 
 
 def load_ground_truth(root: str | Path) -> GroundTruth:
-    """Read the ground truth of the SYNTH below ``root``; InputError if there is none."""
+    """Read the ground truth of the SYNTH below ``root``; InputError if there is none or it is damaged."""
     path = Path(root) / NAME / "ground_truth.npz"
     if not path.is_file():
         raise InputError(f"SynthBirds: no ground truth at {path}; make it with zslcore.synthbirds.ensure()")
-    with np.load(path) as stored:
-        return GroundTruth(
-            group_names=tuple(stored["group_names"].tolist()),
-            group_parts=tuple(stored["group_parts"].tolist()),
-            part_names=tuple(stored["part_names"].tolist()),
-            values=stored["values"],
-            positions=stored["positions"],
-            extents=stored["extents"],
-            visible=stored["visible"],
-        )
+    try:
+        with np.load(path) as stored:
+            return GroundTruth(
+                group_names=tuple(stored["group_names"].tolist()),
+                group_parts=tuple(stored["group_parts"].tolist()),
+                part_names=tuple(stored["part_names"].tolist()),
+                values=stored["values"],
+                positions=stored["positions"],
+                extents=stored["extents"],
+                visible=stored["visible"],
+            )
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # numpy and zipfile raise many types for a damaged file
+        raise InputError(
+            f"SynthBirds: {path} is damaged: remove {path.parent}, and zslcore.synthbirds.ensure() makes it again"
+        ) from error
 
 
 def is_complete(root: str | Path, settings: Settings | None = None) -> bool:
     """Whether ``root`` holds a complete SYNTH of this version with these settings (by default, the default ones)."""
     settings = settings or Settings()
     stamp, pictures = Path(root) / NAME / "stamp.json", Path(root).glob(f"{NAME}/images/*/*.png")
-    if not stamp.is_file() or stamp.read_text() != settings.stamp:
+    if not stamp.is_file() or stamp.read_bytes() != settings.stamp.encode():
         return False
     return len(list(pictures)) == settings.num_classes * settings.images_per_class
 

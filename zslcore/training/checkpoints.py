@@ -1,29 +1,29 @@
 """The state of a training on disk, from which an interrupted run resumes with identical results."""
 
 import contextlib
-import errno
 import hashlib
 import json
-import os
-import shutil
 import uuid
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
-from torch import Tensor
+from safetensors.torch import load, save
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
-from zslcore._io.writing import flush_files
+from zslcore._io.hashes import HASHES
+from zslcore._io.writing import flush_files, new_folder, remove
 from zslcore.config import RunConfig
 from zslcore.data.benchmark import Benchmark
-from zslcore.errors import InputError, one_line
+from zslcore.errors import InputError
 from zslcore.identity import identifying_settings
 from zslcore.training.damage import damage_named
 
 REMEDY = "remove it, and the training starts without it"
+PROGRESS, TENSORS, KEPT = "progress.json", "state.safetensors", "kept.safetensors"
 
 
 def training_key(
@@ -35,11 +35,37 @@ def training_key(
     return identifying_settings(config) | files | world
 
 
+def training_tensors(objective: nn.Module, optimizers: Sequence[Optimizer]) -> dict[str, Tensor]:
+    """The tensors that change in a training, by name: those of the objective, and what the optimisers remember."""
+    tensors = {f"objective/{name}": value for name, value in objective.state_dict().items()}
+    for number, optimizer in enumerate(optimizers):
+        for parameter, memory in optimizer.state_dict()["state"].items():
+            for name, value in memory.items():
+                if isinstance(value, Tensor):  # without momentum, SGD remembers None
+                    tensors[f"{number}/{parameter}/{name}"] = value
+    return tensors
+
+
+def restore_tensors(tensors: dict[str, Tensor], objective: nn.Module, optimizers: Sequence[Optimizer]) -> None:
+    """Give an objective and its optimisers the tensors that :func:`training_tensors` returned."""
+    stored, memories = {}, [defaultdict(dict) for _ in optimizers]
+    for name, value in tensors.items():
+        if name.startswith("objective/"):
+            stored[name.removeprefix("objective/")] = value
+        else:
+            number, parameter, key = name.split("/")
+            memories[int(number)][int(parameter)][key] = value
+    objective.load_state_dict(stored)
+    for optimizer, memory in zip(optimizers, memories):
+        optimizer.load_state_dict({"state": memory, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
 class Checkpoints:
     """The state of a training after its last finished epoch, in ``FOLDER/epoch-NNNN/``.
 
-    A state holds what accelerate saves (weights, ReMSE's errors, optimiser, random states of every process), the kept
-    weights, and ``progress.json``. It is written and removed under a name with a dot, so ``epoch-NNNN`` is complete.
+    A state holds the tensors of the training and the kept weights as safetensors, ``progress.json``, and the hashes of
+    these files. Nothing in it is a pickle. ``epoch-NNNN`` is complete, since it is written and removed under a name
+    with a dot.
 
     Args:
         folder: where the states are.
@@ -63,34 +89,30 @@ class Checkpoints:
                     "give another folder or remove this one"
                 )
 
-    def save(self, accelerator: Accelerator, progress: dict[str, Any], kept: dict[str, Tensor]) -> None:
+    def save(
+        self, accelerator: Accelerator, progress: dict[str, Any], tensors: dict[str, Tensor], kept: dict[str, Tensor]
+    ) -> None:
         """Write the state after an epoch, then remove the previous one; called by all processes."""
-        final = self.folder / f"epoch-{len(progress['rows']):04d}"
-        partial = final.with_name(f".partial-{final.name}")  # one name for all processes
         if accelerator.is_main_process:
-            for leftover in self.folder.glob(".*-epoch-*"):
-                _remove(leftover)
-            partial.mkdir(parents=True)
-        accelerator.wait_for_everyone()
-        with _writing(partial):
-            accelerator.save_state(str(partial))
-        accelerator.wait_for_everyone()
-        if accelerator.is_main_process:
-            with _writing(partial):
-                (partial / "kept.safetensors").write_bytes(save(kept))
-                progress = {"key": self.key, "keep": self.keep, "files": _digests(partial)} | progress
-                (partial / "progress.json").write_text(json.dumps(progress), encoding="utf-8")
-                flush_files(partial)
+            final = self.folder / f"epoch-{len(progress['rows']):04d}"
+            progress = {"key": self.key, "keep": self.keep} | progress
+            files = {PROGRESS: json.dumps(progress).encode(), TENSORS: save(tensors), KEPT: save(kept)}
+            files[HASHES] = json.dumps({name: _hash(content) for name, content in files.items()}).encode()
+            for leftover in self._leftovers():
+                remove(leftover)
             if final.exists():  # of the same training with another epoch to keep
-                _remove(final)
-            os.replace(partial, final)
+                _remove_state(final)
+            with new_folder(final) as partial:
+                for name, content in files.items():
+                    (partial / name).write_bytes(content)
+                flush_files(partial)
             for folder in self._states():
                 if folder != final:
-                    _remove(folder)
+                    _remove_state(folder)
         accelerator.wait_for_everyone()
 
-    def load(self, accelerator: Accelerator) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
-        """Restore the last state into what accelerate prepared; return what :meth:`save` was given, None if no state.
+    def load(self) -> tuple[dict[str, Any], dict[str, Tensor], dict[str, Tensor]] | None:
+        """What :meth:`save` was given last; None if there is no state.
 
         Raises InputError for the state of another training, and for a damaged one.
         """
@@ -98,50 +120,46 @@ class Checkpoints:
         for folder in reversed(self._states()):
             progress = _progress(folder)
             if progress["keep"] == self.keep:
-                if _digests(folder) != progress["files"]:  # accelerate ignores damaged random states
-                    raise InputError(f"{folder} is damaged: {REMEDY}")
-                kept = load_file(folder / "kept.safetensors")
-                accelerator.load_state(str(folder))
-                return progress, kept
+                with damage_named(folder, REMEDY):
+                    return progress, load(_read(folder, TENSORS)), load(_read(folder, KEPT))
         return None
 
     def remove(self) -> None:
         """Remove all states and leftovers, and the folder unless it holds other files, such as event files."""
-        for folder in (*self._states(), *self.folder.glob(".*-epoch-*")):
-            _remove(folder)
+        for folder in self._states():
+            _remove_state(folder)
+        for leftover in self._leftovers():
+            remove(leftover)
         with contextlib.suppress(OSError):
             self.folder.rmdir()
 
     def _states(self) -> list[Path]:
         return sorted(self.folder.glob("epoch-*"))
 
-
-@contextlib.contextmanager
-def _writing(partial: Path) -> Iterator[None]:
-    """Write a state within the block; if that fails, as on a full disk, it is an OSError, and the folder is removed."""
-    try:
-        yield
-    except (OSError, SafetensorError, RuntimeError) as error:  # RuntimeError: of torch.save
-        shutil.rmtree(partial, ignore_errors=True)
-        reason = f"the state of the training cannot be written ({one_line(error)})"
-        raise OSError(getattr(error, "errno", None) or errno.EIO, reason, str(partial.parent)) from error
+    def _leftovers(self) -> list[Path]:
+        """What a killed process left."""
+        return list(self.folder.glob(".*-epoch-*"))
 
 
 def _progress(folder: Path) -> dict[str, Any]:
     with damage_named(folder, REMEDY):
-        progress = json.loads((folder / "progress.json").read_text(encoding="utf-8"))
-        _ = progress["key"].keys(), progress["keep"], progress["files"], progress["rows"]
+        progress = json.loads(_read(folder, PROGRESS))
+        _ = progress["key"].keys(), progress["keep"], progress["rows"]
     return progress
 
 
-def _digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of the files of a state, by name."""
-    paths = [path for path in folder.iterdir() if path.name != "progress.json"]
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+def _read(folder: Path, name: str) -> bytes:
+    """The content of a file of a state; ValueError if it is not what was written."""
+    content = (folder / name).read_bytes()
+    if json.loads((folder / HASHES).read_bytes())[name] != _hash(content):
+        raise ValueError(name)
+    return content
 
 
-def _remove(folder: Path) -> None:
-    """Rename a state, so that half of it never looks complete, and remove it; a busy file system may keep files."""
-    if not folder.name.startswith("."):
-        folder = folder.rename(folder.with_name(f".stale-{folder.name}-{uuid.uuid4().hex[:8]}"))
-    shutil.rmtree(folder, ignore_errors=True)
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _remove_state(folder: Path) -> None:
+    """Rename a state, so that half of it never looks complete, and remove it."""
+    remove(folder.rename(folder.with_name(f".stale-{folder.name}-{uuid.uuid4().hex[:8]}")))

@@ -7,10 +7,12 @@ as the released code does: an oracle, only for comparison with published tables.
 for each of the two, which counts as one epoch.
 
 A run folder holds ``config.json``, ``metrics.json``, ``history.csv`` and in ``checkpoint/`` the weights that ``clean``
-chose (``model.safetensors``) and the last ones (``last.safetensors``). ``metrics.json`` is written last.
+chose (``model.safetensors``) and the last ones (``last.safetensors``). ``hashes.json`` holds the SHA-256 of all these
+files. ``metrics.json`` is written last.
 """
 
 import contextlib
+import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -23,6 +25,7 @@ from accelerate import Accelerator
 from filelock import Timeout
 from safetensors.torch import save
 
+from zslcore._io.hashes import HASHES, file_hash
 from zslcore._io.locations import check_folder, runs_root
 from zslcore._io.progress import progress_bar
 from zslcore._io.writing import flush_files, locked, new_file
@@ -45,7 +48,6 @@ from zslcore.training.inputs.sources import Inputs, check_backbone, load_inputs
 from zslcore.training.loop import Trained, train
 from zslcore.training.protocols import clean_protocol, paper_protocol
 from zslcore.training.run import WEIGHTS, Run, environment, restore_model
-from zslcore.training.run_files import file_digests
 from zslcore.training.solve import solve
 
 VALIDATED = ("T1", "U", "S", "H", "gamma", "AUSUC")
@@ -192,9 +194,14 @@ def _write_run(folder: Path, config: RunConfig, metrics: dict[str, Any], validat
     for name, state in zip(WEIGHTS, (final.state, final.last), strict=True):
         with new_file(folder / "checkpoint" / f"{name}.safetensors") as partial:
             partial.write_bytes(save(state))  # an error of save_file would not be an OSError
-    metrics["files"] = file_digests(folder)
+    text = json.dumps(metrics, indent=2) + "\n"
+    names = ["config.json", "history.csv", *(f"checkpoint/{name}.safetensors" for name in WEIGHTS)]
+    hashes = {name: file_hash(folder / name) for name in names}
+    hashes["metrics.json"] = hashlib.sha256(text.encode()).hexdigest()
+    with new_file(folder / HASHES) as partial:
+        partial.write_text(json.dumps(hashes, indent=2) + "\n", encoding="utf-8")
     with new_file(folder / "metrics.json") as partial:
-        partial.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+        partial.write_bytes(text.encode())
         flush_files(folder)
     for task in TASKS:  # no longer needed: an unfinished run resumes from them
         Checkpoints(folder / "checkpoint" / task, {}).remove()

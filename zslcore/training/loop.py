@@ -22,7 +22,7 @@ from zslcore.data.benchmark import Benchmark
 from zslcore.data.tasks import ZeroShotTask
 from zslcore.errors import InputError
 from zslcore.losses.modules import LearntNoise
-from zslcore.training.checkpoints import Checkpoints, training_key
+from zslcore.training.checkpoints import Checkpoints, restore_tensors, training_key, training_tensors
 from zslcore.training.device import make_accelerator, weight_dtype
 from zslcore.training.evaluation import evaluate
 from zslcore.training.inputs.episodes import draw_batches, draw_episodes
@@ -95,9 +95,10 @@ def train(
             processes = accelerator.num_processes
             key = training_key(config, benchmark, contents or {}, task=task.name, processes=processes)
             store = Checkpoints(checkpoints, key, keep=keep)
-            if (found := store.load(accelerator)) is not None:
-                stored, trained.state = found
+            if (found := store.load()) is not None:
+                stored, tensors, trained.state = found
                 trained.rows, trained.kept, trained.seconds = stored["rows"], stored["kept"], stored["seconds"]
+                restore_tensors(tensors, trainer.plain_objective, trainer.optimizers)
                 trainer.rng.bit_generator.state = stored["sampler"]
         done, epochs, main = len(trained.rows), config.epochs, accelerator.is_main_process
         title, hidden = f"{task.name}: {config.loss}, seed {config.seed}", not (progress and main)
@@ -105,13 +106,16 @@ def train(
         with logbook(checkpoints, done, enabled=main) as log:
             for epoch in bar:
                 start = time.perf_counter()
+                # draws of a layer such as dropout do not depend on the epochs before, so none of them is stored
+                torch.manual_seed(int(np.random.SeedSequence([config.seed, epoch]).generate_state(1)[0]))
                 row = {"epoch": epoch} | trainer.epoch(epoch) | trainer.evaluate(epoch)
                 trained.add(row, trainer.weights, time.perf_counter() - start)
                 log(epoch, row)
                 if store is not None:
                     state = {"rows": trained.rows, "kept": trained.kept, "seconds": trained.seconds}
                     state["sampler"] = trainer.rng.bit_generator.state
-                    store.save(accelerator, state, trained.state)
+                    tensors = training_tensors(trainer.plain_objective, trainer.optimizers)
+                    store.save(accelerator, state, tensors, trained.state)
                 bar.set_postfix(loss=f"{row['loss']:.3f}", T1=f"{100 * row['T1']:.1f}")
         trained.last = trainer.weights()
         return trained
@@ -160,10 +164,12 @@ class Trainer:
         self._learns_noise = isinstance(self.criterion, LearntNoise)
         weights, noise = self.model.parameters(), self.criterion.parameters()
         sgd = torch.optim.SGD(weights, lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay)
-        optimizers = [sgd]
+        self.optimizers = [sgd]
         if self._learns_noise:
-            optimizers.append(torch.optim.Adam(noise, lr=NOISE_LR, betas=(0.9, 0.99), eps=1e-15))
-        self.objective, *self.optimizers = accelerator.prepare(objective, *optimizers)
+            self.optimizers.append(torch.optim.Adam(noise, lr=NOISE_LR, betas=(0.9, 0.99), eps=1e-15))
+        self.plain_objective = objective  # without the wrappers of several processes and of compilation
+        # steps call the optimisers themselves: wrappers of accelerate, for scaled gradients, search sys.path each time
+        self.objective, *_ = accelerator.prepare(objective, *self.optimizers)
 
     def epoch(self, index: int) -> dict[str, float]:
         """Train for one epoch, counted from 0; InputError if the loss or a weight is no longer finite.
@@ -222,7 +228,7 @@ class Trainer:
         losses = self.objective(inputs, labels)
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
-        self.accelerator.backward(losses.loss)
+        losses.loss.backward()
         if self.config.clip:
             self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.clip)
         for optimizer in self.optimizers:

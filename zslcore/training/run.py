@@ -1,6 +1,5 @@
 """A finished run: its folder, its numbers, its model, and what the model predicts."""
 
-import io
 import json
 import os
 import platform
@@ -16,13 +15,13 @@ from safetensors.torch import load
 from torch import Tensor
 
 from zslcore._io.determinism import reproducible, single_thread
-from zslcore._io.reading import check_regular
+from zslcore._io.hashes import check_hash
 from zslcore._version import __version__
 from zslcore.config import RunConfig
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.class_splits import split_classes
 from zslcore.data.tasks import test_task
-from zslcore.errors import InputError
+from zslcore.errors import InputError, one_line
 from zslcore.models import AttributeModel
 from zslcore.training.damage import damage_named
 from zslcore.training.device import resolve_device, weight_dtype
@@ -31,7 +30,7 @@ from zslcore.training.evaluation import Evaluation, evaluate, predict
 from zslcore.training.inputs.contents import changed_contents, file_contents
 from zslcore.training.inputs.sources import Inputs, load_inputs
 from zslcore.training.objective import build_model
-from zslcore.training.run_files import check_metrics, check_unchanged
+from zslcore.training.run_metrics import check_metrics
 
 WEIGHTS = ("model", "last")  # files in checkpoint/: of the epoch that the validation split chose, and of the last one
 
@@ -55,12 +54,16 @@ class Run:
         folder = Path(folder)
         if not (folder / "metrics.json").is_file():
             raise InputError(f"{folder} is not a run folder: it has no metrics.json")
+        with damage_named(folder / "config.json", _remedy(folder)):
+            check_hash(folder, "config.json")
         config = RunConfig.read(folder / "config.json")
         with damage_named(folder / "metrics.json", _remedy(folder)) as path:
+            check_hash(folder, "metrics.json")
             metrics = json.loads(path.read_text(encoding="utf-8"))
         check_metrics(path, metrics, _remedy(folder))
-        _content(folder, "config.json", metrics)
-        history = pd.read_csv(io.BytesIO(_content(folder, "history.csv", metrics)))
+        with damage_named(folder / "history.csv", _remedy(folder)) as path:
+            check_hash(folder, "history.csv")
+            history = pd.read_csv(path)
         return cls(folder, config, metrics, history)
 
     def model(self, benchmark: Benchmark, *, weights: str = "model") -> AttributeModel:
@@ -75,8 +78,14 @@ class Run:
             raise InputError(f"{self.folder} was trained on another version of {benchmark.name} than the one on disk")
         if weights not in WEIGHTS:
             raise InputError(f"weights must be one of {', '.join(WEIGHTS)}, got {weights!r}")
-        state = load(_content(self.folder, f"checkpoint/{weights}.safetensors", self.metrics))
-        return restore_model(self.config, benchmark, state, self._device)
+        name = f"checkpoint/{weights}.safetensors"
+        with damage_named(self.folder / name, _remedy(self.folder)) as path:
+            check_hash(self.folder, name)
+            state = load(path.read_bytes())
+        try:
+            return restore_model(self.config, benchmark, state, self._device)
+        except (KeyError, RuntimeError) as error:  # of torch, for tensors of other names or shapes
+            raise InputError(f"{path} must hold the weights of this run's model, got: {one_line(error)}") from error
 
     def inputs(self, benchmark: Benchmark) -> Inputs:
         """The inputs of the run's model; InputError if the files that they come from changed since the training."""
@@ -117,15 +126,6 @@ class Run:
     @property
     def _device(self) -> torch.device:
         return resolve_device(self.config.device, fallback=True)
-
-
-def _content(folder: Path, name: str, metrics: dict[str, Any]) -> bytes:
-    """The content of a file of a run; InputError if it is not what the training wrote."""
-    check_regular(folder / name)
-    with damage_named(folder / name, _remedy(folder)) as path:
-        content = path.read_bytes()
-    check_unchanged(path, name, content, metrics, _remedy(folder))
-    return content
 
 
 def _remedy(folder: Path) -> str:

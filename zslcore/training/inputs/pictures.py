@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 from torchvision.transforms.v2.functional import center_crop
 
+from zslcore._io.hashes import note_hashes
 from zslcore._io.locations import cache_root
 from zslcore._io.progress import progress_bar
 from zslcore._io.writing import new_folder, remove_abandoned
@@ -26,9 +27,9 @@ from zslcore.data.images import ImageDataset, random_crop, readable, resize, res
 from zslcore.errors import InputError
 from zslcore.training.damage import damage_named
 from zslcore.training.inputs.contents import check_pictures, pictures_id
-from zslcore.training.inputs.seal import check_seal, seal
+from zslcore.training.inputs.stored import check_cached
 
-VERSION = 3  # raise when a change here changes the bytes
+VERSION = 2  # raise when a change here changes the bytes
 USUAL_SHAPE = 1.4  # long over short side of a photograph, to estimate the size of a data set
 
 
@@ -102,10 +103,15 @@ def decoded_pictures(
         with new_folder(folder) as partial:
             workers = min(4, (os.cpu_count() or 1) - 1) if num_workers is None else num_workers
             _decode(benchmark, side, partial, workers)
-            seal(partial)
+            note_hashes(partial)
     with damage_named(folder, "delete it, and the pictures are decoded again"):
-        check_seal(folder)
-        return Pictures(folder, size)
+        for name in ("index.npz", "pictures.bin"):
+            check_cached(folder, name)
+        pictures = Pictures(folder, size)
+        length = int(pictures.offsets[-1] + 3 * pictures.shapes[-1].prod())
+        if len(pictures) != len(benchmark.image_paths) or (folder / "pictures.bin").stat().st_size != length:
+            raise ValueError("index.npz, pictures.bin and the benchmark do not agree")
+    return pictures
 
 
 def _check_room(folder: Path, images: int, side: int) -> None:

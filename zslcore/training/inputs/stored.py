@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from zslcore._io.hashes import file_hash, file_hashes
+from zslcore._io.hashes import check_hash, file_hash, file_hashes, note_hashes
 from zslcore._io.locations import cache_root
 from zslcore._io.writing import new_folder
 from zslcore.backbone import BACKBONES, FILE_FEATURES, imported_features
@@ -20,7 +20,6 @@ from zslcore.data.benchmark import Benchmark
 from zslcore.data.xlsa17 import MatFile, dataset_folder
 from zslcore.errors import InputError, one_line
 from zslcore.training.damage import damage_named
-from zslcore.training.inputs.seal import check_seal, seal
 
 SUFFIXES = (".npy", ".npz", ".mat")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -45,7 +44,7 @@ def stored_features(benchmark: Benchmark, backbone: str) -> FrozenFeatures:
         _write(folder, _of_benchmark(benchmark))
     remedy = "delete it, and " + ("it is made again" if backbone == FILE_FEATURES else "import the features again")
     with damage_named(folder, remedy):
-        check_seal(folder)
+        check_cached(folder, "features.npy")
         maps = np.load(folder / "features.npy", mmap_mode="r")
         if maps.dtype != np.float32 or maps.ndim != 3 or len(maps) != len(benchmark.labels):
             raise ValueError("features.npy and the benchmark do not agree")
@@ -86,6 +85,11 @@ def import_features(benchmark: Benchmark, name: str, path: Path) -> FrozenFeatur
     return stored_features(benchmark, name)
 
 
+def check_cached(folder: Path, name: str) -> None:
+    """Raise ValueError if a file in a folder of the cache has changed since it was written."""
+    check_hash(folder, name, cache_root() / "hashes" / f"{folder.name}-{name}.json")
+
+
 def missing_pictures_hint(benchmark: Benchmark) -> str:
     """What can be used instead of pictures."""
     try:
@@ -120,18 +124,20 @@ def _of_benchmark(benchmark: Benchmark) -> Float[np.ndarray, "n D 1"]:
     values = MatFile.read(file, (), optional=("features",)).variables.get("features")
     if values is None:
         raise InputError(f"{file} must hold the variable 'features' for backbone={FILE_FEATURES}, but does not")
-    if values.ndim != 2 or values.shape[1] != images:
+    if values.ndim != 2 or images not in values.shape:
         raise InputError(f"features in {file} must be dimensions x {images} images, got shape {values.shape}")
-    return _checked(values.T, f"features in {file}", benchmark)
+    by_row = values.T if values.shape[1] == images else values  # as scripts in Python often store them
+    return _checked(by_row, f"features in {file}", benchmark)
 
 
 def _read(path: Path, images: int) -> Shaped[np.ndarray, "..."]:
     """The array of a file that a user gives."""
-    if path.suffix not in SUFFIXES:
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
         raise InputError(f"features must be a file that ends in {', '.join(SUFFIXES)}, got {path}")
     if not path.is_file():
         raise InputError(f"{path} is missing")
-    if path.suffix == ".mat":
+    if suffix == ".mat":
         values = MatFile.read(path, ("features",)).variables["features"]
         turned = values.ndim == 2 and values.shape[1] == images != values.shape[0]  # as in res101.mat
         return values.T if turned else values
@@ -172,4 +178,4 @@ def _checked(values: np.ndarray, source: str, benchmark: Benchmark) -> Float[np.
 def _write(folder: Path, values: Float[np.ndarray, "n D 1"]) -> None:
     with new_folder(folder) as partial:
         np.save(partial / "features.npy", values)
-        seal(partial)
+        note_hashes(partial)

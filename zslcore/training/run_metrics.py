@@ -1,48 +1,32 @@
-"""The files of a run folder: their hashes in ``metrics.json``, and what this file itself must hold."""
+"""What ``metrics.json`` of a run must hold."""
 
-import hashlib
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from zslcore._io.hashes import file_hash
 from zslcore.errors import InputError
 
-FILES = ("config.json", "history.csv", "checkpoint/model.safetensors", "checkpoint/last.safetensors")
 _ACCURACIES = {"T1": "share", "U": "share or null", "S": "share or null", "H": "share or null"}
 _PROTOCOL = _ACCURACIES | {"AUSUC": "share or null", "gamma": "number or null", "epoch": "number"}
 _WORDS = {"share": "a number from 0 to 1", "number": "a finite number", "text": "text"}
 _SHAPE = {  # "*" stands for any name
-    "dataset": {"name": "text", "fingerprint": "text"},
+    "dataset": {"fingerprint": "text"},
     "protocols": {"*": _PROTOCOL},
     "validation": {"*": "number", "H": "share"},
     "errors": {"*": {"*": "number or null"}},
     "effective_lambda": "number or null",
     "cost": {"seconds": "number"},
     "environment": {"device": "text", "torch": "text"},
-    "files": {"*": "text"},
 }
-
-
-def file_digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of the files of a run that exist, by name."""
-    return {name: file_hash(folder / name) for name in FILES if (folder / name).is_file()}
-
-
-def check_unchanged(file: Path, name: str, content: bytes, metrics: dict[str, Any], remedy: str) -> None:
-    """Raise InputError unless the content of a file of a run is what the training wrote."""
-    if hashlib.sha256(content).hexdigest() != metrics["files"].get(name):
-        raise InputError(f"{file} is damaged: it is not what the training wrote; {remedy}")
 
 
 def check_metrics(file: Path, metrics: object, remedy: str) -> None:
     """Raise InputError unless the content of ``metrics.json`` has the names, types and ranges that readers rely on.
 
     Example:
-        >>> check_metrics(Path("metrics.json"), {"dataset": {"name": 3}}, "remove it")
+        >>> check_metrics(Path("metrics.json"), {"dataset": {"fingerprint": 3}}, "remove it")
         Traceback (most recent call last):
-        zslcore.errors.InputError: metrics.json is damaged: dataset.name must be text, got 3; remove it
+        zslcore.errors.InputError: metrics.json is damaged: dataset.fingerprint must be text, got 3; remove it
     """
     if fault := _fault("it", metrics, _SHAPE):
         raise InputError(f"{file} is damaged: {fault}; {remedy}")

@@ -5,12 +5,14 @@ import os
 import shutil
 
 import numpy as np
+import pandas as pd
 import torch
 from bad_inputs.cases import Call, World, cases
 from bad_inputs.world import PICTURES, Tables, train
 from safetensors.torch import load_file, save_file
 
 from zslcore import cli
+from zslcore._io.hashes import file_hash
 from zslcore.data.benchmark import Benchmark
 from zslcore.study.tables import collect, find_runs
 from zslcore.training import Run
@@ -23,6 +25,13 @@ def _again() -> list[str]:
     return [*train(), "--output", "runs/finished"]
 
 
+def _hash_again(world: World) -> None:
+    """Write the hashes of a finished run, so that only its content is wrong."""
+    file = world.run / "hashes.json"
+    hashes = {name: file_hash(world.run / name) for name in json.loads(file.read_text())}
+    file.write_text(json.dumps(hashes))
+
+
 def _metrics(what: str, *says: str):
     """A case that spoils ``metrics.json``."""
 
@@ -33,6 +42,7 @@ def _metrics(what: str, *says: str):
             metrics = json.loads(file.read_text())
             metrics = spoil(metrics) or metrics
             file.write_text(json.dumps(metrics))
+            _hash_again(world)
             return _again()
 
     return add
@@ -68,18 +78,19 @@ _metrics("the errors are null", "errors", "None")(_at("errors", value=None))
 _metrics("the effective lambda is text", "effective_lambda", "'1'")(_at("effective_lambda", value="1"))
 _metrics("the cost is NaN", "cost.seconds", "nan")(_at("cost", "seconds", value=float("nan")))
 _metrics("the device is a list", "environment.device", "[]")(_at("environment", "device", value=[]))
-_metrics("the hashes are missing", "files")(_at("files", value=...))
 _metrics("the metrics are a number", "3")(lambda metrics: 3)
 _metrics("the metrics are empty", "missing")(lambda metrics: metrics.clear())
 
 
-def _file(name: str, what: str, *says: str):
-    """A case that spoils another file of the finished run."""
+def _file(name: str, what: str, *says: str, hashes: bool = True):
+    """A case that spoils a file of the finished run; without ``hashes`` there is no hashes.json."""
 
     def add(spoil):
         @bad(what, f"finished/{name}", *says)
         def _(world: World):
             spoil(world.run / name)
+            if not hashes:
+                (world.run / "hashes.json").unlink()
             return _again()
 
     return add
@@ -87,6 +98,15 @@ def _file(name: str, what: str, *says: str):
 
 def _replaced(old: str, new: str):
     return lambda path: path.write_text(path.read_text().replace(old, new))
+
+
+def _first_difference(text: str):
+    def spoil(path) -> None:
+        table = pd.read_csv(path, dtype=str)
+        table.loc[0, "difference"] = text
+        table.to_csv(path, index=False)
+
+    return spoil
 
 
 def _pipe(path) -> None:
@@ -97,14 +117,16 @@ def _pipe(path) -> None:
 _file("metrics.json", "half of metrics.json", "damaged")(lambda path: path.write_text(path.read_text()[:90]))
 _file("config.json", "config.json of another seed")(_replaced('"seed": 0', '"seed": 7'))
 _file("config.json", "config.json with other spaces")(lambda path: path.write_text(path.read_text() + "\n"))
-_file("config.json", "text for a number in config.json", "epochs", "'1'")(_replaced('"epochs": 1', '"epochs": "1"'))
-_file("config.json", "an unknown setting in config.json", "'epoch'")(_replaced('"epochs"', '"epoch"'))
+_file("config.json", "text for a number in config.json", "epochs", "'1'", hashes=False)(
+    _replaced('"epochs": 1', '"epochs": "1"')
+)
+_file("config.json", "an unknown setting in config.json", "'epoch'", hashes=False)(_replaced('"epochs"', '"epoch"'))
 _file("config.json", "no config.json")(lambda path: path.unlink())
-_file("config.json", "a named pipe as config.json", "pipe")(_pipe)
+_file("config.json", "a named pipe as config.json")(_pipe)
 _file("history.csv", "another number in history.csv")(_replaced("0.", "1."))
 _file("history.csv", "no rows in history.csv")(lambda path: path.write_text("epoch,task\n"))
 _file("history.csv", "no history.csv")(lambda path: path.unlink())
-_file("history.csv", "a named pipe as history.csv", "pipe")(_pipe)
+_file("history.csv", "a named pipe as history.csv")(_pipe)
 
 
 @bad("another run's settings", "runs/finished", "seed")
@@ -120,13 +142,15 @@ def _(world):
     return _again()
 
 
-def _model(what: str, *says: str):
+def _model(what: str, *says: str, hashes: bool = True):
     """A case with other weights in the finished run."""
 
     def add(spoil):
         @bad(what, "finished/checkpoint/model.safetensors", *says)
         def _(world: World):
             spoil(world.run / "checkpoint" / "model.safetensors")
+            if not hashes:
+                (world.run / "hashes.json").unlink()
             benchmark = Benchmark.load(world.data, "TINY")
             return Call('Run.load("runs/finished").model(benchmark)', lambda: Run.load(world.run).model(benchmark))
 
@@ -143,14 +167,18 @@ def _tensors(change):
 
 _model("weights that are all zero")(_tensors(lambda tensors: {name: 0 * value for name, value in tensors.items()}))
 _model("weights that are NaN")(_tensors(lambda tensors: {name: value * torch.nan for name, value in tensors.items()}))
-_model("weights of other names")(_tensors(lambda tensors: {f"x.{name}": value for name, value in tensors.items()}))
-_model("weights of another shape")(_tensors(lambda tensors: {name: value[:1] for name, value in tensors.items()}))
-_model("one tensor too few")(_tensors(lambda tensors: dict(list(tensors.items())[1:])))
+_model("weights of other names", "standardize.mean", hashes=False)(
+    _tensors(lambda tensors: {f"x.{name}": value for name, value in tensors.items()})
+)
+_model("weights of another shape", "size mismatch", hashes=False)(
+    _tensors(lambda tensors: {name: value[:1] for name, value in tensors.items()})
+)
+_model("one tensor too few", "Missing key", hashes=False)(_tensors(lambda tensors: dict(list(tensors.items())[1:])))
 _model("the weights of the last epoch under another name, changed in one bit")(
     lambda path: path.write_bytes(path.read_bytes()[:-1] + b"\1")
 )
 _model("no weights")(lambda path: path.unlink())
-_model("a named pipe as weights", "pipe")(_pipe)
+_model("a named pipe as weights")(_pipe)
 
 
 @bad("unknown weights of a run", "weights", "'best'")
@@ -180,6 +208,7 @@ def _(world):
 def _(world):
     shutil.copytree(world.run, world.runs / "other")
     _replaced('"epochs": 1', '"epochs": "1"')(world.runs / "other" / "config.json")
+    (world.runs / "other" / "hashes.json").unlink()
     return Call('collect(find_runs("runs"))', lambda: collect(find_runs(world.runs)))
 
 
@@ -190,6 +219,7 @@ def _(world):
     metrics = json.loads(file.read_text())
     metrics["contents"]["features"] = "0" * 12
     file.write_text(json.dumps(metrics))
+    (world.runs / "other" / "hashes.json").unlink()
     return Call('collect(find_runs("runs"))', lambda: collect(find_runs(world.runs)))
 
 
@@ -224,9 +254,8 @@ _cache("features of one row less", "features.npy")(_array(lambda values: values[
 _cache("features of one axis", "features.npy")(_array(lambda values: values.ravel()))
 _cache("features without channels", "features.npy")(_array(lambda values: values[:, :0]))
 _cache("no features in their folder", "features.npy")(lambda path: path.unlink())
-_cache("text as hashes of features", "sha256.json")(lambda path: path.write_text("many"))
-_cache("a list as hashes of features", "sha256.json")(lambda path: path.write_text("[]"))
-_cache("no hashes of features", "sha256.json")(lambda path: path.unlink())
+_cache("text as hashes of features", "hashes.json")(lambda path: path.write_text("many"))
+_cache("a list as hashes of features", "hashes.json")(lambda path: path.write_text("[]"))
 
 
 @bad("reordered rows of computed features", "cache/features", "damaged")
@@ -295,13 +324,8 @@ _results("markup as device", "results.csv", "device", "<img")(_replaced("AMD EPY
 _results("a link as method", "results.csv", "method", "[x]")(_replaced(",mse,", ",[x](javascript:alert),"))
 _results("an open quote", "results.csv")(_replaced("SYNTH,", '"SYNTH,'))
 _results("no column of intervals", "differences.csv", "'low'")(_replaced("low", "lowest"))
-_results("a word for a difference", "differences.csv", "difference", "'much'")(
-    lambda path: path.write_text(
-        path.read_text().replace(
-            "T1,cross_entropy,+ ReMSE has a higher T1 than cross entropy,", "T1,cross_entropy,x,much", 1
-        )
-    )
-)
+_results("a word for a difference", "differences.csv", "difference", "'much'")(_first_difference("much"))
+_results("an infinite difference", "differences.csv", "difference", "inf")(_first_difference("inf"))
 _results("a named pipe as table", "results.csv", "pipe")(_pipe)
 
 

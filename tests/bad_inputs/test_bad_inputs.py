@@ -74,6 +74,7 @@ def test_the_table_holds_these_cases():
     for case in CASES:
         expected.setdefault(case.group, []).append(row(case, "", "").split(" | ")[0])
     assert stored == expected
+    assert all(len(set(names)) == len(names) for names in stored.values())
     assert len(CASES) > 150
 
 

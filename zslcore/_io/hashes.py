@@ -20,7 +20,8 @@ MANY = 1000  # a progress bar is shown if at least this many files are read
 
 
 def file_hash(path: Path) -> str:
-    """SHA-256 of a file, as 64 hex digits."""
+    """SHA-256 of a file, as 64 hex digits; InputError for a pipe or a device."""
+    check_regular(path)
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

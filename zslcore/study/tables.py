@@ -65,12 +65,12 @@ def collect(folders: Iterable[Path]) -> pd.DataFrame:
         >>> import json, tempfile
         >>> clean = {"T1": 0.5, "U": 0.25, "S": 0.75, "H": 0.375, "AUSUC": 0.2, "gamma": 1.0, "epoch": 3}
         >>> metrics = {"protocols": {"clean": clean}, "validation": {"H": 0.4}, "errors": {"test_seen": {"gini": 0.3}}}
-        >>> metrics |= {"dataset": {"name": "SYNTH", "fingerprint": "01234567"}, "cost": {"seconds": 60.0}}
-        >>> metrics |= {"effective_lambda": 2.5, "environment": {"device": "cpu", "torch": "2.11.0"}}
+        >>> metrics |= {"dataset": {"fingerprint": "01234567"}, "effective_lambda": 2.5, "cost": {"seconds": 60.0}}
+        >>> metrics |= {"environment": {"device": "cpu", "torch": "2.11.0"}}
         >>> folder = Path(tempfile.mkdtemp())
+        >>> _ = (folder / "metrics.json").write_text(json.dumps(metrics))
         >>> _ = (folder / "config.json").write_text(json.dumps(RunConfig.study("SYNTH", method="remse").to_dict()))
         >>> _ = (folder / "history.csv").write_text("epoch,task")
-        >>> _ = (folder / "metrics.json").write_text(json.dumps(metrics))
         >>> collect([folder])[["method", "seed", "protocol", "H", "test_seen_gini"]].values.tolist()
         [['remse', 0, 'clean', 37.5, 0.3]]
     """

@@ -21,7 +21,7 @@ from zslcore.config import RunConfig
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.class_splits import split_classes
 from zslcore.data.tasks import test_task
-from zslcore.errors import InputError
+from zslcore.errors import InputError, one_line
 from zslcore.models import AttributeModel
 from zslcore.training.damage import damage_named
 from zslcore.training.device import resolve_device, weight_dtype
@@ -30,7 +30,7 @@ from zslcore.training.evaluation import Evaluation, evaluate, predict
 from zslcore.training.inputs.contents import changed_contents, file_contents
 from zslcore.training.inputs.sources import Inputs, load_inputs
 from zslcore.training.objective import build_model
-from zslcore.training.run_files import check_metrics
+from zslcore.training.run_metrics import check_metrics
 
 WEIGHTS = "checkpoint/model.safetensors"
 
@@ -77,7 +77,10 @@ class Run:
         with damage_named(self.folder / WEIGHTS, _remedy(self.folder)) as path:
             check_hash(self.folder, WEIGHTS)
             state = load(path.read_bytes())
-        return restore_model(self.config, benchmark, state, self._device)
+        try:
+            return restore_model(self.config, benchmark, state, self._device)
+        except (KeyError, RuntimeError) as error:  # of torch, for tensors of other names or shapes
+            raise InputError(f"{path} must hold the weights of this run's model, got: {one_line(error)}") from error
 
     def inputs(self, benchmark: Benchmark) -> Inputs:
         """The inputs of the run's model; InputError if the files that they come from changed since the training."""

@@ -60,7 +60,7 @@ def frozen_features(
         )
         model, title = build_backbone(backbone, weights=weights), f"{backbone} features of {benchmark.name}"
         with new_folder(folder) as partial:
-            _write_features(partial / "features.npy", model, loader, pooling, title)
+            _write_features(partial / "features.npy", model, weights, loader, pooling, title)
             note_hashes(partial)
     with damage_named(folder, "delete it, and the features are computed again"):
         check_cached(folder, "features.npy")
@@ -79,20 +79,20 @@ def features_folder(
     return cache_root() / "features" / f"{source}-{size}px{crop}-{pooling}-{content}-v{VERSION}"
 
 
-def _check_finite(maps: Float[np.ndarray, "b D N"], paths: Sequence[Path], backbone: str) -> None:
+def _check_finite(maps: Float[np.ndarray, "b D N"], paths: Sequence[Path], source: str) -> None:
     """Raise InputError for features that no training can use, which weights out of range give."""
     finite = np.isfinite(maps).all(axis=(1, 2))
     if not finite.all():
         values = maps[finite.argmin()]
         found = f"{values[~np.isfinite(values)][0]} for {paths[finite.argmin()]}"
-        raise InputError(f"{backbone} must give finite features ({maps.dtype}), got {found}: its weights are unusable")
+        raise InputError(f"{source} must give finite features ({maps.dtype}), got {found}")
 
 
 @torch.inference_mode()
-def _write_features(path: Path, backbone: Backbone, loader: DataLoader, pooling: str, title: str) -> None:
+def _write_features(path: Path, backbone: Backbone, weights: str, loader: DataLoader, pooling: str, title: str) -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     backbone = backbone.to(device, memory_format=torch.channels_last)  # 1.5 times faster on a CPU
-    output, start = None, 0
+    output, start, source = None, 0, f"{backbone.name} with weights {weights}"
     with single_thread(), progress_bar(total=len(loader.dataset), desc=title, unit="image") as progress:
         for images in readable(loader):
             maps = backbone(images.to(device, memory_format=torch.channels_last))
@@ -103,7 +103,7 @@ def _write_features(path: Path, backbone: Backbone, loader: DataLoader, pooling:
                 output = np.lib.format.open_memmap(path, "w+", dtype=POOLINGS[pooling], shape=shape)
                 allocate(path)
             output[start : start + len(maps)] = maps.cpu().numpy()
-            _check_finite(output[start : start + len(maps)], loader.dataset.paths[start:], backbone.name)
+            _check_finite(output[start : start + len(maps)], loader.dataset.paths[start:], source)
             start += len(maps)
             progress.update(len(maps))
     output.flush()

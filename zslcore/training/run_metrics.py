@@ -1,4 +1,4 @@
-"""What ``metrics.json`` of a run folder must hold."""
+"""What ``metrics.json`` of a run must hold."""
 
 import math
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ _ACCURACIES = {"T1": "share", "U": "share or null", "S": "share or null", "H": "
 _PROTOCOL = _ACCURACIES | {"AUSUC": "share or null", "gamma": "number or null", "epoch": "number"}
 _WORDS = {"share": "a number from 0 to 1", "number": "a finite number", "text": "text"}
 _SHAPE = {  # "*" stands for any name
-    "dataset": {"name": "text", "fingerprint": "text"},
+    "dataset": {"fingerprint": "text"},
     "protocols": {"*": _PROTOCOL},
     "validation": {"*": "number", "H": "share"},
     "errors": {"*": {"*": "number or null"}},
@@ -24,9 +24,9 @@ def check_metrics(file: Path, metrics: object, remedy: str) -> None:
     """Raise InputError unless the content of ``metrics.json`` has the names, types and ranges that readers rely on.
 
     Example:
-        >>> check_metrics(Path("metrics.json"), {"dataset": {"name": 3}}, "remove it")
+        >>> check_metrics(Path("metrics.json"), {"dataset": {"fingerprint": 3}}, "remove it")
         Traceback (most recent call last):
-        zslcore.errors.InputError: metrics.json is damaged: dataset.name must be text, got 3; remove it
+        zslcore.errors.InputError: metrics.json is damaged: dataset.fingerprint must be text, got 3; remove it
     """
     if fault := _fault("it", metrics, _SHAPE):
         raise InputError(f"{file} is damaged: {fault}; {remedy}")

@@ -13,6 +13,8 @@ from urllib.error import URLError
 
 from filelock import FileLock, Timeout
 
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
 
 @contextmanager
 def new_file(path: Path) -> Iterator[Path]:
@@ -123,15 +125,17 @@ def locked(path: Path, timeout: float = -1) -> Iterator[None]:
 @contextmanager
 def _temporary(path: Path) -> Iterator[Path]:
     """A locked path beside ``path`` with the same suffix, removed at the end."""
-    remove_abandoned(path)
     partial = path.with_name(f".partial-{uuid.uuid4().hex[:8]}-{path.name}")
-    with locked(partial.with_name(f"{partial.name}.lock")):
-        try:
-            yield partial
-        except OSError as error:
-            if error.filename is not None or isinstance(error, URLError):
-                raise
-            # of a full disk: the system's error names no file, and that of numpy has no number either
-            raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(path)) from error
-        finally:
-            remove(partial)
+    try:
+        remove_abandoned(path)
+        with locked(partial.with_name(f"{partial.name}.lock")):
+            try:
+                yield partial
+            finally:
+                remove(partial)
+    except OSError as error:
+        named = error.filename is not None and error.errno not in DISK_FULL
+        if named or isinstance(error, URLError):
+            raise
+        # of a full disk: the system's error names no file, or a temporary one, and that of numpy has no number
+        raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(path)) from error

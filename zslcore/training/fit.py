@@ -104,6 +104,8 @@ def _fit(config: RunConfig, folder: Path, accelerator: Accelerator, num_workers:
             inputs = load_inputs(config, whole, accelerator.device, num_workers=num_workers)
     accelerator.wait_for_everyone()
     if finished:
+        if accelerator.is_main_process:
+            _remove_states(folder)  # those that a process left which was killed after it had written metrics.json
         return
 
     first, states = validation_task(benchmark, seed=VALIDATION_SEED), folder / "checkpoint"
@@ -193,5 +195,10 @@ def _write_run(folder: Path, config: RunConfig, metrics: dict[str, Any], validat
     with new_file(folder / "metrics.json") as partial:
         partial.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
         flush_files(folder)
-    for task in TASKS:  # no longer needed: an unfinished run resumes from them
+    _remove_states(folder)
+
+
+def _remove_states(folder: Path) -> None:
+    """Remove the states of both trainings, which only an unfinished run needs."""
+    for task in TASKS:
         Checkpoints(folder / "checkpoint" / task, {}).remove()

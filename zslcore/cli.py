@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 141
     except OSError as error:
         reason = error.strerror or str(error) or type(error).__name__
-        return _fail(f"{reason}: {error.filename}" if error.filename else reason, 1)
+        return _fail(f"{reason}: {error.filename}" if error.filename else reason, 2)
     return status
 
 

@@ -66,8 +66,8 @@ save_file(result.state, folder / f"last-{rank}.safetensors")
 """
 
 
-def torchrun(script, folder, config, benchmark):
-    """Run a script in two processes, which finds its config in ``folder``."""
+def torchrun(script, folder, config, benchmark, *, killed=False):
+    """Run a script in two processes, which finds its config in ``folder``; one of them may be killed."""
     (folder / "config.json").write_text(json.dumps(config.to_dict()))
     (folder / "script.py").write_text(script)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -79,7 +79,8 @@ def torchrun(script, folder, config, benchmark):
         timeout=300,
         check=False,
     )
-    assert result.returncode == 0, result.stderr[-3000:]
+    assert (result.returncode != 0) == killed, result.stderr[-3000:]
+    return result.stderr
 
 
 def distributed(folder, config, benchmark, features):
@@ -119,6 +120,41 @@ def test_two_processes_train_as_one(tmp_path, benchmark, features, run, change):
     # and resumed from the state that two processes left, nothing is trained again
     shutil.rmtree(tmp_path / "states" / "none", ignore_errors=True)
     assert distributed(tmp_path, CONFIG.replace(**change), benchmark, features)[0] == rows
+
+
+KILLED = """
+import os, signal
+from zslcore._io.distributed import share_of_batch
+from zslcore.training.loop import Trainer
+step, count = Trainer._step, 0
+def killed(self, *arguments):
+    global count
+    count += 1
+    if count == 14 and share_of_batch()[0] == RANK:  # in the second epoch
+        os.kill(os.getpid(), signal.SIGKILL)
+    return step(self, *arguments)
+Trainer._step = killed
+"""
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_killed_process_ends_the_others_and_the_next_start_resumes_exactly(tmp_path, benchmark, features, rank):
+    folders, config = (
+        [tmp_path / "whole", tmp_path / "cut"],
+        CONFIG.replace(memory="running", p=1.0, precision="float64"),
+    )
+    for folder in folders:
+        folder.mkdir()
+    whole = distributed(folders[0], config, benchmark, features)
+    for name in ("features.npy", "attributes.npy"):
+        shutil.copy(folders[0] / name, folders[1])
+    script = KILLED.replace("RANK", str(rank)) + DISTRIBUTED
+    assert "Signal 9 (SIGKILL)" in torchrun(script, folders[1], config, benchmark, killed=True)
+    assert [path.name for path in (folders[1] / "states").iterdir()] == ["epoch-0001"]
+    rows, states = distributed(folders[1], config, benchmark, features)
+    assert rows == whole[0]
+    for state, expected in zip(states, whole[1], strict=True):
+        assert all(torch.equal(value, expected[name]) for name, value in state.items())
 
 
 FINE_TUNED = """

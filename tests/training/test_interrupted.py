@@ -150,6 +150,27 @@ def test_while_the_files_of_the_run_are_moved_in(monkeypatch, tmp_path, whole, m
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
+@pytest.mark.parametrize("call", [0, 1])
+def test_after_the_last_file_of_the_run(monkeypatch, tmp_path, whole, call):
+    """Killed while its states were removed: the next ``fit`` only reads the finished run, and removes the rest."""
+    calls, original = [], training.Checkpoints.remove
+    (tmp_path / "run").mkdir()
+
+    def killed(self):
+        calls.append(self.folder)
+        if len(calls) > call:
+            raise KeyboardInterrupt
+        return original(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training.Checkpoints, "remove", killed)
+        with pytest.raises(KeyboardInterrupt):
+            fit(CONFIG, tmp_path / "run")
+    assert (tmp_path / "run" / "metrics.json").exists()
+    assert list((tmp_path / "run").glob("checkpoint/test/epoch-*"))
+    assert_same(fit(CONFIG, tmp_path / "run"), whole)
+
+
 def test_while_the_weights_of_the_run_are_written(monkeypatch, tmp_path, whole):
     def disk_full(state):
         raise OSError("No space left on device")

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 
 from zslcore._io.extras import require
+from zslcore._io.writing import new_tree, remove
 from zslcore.errors import InputError
 from zslcore.study.figure_files import save_figure
 from zslcore.study.notebook_runner import notebooks_root
@@ -32,16 +33,16 @@ def build_book(folder: Path, output: Path | None = None) -> Path:
     require("docs", "sphinx", "myst_nb", "sphinx_book_theme")
     folder, output = Path(folder), Path(output or Path(folder) / "book")
     results, differences = read_tables(folder)
-    with TemporaryDirectory() as temporary:
-        source, built = Path(temporary, "source"), Path(temporary, "built")
+    part = Path(output.name)
+    with TemporaryDirectory() as temporary, new_tree(output.parent, output.name, [part]) as place:
+        source, built = Path(temporary, "source"), place / part
         _collect(folder, source, results, differences)
         command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html"]
         command += ["-d", str(Path(temporary, "doctrees")), "-c", str(root() / "docs"), str(source), str(built)]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         if result.returncode:
             raise InputError(f"the book of {folder} cannot be built: {result.stderr[-2000:]}")
-        shutil.rmtree(output, ignore_errors=True)
-        shutil.move(built, output)
+        remove(output)
     return output / "index.html"
 
 

@@ -17,11 +17,12 @@ from zslcore._io.extras import require
 from zslcore._io.locations import check_folder, environment, user_path
 from zslcore._io.text_values import SCALARS, text_value
 from zslcore._io.writing import new_file
-from zslcore.errors import InputError
+from zslcore.errors import InputError, one_line
 from zslcore.study.parameter_checks import check_parameters
 
 require("notebooks", "papermill", "nbformat", "ipykernel")
 
+START_TIMEOUT = 300  # seconds; a busy machine may need more than papermill's 60
 KINDS = (*SCALARS, *(f"list[{kind}]" for kind in SCALARS))
 
 
@@ -190,6 +191,7 @@ def execute(notebook: Path, values: dict[str, object], output: Path) -> Path:
         InputError: if a cell raises an ``InputError``, or ``output`` cannot be written.
     """
     import papermill  # here, because it takes a second to import
+    from nbclient.exceptions import DeadKernelError
 
     output = output.absolute()
     _refuse_output(notebook, output)
@@ -204,6 +206,7 @@ def execute(notebook: Path, values: dict[str, object], output: Path) -> Path:
                 cwd=output.parent,
                 kernel_name="python3",
                 language="python",
+                start_timeout=START_TIMEOUT,
                 kernel_manager_class=_kernel_manager(),
             )
             _refuse_unfinished(notebook, executed)
@@ -215,10 +218,11 @@ def execute(notebook: Path, values: dict[str, object], output: Path) -> Path:
         except NotebookError as error:
             os.replace(partial, failed)
             raise NotebookError(f"{error} {kept}") from None
-        except RuntimeError:  # of nbclient or jupyter_client: a dead kernel
+        except RuntimeError as error:  # of nbclient or jupyter_client
             os.replace(partial, failed)
-            message = f"{notebook.stem}: the Python process of the notebook died (out of memory?) {kept}"
-            raise NotebookError(message) from None
+            died = isinstance(error, DeadKernelError) or "Kernel died" in str(error)
+            reason = "died (out of memory?)" if died else f"could not be used: {one_line(error)}"
+            raise NotebookError(f"{notebook.stem}: the Python process of the notebook {reason} {kept}") from None
     failed.unlink(missing_ok=True)
     return output
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
+from zslcore._io.writing import new_file
 from zslcore.config import setting_table
 from zslcore.methods import BASELINES, display_name
 from zslcore.plots import paired_differences, use_style
@@ -290,11 +291,16 @@ def _change(row: pd.Series) -> str:
 def main() -> None:
     """Write what README and docs show of the committed results and of the settings: ``make figures``."""
     print(readme_figure())
-    (root() / "docs" / "options.md").write_text(options_page(), encoding="utf-8")
-    (root() / "docs" / "results.md").write_text(results_page(), encoding="utf-8")
-    (root() / "CLAIMS.md").write_text(claims_page(root() / "results"), encoding="utf-8")
-    (root() / "docs" / "map.md").write_text(map_page(root() / "results"), encoding="utf-8")
-    (root() / "docs" / "other_models.md").write_text(other_models_page(), encoding="utf-8")
+    pages = {
+        "docs/options.md": options_page(),
+        "docs/results.md": results_page(),
+        "CLAIMS.md": claims_page(root() / "results"),
+        "docs/map.md": map_page(root() / "results"),
+        "docs/other_models.md": other_models_page(),
+    }
+    for name, page in pages.items():
+        with new_file(root() / name) as partial:
+            partial.write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":

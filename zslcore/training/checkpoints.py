@@ -116,12 +116,15 @@ class Checkpoints:
             return progress, load(_read(states[-1], TENSORS))
 
     def remove(self) -> None:
-        """Remove all states and leftovers, and the folder unless it holds other files, such as event files."""
-        for folder in self._states():
-            _remove_state(folder)
-        for leftover in self._leftovers():
-            remove(leftover)
+        """Remove all states and leftovers, and the folder unless it holds other files, such as event files.
+
+        Nothing happens where the folder cannot be changed.
+        """
         with contextlib.suppress(OSError):
+            for folder in self._states():
+                _remove_state(folder)
+            for leftover in self._leftovers():
+                remove(leftover)
             self.folder.rmdir()
 
     def _states(self) -> list[Path]:

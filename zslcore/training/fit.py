@@ -103,6 +103,8 @@ def _fit(config: RunConfig, folder: Path, accelerator: Accelerator, num_workers:
             inputs = load_inputs(config, whole, accelerator.device, num_workers=num_workers)
     accelerator.wait_for_everyone()
     if finished:
+        if accelerator.is_main_process:
+            _remove_states(folder)  # those that a process left which was killed after it had written metrics.json
         return
 
     trained = {}
@@ -213,5 +215,10 @@ def _write_run(folder: Path, config: RunConfig, metrics: dict[str, Any], trained
     with new_file(folder / "metrics.json") as partial:
         partial.write_bytes(text.encode())
         flush_files(folder)
-    for task in trained:  # no longer needed: an unfinished run resumes from them
-        Checkpoints(folder / "checkpoint" / task, {}).remove()
+    _remove_states(folder)
+
+
+def _remove_states(folder: Path) -> None:
+    """Remove the states of all trainings, which only an unfinished run needs."""
+    for states in (folder / "checkpoint").glob("*/"):
+        Checkpoints(states, {}).remove()

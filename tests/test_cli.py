@@ -223,6 +223,15 @@ def test_params_alone_lists_the_notebooks(capsys):
     assert all(len(row) == 2 for row in rows)
 
 
+@pytest.mark.parametrize(("rank", "printed"), [(None, "folder\n"), ("0", "folder\n"), ("1", "")])
+def test_one_process_of_torchrun_prints_the_run_folder(monkeypatch, capsys, rank, printed):
+    monkeypatch.setattr("zslcore.training.fit", lambda config, output, num_workers: "folder")
+    if rank is not None:
+        monkeypatch.setenv("RANK", rank)
+    assert cli.main(["train", "--dataset", "SYNTH"]) == 0
+    assert capsys.readouterr().out == printed
+
+
 def test_help_of_train_lists_methods_and_settings(capsys):
     with pytest.raises(SystemExit):
         cli.main(["train", "--help"])

@@ -185,7 +185,9 @@ def _train(arguments: argparse.Namespace) -> None:
         config = released.replace(**changes)
     else:
         config = RunConfig.study(arguments.dataset, method=arguments.method, **changes)
-    print(fit(config, arguments.output, num_workers=arguments.workers))
+    folder = fit(config, arguments.output, num_workers=arguments.workers)
+    if os.environ.get("RANK", "0") == "0":  # one of the processes that torchrun starts
+        print(folder)
 
 
 def _refuse_contradictions(arguments: argparse.Namespace, changes: dict[str, object]) -> None:

@@ -9,7 +9,12 @@ import pytest
 from slurm.same_digits import different_files
 
 SCRIPT = Path(__file__).with_name("run.sh")
-COMMANDS = {"id": "echo 0", "pgrep": "exit 1", "snakemake": "exit 0", "apt-get": 'touch "$(dirname "$0")/changed"; exit 1'}
+COMMANDS = {
+    "id": "echo 0",
+    "pgrep": "exit 1",
+    "snakemake": "exit 0",
+    "apt-get": 'touch "$(dirname "$0")/changed"; exit 1',
+}
 
 
 @pytest.mark.parametrize(

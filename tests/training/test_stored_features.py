@@ -184,7 +184,7 @@ class TestImported:
         import_features(benchmark, "clip", save(tmp_path / "features.npy", values))
         config = RunConfig(**SETTINGS, backbone="clip", class_split=class_split)
         with monkeypatch.context() as patch:
-            patch.setattr(training, "test_task", None)  # fails after the first training
+            patch.setattr(training, "_metrics", None)  # fails after the trainings
             with pytest.raises(TypeError):
                 fit(config, tmp_path / "run")
         import_features(benchmark, "clip", save(tmp_path / "features.npy", -values))

@@ -39,6 +39,16 @@ def run(benchmark, features):
     return run
 
 
+CHANGES = [
+    {"memory": "running", "p": 1.0},
+    {"memory": "ema", "unit_mean": True, "reference": "median"},
+    {"loss": "mse", "sampling": "random", "clip": 1.0},
+    {"network": "gem", "decorrelation": 0.1, "gem_variant": "gem-zsl"},
+    {"loss": "bmc"},
+    {"loss": "bmc_per_attribute", "sampling": "random"},
+    {"loss": "rmse", "clip": 1.0},
+    {"loss": "group_dro", "loss_options": {"step": 2.0}},
+]
 DISTRIBUTED = """
 import json, sys
 from pathlib import Path
@@ -56,13 +66,15 @@ folder = Path(sys.argv[1])
 config = RunConfig.read(folder / "config.json")
 benchmark = Benchmark.load(Path(sys.argv[2]), "SYNTH")
 benchmark = dataclasses.replace(benchmark, attributes=np.load(folder / "attributes.npy"))
-accelerator = make_accelerator(config)
-maps = Maps(np.load(folder / "features.npy"), accelerator.device, torch.float64)
-result = train(config, benchmark, maps, test_task(benchmark), checkpoints=folder / "states")
-rank, processes = share_of_batch()
-assert processes == 2
-(folder / f"rows-{rank}.json").write_text(json.dumps(result.rows))
-save_file(result.last, folder / f"last-{rank}.safetensors")
+for index, change in enumerate(json.loads((folder / "changes.json").read_text())):
+    changed = config.replace(**change)
+    accelerator = make_accelerator(changed)
+    maps = Maps(np.load(folder / "features.npy"), accelerator.device, torch.float64)
+    result = train(changed, benchmark, maps, test_task(benchmark), checkpoints=folder / f"states-{index}")
+    rank, processes = share_of_batch()
+    assert processes == 2
+    (folder / f"rows-{index}-{rank}.json").write_text(json.dumps(result.rows))
+    save_file(result.last, folder / f"last-{index}-{rank}.safetensors")
 """
 
 
@@ -82,43 +94,35 @@ def torchrun(script, folder, config, benchmark):
     assert result.returncode == 0, result.stderr[-3000:]
 
 
-def distributed(folder, config, benchmark, features):
-    """Rows and last weights of both processes of a training under torchrun."""
+@pytest.fixture(scope="module")
+def two_processes(tmp_path_factory, benchmark, features):
+    """A folder with the trainings of all CHANGES under torchrun, and the rows of both processes: trained, resumed."""
+    folder = tmp_path_factory.mktemp("two_processes")
     np.save(folder / "features.npy", features)
     np.save(folder / "attributes.npy", benchmark.attributes)
-    torchrun(DISTRIBUTED, folder, config, benchmark)
-    rows = [json.loads((folder / f"rows-{rank}.json").read_text()) for rank in (0, 1)]
-    return rows, [load_file(folder / f"last-{rank}.safetensors") for rank in (0, 1)]
+    (folder / "changes.json").write_text(json.dumps(CHANGES))
+    rows = []
+    for _ in range(2):
+        torchrun(DISTRIBUTED, folder, CONFIG.replace(precision="float64"), benchmark)
+        files = [[folder / f"rows-{index}-{rank}.json" for rank in (0, 1)] for index in range(len(CHANGES))]
+        rows.append([[json.loads(file.read_text()) for file in both] for both in files])
+    return folder, *rows
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"memory": "running", "p": 1.0},
-        {"memory": "ema", "unit_mean": True, "reference": "median"},
-        {"loss": "mse", "sampling": "random", "clip": 1.0},
-        {"network": "gem", "decorrelation": 0.1, "gem_variant": "gem-zsl"},
-        {"loss": "bmc"},
-        {"loss": "bmc_per_attribute", "sampling": "random"},
-        {"loss": "rmse", "clip": 1.0},
-        {"loss": "group_dro", "loss_options": {"step": 2.0}},
-    ],
-    ids=str,
-)
-def test_two_processes_train_as_one(tmp_path, benchmark, features, run, change):
+@pytest.mark.parametrize("index", range(len(CHANGES)), ids=map(str, CHANGES))
+def test_two_processes_train_as_one(two_processes, run, index):
     """Class means, a Balanced MSE's labels and a root's mean are those of the whole batch: same loss, same gradient."""
-    change |= {"precision": "float64"}
-    rows, states = distributed(tmp_path, CONFIG.replace(**change), benchmark, features)
-    one = run(**change)
+    folder, trained, resumed = two_processes
+    one = run(**CHANGES[index], precision="float64")
+    rows = trained[index]
     assert rows[0] == rows[1]
     for row, expected in zip(rows[0], one.rows, strict=True):
         assert row == pytest.approx(expected, rel=1e-9, nan_ok=True)
-    for state in states:
+    for rank in (0, 1):
+        state = load_file(folder / f"last-{index}-{rank}.safetensors")
         for name, value in one.last.items():
             torch.testing.assert_close(state[name], value, rtol=1e-9, atol=1e-12)
-    # and resumed from the state that two processes left, nothing is trained again
-    shutil.rmtree(tmp_path / "states" / "none", ignore_errors=True)
-    assert distributed(tmp_path, CONFIG.replace(**change), benchmark, features)[0] == rows
+    assert resumed[index] == rows  # from the state that two processes left
 
 
 FINE_TUNED = """

@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help study results figures docs test test-oldest bad-inputs torture lab lint format notebooks lock clean
+.PHONY: help study results figures docs test test-oldest bad-inputs torture bench lab lint format notebooks lock clean
 
 PYTHON  ?=        # an interpreter for .venv; by default python3.11, else python3
 DATASET ?= SYNTH
@@ -27,7 +27,7 @@ help: ## List the targets (the default)
 	@echo "  Variables of study: DATASET=NAME SEEDS=3 CORES=2; ZSLCORE_DATA=folder with xlsa17/ and the images"
 
 study: $(INSTALLED) ## Run the whole study: runs, tables, executed notebooks and the book (resumes where it stopped)
-	PATH="$$PWD/$(BIN):$$PATH" snakemake --cores $(call quoted,$(CORES)) --rerun-incomplete \
+	PATH="$$PWD/$(BIN):$$PATH" snakemake --cores $(call quoted,$(CORES)) --rerun-incomplete --keep-incomplete \
 	  --config dataset=$(call quoted,$(DATASET)) seeds=$(call quoted,$(SEEDS))
 
 results: ## Keep the tables of a finished study in results/DATASET, which is committed
@@ -45,7 +45,11 @@ docs: $(INSTALLED) ## Build the book from the committed notebooks and results, w
 # A progress bar in a stored output would stand at 0 % for ever, so the notebooks are run, and compared, without bars.
 test: $(INSTALLED) lint ## Lint, then unit tests and doctests, then every notebook against its stored outputs
 	$(BIN)/pytest -n $(call quoted,$(CORES)) --dist worksteal
-	TQDM_DISABLE=1 $(BIN)/pytest -o addopts= -q --nbval --nbval-current-env --nbval-sanitize-with notebooks/nbval.cfg notebooks
+	TQDM_DISABLE=1 $(BIN)/pytest -n $(call quoted,$(CORES)) --dist loadfile -o addopts= -q \
+	  --nbval --nbval-current-env --nbval-sanitize-with notebooks/nbval.cfg notebooks
+
+bench: $(INSTALLED) ## Measure speed against plain implementations and the floor of the machine: benchmarks/results.md
+	$(BIN)/python -m benchmarks
 
 # Without the type checks of the other tests, whose beartype is newer; an older kernel logs more when it is interrupted.
 OLDEST := build/oldest

@@ -138,6 +138,18 @@ MISTAKES = {
         ["train", "--dataset", "CUB", "--workers", "-3"],
         "--workers must be a number of processes",
     ),
+    "seeds without a method": (
+        ["train", "--dataset", "CUB", "--seeds", "3"],
+        "--seeds goes with --dataset and --method",
+    ),
+    "seeds and a seed": (
+        ["train", "--dataset", "CUB", "--method", "mse", "--seeds", "3", "-s", "seed=1"],
+        "--seeds goes with --dataset and --method, without --output and -s seed",
+    ),
+    "no seeds": (
+        ["train", "--dataset", "CUB", "--method", "mse", "--seeds", "0"],
+        "--seeds must lie in 1..1000, got 0",
+    ),
     "absurd size": (
         ["train", "--dataset", "SYNTH", "-s", "image_size", "100000000"],
         "image_size must be an integer of at least 1 and at most 4096, got 100000000",

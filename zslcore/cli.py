@@ -86,6 +86,8 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("config", metavar="CONFIG", nargs="?", help="settings as JSON or YAML, such as a config.json")
     train.add_argument("--dataset", metavar="NAME", help="instead of CONFIG: the study's settings for a data set")
     train.add_argument("--method", metavar="NAME", help="with --dataset: one of the methods below")
+    text = "with --method: train seeds 0 to N - 1, in one process"
+    train.add_argument("--seeds", metavar="N", type=int, help=text)
     text = "with --dataset: the released settings of resnet101 or vit_b_16"
     train.add_argument("--published", metavar="BACKBONE", help=text)
     train.add_argument("--release", metavar="NAME", help="with --published: 2023-09, remse-variant")
@@ -174,10 +176,15 @@ def _synth(arguments: argparse.Namespace) -> None:
 
 def _train(arguments: argparse.Namespace) -> None:
     from zslcore.config import RunConfig
-    from zslcore.training import fit
+    from zslcore.training import fit, fit_all
 
     changes = changed_settings(arguments.set)
     _refuse_contradictions(arguments, changes)
+    if arguments.seeds is not None:
+        settings = [changes | {"seed": seed} for seed in range(arguments.seeds)]
+        configs = [RunConfig.study(arguments.dataset, method=arguments.method, **chosen) for chosen in settings]
+        print(*fit_all(configs), sep="\n")
+        return
     if arguments.config is not None:
         config = RunConfig.read(user_path(arguments.config)).replace(**changes)
     elif arguments.published is not None:
@@ -191,6 +198,8 @@ def _train(arguments: argparse.Namespace) -> None:
 
 
 def _refuse_contradictions(arguments: argparse.Namespace, changes: dict[str, object]) -> None:
+    from zslcore.methods import MAX_SEEDS
+
     if (arguments.config is None) == (arguments.dataset is None):
         raise InputError("train needs a CONFIG file or --dataset NAME, one of the two")
     for option in ("method", "published", "release"):
@@ -198,6 +207,11 @@ def _refuse_contradictions(arguments: argparse.Namespace, changes: dict[str, obj
             raise InputError(f"--{option} goes with --dataset, not with a CONFIG file, which holds all settings")
     if arguments.method is not None and arguments.published is not None:
         raise InputError("--method (the study's settings) and --published (the released ones) exclude each other")
+    if arguments.seeds is not None:
+        if arguments.method is None or arguments.output is not None or "seed" in changes:
+            raise InputError("--seeds goes with --dataset and --method, without --output and -s seed")
+        if not 1 <= arguments.seeds <= MAX_SEEDS:
+            raise InputError(f"--seeds must lie in 1..{MAX_SEEDS}, got {arguments.seeds}")
     if arguments.release is not None and arguments.published is None:
         raise InputError("--release goes with --published")
     if arguments.dataset is not None and "dataset" in changes:

@@ -151,7 +151,7 @@ class Trainer:
         if self._learns_noise:
             self.optimizers.append(torch.optim.Adam(noise, lr=NOISE_LR, betas=(0.9, 0.99), eps=1e-15))
         self.plain_objective = objective  # without the wrappers of several processes and of compilation
-        # steps call the optimisers themselves: wrappers of accelerate, for scaled gradients, search sys.path each time
+        # steps call the optimisers themselves, because accelerate's wrappers search sys.path in each step
         self.objective, *_ = accelerator.prepare(objective, *self.optimizers)
 
     def epoch(self, index: int) -> dict[str, float]:

@@ -125,7 +125,9 @@ FORMATS = [
     Format("settings, yml", "finished", f"{SOURCE}/settings.yml", commands(SETTINGS)),
     *(Format(f"features to import, {kind}", "finished", f"{SOURCE}/features.{kind}", commands(*IMPORTED[kind]))
       for kind in IMPORTED),
-    Format("features in the cache, npy", "cached", f"cache/features/{NAME}-effi*/*", commands(PICTURES, VECTORS, SETTINGS)),
+    Format(
+        "features in the cache, npy", "cached", f"cache/features/{NAME}-effi*/*", commands(PICTURES, VECTORS, SETTINGS)
+    ),
     Format("stored features in the cache, npy", "cached", f"cache/features/{NAME}-res101-*/*", commands(STORED)),
     Format("imported features in the cache, npy", "cached", "cache/features/imported/my-npy/*/*",
            commands(IMPORTED["npy"][1])),

@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help study results figures docs test test-oldest torture lab lint format notebooks lock clean
+.PHONY: help study results figures docs test test-oldest bad-inputs torture bench lab lint format notebooks lock clean
 
 PYTHON  ?=        # an interpreter for .venv; by default python3.11, else python3
 DATASET ?= SYNTH
@@ -27,7 +27,7 @@ help: ## List the targets (the default)
 	@echo "  Variables of study: DATASET=NAME SEEDS=3 CORES=2; ZSLCORE_DATA=folder with xlsa17/ and the images"
 
 study: $(INSTALLED) ## Run the whole study: runs, tables, executed notebooks and the book (resumes where it stopped)
-	PATH="$$PWD/$(BIN):$$PATH" snakemake --cores $(call quoted,$(CORES)) --rerun-incomplete \
+	PATH="$$PWD/$(BIN):$$PATH" snakemake --cores $(call quoted,$(CORES)) --rerun-incomplete --keep-incomplete \
 	  --config dataset=$(call quoted,$(DATASET)) seeds=$(call quoted,$(SEEDS))
 
 results: ## Keep the tables of a finished study in results/DATASET, which is committed
@@ -45,16 +45,26 @@ docs: $(INSTALLED) ## Build the book from the committed notebooks and results, w
 # A progress bar in a stored output would stand at 0 % for ever, so the notebooks are run, and compared, without bars.
 test: $(INSTALLED) lint ## Lint, then unit tests and doctests, then every notebook against its stored outputs
 	$(BIN)/pytest -n $(call quoted,$(CORES)) --dist worksteal
-	TQDM_DISABLE=1 $(BIN)/pytest -o addopts= -q --nbval --nbval-current-env --nbval-sanitize-with notebooks/nbval.cfg notebooks
+	TQDM_DISABLE=1 $(BIN)/pytest -n $(call quoted,$(CORES)) --dist loadfile -o addopts= -q \
+	  --nbval --nbval-current-env --nbval-sanitize-with notebooks/nbval.cfg notebooks
 
-# Without the type checks of the other tests, whose beartype is newer.
+bench: $(INSTALLED) ## Measure speed against plain implementations and the floor of the machine: benchmarks/results.md
+	$(BIN)/python -m benchmarks
+
+# Without the type checks of the other tests, whose beartype is newer; an older kernel logs more when it is interrupted.
 OLDEST := build/oldest
-test-oldest: $(INSTALLED) ## Run the core tests with the oldest promised versions, in an environment of their own
+test-oldest: $(INSTALLED) ## Run the main tests with the oldest promised versions, in an environment of their own
 	$(BIN)/python -m venv --clear $(OLDEST)
 	$(BIN)/python tests/oldest.py > $(OLDEST)/requirements.txt
-	$(OLDEST)/bin/python -m pip install --quiet -r $(OLDEST)/requirements.txt pytest hypothesis beartype scikit-learn
-	PYTHONPATH=. $(OLDEST)/bin/python -m pytest -o addopts=--import-mode=importlib -q -p no:cacheprovider \
-	  tests/losses tests/test_metrics.py tests/test_remse.py tests/test_config.py
+	$(OLDEST)/bin/python -m pip install --quiet -r $(OLDEST)/requirements.txt
+	PYTHONPATH="$$PWD" $(OLDEST)/bin/python -m pytest -o addopts=--import-mode=importlib -q -p no:cacheprovider \
+	  tests/losses tests/test_metrics.py tests/test_remse.py tests/test_config.py tests/test_sklearn.py \
+	  tests/data/test_benchmark.py tests/data/test_matlab.py tests/training/test_fit.py \
+	  tests/study/test_notebook_execution.py \
+	  --deselect tests/study/test_notebook_execution.py::test_an_interrupted_notebook_says_so_in_one_line
+
+bad-inputs: $(INSTALLED) ## Write the table of bad inputs in tests/README.md again
+	$(BIN)/pytest --rewrite tests/bad_inputs
 
 torture: $(INSTALLED) ## Kill, starve and damage a tiny study for 15 minutes; the outcome goes into tests/README.md
 	$(BIN)/python -m tests.torture

@@ -78,7 +78,7 @@ def _whole(name: str, sides: list[tuple[np.ndarray, np.ndarray]], num_seen: int)
 
 
 def _streamed(device: str) -> Row:
-    """One pass; the same chunk comes again and again, because drawing 2.1 billion scores takes longer than the curve."""
+    """One pass over the same chunk again and again, since to draw 2.1 billion scores takes longer than the curve."""
     generator = torch.Generator(device).manual_seed(0)
     score = torch.randn(CHUNK, CLASSES, generator=generator, device=device)
     labels = torch.randint(CLASSES, (CHUNK,), generator=generator, device=device)
@@ -98,7 +98,7 @@ def _streamed(device: str) -> Row:
         floor=Timing([IMAGES // CHUNK * value for value in times["floor"].seconds]),
         target="one pass, bounded memory",
         met=True,
-        note=f"floor: copy of all scores, {IMAGES * CLASSES * 4 / 1e9:.1f} GB; memory: of a whole pass, without the chunk",
+        note=f"floor: copy of all scores, {IMAGES * CLASSES * 4 / 1e9:.1f} GB; memory: of a pass without the chunk",
         memory=peak_memory(one_pass, device),
         device=device,
     )

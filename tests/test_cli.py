@@ -138,6 +138,18 @@ MISTAKES = {
         ["train", "--dataset", "CUB", "--workers", "-3"],
         "--workers must be a number of processes",
     ),
+    "seeds without a method": (
+        ["train", "--dataset", "CUB", "--seeds", "3"],
+        "--seeds goes with --dataset and --method",
+    ),
+    "seeds and a seed": (
+        ["train", "--dataset", "CUB", "--method", "mse", "--seeds", "3", "-s", "seed=1"],
+        "--seeds goes with --dataset and --method, without --output and -s seed",
+    ),
+    "no seeds": (
+        ["train", "--dataset", "CUB", "--method", "mse", "--seeds", "0"],
+        "--seeds must lie in 1..1000, got 0",
+    ),
     "absurd size": (
         ["train", "--dataset", "SYNTH", "-s", "image_size", "100000000"],
         "image_size must be an integer of at least 1 and at most 4096, got 100000000",
@@ -221,6 +233,15 @@ def test_params_alone_lists_the_notebooks(capsys):
     assert rows[0] == ["notebook", "title"]
     assert "04_train" in [row[0] for row in rows]
     assert all(len(row) == 2 for row in rows)
+
+
+@pytest.mark.parametrize(("rank", "printed"), [(None, "folder\n"), ("0", "folder\n"), ("1", "")])
+def test_one_process_of_torchrun_prints_the_run_folder(monkeypatch, capsys, rank, printed):
+    monkeypatch.setattr("zslcore.training.fit", lambda config, output, num_workers: "folder")
+    if rank is not None:
+        monkeypatch.setenv("RANK", rank)
+    assert cli.main(["train", "--dataset", "SYNTH"]) == 0
+    assert capsys.readouterr().out == printed
 
 
 def test_help_of_train_lists_methods_and_settings(capsys):

@@ -63,7 +63,7 @@ def test_check_reports_what_cannot_be_trained(tiny_world, capsys):
         ([], "40 of 40 images of TINY are missing"),
         (["-s", "backbone", "clip"], "backbone must be one of"),
         (["-s", "ways", "5"], "ways must be at most 4"),
-        (["-s", "shots", "9"], "'lark' in the validation task, got 9"),
+        (["-s", "shots", "9"], "'lark' in the task fold_1, got 9"),
         (["-s", "network=gem", "-s", "word_vectors=nowhere.npy"], "no word vectors at nowhere.npy"),
         (["-s", "p", "20"], "p + p2 must be at most"),
     ):

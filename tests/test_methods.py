@@ -2,7 +2,7 @@
 
 from zslcore.closed_form import SOLVERS
 from zslcore.losses.factory import CRITERIA
-from zslcore.methods import BASELINES, CONTROLS, DISPLAY_NAMES, METHODS, display_name
+from zslcore.methods import BASELINES, CHOSEN_SETTINGS, DISPLAY_NAMES, METHODS, display_name
 
 NULL_MODELS = {"constant", "multiplicative", "shrinkage", "missing_mean", "image_labels", "permuted"}
 
@@ -14,7 +14,7 @@ def test_every_method_loss_and_null_model_has_a_name_of_its_own():
 
 def test_methods_come_first_in_their_order():
     assert list(DISPLAY_NAMES)[: len(METHODS)] == list(METHODS)
-    assert set(CONTROLS) < set(METHODS)
+    assert set(CHOSEN_SETTINGS) < set(METHODS)
     assert {content["loss"] for content in BASELINES.values()} == set(SOLVERS)
 
 

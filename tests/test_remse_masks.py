@@ -222,8 +222,11 @@ def test_it_compiles_to_one_graph_with_masks():
         ({"mask": torch.ones(B, 1, dtype=torch.bool)}, r"^mask must be .* \(12, 5\), got torch.bool \(12, 1\)$"),
         ({"mask": np.ones((B, A), dtype=bool)}, r"^mask must be a torch.Tensor, got ndarray$"),
         ({"sample_weight": torch.ones(B, 1)}, r"^sample_weight must have shape \(12,\), got \(12, 1\)$"),
-        ({"sample_weight": -torch.ones(B)}, r"^sample_weight must hold finite numbers of at least 0$"),
-        ({"sample_weight": torch.full((B,), torch.nan)}, r"^sample_weight must hold finite numbers of at least 0$"),
+        ({"sample_weight": -torch.ones(B)}, r"^sample_weight must hold finite numbers of at least 0, got -1.0$"),
+        (
+            {"sample_weight": torch.full((B,), torch.nan)},
+            r"^sample_weight must hold finite numbers of at least 0, got nan$",
+        ),
         ({"sample_weight": [1.0] * B}, r"^sample_weight must be a torch.Tensor, got list$"),
     ],
 )

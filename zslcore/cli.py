@@ -10,7 +10,6 @@ import sys
 import textwrap
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NoReturn
 
 import zslcore
@@ -50,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 141
     except OSError as error:
         reason = error.strerror or str(error) or type(error).__name__
-        return _fail(f"{reason}: {error.filename}" if error.filename else reason, 1)
+        return _fail(f"{reason}: {error.filename}" if error.filename else reason, 2)
     return status
 
 
@@ -87,6 +86,8 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("config", metavar="CONFIG", nargs="?", help="settings as JSON or YAML, such as a config.json")
     train.add_argument("--dataset", metavar="NAME", help="instead of CONFIG: the study's settings for a data set")
     train.add_argument("--method", metavar="NAME", help="with --dataset: one of the methods below")
+    text = "with --method: train seeds 0 to N - 1, in one process"
+    train.add_argument("--seeds", metavar="N", type=int, help=text)
     text = "with --dataset: the released settings of resnet101 or vit_b_16"
     train.add_argument("--published", metavar="BACKBONE", help=text)
     train.add_argument("--release", metavar="NAME", help="with --published: 2023-09, remse-variant")
@@ -97,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     options_help = train.format_help
     train.format_help = lambda: f"{options_help()}\n{_settings_help()}"  # later, because it imports the settings
 
-    text = "choose the options of ESZSL and SAE for a data set, on its validation split"
+    text = "choose the options of ESZSL and SAE for a data set, on folds of its seen classes"
     baselines = add_command(commands, "baselines", _baselines, text)
     baselines.add_argument("dataset", metavar="NAME", help="as for check")
 
@@ -175,10 +176,15 @@ def _synth(arguments: argparse.Namespace) -> None:
 
 def _train(arguments: argparse.Namespace) -> None:
     from zslcore.config import RunConfig
-    from zslcore.training import fit
+    from zslcore.training import fit, fit_all
 
     changes = changed_settings(arguments.set)
     _refuse_contradictions(arguments, changes)
+    if arguments.seeds is not None:
+        settings = [changes | {"seed": seed} for seed in range(arguments.seeds)]
+        configs = [RunConfig.study(arguments.dataset, method=arguments.method, **chosen) for chosen in settings]
+        print(*fit_all(configs), sep="\n")
+        return
     if arguments.config is not None:
         config = RunConfig.read(user_path(arguments.config)).replace(**changes)
     elif arguments.published is not None:
@@ -186,10 +192,14 @@ def _train(arguments: argparse.Namespace) -> None:
         config = released.replace(**changes)
     else:
         config = RunConfig.study(arguments.dataset, method=arguments.method, **changes)
-    print(fit(config, arguments.output, num_workers=arguments.workers))
+    folder = fit(config, arguments.output, num_workers=arguments.workers)
+    if os.environ.get("RANK", "0") == "0":  # one of the processes that torchrun starts
+        print(folder)
 
 
 def _refuse_contradictions(arguments: argparse.Namespace, changes: dict[str, object]) -> None:
+    from zslcore.methods import MAX_SEEDS
+
     if (arguments.config is None) == (arguments.dataset is None):
         raise InputError("train needs a CONFIG file or --dataset NAME, one of the two")
     for option in ("method", "published", "release"):
@@ -197,6 +207,11 @@ def _refuse_contradictions(arguments: argparse.Namespace, changes: dict[str, obj
             raise InputError(f"--{option} goes with --dataset, not with a CONFIG file, which holds all settings")
     if arguments.method is not None and arguments.published is not None:
         raise InputError("--method (the study's settings) and --published (the released ones) exclude each other")
+    if arguments.seeds is not None:
+        if arguments.method is None or arguments.output is not None or "seed" in changes:
+            raise InputError("--seeds goes with --dataset and --method, without --output and -s seed")
+        if not 1 <= arguments.seeds <= MAX_SEEDS:
+            raise InputError(f"--seeds must lie in 1..{MAX_SEEDS}, got {arguments.seeds}")
     if arguments.release is not None and arguments.published is None:
         raise InputError("--release goes with --published")
     if arguments.dataset is not None and "dataset" in changes:

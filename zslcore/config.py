@@ -164,13 +164,13 @@ class RunConfig:
 
     @classmethod
     def study(cls, dataset: str, *, method: str | None = None, **changes: Any) -> "RunConfig":
-        """Settings of this study for a data set, chosen on its validation split (``zslcore/settings/*.yml``).
+        """Settings of this study for a data set, chosen on folds of its seen classes (``zslcore/settings/*.yml``).
 
         A file ``settings.yml`` beside the ``att_splits.mat`` of a data set takes the place of the package's.
         ``method`` is one of :func:`zslcore.methods.study_methods` or :func:`zslcore.methods.study_baselines`; without
         it, the settings are those of the data set alone. ``changes`` go over them. A data set without a settings file
-        gets the defaults and has neither controls nor baselines; if it has too few classes or images for the defaults
-        of ways and shots, they are lowered, with a warning.
+        gets the defaults, and only the methods that need no chosen setting. If it has too few classes or images for
+        the defaults of ways and shots, they are lowered, with a warning.
 
         Example:
             >>> RunConfig.study("SYNTH", method="mse", seed=3).loss

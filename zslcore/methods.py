@@ -5,21 +5,24 @@ from typing import Any
 from zslcore.errors import InputError
 from zslcore.settings import chosen_settings, settings_file
 
-# Each method changes the settings of a data set. Two are controls. mse_matched has the effective lambda of ReMSE,
-# because ReMSE's weights are at least 1 and so raise lambda too. cross_entropy_tuned has no regression loss, and its
-# scale was chosen on the validation split, as lambda was for the other methods.
+# Each method changes the settings of a data set. cross_entropy_tuned and cross_entropy_centred have no regression loss,
+# and their scale was chosen on folds of the seen classes, as lambda was for the other methods. mse_matched has the
+# effective lambda of ReMSE, because ReMSE's weights are at least 1 and so raise lambda too.
 METHODS = {
     "cross_entropy": {"loss": "none"},
     "cross_entropy_tuned": {"loss": "none"},
+    "cross_entropy_centred": {"loss": "none", "attribute_vectors": "centred"},
     "mse": {"loss": "mse"},
     "mse_matched": {"loss": "mse"},
     "remse": {"loss": "remse"},
 }
-# Each control is another method with one setting chosen per data set. Without that value it would equal that method.
-CONTROLS = {"cross_entropy_tuned": ("cross_entropy", "scale"), "mse_matched": ("mse", "lam")}
+# The setting of these methods that is chosen per data set; without it they cannot be compared with the others.
+CHOSEN_SETTINGS = {"cross_entropy_tuned": "scale", "cross_entropy_centred": "scale", "mse_matched": "lam"}
+# Methods whose errors can be compared, because their targets are the same class vectors.
+SAME_TARGETS = [name for name in METHODS if "attribute_vectors" not in METHODS[name]]
 
 # Baselines of the literature, solved instead of trained, see zslcore.closed_form. No seed changes their result, so
-# each has one run, with seed 0. Their options are chosen per data set on the validation split.
+# each has one run, with seed 0. Their options are chosen per data set on folds of the seen classes.
 BASELINES = {"eszsl": {"loss": "eszsl"}, "sae": {"loss": "sae"}}
 MAX_SEEDS = 1000  # of a method in one study
 
@@ -27,6 +30,7 @@ MAX_SEEDS = 1000  # of a method in one study
 DISPLAY_NAMES = {
     "cross_entropy": "cross entropy",
     "cross_entropy_tuned": "cross entropy, tuned scale",
+    "cross_entropy_centred": "cross entropy, centred",
     "mse": "+ MSE",
     "mse_matched": "+ MSE, matched λ",
     "remse": "+ ReMSE",
@@ -68,14 +72,14 @@ def display_name(key: str) -> str:
 
 
 def study_methods(dataset: str) -> list[str]:
-    """Methods of the study for a data set; a control only if its setting was chosen for this data set.
+    """Methods of the study for a data set; those of :data:`CHOSEN_SETTINGS` only if it has a value for theirs.
 
     Example:
         >>> study_methods("CUB")
         ['cross_entropy', 'mse', 'remse']
     """
     chosen = _chosen(dataset)
-    return [name for name in METHODS if name not in CONTROLS or CONTROLS[name][1] in chosen.get(name, {})]
+    return [name for name in METHODS if CHOSEN_SETTINGS.get(name) in (None, *chosen.get(name, {}))]
 
 
 def study_baselines(dataset: str) -> list[str]:
@@ -105,11 +109,11 @@ def check_method(dataset: str, method: str) -> None:
             f"them, run: zslcore baselines {dataset}"
         )
     if method in METHODS and method not in (known := study_methods(dataset)):
-        plain, name = CONTROLS[method]
+        name = CHOSEN_SETTINGS[method]
+        settings = " ".join(f"-s {setting} {value}" for setting, value in METHODS[method].items())
         raise InputError(
             f"method must be one of {', '.join(known)} for {dataset}, got {method!r}: it needs a {name} chosen for "
-            f"the data set; to use one of your own, run: zslcore train --dataset {dataset} --method {plain} "
-            f"-s {name} VALUE"
+            f"the data set; to use one of your own, run: zslcore train --dataset {dataset} {settings} -s {name} VALUE"
         )
 
 

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from zslcore.errors import InputError
+from zslcore.losses.checks import check_whole
 
 GEM_VARIANTS = ("release", "gem-zsl")
 FeatureMap = Float[Tensor, "B D N"] | Float[Tensor, "B D H W"]
@@ -23,6 +24,11 @@ def _as_sequence(feature_map: Tensor, num_channels: int) -> Float[Tensor, "B D N
         shape = f"(images, {num_channels}, locations) or (images, {num_channels}, height, width)"
         raise InputError(f"feature_map must have shape {shape}, got {tuple(feature_map.shape)}")
     return feature_map.flatten(2)
+
+
+def _check_word_vectors(word_vectors: Tensor) -> None:
+    if word_vectors.ndim != 2 or not word_vectors.numel():
+        raise InputError(f"word_vectors must have shape (attributes, dimensions), got {tuple(word_vectors.shape)}")
 
 
 def _at_locations(rows: Float[Tensor, "R D"], sequence: Float[Tensor, "B D N"]) -> Float[Tensor, "B R N"]:
@@ -85,6 +91,8 @@ class AttentionNet(nn.Module):
         ratio: float = 1.0,
     ) -> None:
         super().__init__()
+        _check_word_vectors(word_vectors)
+        check_whole("key_dim", key_dim)
         num_attributes, word_dim = word_vectors.shape
         self.num_channels, self.ratio = num_channels, ratio
         self.register_buffer("word_vectors", word_vectors.clone())
@@ -166,6 +174,7 @@ class GEMNet(nn.Module):
         super().__init__()
         if variant not in GEM_VARIANTS:
             raise InputError(f"variant must be one of {', '.join(GEM_VARIANTS)}, got {variant!r}")
+        _check_word_vectors(word_vectors)
         num_attributes, word_dim = word_vectors.shape
         self.num_channels, self.variant = num_channels, variant
         self.register_buffer("word_vectors", word_vectors.clone())

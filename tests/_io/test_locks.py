@@ -20,8 +20,7 @@ training = importlib.import_module("zslcore.training.fit")  # the name zslcore.t
 
 SMALL = {"backbone": "resnet18", "weights": "random", "image_size": 64, "device": "cpu"}
 CONFIG = RunConfig(dataset="SYNTH", **SMALL, epochs=2, episodes=2, ways=4)
-FILES = {"config.json", "history.csv", "metrics.json", "hashes.json"}
-FILES |= {"checkpoint/model.safetensors", "checkpoint/last.safetensors"}
+FILES = {"config.json", "history.csv", "metrics.json", "hashes.json", "checkpoint/model.safetensors"}
 
 HOLDER = """
 import sys, time

@@ -85,19 +85,45 @@ _WORDS = {
     "loss option of another sign": (f'{CUB} -s loss=sae -s loss_options={{"lam":-1}}', "lam", "-1"),
     "NaN as a loss option": (f'{CUB} -s loss=huber -s loss_options={{"delta":NaN}}', "delta", "nan"),
     "loss option of 400 digits": (f'{CUB} -s loss=huber -s loss_options={{"delta":{HUGE}}}', "delta", "999"),
-    "a billion bins": ('train --dataset TINY -s ways=3 -s backbone=res101 -s loss=lds -s loss_options={"bins":1000000000}', "bins", "1000000000"),
-    "a kernel of infinite width": ('train --dataset TINY -s ways=3 -s backbone=res101 -s loss=lds -s loss_options={"kernel_width":1e400}', "kernel_width", "inf"),
+    "a billion bins": (
+        'train --dataset TINY -s ways=3 -s backbone=res101 -s loss=lds -s loss_options={"bins":1000000000}',
+        "bins",
+        "1000000000",
+    ),
+    "a kernel of infinite width": (
+        'train --dataset TINY -s ways=3 -s backbone=res101 -s loss=lds -s loss_options={"kernel_width":1e400}',
+        "kernel_width",
+        "inf",
+    ),
     "negative workers": (f"{CUB} --workers -3", "--workers", "-3"),
     "a million workers": (f"{CUB} --workers 1000000", "--workers", "1000000"),
     "workers that are no number": (f"{CUB} --workers many", "--workers", "'many'"),
     "more ways than classes": ("train --dataset TINY -s backbone=res101 -s ways=5", "ways", "5"),
     "more shots than images": ("train --dataset TINY -s backbone=res101 -s ways=3 -s shots=9", "shots", "9"),
-    "a size that the backbone cannot take": ("check TINY -s ways=3 -s backbone=vit_b_16 -s image_size=32", "vit_b_16", "32"),
+    "a size that the backbone cannot take": (
+        "check TINY -s ways=3 -s backbone=vit_b_16 -s image_size=32",
+        "vit_b_16",
+        "32",
+    ),
     "an image smaller than the stride": ("check TINY -s ways=3 -s backbone=resnet18 -s image_size=8", "resnet18", "8"),
-    "a crop larger than the image": ("check TINY -s ways=3 -s backbone=resnet18 -s resize_ratio=0.5", "resize_ratio", "0.5"),
-    "word vectors that are missing": ("train --dataset TINY -s backbone=res101 -s ways=3 -s network=gem -s word_vectors=no.npy", "no.npy"),
-    "a folder as word vectors": ("train --dataset TINY -s backbone=res101 -s ways=3 -s network=gem -s word_vectors=data", "data"),
-    "weights that are missing": ("train --dataset TINY -s backbone=resnet18 -s ways=3 -s weights=no.pth", "weights", "'no.pth'"),
+    "a crop larger than the image": (
+        "check TINY -s ways=3 -s backbone=resnet18 -s resize_ratio=0.5",
+        "resize_ratio",
+        "0.5",
+    ),
+    "word vectors that are missing": (
+        "train --dataset TINY -s backbone=res101 -s ways=3 -s network=gem -s word_vectors=no.npy",
+        "no.npy",
+    ),
+    "a folder as word vectors": (
+        "train --dataset TINY -s backbone=res101 -s ways=3 -s network=gem -s word_vectors=data",
+        "data",
+    ),
+    "weights that are missing": (
+        "train --dataset TINY -s backbone=resnet18 -s ways=3 -s weights=no.pth",
+        "weights",
+        "'no.pth'",
+    ),
     "a folder as weights": ("train --dataset TINY -s backbone=resnet18 -s ways=3 -s weights=data", "weights", "'data'"),
     "unknown data set": ("check CUBS", "'CUBS'"),
     "unknown data set to train on": ("train --dataset CUBS", "'CUBS'"),
@@ -121,7 +147,10 @@ _WORDS = {
     "name of a data set that exists": ("data make birds birds.csv --name TINY", "TINY"),
     "more unseen classes than classes": ("data make birds birds.csv --name NEW --unseen 50", "unseen", "50"),
     "unseen class that is none": ("data make birds birds.csv --name NEW --unseen ostrich", "unseen", "'ostrich'"),
-    "unseen class that is a validation class": ("data make birds birds.csv --name NEW --unseen lark --val lark", "'lark'"),
+    "unseen class that is a validation class": (
+        "data make birds birds.csv --name NEW --unseen lark --val lark",
+        "'lark'",
+    ),
     "unseen number of 400 digits": (f"data make birds birds.csv --name NEW --unseen {HUGE}", "unseen", "999"),
     "unseen number of 5000 digits": (f"data make birds birds.csv --name NEW --unseen {HUGE * 13}", "unseen", "999"),
     "unknown way to place images": ("data make birds birds.csv --name NEW --images move", "'move'"),
@@ -184,7 +213,8 @@ def _words(text: str) -> list[str]:
 
 
 for _what, (_text, *_says) in _WORDS.items():
-    bad(_what, *_says)(lambda world, words=tuple(_words(_text)): list(words))
+    _given = _words(_text)
+    bad(_what, *_says)(lambda world, given=tuple(_given): list(given))
 
 
 @bad("a line break in a data set", "'C\\nUB'")
@@ -219,7 +249,19 @@ def _(world):
 
 @bad("NUL in word vectors", "'a\\x00b'")
 def _(world):
-    return ["train", "--dataset", "TINY", "-s", "ways=3", "-s", "backbone=res101", "-s", "network=gem", "-s", "word_vectors=a\0b"]
+    return [
+        "train",
+        "--dataset",
+        "TINY",
+        "-s",
+        "ways=3",
+        "-s",
+        "backbone=res101",
+        "-s",
+        "network=gem",
+        "-s",
+        "word_vectors=a\0b",
+    ]
 
 
 @bad("NUL in features to import", "'a\\x00b.npy'")

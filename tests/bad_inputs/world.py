@@ -56,20 +56,23 @@ def make_world(root: Path) -> World:
     with world_in_use(world):
         fit(RunConfig(dataset="TINY", **SETTINGS), world.run, progress=False)
     shutil.rmtree(world.cache)
-    world.cache.mkdir()
+    for name in ("features/imported", "pictures"):
+        (world.cache / name).mkdir(parents=True)
     return world
 
 
 @contextlib.contextmanager
 def world_in_use(world: World):
     """The environment variables and the working directory of a world."""
-    here, kept = Path.cwd(), dict(os.environ)
+    here, kept, cores = Path.cwd(), dict(os.environ), os.cpu_count
     os.environ.update(ZSLCORE_DATA=str(world.data), ZSLCORE_CACHE=str(world.cache), ZSLCORE_RUNS=str(world.runs))
     os.environ.update(TQDM_DISABLE="1", TORCH_HOME=str(world / "torch"))
     os.chdir(world.root)
+    os.cpu_count = lambda: 1  # so that images are decoded in this process
     try:
         yield
     finally:
         os.chdir(here)
         os.environ.clear()
         os.environ.update(kept)
+        os.cpu_count = cores

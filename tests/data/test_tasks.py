@@ -1,5 +1,6 @@
-"""The test and the validation task: who is trained on, who is tested on, and what never meets."""
+"""The test, the validation split and the folds: who is trained on, who is tested on, and what never meets."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from zslcore.data import tasks
 from zslcore.data.benchmark import Benchmark
-from zslcore.data.tasks import validation_task
+from zslcore.data.tasks import fold_tasks, validation_task
 from zslcore.errors import InputError
 
 
@@ -133,7 +134,7 @@ def test_relabel_refuses_a_class_of_another_task(stranger):
     benchmark = make_benchmark([3, 4])
     task = validation_task(benchmark)
     label = benchmark.unseen_classes[0] if stranger == "unseen class" else stranger
-    with pytest.raises(InputError, match=f"labels must be classes of the validation task, got {label}$"):
+    with pytest.raises(InputError, match=f"labels must be classes of the task validation, got {label}$"):
         task.relabel(np.array([task.classes[0], label]))
 
 
@@ -159,3 +160,24 @@ def test_tiny_files_give_a_validation_task_without_test_images(tiny):
     }
     assert task.classes.tolist() == [0, 3, 4, 7, 1, 6]
     assert (len(task.train), len(task.test_seen), len(task.test_unseen)) == (12, 4, 8)
+
+
+@many
+@given(benchmarks, seeds)
+def test_folds_are_three_or_as_many_as_there_are_seen_classes(benchmark, seed):
+    folds = fold_tasks(benchmark, seed=seed)
+    assert [task.name for task in folds] == ["fold_1", "fold_2", "fold_3"]  # two val classes and a train class at least
+    sizes = [len(task.unseen_classes) for task in folds]
+    assert max(sizes) - min(sizes) <= 1
+    together = np.concatenate([task.unseen_classes for task in folds])
+    np.testing.assert_array_equal(np.sort(together), benchmark.seen_classes)
+
+
+def test_two_seen_classes_make_two_folds(tiny):
+    benchmark = dataclasses.replace(tiny.load(), seen_classes=np.array([0, 1]))
+    two = np.isin(benchmark.labels[benchmark.split("trainval")], [0, 1])
+    splits = benchmark._splits | {"trainval": benchmark.split("trainval")[two]}
+    folds = fold_tasks(dataclasses.replace(benchmark, _splits=splits))
+    assert sorted(task.unseen_classes.tolist() for task in folds) == [[0], [1]]
+    with pytest.raises(InputError, match=r"^folds must lie in 2\.\.2, the seen classes, got 3$"):
+        fold_tasks(dataclasses.replace(benchmark, _splits=splits), 3)

@@ -223,7 +223,7 @@ def test_word_vectors_are_not_read_from_pipes_or_files_of_gigabytes(tmp_path):
         load_word_vectors(tmp_path / "pipe.pkl", num_attributes=4)
     with open(tmp_path / "large.pkl", "wb") as file:
         file.truncate((1 << 30) + 1)  # takes no space
-    with pytest.raises(InputError, match=r"large\.pkl must hold word vectors, at most 1,073,741,824 bytes, got"):
+    with pytest.raises(InputError, match=r"large\.pkl must have at most 1,073,741,824 bytes, got"):
         load_word_vectors(tmp_path / "large.pkl", num_attributes=4)
 
 

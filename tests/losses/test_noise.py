@@ -114,7 +114,7 @@ def test_a_training_cut_off_goes_on_with_the_same_steps(benchmark, blurred, tmp_
             train(*world, checkpoints=tmp_path)
     resumed = train(*world, checkpoints=tmp_path)
     assert [row["sigma"] for row in resumed.rows] == [row["sigma"] for row in whole.rows]
-    assert all(torch.equal(resumed.last[name], value) for name, value in whole.last.items())
+    assert all(torch.equal(resumed.state[name], value) for name, value in whole.state.items())
 
 
 def test_clipping_limits_the_network_alone(benchmark, blurred):

@@ -61,7 +61,7 @@ class TestSeenUnseenCurves:
         texts = [text.get_text() for text in figure.legends[0].get_texts()]
         assert texts[1].endswith(f"clean H {100 * harmonic:.1f}")
         assert "clean" not in texts[0]
-        assert texts[2:] == ["best H on the test images (oracle)", "γ chosen on the validation split (clean)"]
+        assert texts[2:] == ["best H on the test images (oracle)", "γ chosen on folds of the seen classes (clean)"]
 
     def test_one_curve_of_any_name_without_points(self, some_curve, render, assert_labelled):
         assert_labelled(render(plots.seen_unseen_curves({"mine": some_curve()})))
@@ -95,19 +95,19 @@ class TestTrainingHistory:
             pd.DataFrame(
                 {"epoch": steps, "classification_loss": np.exp(-steps / 9), "T1": value, "H": 0.5, "task": task}
             )
-            for task, value in (("validation", 0.7), ("test", 0.6))
+            for task, value in (("fold_1", 0.6), ("fold_2", 0.8), ("test", 0.6))
         ]
         figure = render(plots.training_history(pd.concat(parts)))
         assert_labelled(figure)
         left, right = figure.axes
         shown = {line.get_label(): list(line.get_ydata()) for line in (*left.lines, *right.lines)}
-        assert shown["T1, validation"] == [70] * epochs
+        assert shown["T1, folds"] == pytest.approx([70] * epochs)
         assert shown["T1, test"] == [60] * epochs
         assert shown["H, test"] == [50] * epochs
         np.testing.assert_allclose(shown["final training"], np.exp(-steps / 9))
         assert set(shown) == {
-            *("training for validation", "final training"),  # of the loss, which has no test images
-            *("T1, validation", "T1, test", "H, validation", "H, test"),
+            *("training on folds", "final training"),  # of the loss, which has no test images
+            *("T1, folds", "T1, test", "H, folds", "H, test"),
         }
         assert "training images" in left.get_ylabel()
         colors = {to_hex(line.get_color()) for line in (*left.lines, *right.lines)}

@@ -48,7 +48,7 @@ class TestWeights:
         config = RunConfig(dataset="SYNTH", loss="remse", **SETTINGS, **SHORT, **changes)
         run = Run.load(fit(config, tmp_path / "run"))
         images = small_synth.split("trainval")
-        prediction = predict(run.model(small_synth, weights="last"), run.inputs(small_synth), images)
+        prediction = predict(run.model(small_synth), run.inputs(small_synth), images)
         labels = torch.from_numpy(small_synth.labels[images])
         target = torch.from_numpy(small_synth.attributes)[labels]
         error = class_error(prediction, target, labels, len(small_synth.class_names), normalize=config.normalize)

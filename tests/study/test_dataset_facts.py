@@ -61,8 +61,9 @@ def test_groups_are_counted(birds):
     )
 
 
-def test_validation_parts_partition_the_images_to_train_on(birds):
+@pytest.mark.parametrize("fold", ["fold_1", "fold_2", "fold_3"])
+def test_parts_of_a_fold_partition_the_images_to_train_on(birds, fold):
     sizes = dataset_facts.split_sizes(birds)
-    parts = sizes.loc[["validation: train", "validation: seen", "validation: unseen"], "images"]
+    parts = sizes.loc[[f"{fold}: train", f"{fold}: seen", f"{fold}: unseen"], "images"]
     assert parts.sum() == sizes.loc["trainval", "images"]
     assert sizes.loc[["trainval", "test_seen", "test_unseen"], "images"].sum() == 48

@@ -9,7 +9,7 @@ import pytest
 
 from zslcore.analysis import inequality, label_claim, slope_claim
 from zslcore.config import RunConfig
-from zslcore.methods import METHODS, display_name
+from zslcore.methods import SAME_TARGETS, display_name
 from zslcore.study import imbalance
 from zslcore.study.imbalance import SPLITS, StudyErrors
 from zslcore.training import Run
@@ -29,7 +29,7 @@ def study(small_synth):
     classes = {"seen classes": small_synth.seen_classes, "unseen classes": small_synth.unseen_classes}
     labels = {split: small_synth.attributes[rows] for split, rows in classes.items()}
     images = {split: small_synth.split(part) for split, part in SPLITS.items()}
-    errors = {key: {} for key in (*METHODS, "constant")}
+    errors = {key: {} for key in (*SAME_TARGETS, "constant")}
     for split, values in labels.items():
         hardness = np.linspace(1, 2, values.shape[1])
         errors["cross_entropy"][split] = hardness * (0.05 + values + 0.02 * rng.random(values.shape))
@@ -39,7 +39,7 @@ def study(small_synth):
         errors["constant"][split] = 0.3 + 0.1 * rng.random(values.shape)
     clean = dict.fromkeys(("T1", "U", "S", "H"), 0.5)
     runs = {}
-    for method in METHODS:
+    for method in SAME_TARGETS:
         metrics = {"protocols": {"clean": clean}, "effective_lambda": 1.0}
         runs[method] = Known(Path("run"), RunConfig.study("SYNTH", method=method), metrics, pd.DataFrame())
     return StudyErrors(small_synth, runs, labels, images, errors)
@@ -52,7 +52,7 @@ def test_null_models_are_what_was_not_trained(study):
 
 def test_overview_has_no_lambda_without_a_regression_loss(study):
     table = imbalance.overview(study)
-    assert table.index.tolist() == list(METHODS)
+    assert table.index.tolist() == list(SAME_TARGETS)
     assert table["lam"].tolist() == [0.0, 0.0, *(study.runs[key].config.lam for key in ("mse", "mse_matched", "remse"))]
     assert (table["T1 (%)"] == 50).all()
 
@@ -98,7 +98,7 @@ def test_agreement_finds_the_hard_attributes(study):
 
 def test_inequality_is_that_of_the_matrices(study):
     table = imbalance.inequality_table(study)
-    assert len(table) == 2 * len(METHODS)
+    assert len(table) == 2 * len(SAME_TARGETS)
     row = table.loc[("unseen classes", "+ ReMSE")]
     errors = study.errors["remse"]["unseen classes"]
     assert row["mean"] == pytest.approx(1000 * errors.mean())

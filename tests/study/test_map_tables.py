@@ -15,6 +15,7 @@ from zslcore.study.map_tables import (
     tuned_scale,
     vector_differences,
 )
+from zslcore.study.protocol_audit import CLEAN, VALIDATION_SPLIT
 
 ROOT = Path(__file__).parents[2]
 DATASETS = ["CUB100", "SYNTH"]
@@ -97,9 +98,12 @@ def test_scales_are_chosen_without_the_test_split():
 
 @pytest.mark.parametrize("dataset", DATASETS)
 class TestAudit:
-    def test_parts_add_up(self, dataset):
-        parts = audit_parts(stored(dataset, "audit"))
-        assert parts[["optimism", "transfer", "epoch"]].sum() == pytest.approx(parts["paper - clean"])
+    @pytest.mark.parametrize("protocol", [CLEAN, VALIDATION_SPLIT])
+    def test_parts_add_up(self, dataset, protocol):
+        rows = stored(dataset, "audit")
+        parts, mean = audit_parts(rows, protocol), rows.groupby("estimate")["H"].mean()
+        assert parts[["optimism", "transfer", "epoch"]].sum() == pytest.approx(parts["total"])
+        assert parts["total"] == pytest.approx(mean["paper"] - mean[protocol])
 
     def test_the_reference_has_no_bias_and_choices_on_test_images_have_a_positive_one(self, dataset):
         table = audit_table(stored(dataset, "audit"))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,9 +10,11 @@ import time
 
 import nbformat
 import pytest
+from nbclient.exceptions import DeadKernelError
 
 from zslcore import cli
 from zslcore._io import locations
+from zslcore.study.notebook_runner import _kernel_manager
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +45,31 @@ def test_a_notebook_that_ends_early_is_not_done(tmp_path, runs, capsys, code, se
     assert sentence in last
     assert "ends.failed.ipynb" in last
     assert [path.name for path in (runs / "notebooks").iterdir()] == ["ends.failed.ipynb"]
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (RuntimeError("Kernel didn't respond in 60 seconds"), "could not be used: Kernel didn't respond in 60 seconds"),
+        (RuntimeError("Kernel died before replying to kernel_info"), "died (out of memory?)"),
+        (DeadKernelError("Kernel died"), "died (out of memory?)"),
+    ],
+    ids=str,
+)
+def test_only_a_dead_kernel_is_called_dead(tmp_path, runs, capsys, monkeypatch, error, sentence):
+    """Every RuntimeError was reported as one, with a guess at the memory."""
+
+    def execute(source, output, *_, **__):
+        shutil.copy(source, output)
+        raise error
+
+    monkeypatch.setattr("papermill.execute_notebook", execute)
+    cell = nbformat.v4.new_code_cell("n: int = 1", metadata={"tags": ["parameters"]})
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "slow.ipynb")
+    assert cli.main(["run", str(tmp_path / "slow.ipynb")]) == 1
+    kept = f"(executed so far: {runs / 'notebooks' / 'slow.failed.ipynb'})"
+    assert capsys.readouterr().err == f"zslcore: slow: the Python process of the notebook {sentence} {kept}\n"
+    assert [path.name for path in (runs / "notebooks").iterdir()] == ["slow.failed.ipynb"]
 
 
 def test_an_interrupted_notebook_says_so_in_one_line(tmp_path, runs):
@@ -94,3 +122,9 @@ def test_a_relative_output_of_a_notebook_lies_in_the_current_directory(tmp_path,
     monkeypatch.chdir(tmp_path)
     assert cli.main(["run", "makes.ipynb", "-p", "output", "figures"]) == 0
     assert (tmp_path / "figures").is_dir()
+
+
+def test_a_kernel_that_cannot_encrypt_is_not_asked_to(monkeypatch):
+    """With ipykernel 6.29 ``zslcore run`` waited for ever."""
+    monkeypatch.setattr("ipykernel.kernelspec.get_kernel_dict", lambda: {"metadata": {"debugger": True}})
+    assert _kernel_manager().kernel_spec.metadata == {"debugger": True}

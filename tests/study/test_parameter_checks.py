@@ -8,7 +8,11 @@ from zslcore.errors import InputError
 from zslcore.study.notebook_runner import bind, check_values, find_notebook, notebooks_root, read_parameters
 
 MISTAKES = {
-    ("04_train", "method", "rmse"): "method must be one of cross_entropy, cross_entropy_tuned, mse, mse_matched, remse",
+    (
+        "04_train",
+        "method",
+        "rmse",
+    ): "method must be one of cross_entropy, cross_entropy_tuned, cross_entropy_centred, mse",
     ("04_train", "dataset", "nope"): "no data set 'nope' in ",
     ("04_train", "dataset", "a/../b"): "dataset must be a name such as my-birds or CUB.v2",
     ("04_train", "seed", "-1"): "seed must be an integer of at least 0 and below 9223372036854775808, got -1",
@@ -85,7 +89,5 @@ def test_other_notebooks_may_use_any_value(tmp_path):
 
 def test_an_output_below_a_file(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(
-        InputError, match=r"^the parameter output cannot be .*/file/x: .*/file is a file$"
-    ):
+    with pytest.raises(InputError, match=r"^the parameter output cannot be .*/file/x: .*/file is a file$"):
         check("05_results", ("output", str(tmp_path / "file" / "x")))

@@ -1,15 +1,16 @@
-"""The audit: its rows are those of fit, and halves give no optimism where labels are noise."""
+"""The audit: its rows are those of fit and of train, and halves give no optimism where labels are noise."""
 
 import numpy as np
 import pytest
 import torch
 
 from zslcore.config import RunConfig
-from zslcore.data.tasks import fold_tasks
+from zslcore.data.tasks import fold_tasks, validation_task
 from zslcore.metrics import seen_unseen_curve
 from zslcore.study import protocol_audit
 from zslcore.study.protocol_audit import audit, split_half
 from zslcore.training import Run, fit
+from zslcore.training.loop import train
 
 CONFIG = RunConfig(
     dataset="SYNTH", backbone="resnet18", weights="random", image_size=32, epochs=3, episodes=4, ways=4, loss="none"
@@ -20,10 +21,18 @@ CONFIG = RunConfig(
 def test_rows_agree_with_the_protocols_of_a_run(small_synth, monkeypatch):
     monkeypatch.setattr(protocol_audit, "load_benchmark", lambda name: small_synth)
     rows = audit(CONFIG).set_index("estimate")
-    protocols = Run.load(fit(CONFIG)).metrics["protocols"]
-    paper, clean = rows.loc["paper"], rows.loc["chosen epoch, validation gamma"]
-    assert paper["H"] == round(100 * protocols["paper"]["H"], 2)
-    assert (clean["H"], clean["epoch"]) == (round(100 * protocols["clean"]["H"], 2), protocols["clean"]["epoch"])
+    run = Run.load(fit(CONFIG))
+    paper, clean = rows.loc["paper"], rows.loc[protocol_audit.CLEAN]
+    assert paper["H"] == round(100 * run.metrics["protocols"]["paper"]["H"], 2)
+    of_run = run.metrics["protocols"]["clean"]
+    assert (clean["H"], clean["epoch"]) == (round(100 * of_run["H"], 2), of_run["epoch"])
+    assert clean["gamma"] == round(of_run["gamma"], 4)
+    inputs = run.inputs(small_synth)
+    validation = train(CONFIG, small_synth, inputs, validation_task(small_synth)).rows
+    chosen = max(validation, key=lambda row: row["H"])
+    earlier = rows.loc["chosen epoch, validation gamma"]
+    assert (earlier["epoch"], earlier["gamma"]) == (chosen["epoch"], round(chosen["gamma"], 4))
+    assert earlier["epoch"] < clean["epoch"]  # else the two protocols are not told apart
     for epoch in ("chosen epoch", "last epoch"):
         best = rows.loc[f"{epoch}, test gamma", "H"]
         of_epoch = rows[rows.index.str.startswith(epoch)]

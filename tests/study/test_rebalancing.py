@@ -6,10 +6,12 @@ import pytest
 from zslcore.analysis import theil_index
 from zslcore.config import RunConfig
 from zslcore.data.class_splits import split_classes
+from zslcore.data.tasks import validation_task
 from zslcore.identity import run_name
 from zslcore.study import rebalancing
 from zslcore.study.rebalancing import gradient_row, map_configs, map_row, vector_configs
-from zslcore.training import Run
+from zslcore.training import Run, fit
+from zslcore.training.loop import train
 
 SMALL = {"backbone": "resnet18", "weights": "random", "image_size": 32, "epochs": 2, "episodes": 4, "ways": 4}
 
@@ -43,12 +45,16 @@ class TestRows:
     def test_a_row_is_the_run_after_its_last_epoch(self, small_synth, changes):
         config = RunConfig(dataset="SYNTH", class_split=3, **SMALL | changes)
         row = map_row(config).iloc[0]
-        run = Run.load(rebalancing.runs_root() / "map" / "SYNTH" / run_name(config))
+        run = Run.load(fit(config))
         last = run.history[run.history["task"] == "test"].iloc[-1]
         assert (row["T1"], row["oracle_H"]) == (round(100 * last["T1"], 2), round(100 * last["H"], 2))
         assert row["H"] <= row["oracle_H"]
-        errors = run.errors(small_synth, weights="last")[1]
-        assert errors.shape == (len(split_classes(small_synth, 3).unseen_classes), small_synth.attributes.shape[1])
+        split = split_classes(small_synth, 3)
+        validation = train(config, split, run.inputs(small_synth), validation_task(split)).rows[-1]
+        assert row["validation_H"] == round(100 * validation["H"], 2)
+        assert row["H"] == round(100 * run.evaluate(small_synth).at(validation["gamma"])["H"], 2)
+        errors = run.errors(small_synth)[1]
+        assert errors.shape == (len(split.unseen_classes), small_synth.attributes.shape[1])
         assert row["unseen_theil"] == pytest.approx(theil_index(errors), abs=1e-7)
         assert row["unseen_p99"] == pytest.approx(np.quantile(errors, 0.99), abs=1e-7)
         assert row["unseen_worst_attribute"] == pytest.approx(errors.mean(0).max(), abs=1e-7)

@@ -25,8 +25,13 @@ with open(os.environ["STUB_LOG"], "a") as log:
 time.sleep(float(os.environ.get("STUB_SECONDS", 0)))
 if words[0] == "run":
     made = [Path(words[words.index("--output") + 1])]
-    made += [made[0].with_name("metrics.json")] if words[1] == "04_train" else []
     made += [Path(words[words.index("output") + 1], "results.csv")] if words[1] == "05_results" else []
+elif words[0] == "train":
+    method, seeds = words[words.index("--method") + 1], int(words[words.index("--seeds") + 1])
+    runs = Path(os.environ["ZSLCORE_RUNS"], words[words.index("--dataset") + 1])
+    made = [runs / f"{{method}}-seed{{seed}}" / "metrics.json" for seed in range(seeds)]
+    made = [path for path in made if not path.exists()]  # finished runs are only read
+    made = made[: int(os.environ.get("STUB_RUNS", seeds))]
 elif words[0] == "book":
     made = [Path(words[1], "book", "index.html")]
 else:
@@ -48,18 +53,20 @@ def study(tmp_path, monkeypatch):
     folder = tmp_path / "a b;touch INJECTED"
     folder.mkdir()
     monkeypatch.chdir(folder)
+    monkeypatch.setenv("ZSLCORE_RUNS", str(folder / "runs"))
     return folder
 
 
-def command(*config):
-    config = ["dataset=CUB", "seeds=1", *config]
-    flags = ["-c2", "--rerun-incomplete", "--quiet", "--snakefile", str(ROOT / "Snakefile")]
+def command(*config, seeds=1):
+    config = ["dataset=CUB", f"seeds={seeds}", *config]
+    flags = ["-c2", "--rerun-incomplete", "--keep-incomplete", "--quiet", "--snakefile", str(ROOT / "Snakefile")]
     return [sys.executable, "-m", "snakemake", *flags, "--config", *config]
 
 
-def run(*config, **variables):
+def run(*config, seeds=1, **variables):
     environment = os.environ | variables
-    return subprocess.run(command(*config), capture_output=True, text=True, timeout=120, env=environment, check=False)
+    words = command(*config, seeds=seeds)
+    return subprocess.run(words, capture_output=True, text=True, timeout=120, env=environment, check=False)
 
 
 def logged(study):
@@ -73,7 +80,7 @@ def test_folders_with_blanks_and_semicolons_and_relative_ones(study):
     assert done.returncode == 0, done.stdout + done.stderr
     assert (study / report / "CUB" / "book" / "index.html").is_file()
     assert {path.name for path in study.iterdir()} == {".snakemake", runs, report}
-    assert {words[0] for words, _ in logged(study)} == {"check", "features", "run", "book"}
+    assert {words[0] for words, _ in logged(study)} == {"check", "features", "train", "run", "book"}
     expected = {"DATA": str(ROOT / "some/data"), "CACHE": str(Path.home() / "cache"), "RUNS": str(study / runs)}
     assert all(folders == expected for _, folders in logged(study))
 
@@ -102,6 +109,20 @@ def test_a_killed_study_goes_on_and_a_living_one_is_respected(study):
     done = run()
     assert done.returncode == 0, done.stdout + done.stderr
     assert (study / "report" / "CUB" / "book" / "index.html").is_file()
+
+
+def test_more_seeds_keep_the_runs_that_are_there(study):
+    """Snakemake removes what a job will write before it starts, and when it fails."""
+    runs = study / "runs" / "CUB"
+    assert run().returncode == 0
+    for method in ("mse", "remse"):
+        (runs / f"{method}-seed0" / "metrics.json").write_text("as it was")
+    assert run(seeds=3, STUB_RUNS="0").returncode != 0  # no new run is made, which is a failure
+    assert (runs / "mse-seed0" / "metrics.json").read_text() == "as it was"
+    done = run(seeds=3)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (runs / "mse-seed0" / "metrics.json").read_text() == "as it was"
+    assert (runs / "mse-seed2" / "metrics.json").is_file()
 
 
 @pytest.mark.parametrize("target", ["study", "results", "docs"])

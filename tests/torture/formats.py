@@ -75,15 +75,14 @@ def from_table(folder: Path) -> int:
 
 
 def read_run(folder: Path) -> int:
-    """Print all numbers of a finished run, and those that its two models give."""
+    """Print all numbers of a finished run, and those that its model gives."""
     from zslcore.training import Run
 
     enter(folder)
     try:
         run, benchmark = Run.load(folder / RUN), load_benchmark(NAME)
         print(json.dumps(run.metrics), run.config, run.history.to_csv())
-        for weights in ("model", "last"):
-            print(run.evaluate(benchmark, weights=weights).best())
+        print(run.evaluate(benchmark).best())
     except InputError as error:
         print(f"zslcore: {error}", file=sys.stderr)
         return 2
@@ -126,8 +125,9 @@ FORMATS = [
     Format("settings, yml", "finished", f"{SOURCE}/settings.yml", commands(SETTINGS)),
     *(Format(f"features to import, {kind}", "finished", f"{SOURCE}/features.{kind}", commands(*IMPORTED[kind]))
       for kind in IMPORTED),
-    Format("features in the cache, npy", "cached", f"cache/features/{NAME}-effi*/*",
-           commands(PICTURES, VECTORS, SETTINGS)),
+    Format(
+        "features in the cache, npy", "cached", f"cache/features/{NAME}-effi*/*", commands(PICTURES, VECTORS, SETTINGS)
+    ),
     Format("stored features in the cache, npy", "cached", f"cache/features/{NAME}-res101-*/*", commands(STORED)),
     Format("imported features in the cache, npy", "cached", "cache/features/imported/my-npy/*/*",
            commands(IMPORTED["npy"][1])),

@@ -28,8 +28,8 @@ def check(config, benchmark):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"ways": 5}, "ways must be at most 4, the training classes of the validation task of TINY, got 5"),
-        ({"shots": 4}, "shots must be at most 3, the training images of 'lark' in the validation task, got 4"),
+        ({"ways": 5}, "ways must be at most 4, the training classes of the task fold_1 of TINY, got 5"),
+        ({"shots": 4}, "shots must be at most 3, the training images of 'lark' in the task fold_1, got 4"),
         ({"p": 10.0, "p2": 10.0}, r"p \+ p2 must be at most 16, beyond which weights overflow, got 20\.0"),
         ({"loss": "cvar", "loss_options": {"alpha": 2.0}}, r"alpha must lie in \(0, 1\], got 2\.0"),
         ({"network": "attention", "word_vectors": "nowhere.npy"}, "no word vectors at nowhere.npy"),

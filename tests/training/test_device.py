@@ -62,12 +62,12 @@ result = train(config, benchmark, maps, test_task(benchmark), checkpoints=folder
 rank, processes = share_of_batch()
 assert processes == 2
 (folder / f"rows-{rank}.json").write_text(json.dumps(result.rows))
-save_file(result.last, folder / f"last-{rank}.safetensors")
+save_file(result.state, folder / f"last-{rank}.safetensors")
 """
 
 
-def torchrun(script, folder, config, benchmark):
-    """Run a script in two processes, which finds its config in ``folder``."""
+def torchrun(script, folder, config, benchmark, *, killed=False):
+    """Run a script in two processes, which finds its config in ``folder``; one of them may be killed."""
     (folder / "config.json").write_text(json.dumps(config.to_dict()))
     (folder / "script.py").write_text(script)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -79,7 +79,8 @@ def torchrun(script, folder, config, benchmark):
         timeout=300,
         check=False,
     )
-    assert result.returncode == 0, result.stderr[-3000:]
+    assert (result.returncode != 0) == killed, result.stderr[-3000:]
+    return result.stderr
 
 
 def distributed(folder, config, benchmark, features):
@@ -114,11 +115,46 @@ def test_two_processes_train_as_one(tmp_path, benchmark, features, run, change):
     for row, expected in zip(rows[0], one.rows, strict=True):
         assert row == pytest.approx(expected, rel=1e-9, nan_ok=True)
     for state in states:
-        for name, value in one.last.items():
+        for name, value in one.state.items():
             torch.testing.assert_close(state[name], value, rtol=1e-9, atol=1e-12)
     # and resumed from the state that two processes left, nothing is trained again
     shutil.rmtree(tmp_path / "states" / "none", ignore_errors=True)
     assert distributed(tmp_path, CONFIG.replace(**change), benchmark, features)[0] == rows
+
+
+KILLED = """
+import os, signal
+from zslcore._io.distributed import share_of_batch
+from zslcore.training.loop import Trainer
+step, count = Trainer._step, 0
+def killed(self, *arguments):
+    global count
+    count += 1
+    if count == 14 and share_of_batch()[0] == RANK:  # in the second epoch
+        os.kill(os.getpid(), signal.SIGKILL)
+    return step(self, *arguments)
+Trainer._step = killed
+"""
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_killed_process_ends_the_others_and_the_next_start_resumes_exactly(tmp_path, benchmark, features, rank):
+    folders, config = (
+        [tmp_path / "whole", tmp_path / "cut"],
+        CONFIG.replace(memory="running", p=1.0, precision="float64"),
+    )
+    for folder in folders:
+        folder.mkdir()
+    whole = distributed(folders[0], config, benchmark, features)
+    for name in ("features.npy", "attributes.npy"):
+        shutil.copy(folders[0] / name, folders[1])
+    script = KILLED.replace("RANK", str(rank)) + DISTRIBUTED
+    assert "Signal 9 (SIGKILL)" in torchrun(script, folders[1], config, benchmark, killed=True)
+    assert [path.name for path in (folders[1] / "states").iterdir()] == ["epoch-0001"]
+    rows, states = distributed(folders[1], config, benchmark, features)
+    assert rows == whole[0]
+    for state, expected in zip(states, whole[1], strict=True):
+        assert all(torch.equal(value, expected[name]) for name, value in state.items())
 
 
 FINE_TUNED = """
@@ -201,7 +237,7 @@ class TestPrecision:
         result = run(precision="bf16")
         assert set(seen[::2]) == {torch.bfloat16}
         assert set(seen[1::2]) == {torch.float32}
-        assert all(value.dtype == torch.float32 for value in result.last.values())
+        assert all(value.dtype == torch.float32 for value in result.state.values())
 
     def test_bf16_ends_where_float32_does(self, run):
         low, full = run(precision="bf16", epochs=3).rows[-1], run(epochs=3).rows[-1]
@@ -242,7 +278,7 @@ def test_a_compiled_training_is_the_same_training(run):
     compiled, plain = run(compile=True, epochs=1), run(epochs=1)
     for row, expected in zip(compiled.rows, plain.rows, strict=True):
         assert row["loss"] == pytest.approx(expected["loss"], rel=1e-3)
-    assert compiled.last.keys() == plain.last.keys()
+    assert compiled.state.keys() == plain.state.keys()
 
 
 class TestClipping:

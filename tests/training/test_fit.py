@@ -21,12 +21,10 @@ from zslcore.identity import run_name
 from zslcore.training import Run, fit
 from zslcore.training.errors_by_class import error_statistics, prediction_errors
 from zslcore.training.fit import default_folder
-from zslcore.training.loop import Trained
 
 training = importlib.import_module("zslcore.training.fit")  # the name zslcore.training.fit is the function
 
-FILES = {"config.json", "history.csv", "metrics.json", "hashes.json"}
-FILES |= {"checkpoint/model.safetensors", "checkpoint/last.safetensors"}
+FILES = {"config.json", "history.csv", "metrics.json", "hashes.json", "checkpoint/model.safetensors"}
 
 
 pytestmark = pytest.mark.usefixtures("small_world")
@@ -55,12 +53,12 @@ class TestFolder:
     def test_config_reads_back(self, run):
         assert run.config == SMALL_RUN
 
-    def test_history_has_a_row_per_epoch_of_both_trainings(self, run):
+    def test_history_has_a_row_per_epoch_of_each_training(self, run):
         columns = ["epoch", "loss", "classification_loss", "regression_loss", "amplification", "lr"]
         assert list(run.history) == [*columns, "T1", "U", "S", "H", "gamma", "AUSUC", "task"]
-        for task in ("validation", "test"):
+        for task in ("fold_1", "fold_2", "fold_3", "test"):
             assert history_of(run, task)["epoch"].tolist() == list(range(SMALL_RUN.epochs))
-        assert len(run.history) == 2 * SMALL_RUN.epochs
+        assert len(run.history) == 4 * SMALL_RUN.epochs
         assert np.isfinite(run.history.drop(columns="task").to_numpy()).all()
 
     def test_metrics_have_one_structure(self, run, small_synth):
@@ -96,16 +94,28 @@ class TestFolder:
 
 
 class TestCleanProtocol:
-    def test_epoch_and_gamma_come_from_the_validation_split(self, run):
-        validation, clean = history_of(run, "validation"), run.metrics["protocols"]["clean"]
-        chosen = validation["H"].idxmax()
-        assert clean["epoch"] == chosen
-        assert clean["gamma"] == pytest.approx(validation["gamma"][chosen], rel=1e-12)
+    def test_epoch_is_the_last_and_gamma_comes_from_the_folds(self, run):
+        last, clean = run.history.groupby("task").last(), run.metrics["protocols"]["clean"]
+        assert clean["epoch"] == SMALL_RUN.epochs - 1
+        assert clean["gamma"] == run.metrics["validation"]["gamma"]
         for name in ("T1", "U", "S", "H", "gamma", "AUSUC"):
-            assert run.metrics["validation"][name] == pytest.approx(validation[name][chosen], rel=1e-12)
+            mean = (last.loc["fold_1", name] + last.loc["fold_2", name] + last.loc["fold_3", name]) / 3
+            assert run.metrics["validation"][name] == pytest.approx(mean, rel=1e-12)
+
+    def test_folds_train_for_as_many_steps_per_class(self, run, small_synth, monkeypatch, tmp_path):
+        """4 steps an epoch for the 10 seen classes, of which the folds train on 6, 7 and 7."""
+        original, steps = training.train, {}
+
+        def noted(config, benchmark, inputs, task, **settings):
+            steps[task.name] = config.episodes
+            return original(config, benchmark, inputs, task, **settings)
+
+        monkeypatch.setattr(training, "train", noted)
+        fit(SMALL_RUN, tmp_path / "noted")
+        assert steps == {"fold_1": 2, "fold_2": 3, "fold_3": 3, "test": 4}
 
     def test_the_fixture_tells_the_protocols_apart(self, run):
-        """The validation split chooses another gamma than the test split would: else nothing here is tested."""
+        """The folds choose another gamma than the test split would: else nothing here is tested."""
         clean, paper = (run.metrics["protocols"][name] for name in ("clean", "paper"))
         assert clean["gamma"] != pytest.approx(paper["gamma"])
         assert clean["H"] < paper["H"]
@@ -115,34 +125,6 @@ class TestCleanProtocol:
         seen, unseen, harmonic, _ = evaluation.curve.at(clean["gamma"])
         assert (clean["S"], clean["U"], clean["H"]) == (seen, unseen, harmonic)
         assert (clean["T1"], clean["AUSUC"]) == (evaluation.t1, evaluation.curve.ausuc)
-
-    @pytest.mark.parametrize("epoch", [0, 2, SMALL_RUN.epochs - 1])
-    def test_everything_is_read_at_the_chosen_epoch(self, run, small_synth, monkeypatch, tmp_path, epoch):
-        """Whichever epoch the validation split chooses, weights, gamma and accuracies are those of that epoch."""
-        original = training.train
-
-        def kept(config, benchmark, inputs, task, *, keep=None, **settings):
-            keep = epoch if task.name == "validation" else keep
-            return original(config, benchmark, inputs, task, keep=keep, **settings)
-
-        monkeypatch.setattr(training, "train", kept)
-        chosen = Run.load(fit(SMALL_RUN, tmp_path / "chosen"))
-        test, clean = history_of(run, "test"), chosen.metrics["protocols"]["clean"]
-        assert clean["epoch"] == epoch
-        assert clean["gamma"] == pytest.approx(history_of(run, "validation")["gamma"][epoch], rel=1e-12)
-        evaluation = chosen.evaluate(small_synth)
-        seen, unseen, harmonic, gamma = evaluation.curve.best()
-        found = {"T1": evaluation.t1, "S": seen, "U": unseen, "H": harmonic, "gamma": gamma}
-        assert found == pytest.approx(test.loc[epoch, list(found)].to_dict(), rel=1e-12)
-        assert chosen.metrics["protocols"]["paper"] == run.metrics["protocols"]["paper"]
-
-    def test_the_first_of_equal_epochs_is_chosen(self):
-        trained = Trained()
-        for epoch, value in enumerate((0.2, 0.5, 0.3, 0.5)):
-            trained.add(
-                {"epoch": epoch, "H": value, "T1": -value}, lambda: {"of": torch.tensor(len(trained.rows))}, 1.0
-            )
-        assert (trained.kept, trained.state["of"], trained.seconds) == (1, 2, 4.0)
 
     @pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
     def test_accuracies_equal_scikit_learns_from_the_predicted_attributes(self, run, small_synth):
@@ -162,7 +144,7 @@ class TestCleanProtocol:
             assert run.metrics["protocols"]["clean"][name] == pytest.approx(row[name], rel=1e-12)
 
     def test_test_images_choose_nothing(self, run, small_synth, monkeypatch, tmp_path):
-        """With all features of test images replaced by noise, the same epoch and gamma are chosen."""
+        """With all features of test images replaced by noise, the same gamma is chosen."""
         original = training.load_inputs
 
         def spoiled(config, benchmark, device, **settings):
@@ -177,10 +159,7 @@ class TestCleanProtocol:
         noise = Run.load(fit(SMALL_RUN, tmp_path / "noise")).metrics
         clean = run.metrics["protocols"]["clean"]
         assert noise["validation"] == run.metrics["validation"]
-        assert (noise["protocols"]["clean"]["epoch"], noise["protocols"]["clean"]["gamma"]) == (
-            clean["epoch"],
-            clean["gamma"],
-        )
+        assert noise["protocols"]["clean"]["gamma"] == clean["gamma"]
         assert noise["protocols"]["clean"]["T1"] != clean["T1"]
 
 
@@ -256,9 +235,8 @@ class TestErrors:
         assert statistics["test_seen"] == known
         assert set(statistics["test_unseen"].values()) == {None}
 
-    def test_effective_lambda_is_lambda_times_the_mean_weight_up_to_the_checkpoint(self, run):
-        epoch = run.metrics["protocols"]["clean"]["epoch"]
-        raised = history_of(run, "test")["amplification"][: epoch + 1].mean()
+    def test_effective_lambda_is_lambda_times_the_mean_weight(self, run):
+        raised = history_of(run, "test")["amplification"].mean()
         assert run.metrics["effective_lambda"] == pytest.approx(SMALL_RUN.lam * raised, rel=1e-12)
         assert raised > 1.5
 
@@ -296,7 +274,7 @@ class TestAgain:
         torch.rand(3)
         again = Run.load(fit(SMALL_RUN, tmp_path / "again"))
         assert {**again.metrics, "cost": None} == {**run.metrics, "cost": None}
-        for name in FILES - {"metrics.json"}:
+        for name in FILES - {"metrics.json", "hashes.json"}:
             assert (again.folder / name).read_bytes() == (run.folder / name).read_bytes()
 
     def test_callers_random_state_is_left_alone(self, small_synth, run, tmp_path):
@@ -314,10 +292,10 @@ class TestDevice:
 
     def test_another_device_resumes_an_unfinished_run(self, run, monkeypatch, tmp_path):
         with monkeypatch.context() as patch:
-            patch.setattr(training, "test_task", None)  # fails after the first training
+            patch.setattr(training, "_metrics", None)  # fails after the trainings
             with pytest.raises(TypeError):
                 fit(SMALL_RUN, tmp_path / "run")
-        assert (tmp_path / "run" / "checkpoint" / "validation" / "epoch-0006").is_dir()
+        assert (tmp_path / "run" / "checkpoint" / "fold_1" / "epoch-0006").is_dir()
         monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
         resumed = Run.load(fit(SMALL_RUN.replace(device="auto"), tmp_path / "run"))
         assert resumed.metrics | {"cost": 0} == run.metrics | {"cost": 0}
@@ -333,4 +311,4 @@ def test_many_runs_under_one_bar(tmp_path, capfd):
     assert [Run.load(folder).config for folder in folders] == configs
     bars = capfd.readouterr().err
     assert "runs: 100%" in bars
-    assert "validation:" not in bars
+    assert "fold_1:" not in bars

@@ -5,14 +5,21 @@ import re
 import shutil
 import subprocess
 
+import nbformat
 import numpy as np
+import pandas as pd
 import pytest
 from tiny import SMALL
 
-from zslcore import cli
+from zslcore import InputError, cli, synthbirds
 from zslcore._io.writing import new_file, new_folder
 from zslcore.config import RunConfig
+from zslcore.study.book import build_book
+from zslcore.study.pages import root
+from zslcore.study.run_tables import write_results
+from zslcore.synthbirds import Settings
 from zslcore.training import fit
+from zslcore.training.inputs import pictures
 from zslcore.training.inputs.features import frozen_features
 
 
@@ -59,7 +66,7 @@ def test_a_training_whose_state_finds_no_room(disk):
     config = RunConfig(dataset="SYNTH", **SMALL, epochs=1, episodes=2, ways=4)
     with pytest.raises(OSError, match="No space left on device") as caught:
         fit(config, disk / "SYNTH" / "run", progress=False)
-    assert caught.value.filename == str(disk / "SYNTH" / "run" / "checkpoint" / "validation" / "epoch-0001")
+    assert caught.value.filename == str(disk / "SYNTH" / "run" / "checkpoint" / "fold_1" / "epoch-0001")
     assert not list(disk.iterdir())
 
 
@@ -74,8 +81,70 @@ def test_features_that_find_no_room(disk, small_synth, monkeypatch):
 
 def test_the_command_line_says_it_in_one_line(disk, monkeypatch, capsys):
     monkeypatch.setattr("zslcore.synthbirds.ensure", lambda: write(new_folder, disk / "synth"))
-    assert cli.main(["synth"]) == 1
+    assert cli.main(["synth"]) == 2
     assert capsys.readouterr().err == f"zslcore: No space left on device: {disk / 'synth'}\n"
+
+
+def test_pictures_that_find_no_room(disk, small_synth, monkeypatch):
+    monkeypatch.setenv("ZSLCORE_CACHE", str(disk))
+    monkeypatch.setattr(pictures, "_check_room", lambda *_: None)  # the estimate was too small
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        pictures.decoded_pictures(small_synth, size=48, resize_ratio=1.0, num_workers=0)
+    assert caught.value.filename.startswith(str(disk / "pictures" / "SYNTH-48px"))
+    assert not list((disk / "pictures").iterdir())
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_generation_that_finds_no_room(disk, workers):
+    settings = Settings(num_classes=6, num_unseen=1, images_per_class=4, size=64)
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        synthbirds.ensure(disk / "synth", settings=settings, workers=workers)
+    assert caught.value.filename == str(disk / "synth")
+    assert not list(disk.iterdir())
+    with pytest.raises(OSError, match="No space left on device"):
+        synthbirds.generate(disk, num_classes=6, num_unseen=1, images_per_class=4, size=64, workers=workers)
+    assert not list(disk.rglob("*.png"))
+
+
+def test_tables_that_find_no_room(disk):
+    """A table was left empty."""
+    results = pd.DataFrame({"dataset": "SYNTH", "method": ["x" * 1000] * 200})
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        write_results(results, results, str(disk), "zslcore run 05_results")
+    assert caught.value.filename == str(disk / "results.csv")
+    assert not list(disk.iterdir())
+
+
+def test_a_book_that_finds_no_room_leaves_the_earlier_one(disk):
+    """The earlier one was removed, and the new one stopped halfway."""
+    (disk / "book").mkdir()
+    (disk / "book" / "index.html").write_text("an earlier one")
+    with pytest.raises(InputError, match="No space left on device"):
+        build_book(root() / "results" / "SYNTH", disk / "book")
+    assert [path.name for path in disk.rglob("*")] == ["book", "index.html"]
+
+
+def test_an_executed_notebook_that_finds_no_room(disk, tmp_path, capsys):
+    cells = [
+        nbformat.v4.new_code_cell("n: int = 1", metadata={"tags": ["parameters"]}),
+        nbformat.v4.new_code_cell("print('x' * 10**5)"),
+    ]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "prints.ipynb")
+    assert cli.main(["run", str(tmp_path / "prints.ipynb"), "--output", str(disk / "done.ipynb")]) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == f"zslcore: No space left on device: {disk / 'done.ipynb'}"
+    assert not list(disk.iterdir())
+
+
+def test_a_folder_that_finds_no_room_is_named_as_it_would_be_called(disk):
+    """Not by its temporary name."""
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        fill_with_folders(disk / "maps")
+    assert caught.value.filename == str(disk / "maps")
+
+
+def fill_with_folders(path):
+    with new_folder(path) as partial:
+        raise OSError(errno.ENOSPC, "No space left on device", str(partial / "below"))
 
 
 def test_numpy_says_what_it_wrote_without_a_name(disk, monkeypatch, capsys):
@@ -86,6 +155,6 @@ def test_numpy_says_what_it_wrote_without_a_name(disk, monkeypatch, capsys):
             np.ones(10**5).tofile(file)
 
     monkeypatch.setattr("zslcore.synthbirds.ensure", fail)
-    assert cli.main(["synth"]) == 1
+    assert cli.main(["synth"]) == 2
     printed = capsys.readouterr().err
     assert re.fullmatch(rf"zslcore: 100000 requested and \d+ written: {disk / 'a.npy'}\n", printed)

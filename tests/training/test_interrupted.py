@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
 from tiny import SMALL
 
 from zslcore import InputError
@@ -29,9 +28,9 @@ pytestmark = pytest.mark.usefixtures("small_world")
 CONFIG = RunConfig(
     dataset="SYNTH", **SMALL, epochs=3, episodes=4, ways=4, lr_step=1, lr_decay=0.5, memory="running", lam=5
 )
-STEPS = 2 * CONFIG.epochs * CONFIG.episodes
-FILES = {"config.json", "history.csv", "metrics.json", "hashes.json"}
-FILES |= {"checkpoint/model.safetensors", "checkpoint/last.safetensors"}
+EPOCHS = [2, 2, 2, 3, 3, 3, 3, 3, 3, 4, 4, 4]  # steps: folds train on 6, 7 and 7 of 10 classes, the test on all
+STEPS = sum(EPOCHS)
+FILES = {"config.json", "history.csv", "metrics.json", "hashes.json", "checkpoint/model.safetensors"}
 
 
 def files(folder):
@@ -69,7 +68,7 @@ def cut(monkeypatch, owner, name, call):
     return calls
 
 
-@pytest.mark.parametrize("step", [0, 3, 4, 6, 11, 12, 13, 17, 20, STEPS - 1])
+@pytest.mark.parametrize("step", [0, 1, 2, 5, 6, 7, 14, 15, 22, 24, 25, 30, STEPS - 1])
 def test_at_a_step(monkeypatch, tmp_path, whole, step):
     with monkeypatch.context() as patch:
         cut(patch, Trainer, "_step", step)
@@ -79,12 +78,13 @@ def test_at_a_step(monkeypatch, tmp_path, whole, step):
     with monkeypatch.context() as patch:
         steps = cut(patch, Trainer, "_step", -1)
         assert_same(fit(CONFIG, tmp_path / "run"), whole)
-    assert len(steps) == STEPS - step // CONFIG.episodes * CONFIG.episodes  # finished epochs are not trained again
+    ends = np.cumsum(EPOCHS)
+    assert len(steps) == STEPS - max([0, *ends[ends <= step]])  # finished epochs are not trained again
 
 
 def test_again_and_again(monkeypatch, tmp_path, whole):
     """A machine that allows five steps at a time gets there."""
-    for _ in range(STEPS // 4 - 1):
+    for _ in range(9):  # two epochs each of the first two times, then one
         with monkeypatch.context() as patch:
             cut(patch, Trainer, "_step", 5)
             with pytest.raises(KeyboardInterrupt):
@@ -102,7 +102,7 @@ def test_while_a_state_is_put_in_place(monkeypatch, tmp_path, whole, name, call)
     assert_same(fit(CONFIG, tmp_path / "run"), whole)
 
 
-@pytest.mark.parametrize(("call", "epochs_left"), [(0, 4), (2, 1)], ids=["validation", "test"])
+@pytest.mark.parametrize(("call", "epochs_left"), [(0, 10), (6, 1)], ids=["fold", "test"])
 def test_while_a_state_is_removed(monkeypatch, tmp_path, whole, call, epochs_left):
     """Killed after the first of its files is gone, which may be any: beside it the next state is whole."""
     calls, original = [], shutil.rmtree
@@ -136,11 +136,11 @@ def test_while_a_state_is_written(monkeypatch, tmp_path, whole, call):
     assert_same(fit(CONFIG, tmp_path / "run"), whole)
 
 
-@pytest.mark.parametrize("moved", range(6))
+@pytest.mark.parametrize("moved", range(5))
 def test_while_the_files_of_the_run_are_moved_in(monkeypatch, tmp_path, whole, moved):
     """Whichever of the files is the first not to arrive: no metrics, and nothing that stands in the way."""
     with monkeypatch.context() as patch:
-        cut(patch, os, "replace", 2 * CONFIG.epochs + moved)
+        cut(patch, os, "replace", len(EPOCHS) + moved)
         with pytest.raises(KeyboardInterrupt):
             fit(CONFIG, tmp_path / "run")
     assert len(files(tmp_path / "run") & FILES) == moved
@@ -148,6 +148,27 @@ def test_while_the_files_of_the_run_are_moved_in(monkeypatch, tmp_path, whole, m
         Run.load(tmp_path / "run")
     assert_same(fit(CONFIG, tmp_path / "run"), whole)
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+@pytest.mark.parametrize("call", [0, 1])
+def test_after_the_last_file_of_the_run(monkeypatch, tmp_path, whole, call):
+    """Killed while its states were removed: the next ``fit`` only reads the finished run, and removes the rest."""
+    calls, original = [], training.Checkpoints.remove
+    (tmp_path / "run").mkdir()
+
+    def killed(self):
+        calls.append(self.folder)
+        if len(calls) > call:
+            raise KeyboardInterrupt
+        return original(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training.Checkpoints, "remove", killed)
+        with pytest.raises(KeyboardInterrupt):
+            fit(CONFIG, tmp_path / "run")
+    assert (tmp_path / "run" / "metrics.json").exists()
+    assert list((tmp_path / "run").glob("checkpoint/test/epoch-*"))
+    assert_same(fit(CONFIG, tmp_path / "run"), whole)
 
 
 def test_while_the_weights_of_the_run_are_written(monkeypatch, tmp_path, whole):
@@ -171,7 +192,7 @@ def test_a_folder_with_a_notebook_in_it_becomes_the_run(tmp_path):
     assert (folder / "04_train.ipynb").read_text() == "{}"
 
 
-@pytest.mark.parametrize("step", [9, 17], ids=["validation", "test"])
+@pytest.mark.parametrize("step", [5, 29], ids=["fold", "test"])
 def test_the_state_of_other_settings_is_neither_taken_up_nor_lost(monkeypatch, tmp_path, whole, step):
     """Another seed in the same folder would otherwise remove what days of training left."""
     with monkeypatch.context() as patch:
@@ -181,7 +202,7 @@ def test_the_state_of_other_settings_is_neither_taken_up_nor_lost(monkeypatch, t
     before = files(tmp_path / "run")
     with monkeypatch.context() as patch:
         patch.setattr(training, "load_inputs", None)  # refused before features are computed
-        message = r"run/checkpoint/validation holds an unfinished training with other settings \(lam, seed\); give"
+        message = r"run/checkpoint/fold_1 holds an unfinished training with other settings \(lam, seed\); give"
         with pytest.raises(InputError, match=message):
             fit(CONFIG.replace(seed=5, lam=4.0), tmp_path / "run")
     assert files(tmp_path / "run") == before
@@ -192,7 +213,7 @@ def test_the_state_of_a_setting_that_is_no_more_is_refused(monkeypatch, tmp_path
     """Resumed it could end with other numbers; ignored, the first new state would remove it."""
     with monkeypatch.context() as patch:
         patch.setattr(loop, "training_key", lambda *a, **k: checkpoints.training_key(*a, **k) | {"warmup": 3})
-        cut(patch, Trainer, "_step", 9)
+        cut(patch, Trainer, "_step", 5)
         with pytest.raises(KeyboardInterrupt):
             fit(CONFIG, tmp_path / "run")
     before = files(tmp_path / "run")
@@ -209,9 +230,10 @@ def test_the_state_of_other_data_or_of_more_processes_is_refused(monkeypatch, tm
     changed = dataclasses.replace(small_synth, attributes=small_synth.attributes[::-1].copy())
     for benchmark, processes, name in ((changed, 1, "fingerprint"), (small_synth, 2, "processes")):
         files = file_contents(CONFIG, benchmark)
-        key = checkpoints.training_key(CONFIG, benchmark, files, task="validation", processes=processes)
+        config = CONFIG.replace(episodes=EPOCHS[0])
+        key = checkpoints.training_key(config, benchmark, files, task="fold_1", processes=processes)
         with pytest.raises(InputError, match=rf"unfinished training with other settings \({name}\)"):
-            checkpoints.Checkpoints(tmp_path / "run" / "checkpoint" / "validation", key).check()
+            checkpoints.Checkpoints(tmp_path / "run" / "checkpoint" / "fold_1", key).check()
 
 
 def test_resuming_leaves_the_callers_random_states_alone(monkeypatch, tmp_path):
@@ -261,19 +283,7 @@ def test_a_network_that_draws_numbers_resumes_exactly(monkeypatch, tmp_path):
     fit(CONFIG, tmp_path / "run")
     del dropped[:]
     assert_same(tmp_path / "run", fit(CONFIG, tmp_path / "whole"))
-    assert len({batch.eq(0).sum().item() for batch in dropped[: 2 * CONFIG.episodes]}) > CONFIG.episodes
-
-
-def test_best_and_last_weights_are_kept(whole, small_synth):
-    run = Run.load(whole)
-    states = {name: load_file(whole / "checkpoint" / f"{name}.safetensors") for name in ("model", "last")}
-    for name, state in states.items():
-        model = run.model(small_synth, weights=name)
-        assert all((value == state[key]).all() for key, value in model.state_dict().items())
-    same = (states["model"]["network.head.0.weight"] == states["last"]["network.head.0.weight"]).all()
-    assert same == (run.metrics["protocols"]["clean"]["epoch"] == CONFIG.epochs - 1)
-    with pytest.raises(InputError, match=r"^weights must be one of model, last, got 'first'$"):
-        run.model(small_synth, weights="first")
+    assert len({batch.eq(0).sum().item() for batch in dropped[-CONFIG.episodes :]}) > 1
 
 
 def test_killed_for_good(tmp_path, small_synth, small_cache, whole):
@@ -291,7 +301,7 @@ training.load_benchmark = lambda name: Benchmark.load(Path({str(small_synth.root
 original, steps = Trainer._step, []
 def step(self, *arguments):
     steps.append(0)
-    if len(steps) == 18:
+    if len(steps) == 29:
         os.kill(os.getpid(), signal.SIGKILL)
     return original(self, *arguments)
 Trainer._step = step

@@ -8,8 +8,8 @@ import torch
 
 from zslcore import InputError
 from zslcore.config import RunConfig
+from zslcore.data.tasks import fold_tasks, validation_task
 from zslcore.data.tasks import test_task as zero_shot_task
-from zslcore.data.tasks import validation_task
 from zslcore.losses import compactness_loss, square_map
 from zslcore.training import evaluation, objective
 from zslcore.training.device import weight_dtype
@@ -48,8 +48,7 @@ def trained(benchmark, features):
     def run(**changes):
         key = tuple(sorted(changes.items()))
         if key not in known:
-            keep = changes.pop("keep", None)
-            known[key] = train(CONFIG.replace(**changes), benchmark, features, zero_shot_task(benchmark), keep=keep)
+            known[key] = train(CONFIG.replace(**changes), benchmark, features, zero_shot_task(benchmark))
         return known[key]
 
     return run
@@ -57,10 +56,9 @@ def trained(benchmark, features):
 
 def same(first, second):
     """Whether two trainings agree in every bit of what they report and leave."""
-    states = ((first.state, second.state), (first.last, second.last))
-    return (first.rows, first.kept) == (second.rows, second.kept) and all(
-        one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one) for one, other in states
-    )
+    if first.rows != second.rows or first.state.keys() != second.state.keys():
+        return False
+    return all(torch.equal(value, second.state[name]) for name, value in first.state.items())
 
 
 def recording_threads(function, threads):
@@ -90,7 +88,7 @@ class TestReproducibility:
     def test_seeds_differ(self, trained):
         first, second = trained(), trained(seed=1)
         assert first.rows[0]["loss"] != second.rows[0]["loss"]
-        assert not torch.equal(first.last["network.head.0.weight"], second.last["network.head.0.weight"])
+        assert not torch.equal(first.state["network.head.0.weight"], second.state["network.head.0.weight"])
 
     def test_callers_random_state_and_threads_come_back(self, benchmark, features):
         torch.set_num_threads(3)
@@ -127,15 +125,13 @@ class TestReproducibility:
 
     def test_another_seed_is_another_initialisation(self, trained):
         still = {"loss": "none", "lr": 1e-30, "weight_decay": 0.0}
-        first, second = (trained(**still, seed=seed).last["network.head.0.weight"] for seed in (0, 1))
+        first, second = (trained(**still, seed=seed).state["network.head.0.weight"] for seed in (0, 1))
         assert (first - second).abs().max() > 0.01
 
-    def test_states_are_those_after_each_epoch(self, trained):
-        """Copies, not views of the weights that go on training; a shorter run is the start of a longer one."""
-        long, short = trained(keep=0), trained(epochs=1)
+    def test_a_shorter_run_is_the_start_of_a_longer_one(self, trained):
+        long, short = trained(), trained(epochs=1)
         assert short.rows == long.rows[:1]
-        assert torch.equal(short.last["network.head.0.weight"], long.state["network.head.0.weight"])
-        assert not torch.equal(long.last["network.head.0.weight"], long.state["network.head.0.weight"])
+        assert not torch.equal(long.state["network.head.0.weight"], short.state["network.head.0.weight"])
 
 
 class TestLearning:
@@ -172,13 +168,14 @@ class TestLearning:
         for result in (plain, compact):
             assert result.rows[-1]["classification_loss"] < 0.8 * result.rows[0]["classification_loss"]
             model = build_model(config, benchmark)
-            model.load_state_dict(result.last)
+            model.load_state_dict(result.state)
             spread.append(compactness_loss(square_map(model.attention(torch.from_numpy(maps)))).item())
         assert spread[1] < 0.8 * spread[0]
 
-    def test_validation_never_touches_a_test_image(self, benchmark, features):
-        """Whatever stands in the features of the test images, the validation training is the same."""
-        task, spoiled = validation_task(benchmark), features.copy()
+    @pytest.mark.parametrize("make_task", [validation_task, lambda benchmark: fold_tasks(benchmark)[0]])
+    def test_validation_never_touches_a_test_image(self, benchmark, features, make_task):
+        """Whatever stands in the features of the test images, the training within trainval is the same."""
+        task, spoiled = make_task(benchmark), features.copy()
         expected = train(CONFIG.replace(ways=4), benchmark, features, task)
         for split in ("test_seen", "test_unseen"):
             spoiled[benchmark.split(split)] = np.nan
@@ -274,8 +271,8 @@ class TestSettings:
 
     def test_the_reported_step_size_is_the_one_taken(self, trained):
         """With a decay to nothing, the weights move in the first two epochs and never again."""
-        still = {"epochs": 4, "lr_step": 2, "lr_decay": 1e-30}
-        weights = [trained(**still, keep=epoch).state["network.head.0.weight"] for epoch in range(4)]
+        still = {"lr_step": 2, "lr_decay": 1e-30}
+        weights = [trained(**still, epochs=epochs).state["network.head.0.weight"] for epochs in range(1, 5)]
         assert (weights[1] - weights[0]).abs().max() > 1e-4
         assert torch.equal(weights[2], weights[1])
         assert torch.equal(weights[3], weights[1])
@@ -286,7 +283,7 @@ class TestSettings:
         assert all(row["regression_loss"] > 0 and row["amplification"] == 1 for row in plain.rows)
         assert same(trained(loss="none", lam=500.0, p=3.0, p2=0.0), plain)
         zero = trained(loss="mse", lam=0.0)
-        assert torch.equal(zero.last["network.head.0.weight"], plain.last["network.head.0.weight"])
+        assert torch.equal(zero.state["network.head.0.weight"], plain.state["network.head.0.weight"])
 
     def test_mse_is_remse_without_exponents(self, trained):
         assert same(trained(loss="mse"), trained(loss="remse", p=0.0, p2=0.0))
@@ -304,39 +301,33 @@ class TestSettings:
 
     def test_double_precision(self, trained):
         double, single = trained(precision="float64"), trained()
-        assert all(value.dtype == torch.float64 for value in double.last.values())
-        assert all(value.dtype == torch.float32 for value in single.last.values())
+        assert all(value.dtype == torch.float64 for value in double.state.values())
+        assert all(value.dtype == torch.float32 for value in single.state.values())
         # another precision draws another initialisation; both end in the same place
         assert double.rows[-1]["T1"] == pytest.approx(single.rows[-1]["T1"], abs=0.15)
 
     def test_without_standardisation_features_stay_as_they_are(self, trained):
-        state = trained(standardize=False).last
+        state = trained(standardize=False).state
         assert (state["standardize.mean"] == 0).all()
         assert (state["standardize.std"] == 1).all()
 
     def test_standardisation_is_that_of_the_training_images(self, benchmark, features, trained):
         images = features[benchmark.split("trainval"), :, 0].astype(float)
-        for state in (trained().state, trained().last):
-            np.testing.assert_allclose(state["standardize.mean"][:, 0], images.mean(0), rtol=1e-6)
-            np.testing.assert_allclose(state["standardize.std"][:, 0], images.std(0), rtol=1e-5)
+        state = trained().state
+        np.testing.assert_allclose(state["standardize.mean"][:, 0], images.mean(0), rtol=1e-6)
+        np.testing.assert_allclose(state["standardize.std"][:, 0], images.std(0), rtol=1e-5)
 
 
-class TestKept:
-    @pytest.mark.parametrize("epoch", range(CONFIG.epochs))
-    def test_rows_are_those_of_the_kept_weights(self, benchmark, features, trained, epoch):
+class TestState:
+    @pytest.mark.parametrize("epochs", [1, CONFIG.epochs])
+    def test_is_that_of_the_last_row(self, benchmark, features, trained, epochs):
         task, maps = zero_shot_task(benchmark), Maps(features, CPU, torch.float32)
-        result, model = trained(keep=epoch), build_model(CONFIG, benchmark)
+        result, model = trained(epochs=epochs), build_model(CONFIG, benchmark)
         model.load_state_dict(result.state)
         found = evaluate(CONFIG, model, maps, benchmark, task)
-        row = result.rows[epoch]
-        assert result.kept == epoch
+        row = result.rows[-1]
         assert (row["S"], row["U"], row["H"], row["gamma"]) == found.curve.best()
         assert (row["T1"], row["AUSUC"]) == (found.t1, found.curve.ausuc)
-
-    def test_by_default_the_first_best_epoch_is_kept(self, trained):
-        result = trained(epochs=5)
-        harmonic = [row["H"] for row in result.rows]
-        assert result.kept == int(np.argmax(harmonic))
 
     def test_training_on_maps_on_disk_is_training_on_their_means(self, benchmark, features, tmp_path):
         """Where all locations are alike, the pooled features say the same."""
@@ -344,6 +335,6 @@ class TestKept:
         on_disk = np.load(tmp_path / "features.npy", mmap_mode="r")
         pooled = np.asarray(on_disk[:, :, :1], dtype=np.float32)
         whole, means = (train(CONFIG, benchmark, maps, zero_shot_task(benchmark)) for maps in (on_disk, pooled))
-        for name, value in head(means.last).items():
-            torch.testing.assert_close(whole.last[name], value, rtol=1e-3, atol=1e-5)
+        for name, value in head(means.state).items():
+            torch.testing.assert_close(whole.state[name], value, rtol=1e-3, atol=1e-5)
         assert whole.rows[-1]["T1"] == means.rows[-1]["T1"]

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from zslcore._io.progress import progress_bar
+from zslcore._io.reading import check_regular
 from zslcore._io.writing import new_file
 
 HASHES = "hashes.json"
@@ -19,7 +20,8 @@ MANY = 1000  # a progress bar is shown if at least this many files are read
 
 
 def file_hash(path: Path) -> str:
-    """SHA-256 of a file, as 64 hex digits."""
+    """SHA-256 of a file, as 64 hex digits; InputError for a pipe or a device."""
+    check_regular(path)
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -52,13 +54,14 @@ def note_hashes(folder: Path) -> None:
 def check_hash(folder: Path, name: str, manifest: Path | None = None) -> None:
     """Raise ValueError if a file holds something else than ``hashes.json`` beside it says.
 
-    A folder without ``hashes.json``, as earlier versions wrote it, is not checked. With a manifest, a file is read only
+    A folder without ``hashes.json`` is not checked. With a manifest, a file is read only
     if its size or times have changed, see :func:`file_hashes`.
     """
     if not (folder / HASHES).exists():
         return
     known = json.loads((folder / HASHES).read_text(encoding="utf-8"))
     path = folder / name
+    check_regular(path)
     found = file_hash(path) if manifest is None else (file_hashes({name: path}, manifest) or {}).get(name)
     if known[name] != found:
         raise ValueError(f"{name} has changed")

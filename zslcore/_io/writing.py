@@ -15,6 +15,7 @@ from urllib.error import URLError
 from filelock import FileLock, Timeout
 
 MOVING = ".moving.json"  # in a temporary tree: its parts, once all of them are whole
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
@@ -144,16 +145,17 @@ def locked(path: Path, timeout: float = -1) -> Iterator[None]:
 @contextmanager
 def _temporary(path: Path) -> Iterator[Path]:
     """A locked path beside ``path`` with the same suffix, removed at the end."""
-    remove_abandoned(path)
     partial = path.with_name(f".partial-{uuid.uuid4().hex[:8]}-{path.name}")
-    with locked(partial.with_name(f"{partial.name}.lock")):
-        try:
-            yield partial
-        except OSError as error:
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            if isinstance(error, URLError) or (error.filename is not None and not full):
-                raise
-            # of a full disk: the system names no file, a temporary one or the source of a copy; numpy gives no number
-            raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(path)) from error
-        finally:
-            remove(partial)
+    try:
+        remove_abandoned(path)
+        with locked(partial.with_name(f"{partial.name}.lock")):
+            try:
+                yield partial
+            finally:
+                remove(partial)
+    except OSError as error:
+        named = error.filename is not None and error.errno not in DISK_FULL
+        if named or isinstance(error, URLError):
+            raise
+        # of a full disk: the system's error names no file, or a temporary one, and that of numpy has no number
+        raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(path)) from error

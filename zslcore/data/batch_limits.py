@@ -7,18 +7,18 @@ import numpy as np
 
 from zslcore._io.locations import data_root
 from zslcore.data.benchmark import Benchmark
-from zslcore.data.tasks import test_task, validation_task
+from zslcore.data.tasks import fold_tasks, test_task
 from zslcore.errors import InputError
 
 
 def batch_limits(benchmark: Benchmark) -> dict[str, int]:
-    """The most ways and shots that a batch of the test task and of the validation task can have.
+    """The most ways and shots that a batch of the test task and of the folds can have.
 
     Example:
-        >>> batch_limits(benchmark)  # 3 train classes of 4 images, of which the validation task holds one out
-        {'ways': 3, 'shots': 3}
+        >>> batch_limits(benchmark)  # 4 seen classes of 4 images; a fold trains on at least 2 classes
+        {'ways': 2, 'shots': 3}
     """
-    tasks = (validation_task(benchmark), test_task(benchmark))
+    tasks = (*fold_tasks(benchmark), test_task(benchmark))
     counts = [np.unique(benchmark.labels[task.train], return_counts=True)[1] for task in tasks]
     return {"ways": min(map(len, counts)), "shots": int(min(count.min() for count in counts))}
 

@@ -186,8 +186,8 @@ class Benchmark:
     def check_consistency(self) -> None:
         """Raise InputError for contradictions that a training would not notice.
 
-        ``att`` must be ``original_att`` normalised, and no image may lie in the folder of another class than its
-        label's.
+        ``att`` must be ``original_att`` normalised; no image may lie in the folder of another class than its label's;
+        and no image may be in several splits, unless some are listed with several labels, as in aPY.
         """
         folder = self.root / xlsa17.ARCHIVE / self.name
         vectors = (self.attributes, self.original_attributes)
@@ -195,6 +195,20 @@ class Benchmark:
         if self.class_names != _numbered_classes(len(self.class_names)):
             paths = [path.relative_to(self.root).as_posix() for path in self.image_paths]
             image_files.check_folders(folder / "res101.mat", paths, self.labels, self.class_names)
+        self._check_repeated(folder / "res101.mat")
+
+    def _check_repeated(self, file: Path) -> None:
+        """Check that no image is in two splits, unless images show several objects, as in aPY."""
+        repeated = self.repeated_images()
+        if any(len(set(self.labels[images].tolist())) > 1 for images in repeated):
+            return
+        split_of = {image: name for name in SPLITS[:3] for image in self.split(name).tolist()}
+        for images in repeated:
+            splits = [split_of[image] for image in images if image in split_of]
+            if len(set(splits)) > 1:
+                numbers = ", ".join(f"{image + 1} ({split_of.get(image, 'no split')})" for image in images[:3])
+                found = f"{self.image_paths[images[0]]} as images {numbers}"
+                raise InputError(f"image_files in {file} must list no image in several splits, but lists {found}")
 
     def repeated_images(self) -> list[list[int]]:
         """Image indices of each file that is listed more than once, under one path or several.

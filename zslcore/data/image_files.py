@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int
 
+from zslcore._io.locations import CONTROL
 from zslcore.data.xlsa17 import classes_by_key, name_key
 from zslcore.errors import InputError
 
@@ -32,9 +33,9 @@ def tails(file: Path, stored: Sequence[str], num_classes: int) -> list[str]:
     one of its own, it is what follows the folders that all these paths share; a relative path without one is the tail.
     """
     split = [_parts(path) for path in stored]
-    if not all(parts for parts, _ in split):
-        empty = next(path for path, (parts, _) in zip(stored, split) if not parts)
-        raise InputError(f"image_files in {file} must name files, got {empty!r}")
+    for path, (parts, _) in zip(stored, split):
+        if not parts or CONTROL.search(path):
+            raise InputError(f"image_files in {file} must name files, got {path!r:.100}")
     cuts = [max((k + 1 for k in range(len(parts) - 1) if parts[k] in _IMAGES), default=0) for parts, _ in split]
     holders = {parts[cut - 2] for (parts, _), cut in zip(split, cuts) if cut >= 2}
     per_class = len(holders) >= max(2, num_classes)  # class/images/file

@@ -14,6 +14,7 @@ from zslcore._io.extras import require
 from zslcore._io.reading import check_regular
 from zslcore.errors import InputError, one_line
 
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # Pillow starts Ghostscript for others
 LONGEST = 50  # largest ratio of the sides; resizing the short side of a longer picture would fill the memory
 
 require("study", "torchvision", "PIL")
@@ -83,7 +84,7 @@ def _opened(path: Path, use: Callable[[Image.Image], Image.Image]) -> Image.Imag
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
+            with Image.open(path, formats=FORMATS) as image:
                 return use(image)
     except FileNotFoundError:
         reason = "no such file"

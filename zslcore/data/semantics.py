@@ -86,7 +86,7 @@ def load_word_vectors(path: Path, *, num_attributes: int) -> Float[np.ndarray, "
         reason = one_line(error)
         raise InputError(f"{path} must hold a numpy array and nothing else, but cannot be read: {reason}") from None
     is_array = isinstance(vectors, np.ndarray)
-    if not is_array or vectors.dtype.kind not in "fiu" or vectors.ndim != 2:
+    if not is_array or vectors.dtype.kind not in "fiu" or vectors.ndim != 2 or not vectors.shape[1]:
         given = f"an array of shape {vectors.shape} and type {vectors.dtype}" if is_array else type(vectors).__name__
         raise InputError(f"{path} must hold a numpy array of numbers (attributes, dimensions), got {given}")
     if len(vectors) != num_attributes:
@@ -103,7 +103,7 @@ def read_attribute_names(path: Path, *, num_attributes: int) -> tuple[str, ...]:
 
     Numbers from 1 or 0 at the beginning of all lines, as in ``1 black``, are no part of the names.
     """
-    if not path.is_file():
+    if not path.exists():
         return tuple(f"attribute {index + 1}" for index in range(num_attributes))
     names = tuple(read_lines(path))
     if len(names) != num_attributes:
@@ -111,7 +111,10 @@ def read_attribute_names(path: Path, *, num_attributes: int) -> tuple[str, ...]:
     numbered = [re.fullmatch(r"(\d+)[\s.:)]+(.+)", name) for name in names]
     numbers = [int(found[1]) for found in numbered if found]
     if numbers in (list(range(len(names))), list(range(1, len(names) + 1))):
-        return tuple(found[2] for found in numbered)
+        names = tuple(found[2] for found in numbered)
+    if len(set(names)) < len(names):
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"{path} must name each attribute once, but repeats {repeated!r:.100}")
     return names
 
 

@@ -1,4 +1,4 @@
-"""Tasks: which images a model is trained on and tested on, for testing and for validation."""
+"""Tasks: which images a model is trained on and tested on, for the test and for validation."""
 
 from dataclasses import dataclass
 
@@ -7,6 +7,8 @@ from jaxtyping import Int
 
 from zslcore.data.benchmark import Benchmark
 from zslcore.errors import InputError
+
+FOLDS = 3  # of the seen classes, from which a run takes gamma
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +44,7 @@ class ZeroShotTask:
         """Class indices of the benchmark as positions in ``classes``."""
         foreign = ~np.isin(labels, self.classes)
         if foreign.any():
-            raise InputError(f"labels must be classes of the {self.name} task, got {labels[foreign][0]}")
+            raise InputError(f"labels must be classes of the task {self.name}, got {labels[foreign][0]}")
         order = np.argsort(self.classes)
         return order[np.searchsorted(self.classes, labels, sorter=order)]
 
@@ -76,12 +78,14 @@ def validation_task(benchmark: Benchmark, *, seed: int = 0, held_out: float = 0.
     return _held_out_task("validation", benchmark, benchmark.split("train"), benchmark.split("val"), held_out, rng)
 
 
-def fold_tasks(benchmark: Benchmark, folds: int, *, seed: int = 0, held_out: float = 0.2) -> list[ZeroShotTask]:
+def fold_tasks(
+    benchmark: Benchmark, folds: int | None = None, *, seed: int = 0, held_out: float = 0.2
+) -> list[ZeroShotTask]:
     """Tasks within trainval, one for each fold of the seen classes, which acts as unseen.
 
     Args:
         benchmark: the benchmark.
-        folds: number of folds, at least 2.
+        folds: number of folds, at least 2; by default 3, or 2 if there are only 2 seen classes.
         seed: seed of the folds and of the held-out images.
         held_out: share of each other class to hold out as seen test images, in (0, 1).
 
@@ -89,12 +93,12 @@ def fold_tasks(benchmark: Benchmark, folds: int, *, seed: int = 0, held_out: flo
         >>> [task.unseen_classes.tolist() for task in fold_tasks(benchmark, 2)]  # of the seen classes 0, 1, 2, 4
         [[0, 2], [1, 4]]
     """
+    folds = min(FOLDS, len(benchmark.seen_classes)) if folds is None else folds
     if not 2 <= folds <= len(benchmark.seen_classes):
         raise InputError(f"folds must lie in 2..{len(benchmark.seen_classes)}, the seen classes, got {folds}")
     rng, trainval, tasks = np.random.default_rng(seed), benchmark.split("trainval"), []
     for fold, classes in enumerate(np.array_split(rng.permutation(benchmark.seen_classes), folds)):
-        unseen = np.isin(benchmark.labels[trainval], classes)
-        name = f"fold {fold + 1} of {folds}"
+        name, unseen = f"fold_{fold + 1}", np.isin(benchmark.labels[trainval], classes)
         tasks.append(_held_out_task(name, benchmark, trainval[~unseen], trainval[unseen], held_out, rng))
     return tasks
 

@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 
 from zslcore._io.extras import MissingExtraError
 from zslcore._io.locations import check_dataset_name
+from zslcore._io.reading import LARGEST_TEXT, check_regular
 from zslcore.data.matlab import OtherVariableError, is_hdf5, read_variables
 from zslcore.errors import InputError, one_line
 
@@ -102,12 +103,16 @@ def _text(cell: object) -> str:
 
 def read_lines(path: Path) -> list[str]:
     """Lines of a text file, stripped, without empty lines: UTF-8, UTF-16 with a byte order mark, or else Latin-1."""
-    with open(path, "rb") as file:
-        marked = file.read(2) in (b"\xff\xfe", b"\xfe\xff")
+    check_regular(path, largest=LARGEST_TEXT)
     try:
-        text = path.read_text(encoding="utf-16" if marked else "utf-8-sig")  # without a byte order mark
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    try:
+        marked = content[:2] in (b"\xff\xfe", b"\xfe\xff")
+        text = content.decode("utf-16" if marked else "utf-8-sig")  # without a byte order mark
     except UnicodeDecodeError:
-        text = path.read_text(encoding="latin-1")
+        text = content.decode("latin-1")
     return [line.strip() for line in text.split("\n") if line.strip()]
 
 
@@ -134,7 +139,7 @@ def class_list(path: Path, class_names: list[str]) -> Int[np.ndarray, " n"] | No
 
     A name may be spelt otherwise, see :func:`name_key`, if it is not that of another class.
     """
-    if not path.is_file():
+    if not path.exists():
         return None
     by_name, by_key = {name: index for index, name in enumerate(class_names)}, classes_by_key(class_names)
     listed = []

@@ -52,8 +52,11 @@ def counted_cells(target: Tensor, mask: Tensor | None, sample_weight: Tensor | N
         check_tensors(sample_weight=sample_weight)
         if sample_weight.shape != target.shape[:1]:
             raise InputError(f"sample_weight must have shape ({len(target)},), got {tuple(sample_weight.shape)}")
-        if _readable(sample_weight) and not bool(((sample_weight >= 0) & sample_weight.isfinite()).all()):
-            raise InputError("sample_weight must hold finite numbers of at least 0")
+        if _readable(sample_weight):
+            wrong = ~((sample_weight >= 0) & sample_weight.isfinite())
+            if bool(wrong.any()):
+                found = sample_weight[wrong][0].item()
+                raise InputError(f"sample_weight must hold finite numbers of at least 0, got {found}")
         counted = counted & (sample_weight > 0)[:, None]
     return counted
 

@@ -24,12 +24,12 @@ def seen_unseen_curves(
     """Seen against unseen accuracy at every calibration, with the calibration of both protocols on each curve.
 
     A filled mark is the best harmonic mean on the test images (the oracle of the ``paper`` protocol), an open mark the
-    calibration that was chosen on the validation split (the ``clean`` protocol).
+    calibration that was chosen on folds of the seen classes (the ``clean`` protocol).
 
     Args:
         curves: a :class:`zslcore.metrics.SeenUnseenCurve` for each method.
         points: further points (U, S) in [0, 1] by label, such as an uncalibrated classifier.
-        clean: calibration constant gamma chosen on the validation split, for some or all curves.
+        clean: calibration constant gamma chosen on folds of the seen classes, for some or all curves.
 
     Example:
         >>> import numpy as np
@@ -62,7 +62,7 @@ def seen_unseen_curves(
     handles = axis.get_legend_handles_labels()[0]
     handles.append(Line2D([], [], ls="", color=color, marker=marker, label="best H on the test images (oracle)"))
     if clean:
-        text = "γ chosen on the validation split (clean)"
+        text = "γ chosen on folds of the seen classes (clean)"
         handles.append(Line2D([], [], ls="", color=color, marker=marker, markerfacecolor="white", label=text))
     figure.legend(handles=handles, frameon=False, loc="outside lower center", ncols=columns, fontsize=8)
     return figure
@@ -94,21 +94,23 @@ def noise_floor(
 
 
 def training_history(history: pd.DataFrame) -> Figure:
-    """Losses and accuracies of a run over its epochs: dashed for the validation task, solid for the final training.
+    """Losses and accuracies of a run over its epochs: dashed for the mean of the folds, solid for the final training.
 
-    Left is the cross entropy on the training images, right T1 and H on the validation and test split.
-    ``history`` is that of a :class:`zslcore.training.run.Run`: a row for each task (``validation``, ``test``) and
-    epoch, with ``classification_loss`` in nats, and ``T1`` and ``H`` in [0, 1].
+    Left is the cross entropy on the training images, right T1 and H on the folds and on the test split.
+    ``history`` is that of a :class:`zslcore.training.run.Run`: a row for each task (``fold_1`` and so on, ``test``)
+    and epoch, with ``classification_loss`` in nats, and ``T1`` and ``H`` in [0, 1].
 
     Example:
-        >>> rows = [("validation", 0, 4.6, 0.2, 0.1), ("validation", 1, 3.9, 0.5, 0.4), ("test", 0, 4.5, 0.3, 0.25)]
+        >>> rows = [("fold_1", 0, 4.6, 0.1, 0.1), ("fold_2", 0, 4.4, 0.3, 0.1), ("test", 0, 4.5, 0.3, 0.25)]
         >>> history = pd.DataFrame(rows, columns=["task", "epoch", "classification_loss", "T1", "H"])
         >>> [line.get_ydata().tolist() for line in training_history(history).axes[1].lines]
-        [[20.0, 50.0], [10.0, 40.0], [30.0], [25.0]]
+        [[20.0], [10.0], [30.0], [25.0]]
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 2.6))
-    for task, training, style in (("validation", "training for validation", "--"), ("test", "final training", "-")):
-        part = history[history["task"] == task]
+    final, values = history["task"] == "test", ["classification_loss", "T1", "H"]
+    looks = ((~final, "folds", "training on folds", "--"), (final, "test", "final training", "-"))
+    for rows, task, training, style in looks:
+        part = history[rows].groupby("epoch", as_index=False)[values].mean()
         epoch, accuracy = part["epoch"], 100 * part[["T1", "H"]]
         left.plot(epoch, part["classification_loss"], f".{style}", color=NAVY, label=training)
         right.plot(epoch, accuracy["T1"], f".{style}", color=OLIVE, markersize=5, label=f"T1, {task}")

@@ -26,6 +26,7 @@ GREY, NAVY, OLIVE, WINE = "#6e6e6e", "#003f5c", "#808000", "#882255"  # the last
 METHOD_LOOKS = {
     "cross_entropy": Look(GREY, "s"),
     "cross_entropy_tuned": Look("black", "P"),
+    "cross_entropy_centred": Look("#00805a", "v", "----"),
     "mse": Look("#56b4e9", "o", "////"),
     "mse_matched": Look("#0173b2", "^", "\\\\\\\\"),
     "remse": Look("#de8f05", "D", "xxxx"),
@@ -50,7 +51,7 @@ MEASURE_NAMES = {
     "lam": "λ",
     "effective_lambda": "effective λ",
     "gamma": "γ",
-    "validation_H": "H, validation split",
+    "validation_H": "H, folds",
     "mean": "mean error",
     "theil": "Theil index",
     "gini": "Gini index",

@@ -43,7 +43,7 @@ def final_weights(run: Run, benchmark: Benchmark) -> Float[np.ndarray, "S A"]:
     criterion = regression_loss(run.config, benchmark, task)
     if not isinstance(criterion, ReMSE):
         raise InputError(f"final_weights needs a run with loss 'remse', got {run.config.loss!r}")
-    prediction = predict(run.model(benchmark, weights="last"), run.inputs(benchmark), task.train).float().cpu()
+    prediction = predict(run.model(benchmark), run.inputs(benchmark), task.train).float().cpu()
     labels = torch.from_numpy(task.relabel(benchmark.labels[task.train]))
     vectors = torch.from_numpy(seen_vectors(run.config, benchmark, task))
     criterion(prediction, vectors[labels], labels)

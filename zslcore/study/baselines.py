@@ -7,13 +7,13 @@ import pandas as pd
 
 from zslcore.config import RunConfig
 from zslcore.data import load_benchmark
-from zslcore.data.tasks import validation_task
+from zslcore.data.tasks import fold_tasks
 from zslcore.methods import BASELINES, display_name, study_baselines
 from zslcore.study.tables import collect
 from zslcore.training import fit_all
 from zslcore.training.device import resolve_device
-from zslcore.training.fit import VALIDATION_SEED
 from zslcore.training.inputs.sources import load_inputs
+from zslcore.training.protocols import validation_means
 from zslcore.training.solve import solve
 
 # Powers of ten around the scales of the matrices to which they are added. The largest eigenvalue is about 1e5 for
@@ -25,22 +25,24 @@ GRIDS = {
 
 
 def validate_baseline(dataset: str, method: str) -> pd.DataFrame:
-    """Solve a baseline for every option of its grid on the training classes, and evaluate it on the validation split.
+    """Solve a baseline for every option of its grid on each fold of the seen classes, and evaluate it there.
 
     The test split is not used.
 
     Returns:
-        A row for each combination of options, with the columns ``validation_T1`` and ``validation_H`` in percent.
+        A row for each combination of options, with the columns ``validation_T1`` and ``validation_H`` in percent, the
+        means over the folds.
     """
     config = RunConfig.study(dataset, loss=BASELINES[method]["loss"])
     benchmark = load_benchmark(dataset)
     inputs = load_inputs(config, benchmark, resolve_device("auto"))
-    task = validation_task(benchmark, seed=VALIDATION_SEED)
+    tasks = fold_tasks(benchmark)
     rows = []
     for values in itertools.product(*GRIDS[method].values()):
         options = dict(zip(GRIDS[method], values, strict=True))
-        (row,) = solve(config.replace(loss_options=options), benchmark, inputs, task).rows
-        rows.append(options | {"validation_T1": 100 * row["T1"], "validation_H": 100 * row["H"]})
+        settings = config.replace(loss_options=options)
+        means = validation_means([solve(settings, benchmark, inputs, task).rows[-1] for task in tasks])
+        rows.append(options | {"validation_T1": 100 * means["T1"], "validation_H": 100 * means["H"]})
     return pd.DataFrame(rows)
 
 
@@ -73,7 +75,7 @@ def print_choice(dataset: str) -> None:
         frame = validate_baseline(dataset, method)
         options = best_options(frame)
         table = frame.set_index(list(options))["validation_H"].round(1)
-        print(f"{display_name(method)}: H on the validation split of {dataset} in percent")
+        print(f"{display_name(method)}: H of {dataset}, mean over the folds, in percent")
         print((table.unstack() if len(options) > 1 else table.to_frame().T).to_string())
         for name, value in options.items():
             if value in (GRIDS[method][name][0], GRIDS[method][name][-1]):

@@ -11,10 +11,12 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 
 from zslcore._io.extras import require
+from zslcore._io.writing import new_tree, remove
 from zslcore.errors import InputError
 from zslcore.study.figure_files import save_figure
 from zslcore.study.notebook_runner import notebooks_root
 from zslcore.study.pages import FIGURE, caption, differences_figure, first_page, root
+from zslcore.study.result_files import read_tables
 
 TABLES = ("results.csv", "differences.csv")
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -30,23 +32,21 @@ def build_book(folder: Path, output: Path | None = None) -> Path:
     """
     require("docs", "sphinx", "myst_nb", "sphinx_book_theme")
     folder, output = Path(folder), Path(output or Path(folder) / "book")
-    for name in TABLES:
-        if not (folder / name).is_file():
-            raise InputError(f"{folder} must hold the {name} that 05_results writes")
-    with TemporaryDirectory() as temporary:
-        source, built = Path(temporary, "source"), Path(temporary, "built")
-        _collect(folder, source)
+    results, differences = read_tables(folder)
+    part = Path(output.name)
+    with TemporaryDirectory() as temporary, new_tree(output.parent, output.name, [part]) as place:
+        source, built = Path(temporary, "source"), place / part
+        _collect(folder, source, results, differences)
         command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html"]
         command += ["-d", str(Path(temporary, "doctrees")), "-c", str(root() / "docs"), str(source), str(built)]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         if result.returncode:
             raise InputError(f"the book of {folder} cannot be built: {result.stderr[-2000:]}")
-        shutil.rmtree(output, ignore_errors=True)
-        shutil.move(built, output)
+        remove(output)
     return output / "index.html"
 
 
-def _collect(folder: Path, source: Path) -> None:
+def _collect(folder: Path, source: Path, results: pd.DataFrame, differences: pd.DataFrame) -> None:
     """Lay out the pages as in the repository, so that links between them work in both."""
     for name in ("docs", "zslcore", "results"):
         shutil.copytree(root() / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "conf.py"))
@@ -64,7 +64,6 @@ def _collect(folder: Path, source: Path) -> None:
             executed = path
         _copy_notebook(executed, source / "notebooks" / path.name)
     table = folder / "results.csv"
-    results, differences = pd.read_csv(table), pd.read_csv(folder / "differences.csv")
     dataset = str(results["dataset"].iloc[0])
     figure = differences_figure({dataset: differences})
     save_figure(figure, source / "run", FIGURE, "zslcore book", caption=caption([dataset]))

@@ -6,7 +6,7 @@ from jaxtyping import Float, Int
 
 from zslcore.data import Benchmark
 from zslcore.data.semantics import attribute_groups, pretty
-from zslcore.data.tasks import validation_task
+from zslcore.data.tasks import fold_tasks
 
 
 def class_title(benchmark: Benchmark, index: int) -> str:
@@ -137,16 +137,16 @@ def describe_similarity(benchmark: Benchmark) -> str:
 
 
 def split_sizes(benchmark: Benchmark) -> pd.DataFrame:
-    """Images and classes of each split, and of the three parts of the validation split.
+    """Images and classes of each split, and of the three parts of each fold of the seen classes.
 
     Example:
-        >>> split_sizes(benchmark).loc["validation: unseen"].to_dict()
+        >>> split_sizes(benchmark).loc["fold_3: unseen"].to_dict()
         {'images': 4, 'classes': 1}
     """
-    task = validation_task(benchmark)
     parts = {name: benchmark.split(name) for name in ("trainval", "test_seen", "test_unseen")}
-    parts["validation: train"] = task.train
-    parts["validation: seen"] = task.test_seen
-    parts["validation: unseen"] = task.test_unseen
+    for task in fold_tasks(benchmark):
+        parts[f"{task.name}: train"] = task.train
+        parts[f"{task.name}: seen"] = task.test_seen
+        parts[f"{task.name}: unseen"] = task.test_unseen
     sizes = {name: (len(images), len(np.unique(benchmark.labels[images]))) for name, images in parts.items()}
     return pd.DataFrame.from_dict(sizes, orient="index", columns=["images", "classes"])

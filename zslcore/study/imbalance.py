@@ -31,7 +31,7 @@ from zslcore.config import RunConfig
 from zslcore.data import load_benchmark
 from zslcore.data.benchmark import Benchmark
 from zslcore.errors import InputError
-from zslcore.methods import METHODS, display_name
+from zslcore.methods import SAME_TARGETS, display_name
 from zslcore.remse import remse_weights
 from zslcore.training import Run, fit, fit_all
 
@@ -72,15 +72,15 @@ class StudyErrors:
 
 
 def load_errors(dataset: str, *, seed: int = 0) -> StudyErrors:
-    """Train the study's methods, or read their runs, and compute their errors and those of the null models.
+    """Compute the errors of the methods with the same targets, and of the null models; missing runs are trained first.
 
     The null models are fitted to the errors of the cross entropy (:func:`zslcore.analysis.matched_nulls`).
     """
     benchmark = load_benchmark(dataset)
     if not len(benchmark.split("test_seen")):
         raise InputError(f"the errors of seen classes need test images, but {dataset} has no test_seen_loc")
-    configs = [RunConfig.study(dataset, method=method, seed=seed) for method in METHODS]
-    runs = dict(zip(METHODS, map(Run.load, fit_all(configs)), strict=True))
+    configs = [RunConfig.study(dataset, method=method, seed=seed) for method in SAME_TARGETS]
+    runs = dict(zip(SAME_TARGETS, map(Run.load, fit_all(configs)), strict=True))
     labels = {split: benchmark.attributes[classes_of(benchmark, split)] for split in SPLITS}
     images = {split: benchmark.split(part) for split, part in SPLITS.items()}
     errors = {key: dict(zip(SPLITS, run.errors(benchmark), strict=True)) for key, run in runs.items()}

@@ -13,6 +13,7 @@ from scipy import stats
 
 from zslcore.analysis import holm, t_interval
 from zslcore.methods import display_name
+from zslcore.study.protocol_audit import CLEAN
 from zslcore.study.tables import comparison_claim, higher_is_better, paired_differences
 
 SETTING = ["dataset", "network", "fine_tune", "vectors", "scale"]
@@ -57,7 +58,7 @@ def map_differences(rows: pd.DataFrame, *, measures: Sequence[str]) -> pd.DataFr
 
 
 def vector_differences(rows: pd.DataFrame, *, measures: Sequence[str] = ("T1", "H", "AUSUC")) -> pd.DataFrame:
-    """Compare each kind of class vectors with plain ones, each at the scale that its validation split chose.
+    """Compare each kind of class vectors with plain ones, each at the scale that the validation split chose.
 
     Returns:
         As :func:`map_differences`; ``method`` and ``baseline`` are kinds of class vectors.
@@ -177,19 +178,18 @@ def audit_table(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found, columns=columns).set_index("estimate")
 
 
-def audit_parts(rows: pd.DataFrame) -> pd.Series:
-    """Split paper - clean into optimism, the transfer of gamma and the epoch; means over the trainings, in points.
+def audit_parts(rows: pd.DataFrame, protocol: str = CLEAN) -> pd.Series:
+    """Split paper - protocol into optimism, the transfer of gamma and the epoch; means over the trainings, in points.
 
-    ``epoch``: the best epoch on the test images against the chosen one, both with the test gamma. ``optimism``: gamma
-    from all test images against gamma from the other half. ``transfer``: gamma from half the test images against gamma
-    from the validation split. The three add up to ``paper - clean``.
+    ``epoch``: the best epoch on the test images against that of the protocol, both with the test gamma. ``optimism``:
+    gamma from all test images against gamma from the other half. ``transfer``: gamma from half the test images against
+    gamma of the protocol. The three add up to ``total``.
     """
-    mean = rows.groupby("estimate")["H"].mean()
-    chosen = {name: mean[f"chosen epoch, {name}"] for name in ("test gamma", "half the images", "validation gamma")}
+    mean, epoch = rows.groupby("estimate")["H"].mean(), protocol.split(",")[0]
     parts = {
-        "epoch": mean["paper"] - chosen["test gamma"],
-        "optimism": chosen["test gamma"] - chosen["half the images"],
-        "transfer": chosen["half the images"] - chosen["validation gamma"],
-        "paper - clean": mean["paper"] - chosen["validation gamma"],
+        "epoch": mean["paper"] - mean[f"{epoch}, test gamma"],
+        "optimism": mean[f"{epoch}, test gamma"] - mean[f"{epoch}, half the images"],
+        "transfer": mean[f"{epoch}, half the images"] - mean[protocol],
+        "total": mean["paper"] - mean[protocol],
     }
     return pd.Series(parts, name="H")

@@ -17,11 +17,12 @@ from zslcore._io.extras import require
 from zslcore._io.locations import check_folder, environment, user_path
 from zslcore._io.text_values import SCALARS, text_value
 from zslcore._io.writing import new_file
-from zslcore.errors import InputError
+from zslcore.errors import InputError, one_line
 from zslcore.study.parameter_checks import check_parameters
 
 require("notebooks", "papermill", "nbformat", "ipykernel")
 
+START_TIMEOUT = 300  # seconds; a busy machine may need more than papermill's 60
 KINDS = (*SCALARS, *(f"list[{kind}]" for kind in SCALARS))
 
 
@@ -100,14 +101,14 @@ def read_parameters(notebook: str | Path) -> dict[str, Parameter]:
 def _default(path: Path, name: str, kind: str, source: str) -> object:
     try:
         value = ast.literal_eval(source)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, RecursionError, MemoryError):  # of thousands of brackets
         value = ...
     if kind == "float" and type(value) is int:
         value = float(value)
     inner = kind.removeprefix("list[").removesuffix("]")
     values = value if kind != inner and type(value) is list else [value]
     if any(type(item).__name__ != inner for item in values):
-        raise InputError(f"{path.name}: the default of {name} must be {kind}, got {source}")
+        raise InputError(f"{path.name}: the default of {name} must be {kind}, got {source:.100}")
     return value
 
 
@@ -190,6 +191,7 @@ def execute(notebook: Path, values: dict[str, object], output: Path) -> Path:
         InputError: if a cell raises an ``InputError``, or ``output`` cannot be written.
     """
     import papermill  # here, because it takes a second to import
+    from nbclient.exceptions import DeadKernelError
 
     output = output.absolute()
     _refuse_output(notebook, output)
@@ -204,6 +206,7 @@ def execute(notebook: Path, values: dict[str, object], output: Path) -> Path:
                 cwd=output.parent,
                 kernel_name="python3",
                 language="python",
+                start_timeout=START_TIMEOUT,
                 kernel_manager_class=_kernel_manager(),
             )
             _refuse_unfinished(notebook, executed)
@@ -215,10 +218,11 @@ def execute(notebook: Path, values: dict[str, object], output: Path) -> Path:
         except NotebookError as error:
             os.replace(partial, failed)
             raise NotebookError(f"{error} {kept}") from None
-        except RuntimeError:  # of nbclient or jupyter_client: a dead kernel
+        except RuntimeError as error:  # of nbclient or jupyter_client
             os.replace(partial, failed)
-            message = f"{notebook.stem}: the Python process of the notebook died (out of memory?) {kept}"
-            raise NotebookError(message) from None
+            died = isinstance(error, DeadKernelError) or "Kernel died" in str(error)
+            reason = "died (out of memory?)" if died else f"could not be used: {one_line(error)}"
+            raise NotebookError(f"{notebook.stem}: the Python process of the notebook {reason} {kept}") from None
     failed.unlink(missing_ok=True)
     return output
 
@@ -254,7 +258,7 @@ def _load(path: Path) -> "nbformat.NotebookNode":  # noqa: F821
         if not isinstance(content, dict) or not isinstance(content.get("cells"), list):
             raise ValueError("no cells")  # nbformat raises other errors for these
         nbformat.validate(content, version=4)
-    except (OSError, ValueError, nbformat.ValidationError) as error:
+    except (OSError, ValueError, RecursionError, nbformat.ValidationError) as error:  # Recursion: brackets
         raise InputError(f"{path} cannot be read as a notebook of format 4 ({type(error).__name__})") from error
     return nbformat.reads(text, as_version=4)
 
@@ -266,6 +270,7 @@ def _did_you_mean(name: str, known: dict[str, object]) -> str:
 
 def _kernel_manager() -> type:
     """Kernel manager that starts this interpreter, even if the user has another kernel called ``python3``."""
+    from ipykernel.kernelspec import get_kernel_dict
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
     from traitlets import default
@@ -274,7 +279,7 @@ def _kernel_manager() -> type:
     # IPython's own exit() lets the next cells run, and then stops the kernel; an interrupted kernel logs a traceback
     command += ["--IPKernelApp.exec_lines=get_ipython().ask_exit = __import__('sys').exit"]
     command += ["--IPKernelApp.log_level=CRITICAL"]
-    metadata = {"supported_encryption": "curve"}
+    metadata = get_kernel_dict()["metadata"]  # an older kernel cannot encrypt, and would not answer
     variables = environment() | {"TQDM_DISABLE": "1"}  # a stored progress bar would stay at 0 %
 
     class ThisInterpreter(AsyncKernelManager):

@@ -19,10 +19,13 @@ from zslcore.training.device import resolve_device
 from zslcore.training.evaluation import scores
 from zslcore.training.inputs.sources import Inputs, load_inputs
 from zslcore.training.loop import Trained, train
+from zslcore.training.protocols import fold_config
 from zslcore.training.run import environment, restore_model
 
 HALVES = 20  # random halves of the test images
 FOLDS = (3, 5)
+CLEAN = "last epoch, gamma of 3 folds, matched steps"
+VALIDATION_SPLIT = "chosen epoch, validation gamma"
 
 
 def audit(config: RunConfig) -> pd.DataFrame:
@@ -34,24 +37,28 @@ def audit(config: RunConfig) -> pd.DataFrame:
         - ``paper``: epoch and gamma chosen on the test images.
         - ``chosen epoch, ...``: the epoch that the validation split chose; gamma from all test images (``test gamma``),
           from half of them (``half the images``, ``half the classes``), or from the validation split
-          (``validation gamma``, the protocol ``clean`` before this audit).
+          (``validation gamma``).
         - ``last epoch, ...``: the same at the last epoch, and gamma from folds of the seen classes at their last epoch;
           with ``matched steps`` the folds train for as many steps per class as the final training.
+
+        The protocol ``clean`` of a run is :data:`CLEAN`. In version 0.1 it was :data:`VALIDATION_SPLIT`.
     """
     whole = load_benchmark(config.dataset)
     benchmark = split_classes(whole, config.class_split)
     inputs = load_inputs(config, whole, resolve_device(config.device))
     validation = train(config, benchmark, inputs, validation_task(benchmark), progress=False)
-    final = train(config, benchmark, inputs, test_task(benchmark), keep=validation.kept, progress=False)
+    chosen = int(np.argmax([row["H"] for row in validation.rows]))
+    final = train(config, benchmark, inputs, test_task(benchmark), progress=False)
+    shorter = train(config.replace(epochs=chosen + 1), benchmark, inputs, test_task(benchmark), progress=False)
     best = max(final.rows, key=lambda row: row["H"])
     rows = [("paper", best["H"], best["gamma"], best["epoch"])]
-    gammas = {"validation gamma": validation.rows[validation.kept]["gamma"]}
-    rows += _at_epoch("chosen epoch", config, benchmark, inputs, final, validation.kept, gammas)
+    gammas = {"validation gamma": validation.rows[chosen]["gamma"]}
+    rows += _after_last("chosen epoch", config, benchmark, inputs, shorter, gammas)
     gammas = {"validation gamma": validation.rows[-1]["gamma"]}
     for folds in FOLDS:
         gammas[f"gamma of {folds} folds"] = _fold_gamma(config, benchmark, inputs, folds, matched=False)
         gammas[f"gamma of {folds} folds, matched steps"] = _fold_gamma(config, benchmark, inputs, folds, matched=True)
-    rows += _at_epoch("last epoch", config, benchmark, inputs, final, config.epochs - 1, gammas)
+    rows += _after_last("last epoch", config, benchmark, inputs, final, gammas)
     frame = pd.DataFrame(rows, columns=["estimate", "H", "gamma", "epoch"])
     frame["H"] = (100 * frame["H"]).round(2)
     frame["gamma"] = frame["gamma"].round(4)
@@ -62,19 +69,12 @@ def audit(config: RunConfig) -> pd.DataFrame:
     return frame
 
 
-def _at_epoch(
-    name: str,
-    config: RunConfig,
-    benchmark: Benchmark,
-    inputs: Inputs,
-    final: Trained,
-    epoch: int,
-    gammas: dict[str, float],
+def _after_last(
+    name: str, config: RunConfig, benchmark: Benchmark, inputs: Inputs, final: Trained, gammas: dict[str, float]
 ) -> list[tuple[str, float, float, int]]:
-    """Rows of one epoch of the final training, whose weights are the kept ones or the last ones."""
-    state = final.last if epoch == config.epochs - 1 else final.state
-    task = test_task(benchmark)
-    model = restore_model(config, benchmark, state, inputs.device)
+    """Rows of the last epoch of a training on trainval."""
+    task, epoch = test_task(benchmark), final.rows[-1]["epoch"]
+    model = restore_model(config, benchmark, final.state, inputs.device)
     of_test = scores(config, model, inputs, benchmark, task)
     curve = seen_unseen_curve(*of_test, num_seen=task.num_seen)
     rows = [(f"{name}, test gamma", *curve.best()[2:], epoch)]
@@ -133,7 +133,6 @@ def _fold_gamma(config: RunConfig, benchmark: Benchmark, inputs: Inputs, folds: 
     """Mean of the best gamma of each fold after the last epoch."""
     found = []
     for task in fold_tasks(benchmark, folds):
-        share = task.num_seen / len(benchmark.seen_classes) if matched else 1.0
-        shorter = config.replace(episodes=max(1, round(share * config.episodes)))
-        found.append(train(shorter, benchmark, inputs, task, progress=False).rows[-1]["gamma"])
+        settings = fold_config(config, benchmark, task) if matched else config
+        found.append(train(settings, benchmark, inputs, task, progress=False).rows[-1]["gamma"])
     return float(np.mean(found))

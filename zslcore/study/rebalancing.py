@@ -10,17 +10,20 @@ import numpy as np
 import pandas as pd
 import torch
 
-from zslcore._io.locations import runs_root
 from zslcore.analysis import theil_index
 from zslcore.config import RunConfig
 from zslcore.data import load_benchmark
 from zslcore.data.class_splits import split_classes
-from zslcore.data.tasks import test_task
-from zslcore.identity import run_name
+from zslcore.data.tasks import test_task, validation_task
 from zslcore.losses import cosine_cross_entropy, mse_loss
-from zslcore.training import Run, fit
+from zslcore.training.device import resolve_device
+from zslcore.training.errors_by_class import prediction_errors
+from zslcore.training.evaluation import evaluate
 from zslcore.training.inputs.episodes import draw_episodes
+from zslcore.training.inputs.sources import load_inputs
+from zslcore.training.loop import train
 from zslcore.training.objective import regression_loss, seen_vectors
+from zslcore.training.run import environment, restore_model
 
 ARMS = {
     "mse": {"loss": "mse"},
@@ -80,8 +83,8 @@ def map_row(config: RunConfig) -> pd.DataFrame:
 
     Returns:
         One row: the settings that the map varies; ``unseen_share``, the share of all classes that are unseen; on the
-        test split ``T1``, ``AUSUC`` and ``H`` (percent; gamma from
-        the last epoch of the validation split) and ``oracle_H`` (gamma from the test split); ``validation_T1`` and
+        test split ``T1``, ``AUSUC`` and ``H`` (percent; gamma from the last epoch of the validation split, where the
+        val classes act as unseen) and ``oracle_H`` (gamma from the test split); ``validation_T1`` and
         ``validation_H``; over the error cells of the seen and of the unseen test images the mean, the Theil index, the
         99th percentile and the mean of the worst attribute; ``seconds`` and ``device``.
 
@@ -100,23 +103,26 @@ def map_row(config: RunConfig) -> pd.DataFrame:
         "method": "cross_entropy" if config.loss == "none" else config.loss,
         "lam": 0.0 if config.loss == "none" else np.inf if config.lam_cls == 0 else config.lam,
     }
-    folder = fit(config, runs_root() / "map" / config.dataset / run_name(config), progress=False)
-    run, benchmark = Run.load(folder), load_benchmark(config.dataset)
+    whole = load_benchmark(config.dataset)
+    benchmark = split_classes(whole, config.class_split)
+    inputs = load_inputs(config, whole, resolve_device(config.device))
+    validation = train(config, benchmark, inputs, validation_task(benchmark), progress=False)
+    final = train(config, benchmark, inputs, test_task(benchmark), progress=False)
+    model = restore_model(config, benchmark, final.state, inputs.device)
     row["unseen_share"] = round(len(benchmark.unseen_classes) / len(benchmark.class_names), 4)
-    last = run.history.groupby("task").last()
-    evaluation = run.evaluate(benchmark, weights="last")
+    evaluation = evaluate(config, model, inputs, benchmark, test_task(benchmark))
     row["T1"], row["AUSUC"] = 100 * evaluation.t1, 100 * evaluation.curve.ausuc
-    row["H"] = 100 * evaluation.at(last.loc["validation", "gamma"])["H"]
+    row["H"] = 100 * evaluation.at(validation.rows[-1]["gamma"])["H"]
     row["oracle_H"] = 100 * evaluation.best()["H"]
     for name in ("T1", "H"):
-        row[f"validation_{name}"] = 100 * last.loc["validation", name]
-    for split, errors in zip(("seen", "unseen"), run.errors(benchmark, weights="last")):
+        row[f"validation_{name}"] = 100 * validation.rows[-1][name]
+    for split, errors in zip(("seen", "unseen"), prediction_errors(config, model, inputs, benchmark)):
         cells = errors[~np.isnan(errors).all(1)]
         row[f"{split}_mean"] = cells.mean()
         row[f"{split}_theil"] = theil_index(cells)
         row[f"{split}_p99"] = np.quantile(cells, 0.99)
         row[f"{split}_worst_attribute"] = cells.mean(0).max()
-    row["seconds"], row["device"] = run.metrics["cost"]["seconds"], run.metrics["environment"]["device"]
+    row["seconds"], row["device"] = validation.seconds + final.seconds, environment(inputs.device)["device"]
     frame = pd.DataFrame([row])
     accuracies = ["T1", "AUSUC", "H", "oracle_H", "validation_T1", "validation_H"]
     frame[accuracies] = frame[accuracies].round(2)
@@ -131,10 +137,11 @@ def gradient_row(config: RunConfig) -> pd.DataFrame:
         ``orthogonal`` share of ReMSE's squared gradient, and ``relative``, the norm of the MSE's gradient at lambda 1
         over that of the cross entropy; and ``device``. They are means over 20 training batches, after the last epoch.
     """
-    run = Run.load(fit(config, runs_root() / "map" / config.dataset / run_name(config), progress=False))
     whole = load_benchmark(config.dataset)
     benchmark = split_classes(whole, config.class_split)
-    task, model, inputs = test_task(benchmark), run.model(whole, weights="last"), run.inputs(whole)
+    task, inputs = test_task(benchmark), load_inputs(config, whole, resolve_device(config.device))
+    final = train(config, benchmark, inputs, task, progress=False)
+    model = restore_model(config, benchmark, final.state, inputs.device)
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     vectors = torch.from_numpy(seen_vectors(config, benchmark, task)).to(inputs.device)
     remse = regression_loss(config.replace(loss="remse"), benchmark, task).to(inputs.device)
@@ -158,4 +165,4 @@ def gradient_row(config: RunConfig) -> pd.DataFrame:
         rows.append((cosine, 1 - cosine**2, (plain.norm() / entropy.norm()).item()))
     means = pd.DataFrame(rows, columns=["cosine", "orthogonal", "relative"]).mean().round(5).to_dict()
     place = {"dataset": config.dataset, "class_split": config.class_split, "seed": config.seed}
-    return pd.DataFrame([place | means | {"device": run.metrics["environment"]["device"]}])
+    return pd.DataFrame([place | means | {"device": environment(inputs.device)["device"]}])

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from zslcore._io.writing import new_file
 from zslcore.config import RunConfig, setting_table
 from zslcore.plots import forest
 from zslcore.study.figure_files import save_figure
@@ -29,7 +30,7 @@ def changed_settings(config: RunConfig) -> pd.DataFrame:
 
 
 def last_epochs(run: Run) -> pd.DataFrame:
-    """Epoch, cross entropy and amplification of lambda at the end of the two trainings of a run."""
+    """Epoch, cross entropy and amplification of lambda at the end of each training of a run."""
     last = run.history.groupby("task", sort=False).tail(1).set_index("task")[["epoch", *EPOCH_NAMES]]
     return last.rename(columns=EPOCH_NAMES)
 
@@ -84,9 +85,10 @@ def write_results(results: pd.DataFrame, differences: pd.DataFrame, folder: str,
         command: command line that makes the files.
     """
     target, dataset = Path(folder), results["dataset"].iloc[0]
-    target.mkdir(parents=True, exist_ok=True)
-    results.to_csv(target / "results.csv", index=False)
-    differences.to_csv(target / "differences.csv")
+    with new_file(target / "results.csv") as partial:
+        results.to_csv(partial, index=False)
+    with new_file(target / "differences.csv") as partial:
+        differences.to_csv(partial)
     for measure in reported(results, ["T1", "H", "AUSUC"]):
         figure = forest(results, measure, label=f"{measure} on {dataset} (%)")
         save_figure(figure, target, f"forest_{measure}", command, caption=f"{measure} of every run on {dataset}.")

@@ -22,7 +22,7 @@ from jaxtyping import Float
 
 from zslcore._io import locations
 from zslcore._io.progress import progress_bar
-from zslcore._io.writing import locked, new_folder
+from zslcore._io.writing import locked, new_folder, remove
 from zslcore.errors import InputError
 from zslcore.synthbirds import picture, schema, tables
 from zslcore.synthbirds.schema import NAME, Settings, Values
@@ -75,7 +75,11 @@ def generate(
     if workers < 1:
         raise InputError(f"SynthBirds: workers must be at least 1, got {workers!r}")
     settings = Settings(seed, num_classes, num_unseen, images_per_class, size)
-    _write(Path(root), settings, workers)
+    try:
+        _write(Path(root), settings, workers)
+    except BaseException:
+        remove(Path(root) / NAME / "images")
+        raise
     return Path(root)
 
 

@@ -23,7 +23,7 @@ from zslcore.identity import identifying_settings
 from zslcore.training.damage import damage_named
 
 REMEDY = "remove it, and the training starts without it"
-PROGRESS, TENSORS, KEPT = "progress.json", "state.safetensors", "kept.safetensors"
+PROGRESS, TENSORS = "progress.json", "state.safetensors"
 
 
 def training_key(
@@ -63,19 +63,16 @@ def restore_tensors(tensors: dict[str, Tensor], objective: nn.Module, optimizers
 class Checkpoints:
     """The state of a training after its last finished epoch, in ``FOLDER/epoch-NNNN/``.
 
-    A state holds the tensors of the training and the kept weights as safetensors, ``progress.json``, and the hashes of
-    these files. Nothing in it is a pickle. ``epoch-NNNN`` is complete, since it is written and removed under a name
-    with a dot.
+    A state holds the tensors of the training as safetensors, ``progress.json``, and the hashes of both. Nothing in it
+    is a pickle. It is written and removed under a name with a dot, so ``epoch-NNNN`` is complete.
 
     Args:
         folder: where the states are.
         key: identifies the training, see :func:`training_key`. A state of another training raises InputError.
-        keep: the epoch whose weights are kept, or None for the best. States with another ``keep`` are not loaded, and
-            the next save replaces them.
     """
 
-    def __init__(self, folder: Path, key: dict[str, Any], *, keep: int | None = None) -> None:
-        self.folder, self.keep = folder, keep
+    def __init__(self, folder: Path, key: dict[str, Any]) -> None:
+        self.folder = folder
         self.key = json.loads(json.dumps(key))  # as it will be read back
 
     def check(self) -> None:
@@ -89,19 +86,14 @@ class Checkpoints:
                     "give another folder or remove this one"
                 )
 
-    def save(
-        self, accelerator: Accelerator, progress: dict[str, Any], tensors: dict[str, Tensor], kept: dict[str, Tensor]
-    ) -> None:
+    def save(self, accelerator: Accelerator, progress: dict[str, Any], tensors: dict[str, Tensor]) -> None:
         """Write the state after an epoch, then remove the previous one; called by all processes."""
         if accelerator.is_main_process:
             final = self.folder / f"epoch-{len(progress['rows']):04d}"
-            progress = {"key": self.key, "keep": self.keep} | progress
-            files = {PROGRESS: json.dumps(progress).encode(), TENSORS: save(tensors), KEPT: save(kept)}
+            files = {PROGRESS: json.dumps({"key": self.key} | progress).encode(), TENSORS: save(tensors)}
             files[HASHES] = json.dumps({name: _hash(content) for name, content in files.items()}).encode()
             for leftover in self._leftovers():
                 remove(leftover)
-            if final.exists():  # of the same training with another epoch to keep
-                _remove_state(final)
             with new_folder(final) as partial:
                 for name, content in files.items():
                     (partial / name).write_bytes(content)
@@ -111,26 +103,28 @@ class Checkpoints:
                     _remove_state(folder)
         accelerator.wait_for_everyone()
 
-    def load(self) -> tuple[dict[str, Any], dict[str, Tensor], dict[str, Tensor]] | None:
+    def load(self) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
         """What :meth:`save` was given last; None if there is no state.
 
         Raises InputError for the state of another training, and for a damaged one.
         """
         self.check()
-        for folder in reversed(self._states()):
-            progress = _progress(folder)
-            if progress["keep"] == self.keep:
-                with damage_named(folder, REMEDY):
-                    return progress, load(_read(folder, TENSORS)), load(_read(folder, KEPT))
-        return None
+        if not (states := self._states()):
+            return None
+        progress = _progress(states[-1])
+        with damage_named(states[-1], REMEDY):
+            return progress, load(_read(states[-1], TENSORS))
 
     def remove(self) -> None:
-        """Remove all states and leftovers, and the folder unless it holds other files, such as event files."""
-        for folder in self._states():
-            _remove_state(folder)
-        for leftover in self._leftovers():
-            remove(leftover)
+        """Remove all states and leftovers, and the folder unless it holds other files, such as event files.
+
+        Nothing happens where the folder cannot be changed.
+        """
         with contextlib.suppress(OSError):
+            for folder in self._states():
+                _remove_state(folder)
+            for leftover in self._leftovers():
+                remove(leftover)
             self.folder.rmdir()
 
     def _states(self) -> list[Path]:
@@ -144,7 +138,7 @@ class Checkpoints:
 def _progress(folder: Path) -> dict[str, Any]:
     with damage_named(folder, REMEDY):
         progress = json.loads(_read(folder, PROGRESS))
-        _ = progress["key"].keys(), progress["keep"], progress["rows"]
+        _ = progress["key"].keys(), progress["rows"]
     return progress
 
 

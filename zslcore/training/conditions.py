@@ -6,7 +6,7 @@ from zslcore.backbone import BACKBONES, build_backbone
 from zslcore.closed_form import SOLVERS
 from zslcore.config import RunConfig
 from zslcore.data.benchmark import Benchmark
-from zslcore.data.tasks import ZeroShotTask, test_task, validation_task
+from zslcore.data.tasks import ZeroShotTask, fold_tasks, test_task
 from zslcore.errors import InputError
 from zslcore.training.inputs.contents import check_pictures
 from zslcore.training.inputs.sources import check_backbone, features_computed
@@ -18,11 +18,11 @@ def check_settings(config: RunConfig, benchmark: Benchmark) -> None:
     """Raise InputError if the classes, word vectors or options of the loss do not allow a training.
 
     Example:
-        >>> check_settings(RunConfig(dataset="SYNTH", ways=3, shots=4), benchmark)
+        >>> check_settings(RunConfig(dataset="SYNTH", ways=2, shots=4), benchmark)
         Traceback (most recent call last):
-        zslcore.errors.InputError: shots must be at most 3, the training images of ... in the validation task, got 4
+        zslcore.errors.InputError: shots must be at most 3, the training images of ... in the task fold_1, got 4
     """
-    for task in (validation_task(benchmark), test_task(benchmark)):
+    for task in (*fold_tasks(benchmark), test_task(benchmark)):
         if config.sampling == "episodes" and config.loss not in SOLVERS:
             _check_batches(config, benchmark, task)
         regression_loss(config, benchmark, task)  # raises for exponents and options out of range
@@ -44,15 +44,19 @@ def check_inputs(config: RunConfig, benchmark: Benchmark) -> None:
 
 
 def describe_inputs(config: RunConfig, benchmark: Benchmark) -> list[str]:
-    """Lines about the word vectors, and about the images or the features that are used instead.
+    """Lines about the folds, the word vectors, and the images or the features that are used instead.
 
     Raises:
         InputError: if images are missing that the backbone reads, or word vectors are there that cannot be used.
     """
     file = benchmark.word_vectors_file(config.word_vectors)
-    lines = [f"no word vectors at {file}, which the networks attention and gem need"]
+    folds = fold_tasks(benchmark)
+    classes = ", ".join(str(len(task.unseen_classes)) for task in folds)
+    lines = [f"gamma comes from {len(folds)} folds of the seen classes, of {classes} classes"]
     if file.is_file():
-        lines = [f"word vectors of {benchmark.word_vectors(config.word_vectors).shape[1]} dimensions are there"]
+        lines.append(f"word vectors of {benchmark.word_vectors(config.word_vectors).shape[1]} dimensions are there")
+    else:
+        lines.append(f"no word vectors at {file}, which the networks attention and gem need")
     if config.backbone not in BACKBONES:
         return [*lines, f"features are there: {config.backbone}"]
     check_pictures(benchmark)
@@ -62,9 +66,9 @@ def describe_inputs(config: RunConfig, benchmark: Benchmark) -> list[str]:
 def _check_batches(config: RunConfig, benchmark: Benchmark, task: ZeroShotTask) -> None:
     classes, counts = np.unique(benchmark.labels[task.train], return_counts=True)
     if config.ways > len(classes):
-        limit = f"{len(classes)}, the training classes of the {task.name} task of {benchmark.name}"
+        limit = f"{len(classes)}, the training classes of the task {task.name} of {benchmark.name}"
         raise InputError(f"ways must be at most {limit}, got {config.ways}")
     if config.shots > counts.min():
         smallest = benchmark.class_names[classes[counts.argmin()]]
-        limit = f"{counts.min()}, the training images of {smallest!r} in the {task.name} task"
+        limit = f"{counts.min()}, the training images of {smallest!r} in the task {task.name}"
         raise InputError(f"shots must be at most {limit}, got {config.shots}")

@@ -1,21 +1,19 @@
 """``fit``: from a :class:`RunConfig` to a run folder, under both protocols.
 
-A run trains twice with the same settings: on the training classes, where the validation split chooses the epoch and
-gamma; and on trainval, evaluated on the test split after every epoch. The protocol ``clean`` reads all accuracies on
-the test split once, at the chosen epoch and gamma. ``paper`` reads each at its best epoch and gamma on the test split,
-as the released code does: an oracle, only for comparison with published tables. ESZSL and SAE are solved instead, once
-for each of the two, which counts as one epoch.
+A run trains with the same settings on each of three folds of the seen classes, which act as unseen in turn, and on
+trainval, evaluated on the test split after every epoch. The protocol ``clean`` reads all accuracies on the test split
+once, after the last epoch, at the mean of the folds' best gammas. ``paper`` reads each at its best epoch and gamma on
+the test split, as the released code does: an oracle, only for comparison with published tables. ESZSL and SAE are
+solved instead, once for each of the four, which counts as one epoch.
 
-A run folder holds ``config.json``, ``metrics.json``, ``history.csv`` and in ``checkpoint/`` the weights that ``clean``
-chose (``model.safetensors``) and the last ones (``last.safetensors``). ``hashes.json`` holds the SHA-256 of all these
-files. ``metrics.json`` is written last.
+A run folder holds ``config.json``, ``metrics.json``, ``history.csv`` and the last weights,
+``checkpoint/model.safetensors``. ``hashes.json`` holds the SHA-256 of these files. ``metrics.json`` is written last.
 """
 
 import contextlib
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +32,7 @@ from zslcore.config import RunConfig
 from zslcore.data import load_benchmark
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.class_splits import split_classes
-from zslcore.data.tasks import test_task, validation_task
+from zslcore.data.tasks import ZeroShotTask, fold_tasks, test_task
 from zslcore.errors import InputError
 from zslcore.identity import identifying_settings, run_name
 from zslcore.losses.factory import CRITERIA
@@ -46,13 +44,9 @@ from zslcore.training.evaluation import evaluate
 from zslcore.training.inputs.contents import changed_contents, file_contents
 from zslcore.training.inputs.sources import Inputs, check_backbone, load_inputs
 from zslcore.training.loop import Trained, train
-from zslcore.training.protocols import clean_protocol, paper_protocol
+from zslcore.training.protocols import clean_protocol, fold_config, paper_protocol, validation_means
 from zslcore.training.run import WEIGHTS, Run, environment, restore_model
 from zslcore.training.solve import solve
-
-VALIDATED = ("T1", "U", "S", "H", "gamma", "AUSUC")
-VALIDATION_SEED = 0  # one validation split for all runs, so that seeds differ in training alone
-TASKS = ("validation", "test")
 
 
 def fit(config: RunConfig, folder: Path | None = None, *, num_workers: int = 0, progress: bool = True) -> Path:
@@ -100,51 +94,71 @@ def _fit(config: RunConfig, folder: Path, accelerator: Accelerator, num_workers:
         if finished:
             _check_same_run(folder, config, benchmark, contents)
         else:
-            for task in TASKS:
-                key = training_key(config, benchmark, contents, task=task, processes=accelerator.num_processes)
-                Checkpoints(folder / "checkpoint" / task, key).check()
+            trainings = _trainings(config, benchmark)
+            for task, settings in trainings:
+                key = training_key(settings, benchmark, contents, task=task.name, processes=accelerator.num_processes)
+                Checkpoints(_states(folder, task), key).check()
             check_settings(config, benchmark)  # before pictures are decoded, which may take hours
             check_backbone(config)
             inputs = load_inputs(config, whole, accelerator.device, num_workers=num_workers)
     accelerator.wait_for_everyone()
     if finished:
+        if accelerator.is_main_process:
+            _remove_states(folder)  # those that a process left which was killed after it had written metrics.json
         return
 
-    first, states = validation_task(benchmark, seed=VALIDATION_SEED), folder / "checkpoint"
-    if config.loss in SOLVERS:
-        validation, final = (solve(config, benchmark, inputs, task) for task in (first, test_task(benchmark)))
-    else:
-        train_on = partial(train, config, benchmark, inputs, contents=contents, progress=progress)
-        validation = train_on(first, checkpoints=states / "validation")
-        final = train_on(test_task(benchmark), keep=validation.kept, checkpoints=states / "test")
-    metrics = _metrics(config, benchmark, inputs, validation, final)
+    trained = {}
+    for task, settings in trainings:
+        if config.loss in SOLVERS:
+            trained[task.name] = solve(settings, benchmark, inputs, task)
+        else:
+            trained[task.name] = train(
+                settings,
+                benchmark,
+                inputs,
+                task,
+                checkpoints=_states(folder, task),
+                contents=contents,
+                progress=progress,
+            )
+    metrics = _metrics(config, benchmark, inputs, trained)
     if accelerator.is_main_process:
         metrics["environment"] = environment(accelerator.device) | {"processes": accelerator.num_processes}
         metrics["contents"] = contents
-        _write_run(folder, config, metrics, validation, final)
+        _write_run(folder, config, metrics, trained)
     accelerator.wait_for_everyone()
 
 
-def _metrics(
-    config: RunConfig, benchmark: Benchmark, inputs: Inputs, validation: Trained, final: Trained
-) -> dict[str, Any]:
+def _trainings(config: RunConfig, benchmark: Benchmark) -> list[tuple[ZeroShotTask, RunConfig]]:
+    """The tasks of a run and the settings of each: the folds, then the test."""
+    folds = [(task, fold_config(config, benchmark, task)) for task in fold_tasks(benchmark)]
+    return [*folds, (test_task(benchmark), config)]
+
+
+def _states(folder: Path, task: ZeroShotTask) -> Path:
+    """Folder of the states of a training, from which an unfinished run resumes."""
+    return folder / "checkpoint" / task.name
+
+
+def _metrics(config: RunConfig, benchmark: Benchmark, inputs: Inputs, trained: dict[str, Trained]) -> dict[str, Any]:
     """The numbers of a run; called by all processes, since each predicts a part of the test images."""
+    *folds, final = trained.values()
     model = restore_model(config, benchmark, final.state, inputs.device)
     evaluation = evaluate(config, model, inputs, benchmark, test_task(benchmark))
     seen, unseen = prediction_errors(config, model, inputs, benchmark)
-    chosen = validation.rows[validation.kept]
-    amplification = float(np.mean([row["amplification"] for row in final.rows[: final.kept + 1]]))
+    validation = validation_means([fold.rows[-1] for fold in folds])
+    amplification = float(np.mean([row["amplification"] for row in final.rows]))
     effective = config.lam * amplification if config.loss in CRITERIA else 0.0
     return {
         "dataset": {"name": benchmark.name, "fingerprint": benchmark.fingerprint},
         "protocols": {
-            "clean": _defined(clean_protocol(chosen, validation.kept, evaluation)),
+            "clean": _defined(clean_protocol(validation["gamma"], final.rows[-1]["epoch"], evaluation)),
             "paper": _defined(paper_protocol(final.rows)),
         },
-        "validation": {name: chosen[name] for name in VALIDATED},
+        "validation": validation,
         "errors": error_statistics(seen, unseen, benchmark),
         "effective_lambda": None if np.isnan(amplification) else effective,
-        "cost": {"seconds": validation.seconds + final.seconds},
+        "cost": {"seconds": sum(one.seconds for one in trained.values())},
     }
 
 
@@ -184,24 +198,27 @@ def _check_same_run(folder: Path, config: RunConfig, benchmark: Benchmark, conte
         )
 
 
-def _write_run(folder: Path, config: RunConfig, metrics: dict[str, Any], validation: Trained, final: Trained) -> None:
+def _write_run(folder: Path, config: RunConfig, metrics: dict[str, Any], trained: dict[str, Trained]) -> None:
     """Write the files of a run, ``metrics.json`` last, since it marks a complete run."""
-    histories = pd.DataFrame(validation.rows).assign(task="validation"), pd.DataFrame(final.rows).assign(task="test")
+    histories = [pd.DataFrame(one.rows).assign(task=task) for task, one in trained.items()]
     with new_file(folder / "config.json") as partial:
         partial.write_text(json.dumps(config.to_dict(), indent=2) + "\n", encoding="utf-8")
     with new_file(folder / "history.csv") as partial:
         pd.concat(histories).to_csv(partial, index=False)
-    for name, state in zip(WEIGHTS, (final.state, final.last), strict=True):
-        with new_file(folder / "checkpoint" / f"{name}.safetensors") as partial:
-            partial.write_bytes(save(state))  # an error of save_file would not be an OSError
+    with new_file(folder / WEIGHTS) as partial:
+        partial.write_bytes(save(trained["test"].state))  # an error of save_file would not be an OSError
     text = json.dumps(metrics, indent=2) + "\n"
-    names = ["config.json", "history.csv", *(f"checkpoint/{name}.safetensors" for name in WEIGHTS)]
-    hashes = {name: file_hash(folder / name) for name in names}
+    hashes = {name: file_hash(folder / name) for name in ("config.json", "history.csv", WEIGHTS)}
     hashes["metrics.json"] = hashlib.sha256(text.encode()).hexdigest()
     with new_file(folder / HASHES) as partial:
         partial.write_text(json.dumps(hashes, indent=2) + "\n", encoding="utf-8")
     with new_file(folder / "metrics.json") as partial:
         partial.write_bytes(text.encode())
         flush_files(folder)
-    for task in TASKS:  # no longer needed: an unfinished run resumes from them
-        Checkpoints(folder / "checkpoint" / task, {}).remove()
+    _remove_states(folder)
+
+
+def _remove_states(folder: Path) -> None:
+    """Remove the states of all trainings, which only an unfinished run needs."""
+    for states in (folder / "checkpoint").glob("*/"):
+        Checkpoints(states, {}).remove()

@@ -4,7 +4,6 @@ The result of :func:`train` depends only on its arguments: seeds, sampling and t
 """
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,29 +35,15 @@ class Trained:
     """What a training leaves.
 
     Attributes:
-        keep: the epoch whose weights are kept; None for the epoch with the best harmonic mean, the first of equals.
         rows: per epoch, counted from 0: losses, amplification, step size, and accuracies in [0, 1] on the task's test
             images.
-        kept: the epoch of the kept weights, ``state``, on the CPU.
-        last: the weights after the last epoch, on the CPU.
+        state: the weights after the last epoch, on the CPU.
         seconds: time of all epochs, including those before an interruption.
     """
 
-    keep: int | None = None
     rows: list[dict[str, float]] = field(default_factory=list)
-    kept: int = -1
     state: dict[str, Tensor] = field(default_factory=dict)
-    last: dict[str, Tensor] = field(default_factory=dict)
     seconds: float = 0.0
-
-    def add(self, row: dict[str, float], weights: Callable[[], dict[str, Tensor]], seconds: float) -> None:
-        """Add an epoch; ``weights`` is called if its weights are to be kept."""
-        first = not self.rows
-        best = first or row["H"] > self.rows[self.kept]["H"]
-        self.rows.append(row)
-        self.seconds += seconds
-        if first or row["epoch"] == self.keep or (self.keep is None and best):
-            self.kept, self.state = row["epoch"], weights()
 
 
 def train(
@@ -67,7 +52,6 @@ def train(
     inputs: Inputs,
     task: ZeroShotTask,
     *,
-    keep: int | None = None,
     checkpoints: Path | None = None,
     contents: dict[str, str] | None = None,
     progress: bool = True,
@@ -79,7 +63,6 @@ def train(
         benchmark: holds labels and attribute vectors.
         inputs: the inputs of all images of the benchmark.
         task: names the training images, the test images and the classes.
-        keep: see :class:`Trained`.
         checkpoints: a folder for the state after each epoch. An interrupted training resumes there, with identical
             results; the state of another training raises InputError, as does a training that diverges.
         contents: hashes of the files behind the inputs, see :func:`zslcore.training.inputs.contents.file_contents`; a
@@ -89,15 +72,15 @@ def train(
     accelerator = make_accelerator(config)
     with reproducible(config.seed):
         trainer = Trainer(config, benchmark, inputs, task, accelerator)
-        trained = Trained(keep)
+        trained = Trained()
         store = None
         if checkpoints is not None:
             processes = accelerator.num_processes
             key = training_key(config, benchmark, contents or {}, task=task.name, processes=processes)
-            store = Checkpoints(checkpoints, key, keep=keep)
+            store = Checkpoints(checkpoints, key)
             if (found := store.load()) is not None:
-                stored, tensors, trained.state = found
-                trained.rows, trained.kept, trained.seconds = stored["rows"], stored["kept"], stored["seconds"]
+                stored, tensors = found
+                trained.rows, trained.seconds = stored["rows"], stored["seconds"]
                 restore_tensors(tensors, trainer.plain_objective, trainer.optimizers)
                 trainer.rng.bit_generator.state = stored["sampler"]
         done, epochs, main = len(trained.rows), config.epochs, accelerator.is_main_process
@@ -109,15 +92,15 @@ def train(
                 # draws of a layer such as dropout do not depend on the epochs before, so none of them is stored
                 torch.manual_seed(int(np.random.SeedSequence([config.seed, epoch]).generate_state(1)[0]))
                 row = {"epoch": epoch} | trainer.epoch(epoch) | trainer.evaluate(epoch)
-                trained.add(row, trainer.weights, time.perf_counter() - start)
+                trained.rows.append(row)
+                trained.seconds += time.perf_counter() - start
                 log(epoch, row)
                 if store is not None:
-                    state = {"rows": trained.rows, "kept": trained.kept, "seconds": trained.seconds}
+                    state = {"rows": trained.rows, "seconds": trained.seconds}
                     state["sampler"] = trainer.rng.bit_generator.state
-                    tensors = training_tensors(trainer.plain_objective, trainer.optimizers)
-                    store.save(accelerator, state, tensors, trained.state)
+                    store.save(accelerator, state, training_tensors(trainer.plain_objective, trainer.optimizers))
                 bar.set_postfix(loss=f"{row['loss']:.3f}", T1=f"{100 * row['T1']:.1f}")
-        trained.last = trainer.weights()
+        trained.state = trainer.weights()
         return trained
 
 
@@ -168,7 +151,7 @@ class Trainer:
         if self._learns_noise:
             self.optimizers.append(torch.optim.Adam(noise, lr=NOISE_LR, betas=(0.9, 0.99), eps=1e-15))
         self.plain_objective = objective  # without the wrappers of several processes and of compilation
-        # steps call the optimisers themselves: wrappers of accelerate, for scaled gradients, search sys.path each time
+        # steps call the optimisers themselves, because accelerate's wrappers search sys.path in each step
         self.objective, *_ = accelerator.prepare(objective, *self.optimizers)
 
     def epoch(self, index: int) -> dict[str, float]:

@@ -21,7 +21,7 @@ from zslcore.config import RunConfig
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.class_splits import split_classes
 from zslcore.data.tasks import test_task
-from zslcore.errors import InputError
+from zslcore.errors import InputError, one_line
 from zslcore.models import AttributeModel
 from zslcore.training.damage import damage_named
 from zslcore.training.device import resolve_device, weight_dtype
@@ -30,16 +30,16 @@ from zslcore.training.evaluation import Evaluation, evaluate, predict
 from zslcore.training.inputs.contents import changed_contents, file_contents
 from zslcore.training.inputs.sources import Inputs, load_inputs
 from zslcore.training.objective import build_model
+from zslcore.training.run_metrics import check_metrics
 
-METRICS = ("dataset", "protocols", "validation", "errors", "effective_lambda", "cost", "environment")  # in metrics.json
-WEIGHTS = ("model", "last")  # files in checkpoint/: of the epoch that the validation split chose, and of the last one
+WEIGHTS = "checkpoint/model.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
     """A finished run, read with :meth:`load` from a folder that :func:`zslcore.training.fit` wrote.
 
-    ``metrics`` is the content of ``metrics.json``. ``history`` has a row for each epoch of both trainings. The methods
+    ``metrics`` is the content of ``metrics.json``. ``history`` has a row for each epoch of each training. The methods
     compute on the device of the config, or on the CPU if this machine does not have it.
     """
 
@@ -60,29 +60,27 @@ class Run:
         with damage_named(folder / "metrics.json", _remedy(folder)) as path:
             check_hash(folder, "metrics.json")
             metrics = json.loads(path.read_text(encoding="utf-8"))
-            _ = metrics["dataset"]["fingerprint"], *(metrics[name] for name in METRICS)
+        check_metrics(path, metrics, _remedy(folder))
         with damage_named(folder / "history.csv", _remedy(folder)) as path:
             check_hash(folder, "history.csv")
             history = pd.read_csv(path)
         return cls(folder, config, metrics, history)
 
-    def model(self, benchmark: Benchmark, *, weights: str = "model") -> AttributeModel:
-        """The trained model in evaluation mode.
+    def model(self, benchmark: Benchmark) -> AttributeModel:
+        """The trained model after its last epoch, in evaluation mode.
 
-        Args:
-            benchmark: the version of the data that the run was trained on; another one raises InputError.
-            weights: ``"model"`` for the epoch of the clean protocol, ``"last"`` for the last epoch.
+        ``benchmark`` must be the version of the data that the run was trained on; another one raises InputError.
         """
         benchmark = split_classes(benchmark, self.config.class_split)
         if benchmark.fingerprint != self.metrics["dataset"]["fingerprint"]:
             raise InputError(f"{self.folder} was trained on another version of {benchmark.name} than the one on disk")
-        if weights not in WEIGHTS:
-            raise InputError(f"weights must be one of {', '.join(WEIGHTS)}, got {weights!r}")
-        name = f"checkpoint/{weights}.safetensors"
-        with damage_named(self.folder / name, _remedy(self.folder)) as path:
-            check_hash(self.folder, name)
+        with damage_named(self.folder / WEIGHTS, _remedy(self.folder)) as path:
+            check_hash(self.folder, WEIGHTS)
             state = load(path.read_bytes())
-        return restore_model(self.config, benchmark, state, self._device)
+        try:
+            return restore_model(self.config, benchmark, state, self._device)
+        except (KeyError, RuntimeError) as error:  # of torch, for tensors of other names or shapes
+            raise InputError(f"{path} must hold the weights of this run's model, got: {one_line(error)}") from error
 
     def inputs(self, benchmark: Benchmark) -> Inputs:
         """The inputs of the run's model; InputError if the files that they come from changed since the training."""
@@ -94,17 +92,15 @@ class Run:
                 raise InputError(f"{self.folder} was trained with another content of {name} than {place} has")
         return load_inputs(self.config, benchmark, self._device)
 
-    def evaluate(self, benchmark: Benchmark, *, weights: str = "model") -> Evaluation:
-        """T1 and the seen-unseen curve of the model on the test split; ``weights`` as for :meth:`model`."""
-        model, inputs = self.model(benchmark, weights=weights), self.inputs(benchmark)
+    def evaluate(self, benchmark: Benchmark) -> Evaluation:
+        """T1 and the seen-unseen curve of the model on the test split."""
+        model, inputs = self.model(benchmark), self.inputs(benchmark)
         benchmark = split_classes(benchmark, self.config.class_split)
         return evaluate(self.config, model, inputs, benchmark, test_task(benchmark))
 
-    def errors(
-        self, benchmark: Benchmark, *, weights: str = "model"
-    ) -> tuple[Float[np.ndarray, "S A"], Float[np.ndarray, "U A"]]:
+    def errors(self, benchmark: Benchmark) -> tuple[Float[np.ndarray, "S A"], Float[np.ndarray, "U A"]]:
         """Errors by class and attribute on the seen and unseen test images, see :func:`prediction_errors`."""
-        model, inputs = self.model(benchmark, weights=weights), self.inputs(benchmark)
+        model, inputs = self.model(benchmark), self.inputs(benchmark)
         return prediction_errors(self.config, model, inputs, split_classes(benchmark, self.config.class_split))
 
     def predict(self, benchmark: Benchmark, images: Int[np.ndarray, " n"]) -> Float[np.ndarray, "n A"]:

@@ -43,4 +43,4 @@ def solve(config: RunConfig, benchmark: Benchmark, inputs: Inputs, task: ZeroSho
         row = {"epoch": 0} | {name: loss.item() for name, loss in losses._asdict().items()} | {"lr": 0.0}
         row |= evaluate(config, model, inputs, benchmark, task).best()
     state = {name: value.cpu().clone() for name, value in model.state_dict().items()}
-    return Trained(rows=[row], kept=0, state=state, last=state, seconds=time.perf_counter() - start)
+    return Trained(rows=[row], state=state, seconds=time.perf_counter() - start)

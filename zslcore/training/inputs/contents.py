@@ -8,9 +8,11 @@ import os
 
 from zslcore._io.hashes import file_hash, file_hashes
 from zslcore._io.locations import cache_root
+from zslcore._io.reading import check_regular
 from zslcore.backbone import BACKBONES, weights_id
 from zslcore.config import RunConfig
 from zslcore.data.benchmark import Benchmark
+from zslcore.data.semantics import LARGEST
 from zslcore.errors import InputError
 from zslcore.training.inputs.stored import features_id, missing_pictures_hint
 
@@ -54,6 +56,7 @@ def file_contents(config: RunConfig, benchmark: Benchmark) -> dict[str, str]:
     if config.backbone in BACKBONES and os.path.isfile(config.weights) and config.weights not in ("imagenet", "random"):
         contents["weights"] = weights_id(config.weights)
     if config.network != "basic" and (vectors := benchmark.word_vectors_file(config.word_vectors)).is_file():
+        check_regular(vectors, largest=LARGEST)
         contents["word_vectors"] = file_hash(vectors)[:DIGITS]
     if config.network == "gem" and config.decorrelation:  # over the groups of attributes, which their names give
         names = "\n".join(benchmark.attribute_names)

@@ -4,10 +4,12 @@ There is one folder per (dataset, its pictures, backbone, weights, image size, p
 """
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch.utils.data import DataLoader
 
 from zslcore._io.determinism import single_thread
@@ -18,6 +20,7 @@ from zslcore._io.writing import allocate, new_folder
 from zslcore.backbone import Backbone, build_backbone, check_size, weights_id
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.images import ImageDataset, eval_transform, readable, resized_side
+from zslcore.errors import InputError
 from zslcore.training.damage import damage_named
 from zslcore.training.inputs.contents import check_pictures, pictures_id
 from zslcore.training.inputs.stored import FrozenFeatures, check_cached
@@ -57,7 +60,7 @@ def frozen_features(
         )
         model, title = build_backbone(backbone, weights=weights), f"{backbone} features of {benchmark.name}"
         with new_folder(folder) as partial:
-            _write_features(partial / "features.npy", model, loader, pooling, title)
+            _write_features(partial / "features.npy", model, weights, loader, pooling, title)
             note_hashes(partial)
     with damage_named(folder, "delete it, and the features are computed again"):
         check_cached(folder, "features.npy")
@@ -76,11 +79,20 @@ def features_folder(
     return cache_root() / "features" / f"{source}-{size}px{crop}-{pooling}-{content}-v{VERSION}"
 
 
+def _check_finite(maps: Float[np.ndarray, "b D N"], paths: Sequence[Path], source: str) -> None:
+    """Raise InputError for features that no training can use, which weights out of range give."""
+    finite = np.isfinite(maps).all(axis=(1, 2))
+    if not finite.all():
+        values = maps[finite.argmin()]
+        found = f"{values[~np.isfinite(values)][0]} for {paths[finite.argmin()]}"
+        raise InputError(f"{source} must give finite features ({maps.dtype}), got {found}")
+
+
 @torch.inference_mode()
-def _write_features(path: Path, backbone: Backbone, loader: DataLoader, pooling: str, title: str) -> None:
+def _write_features(path: Path, backbone: Backbone, weights: str, loader: DataLoader, pooling: str, title: str) -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     backbone = backbone.to(device, memory_format=torch.channels_last)  # 1.5 times faster on a CPU
-    output, start = None, 0
+    output, start, source = None, 0, f"{backbone.name} with weights {weights}"
     with single_thread(), progress_bar(total=len(loader.dataset), desc=title, unit="image") as progress:
         for images in readable(loader):
             maps = backbone(images.to(device, memory_format=torch.channels_last))
@@ -91,6 +103,7 @@ def _write_features(path: Path, backbone: Backbone, loader: DataLoader, pooling:
                 output = np.lib.format.open_memmap(path, "w+", dtype=POOLINGS[pooling], shape=shape)
                 allocate(path)
             output[start : start + len(maps)] = maps.cpu().numpy()
+            _check_finite(output[start : start + len(maps)], loader.dataset.paths[start:], source)
             start += len(maps)
             progress.update(len(maps))
     output.flush()

@@ -1,0 +1,170 @@
+"""Training: whole runs on frozen features, and steps that fine-tune a backbone."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from benchmarks.harness import Row, Timing, flops_of, measure, peak_memory, product_of
+from benchmarks.remse import batch
+from zslcore._io.locations import data_root
+from zslcore.backbone import build_backbone
+from zslcore.config import RunConfig
+from zslcore.data import Benchmark, load_benchmark
+from zslcore.data.tasks import test_task
+from zslcore.losses import l2_normalize
+from zslcore.remse import ReMSE, class_error, remse_weights
+from zslcore.training.device import make_accelerator
+from zslcore.training.inputs.sources import Maps
+from zslcore.training.loop import Trainer
+
+CHANNELS, LOCATIONS = 1280, 49  # of EfficientNet-Lite0 at 224 px
+GOALS = {"basic": 10, "attention": 120}  # seconds of a run
+MEASURED = {"basic": 40, "attention": 6}  # episodes that are measured
+# backbone, image size, images a step on the CPU and on a GPU
+FINE_TUNED = [("efficientnet_lite0", 160, 16, 32), ("efficientnet_lite0", 224, 16, 32), ("resnet101", 448, 2, 32)]
+
+
+class Noise:
+    """Inputs of a fine-tuned run: the same random crops in every batch, so that reading pictures takes no time."""
+
+    num_channels = None
+
+    def __init__(self, size: int, images: int, device: str) -> None:
+        self.device, self.dtype = torch.device(device), torch.float32
+        crops = torch.rand(images, 3, size, size, device=device)
+        self.crops = crops.contiguous(memory_format=torch.channels_last)
+
+    def training(self, batches: np.ndarray, **_: object) -> Iterator[Tensor]:
+        """The crops, once for each batch."""
+        for _ in batches:
+            yield self.crops
+
+
+def benchmark_at_hand() -> Benchmark:
+    """CUB100 where the data folder holds it, else SYNTH."""
+    return load_benchmark("CUB100" if (data_root() / "xlsa17" / "data" / "CUB100").is_dir() else "SYNTH")
+
+
+def plain_loop(config: RunConfig, benchmark: Benchmark, device: str) -> Callable[[int], None]:
+    """A linear map trained with cosine cross entropy and ReMSE, in torch alone; takes the number of steps."""
+    vectors = torch.from_numpy(benchmark.attributes[benchmark.seen_classes]).to(device)
+    features = torch.randn(4000, CHANNELS, device=device)
+    labels = torch.randint(len(vectors), (len(features),), device=device)
+    model = nn.Linear(CHANNELS, vectors.shape[1]).to(device)
+    optimizer = torch.optim.SGD(model.parameters(), lr=config.lr, momentum=config.momentum)
+
+    def run(steps: int) -> None:
+        for rows in torch.randint(len(features), (steps, config.ways * config.shots), device=device):
+            prediction, target, truth = model(features[rows]), vectors[labels[rows]], labels[rows]
+            direction = l2_normalize(prediction)
+            loss = F.cross_entropy(config.scale * direction @ vectors.T, truth)
+            weights = remse_weights(class_error(prediction, target, truth, len(vectors)), p=config.p, p2=config.p2)
+            loss = loss + config.lam * (weights[truth] * (direction - target).square()).mean()
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+
+    return run
+
+
+def rows(device: str) -> Iterator[Row]:
+    """Two runs on frozen features, and steps of three fine-tuned backbones."""
+    benchmark = benchmark_at_hand()
+    for network in GOALS:
+        yield _frozen(network, benchmark, device)
+    for backbone, size, few, many in FINE_TUNED:
+        images = many if device == "cuda" else few
+        yield _fine_tuned(backbone, size, images, benchmark, device)
+
+
+def _frozen(network: str, benchmark: Benchmark, device: str) -> Row:
+    config = RunConfig.study(benchmark.name, method="remse").replace(network=network, device=device)
+    rng = np.random.default_rng(0)
+    locations = 1 if network == "basic" else LOCATIONS
+    some = rng.normal(size=(500, CHANNELS, locations)).astype(np.float32 if network == "basic" else np.float16)
+    maps: Float[np.ndarray, "n D N"] = np.tile(some, (len(benchmark.labels) // 500 + 1, 1, 1))[: len(benchmark.labels)]
+    inputs = Maps(maps, torch.device(device), torch.float32)
+    measured = config.replace(episodes=MEASURED[network])
+    trainer = Trainer(measured, benchmark, inputs, test_task(benchmark), make_accelerator(measured))
+    steps = 2 * config.epochs * config.episodes  # both trainings
+    flops = flops_of(lambda: trainer.epoch(0)) / measured.episodes
+    part = min(steps, max(1, round(2e10 / flops)))
+    functions = {"epoch": lambda: trainer.epoch(0), "evaluation": lambda: trainer.evaluate(0)}
+    functions["floor"] = product_of(part * flops, device)
+    if network == "basic":
+        loop = plain_loop(config, benchmark, device)
+        functions["plain"] = lambda: loop(measured.episodes)
+    times = measure(device, 3, **functions)
+    epochs = zip(times["epoch"].seconds, times["evaluation"].seconds, strict=True)
+    ours = [2 * config.epochs * (config.episodes / measured.episodes * epoch + test) for epoch, test in epochs]
+    plain = times["plain"].scaled(steps / measured.episodes) if network == "basic" else None
+    goal = GOALS[network]
+    described = f"plain: the same {steps:,} steps in torch alone, without evaluation; " if plain else ""
+    return Row(
+        what=f"frozen training, {network}",
+        size=f"{benchmark.name}, {config.epochs} epochs × {config.episodes} steps, twice, and evaluation",
+        ours=Timing(ours),
+        plain=plain,
+        floor=times["floor"].scaled(steps / part),
+        target=f"{goal} s",
+        met=float(np.median(ours)) <= goal,
+        note=f"{described}floor: matrix product of the steps' {steps * flops / 1e9:.0f} GFLOP; from "
+        f"{measured.episodes} steps and an evaluation",
+        memory=peak_memory(lambda: trainer.epoch(0), device),
+        device=device,
+    )
+
+
+def _fine_tuned(backbone: str, size: int, images: int, benchmark: Benchmark, device: str) -> Row:
+    """A step against the backbone alone; on a GPU bf16 and compiled against float32 as it stands."""
+    config = RunConfig.study(benchmark.name, method="remse").replace(
+        backbone=backbone, weights="random", image_size=size, fine_tune=True, standardize=False, device=device
+    )
+    config = config.replace(ways=images // 2, shots=2, episodes=1, lr=1e-4)
+    inputs, task = Noise(size, images, device), test_task(benchmark)
+
+    def one_step(**changes: object) -> Callable[[], object]:
+        changed = config.replace(**changes)
+        trainer = Trainer(changed, benchmark, inputs, task, make_accelerator(changed))
+        return lambda: trainer.epoch(0)
+
+    model = build_backbone(backbone, weights="random").train().to(device, memory_format=torch.channels_last)
+
+    def backbone_alone() -> None:
+        model(inputs.crops).mean().backward()
+
+    flops = flops_of(backbone_alone)
+    if device == "cuda":
+        functions = {"ours": one_step(precision="bf16", compile=True), "plain": one_step()}
+        functions["floor"] = product_of(flops, device, torch.bfloat16)
+        target, goal, described = "3 times float32, eager", 3.0, "plain: float32, eager"
+    else:
+        functions = {"ours": one_step(), "plain": backbone_alone, "floor": product_of(flops, device)}
+        target, goal, described = "1.2 times the backbone", 1 / 1.2, "plain: forward and backward of the backbone alone"
+    times = measure(device, 3 if size < 448 or device == "cuda" else 1, **functions)
+    gain = times["plain"].median / times["ours"].median
+    share = _remse_seconds(images, device) / times["ours"].median
+    return Row(
+        what=f"fine-tuning, {backbone}",
+        size=f"{size} px, {images} images a step",
+        **times,
+        target=target,
+        met=gain >= goal,
+        note=f"{described}; floor: matrix product of {flops / 1e9:.0f} GFLOP; {images / times['ours'].median:.1f} "
+        "images per second, without reading pictures; ReMSE at the size of CUB, forward and backward, takes "
+        f"{100 * share:.3f} % of that step",
+        memory=peak_memory(functions["ours"], device) if device == "cuda" else None,
+        device=device,
+    )
+
+
+def _remse_seconds(images: int, device: str) -> float:
+    """Forward and backward pass of ReMSE for predictions of 312 attributes and 150 classes."""
+    prediction, target, labels = batch(images, 150, 312, device)
+    prediction.requires_grad_()
+    remse = ReMSE(150, 312, p=0.1, p2=0.75, normalize=True).to(device)
+    return measure(device, 10, loss=lambda: remse(prediction, target, labels).backward())["loss"].median

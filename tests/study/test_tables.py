@@ -315,3 +315,12 @@ class TestChooseLambda:
     def test_the_test_split_chooses_nothing(self):
         frame = self.frame()
         assert choose_lambda(frame.assign(H=-frame["H"]))["lam"].tolist() == choose_lambda(frame)["lam"].tolist()
+
+
+def test_errors_from_other_class_vectors_are_not_compared():
+    methods = ["remse", "mse", "cross_entropy_centred"]
+    rows = [(method, seed, 60.0 + seed * len(method), 0.1 * seed) for method in methods for seed in range(3)]
+    frame = pd.DataFrame(rows, columns=["method", "seed", "H", "test_seen_theil"])
+    table = compare(frame, "remse", ["H", "test_seen_theil"])
+    expected = [("H", "mse"), ("H", "cross_entropy_centred"), ("test_seen_theil", "mse")]
+    assert table.index.tolist() == expected

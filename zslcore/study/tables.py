@@ -14,7 +14,7 @@ from zslcore.config import RunConfig
 from zslcore.errors import InputError
 from zslcore.identity import run_name
 from zslcore.losses.factory import CRITERIA
-from zslcore.methods import DISPLAY_NAMES, display_name
+from zslcore.methods import DISPLAY_NAMES, METHODS, SAME_TARGETS, display_name
 from zslcore.plots.style import measure_name
 from zslcore.training import Run
 
@@ -289,6 +289,8 @@ def _check_seeds(frame: pd.DataFrame, keys: list[str]) -> None:
 def compare(frame: pd.DataFrame, method: str, values: Iterable[str], *, confidence: float = 0.95) -> pd.DataFrame:
     """Compare ``method`` with every other method of a frame, by paired differences over the seeds.
 
+    Errors are not compared with those of a method that has other class vectors as targets.
+
     Args:
         frame: one data set and one protocol.
         method: key of the method.
@@ -313,6 +315,8 @@ def compare(frame: pd.DataFrame, method: str, values: Iterable[str], *, confiden
     rows = []
     for value in values:
         for baseline in baselines:
+            if not higher_is_better(value) and baseline in METHODS and baseline not in SAME_TARGETS:
+                continue  # its errors are distances from other class vectors
             difference = paired_differences(frame, method, baseline, value)
             low, high = t_interval(difference, confidence=confidence)
             claim = comparison_claim(display_name(method), display_name(baseline), value)

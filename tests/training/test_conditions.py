@@ -1,5 +1,7 @@
 """What a run needs is checked before pictures are decoded: nothing is left in the cache when it is refused."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from zslcore.config import RunConfig
 from zslcore.data.batch_limits import batch_limits
 from zslcore.identity import run_name
 from zslcore.training import fit
-from zslcore.training.conditions import check_inputs, check_settings
+from zslcore.training.conditions import check_inputs, check_settings, describe_inputs
 from zslcore.training.inputs import features
 
 
@@ -73,6 +75,12 @@ def test_a_class_with_one_picture_is_named(benchmark, tiny, tmp_path):
 
 def test_random_batches_need_no_ways(benchmark):
     check_settings(TINY_RUN.replace(sampling="random", ways=5, shots=9), benchmark)
+
+
+def test_the_number_of_folds_is_told(benchmark):
+    assert describe_inputs(TINY_RUN, benchmark)[0] == "gamma comes from 3 folds of the seen classes, of 2, 2, 2 classes"
+    fewer = dataclasses.replace(benchmark, seen_classes=benchmark.train_classes[:2])
+    assert describe_inputs(TINY_RUN, fewer)[0] == "gamma comes from 2 folds of the seen classes, of 1, 1 classes"
 
 
 def test_computed_features_are_enough(benchmark):

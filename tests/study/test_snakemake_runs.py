@@ -27,7 +27,8 @@ if words[0] == "run":
     made = [Path(words[words.index("--output") + 1])]
     made += [Path(words[words.index("output") + 1], "results.csv")] if words[1] == "05_results" else []
 elif words[0] == "train":
-    method, seeds = words[words.index("--method") + 1], int(words[words.index("--seeds") + 1])
+    method = words[words.index("--method") + 1]
+    seeds = int(words[words.index("--seeds") + 1]) if "--seeds" in words else 1
     runs = Path(os.environ["ZSLCORE_RUNS"], words[words.index("--dataset") + 1])
     made = [runs / f"{{method}}-seed{{seed}}" / "metrics.json" for seed in range(seeds)]
     made = [path for path in made if not path.exists()]  # finished runs are only read

@@ -13,6 +13,7 @@ from tiny import cells, locations
 SMALL_STUDY = {"epochs": 2, "episodes": 10}
 METHODS = {
     "cross_entropy_tuned": {"scale": 10.0},
+    "cross_entropy_centred": {"scale": 10.0},
     "mse_matched": {"lam": 5.0},
     "eszsl": {"loss_options": {"gamma": 100.0, "lam": 1.0}},
     "sae": {"loss_options": {"lam": 0.1}},

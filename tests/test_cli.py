@@ -159,7 +159,7 @@ MISTAKES = {
         ["train", "--dataset", "../../x"],
         "dataset must be a name such as my-birds or CUB.v2 (letters, digits, _ . -), got '../../x'",
     ),
-    "data set with a line break": (["train", "--dataset", "C\nUB"], "dataset must be a name such as my-birds"),
+    "data set with a line break": (["train", "--dataset", "C\nUB"], "dataset must have no control characters"),
     "output with a line break": (["train", "--dataset", "CUB", "--output", "a\nb"], "must have no control characters"),
     "home of nobody": (["book", "~nobody-here/x"], "begins with the home folder of an unknown user"),
     "method of no study": (["run", "04_train", "-p", "method", "rmse"], "method must be one of cross_entropy, "),
@@ -273,7 +273,7 @@ def test_other_errors_of_files_are_one_sentence(monkeypatch, capsys, error, sent
         raise error
 
     monkeypatch.setattr("zslcore.synthbirds.ensure", fail)
-    assert cli.main(["synth"]) == 1
+    assert cli.main(["synth"]) == 2
     assert capsys.readouterr().err == f"zslcore: {sentence}\n"
 
 

@@ -93,7 +93,9 @@ def test_absurd_sizes_are_refused_when_the_config_is_made(name, value):
 
 @pytest.mark.parametrize("name", ["", "..", "../../x", "a/b", "a b", "a;b", "-CUB", ".CUB", "C\nB", "C\0B", "C" * 101])
 def test_a_dataset_has_a_name_that_is_one_folder(name):
-    with pytest.raises(InputError, match=r"^dataset must be a name such as my-birds") as caught:
+    with pytest.raises(
+        InputError, match=r"^dataset must (be a name such as my-birds|have no control characters)"
+    ) as caught:
         RunConfig(dataset=name)
     assert str(caught.value).isprintable()
     assert RunConfig(dataset="my-birds.v2").dataset == "my-birds.v2"
@@ -185,10 +187,10 @@ def test_options_of_a_loss_are_those_it_has():
 @pytest.mark.parametrize(
     ("loss", "option", "wrong", "kind"),
     [
-        *(("huber", "delta", wrong, "float") for wrong in ("a", None, True, [1.0])),
-        *(("lds", "bins", wrong, "int") for wrong in (2.5, "20", True)),
+        *(("huber", "delta", wrong, "a finite number") for wrong in ("a", None, True, [1.0])),
+        *(("lds", "bins", wrong, "a whole number of at most 100000") for wrong in (2.5, "20", True)),
         ("remse", "kind", 1, "str"),
-        ("remse_random", "seed", 0.0, "int"),
+        ("remse_random", "seed", 0.0, "a whole number of at most 100000"),
     ],
 )
 def test_options_of_a_loss_have_the_types_of_their_defaults(loss, option, wrong, kind):

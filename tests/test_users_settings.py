@@ -22,7 +22,8 @@ def test_they_take_the_place_of_the_defaults(file):
     assert study_methods("TINY") == ["cross_entropy", "mse", "remse"]
     file.write_text(
         "settings: {backbone: res101, lam: 3}\n"
-        "methods:\n  cross_entropy_tuned: {scale: 5}\n  mse_matched: {lam: 9}\n  sae: {loss_options: {lam: 0.1}}\n"
+        "methods:\n  cross_entropy_tuned: {scale: 5}\n  cross_entropy_centred: {scale: 5}\n  mse_matched: {lam: 9}\n"
+        "  sae: {loss_options: {lam: 0.1}}\n"
     )
     assert study_methods("TINY") == list(METHODS)
     assert study_baselines("TINY") == ["sae"]

@@ -158,7 +158,7 @@ MISTAKES = {
     "no val": ({"classes": "lark,auk"}, None, r"but hold no val class"),
     "too few": ({"classes": 2}, None, r"but hold no \w+ class"),
     "too many": ({"classes": 9}, None, r"classes must be 1 to 8 of TINY, got 9"),
-    "size": ({"size": 0}, None, r"size must be at least 1 pixel, got 0"),
+    "size": ({"size": 0}, None, r"size must be 1 to 4096 pixels, got 0"),
     "square": ({"square": True}, None, r"square needs the size of its side"),
     "seed": ({"seed": -1}, None, r"seed must be at least 0"),
     "links": ({"size": 9, "images": "symlink"}, None, r"images must be copy where they are cropped or resized"),

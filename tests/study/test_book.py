@@ -161,7 +161,7 @@ def test_a_broken_link_is_an_error(tmp_path, monkeypatch):
     for name in ("results", "differences"):
         stored("SYNTH", name).to_csv(tmp_path / f"{name}.csv", index=False)
 
-    def one_page(folder, source):
+    def one_page(folder, source, results, differences):
         source.mkdir()
         (source / "index.md").write_text("# Title\n\n[gone](nowhere.md)\n")
 

@@ -167,7 +167,7 @@ def test_after_the_last_file_of_the_run(monkeypatch, tmp_path, whole, call):
         with pytest.raises(KeyboardInterrupt):
             fit(CONFIG, tmp_path / "run")
     assert (tmp_path / "run" / "metrics.json").exists()
-    assert list((tmp_path / "run").glob("checkpoint/test/epoch-*"))
+    assert list((tmp_path / "run").glob("checkpoint/*/epoch-*"))
     assert_same(fit(CONFIG, tmp_path / "run"), whole)
 
 

@@ -83,8 +83,10 @@ def test_a_finished_run_on_other_pictures_is_refused(benchmark):
 
 def test_unchanged_pictures_are_not_read_again(benchmark, monkeypatch):
     folder = fit(TINY_RUN, progress=False)
-    monkeypatch.setattr(hashes, "file_hash", None)
+    read, original = [], hashes.file_hash
+    monkeypatch.setattr(hashes, "file_hash", lambda path: read.append(path) or original(path))
     assert fit(TINY_RUN) == folder
+    assert {path.parent for path in read} == {folder}  # the small files of the run itself
 
 
 def test_a_run_of_an_earlier_version_is_named(benchmark):
@@ -92,6 +94,7 @@ def test_a_run_of_an_earlier_version_is_named(benchmark):
     metrics = json.loads((folder / "metrics.json").read_text())
     del metrics["contents"]
     (folder / "metrics.json").write_text(json.dumps(metrics))
+    (folder / "hashes.json").unlink()
     with pytest.raises(InputError, match=r"\(by an earlier version, which did not note the content of pictures\)"):
         fit(TINY_RUN)
 

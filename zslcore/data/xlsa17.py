@@ -113,7 +113,7 @@ def read_lines(path: Path) -> list[str]:
         text = content.decode("utf-16" if marked else "utf-8-sig")  # without a byte order mark
     except UnicodeDecodeError:
         text = content.decode("latin-1")
-    return [line.strip() for line in text.split("\n") if line.strip()]
+    return [line.strip() for line in re.split(r"[\r\n]", text) if line.strip()]
 
 
 def name_key(name: str) -> str:

@@ -37,7 +37,8 @@ def main() -> None:
         print(f"{subject}: {time.perf_counter() - start:.0f} s", flush=True)
     output.mkdir(parents=True, exist_ok=True)
     write_csv(rows, output / "results.csv")
-    write_page(read_csv(output / "results.csv"), output / "results.md")
+    command = " ".join(["python -m benchmarks", *given.subjects]) if given.subjects else "make bench"
+    write_page(read_csv(output / "results.csv"), output / "results.md", command)
     print(output / "results.md")
 
 

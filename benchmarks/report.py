@@ -59,7 +59,7 @@ def machine() -> str:
     )
 
 
-def write_page(rows: list[dict[str, str]], file: Path) -> None:
+def write_page(rows: list[dict[str, str]], file: Path, command: str) -> None:
     """The page, from the lines of the CSV file: one line a measurement, with the GPU's numbers beside the CPU's."""
     on_gpu = {(row["what"], row["size"]): row for row in rows if row["device"] == "cuda"}
     on_cpu = {(row["what"], row["size"]): row for row in rows if row["device"] == "cpu"}
@@ -78,7 +78,7 @@ def write_page(rows: list[dict[str, str]], file: Path) -> None:
     lines = [
         "# Benchmarks",
         "",
-        "Made by `make bench` from `benchmarks/results.csv`. Do not edit.",
+        f"Made by `{command}` from `results.csv`. Do not edit.",
         "",
         f"Machine: {machine()}; {date.today()}.",
         "",

@@ -81,7 +81,7 @@ study() {  # study FOLDER OPTIONS...: in a folder of its own, nothing shared
 }
 
 # The node has no GPU, few CPUs and little memory. --set-resources replaces all of the profile's, so runtime is the default.
-small=(--set-resources features:gpu=0 run:gpu=0 --default-resources runtime=60 mem_mb=3000 --set-threads features=1 run=1)
+small=(--set-resources features:gpu=0 train:gpu=0 --default-resources runtime=60 mem_mb=3000 --set-threads features=1 train=1)
 study "$folder/slurm" --workflow-profile "$repository/profiles/slurm" "${small[@]}" --slurm-status-command squeue
 study "$folder/local" --cores all
 

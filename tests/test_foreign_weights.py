@@ -4,6 +4,7 @@ import argparse
 import re
 import warnings
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -75,6 +76,27 @@ def test_nothing_is_said_if_all_is_used(state, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         build_backbone("resnet18", weights=str(tmp_path / "weights.pth"))
+
+
+class Forged:
+    """Pickled as the result of a call."""
+
+    def __init__(self, *call):
+        self.call = call
+
+    def __reduce__(self):
+        return self.call
+
+
+def test_a_forged_array_among_the_tensors_is_refused(state, tmp_path):
+    """Its type says that its numbers are addresses of objects; a copy of such an array crashes Python."""
+    address = Forged(np.dtype, ("O8", False, True))
+    of_type = Forged(np.dtype, ("u4", False, True), (3, "|", None, ("a",), {"a": (address, 0)}, 4, 1, 1))
+    content = (1, (4,), of_type, False, b"A" * 16)
+    array = Forged(np._core.multiarray._reconstruct, (np.ndarray, (0,), b"b"), content)
+    torch.save(state | {"extra": array}, tmp_path / "forged.pth")
+    with pytest.raises(InputError, match=r"forged\.pth is not a state dict of resnet18"):
+        build_backbone("resnet18", weights=str(tmp_path / "forged.pth"))
 
 
 @pytest.mark.parametrize("name", ["vit_b_16", "efficientnet_lite0", "resnet50"])

@@ -35,7 +35,9 @@ def run(study: Study, sizes: dict[str, int]) -> list[Row]:
     for name, count in sizes.items():
         row, stage = Row("disks", name), study.stage(name)
         taken, left = _blocks(stage.before), _blocks(study.after(name))
-        enough = 6 * (left - taken) + (1 << 20)  # a training holds two states of its weights at a time
+        # until a run ends it holds a state of each of its four trainings, and one that is being written; a state has
+        # two tensors for each weight of the model that is left
+        enough = 12 * (left - taken) + (1 << 20)
         rooms = [0, *np.geomspace(PAGE, enough, count - 1).astype(int).tolist()]
         for room in rooms:
             outcome, fault = _trial(stage, mount_point, taken, room, enough)

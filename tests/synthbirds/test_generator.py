@@ -232,7 +232,7 @@ def test_ensure_generates_once(tmp_path, monkeypatch):
     assert without_lock(tmp_path) == ["synth"]  # nothing temporary is left
 
 
-@pytest.mark.parametrize("damage", ["no stamp", "older version", "missing picture", "other settings"])
+@pytest.mark.parametrize("damage", ["no stamp", "older version", "other bytes", "missing picture", "other settings"])
 def test_ensure_regenerates_what_is_not_whole(root, tmp_path, damage):
     mine = Path(shutil.copytree(root, tmp_path / "synth"))
     stamp = mine / "SYNTH/stamp.json"
@@ -240,6 +240,8 @@ def test_ensure_regenerates_what_is_not_whole(root, tmp_path, damage):
         stamp.unlink()
     elif damage == "older version":
         stamp.write_text(stamp.read_text().replace('"version": ', '"version": 0'))
+    elif damage == "other bytes":  # which are no text
+        stamp.write_bytes(b"\xff" + stamp.read_bytes()[1:])
     elif damage == "missing picture":
         next(mine.glob("SYNTH/images/*/*.png")).unlink()
     else:

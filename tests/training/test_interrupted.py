@@ -286,28 +286,39 @@ def test_a_network_that_draws_numbers_resumes_exactly(monkeypatch, tmp_path):
     assert len({batch.eq(0).sum().item() for batch in dropped[-CONFIG.episodes :]}) > 1
 
 
-def test_killed_for_good(tmp_path, small_synth, small_cache, whole):
-    """The process itself is killed, by a signal that it cannot catch."""
+@pytest.mark.parametrize(
+    ("owner", "name", "call", "task"),
+    [
+        ("Trainer", "_step", 29, "test"),
+        ("Path", "write_bytes", 5, "fold_1"),  # the second file of the second state
+        ("os", "fsync", 6, "fold_1"),
+        ("shutil", "rmtree", 1, "fold_1"),  # of the first state, while the second is in place
+    ],
+)
+def test_killed_for_good(tmp_path, small_synth, small_cache, whole, owner, name, call, task):
+    """The process itself is killed, by a signal that it cannot catch; what it left is removed in the end."""
     script = f"""
-import os, signal
+import os, shutil, signal
 import importlib
 from pathlib import Path
 from zslcore.config import RunConfig
 from zslcore.data.benchmark import Benchmark
 from zslcore.training.loop import Trainer
-from zslcore.training.objective import Objective
 training = importlib.import_module("zslcore.training.fit")
 training.load_benchmark = lambda name: Benchmark.load(Path({str(small_synth.root)!r}), "SYNTH")
-original, steps = Trainer._step, []
-def step(self, *arguments):
-    steps.append(0)
-    if len(steps) == 29:
+original, calls = {owner}.{name}, []
+def killed(*arguments, **keywords):
+    calls.append(0)
+    if len(calls) == {call}:
         os.kill(os.getpid(), signal.SIGKILL)
-    return original(self, *arguments)
-Trainer._step = step
+    return original(*arguments, **keywords)
+{owner}.{name} = killed
 training.fit(RunConfig.from_dict({CONFIG.to_dict()!r}), Path({str(tmp_path / "run")!r}))
 """
     result = subprocess.run([sys.executable, "-c", script], env=os.environ, capture_output=True, check=False)
     assert result.returncode == -9, result.stderr.decode()
-    assert (tmp_path / "run" / "checkpoint" / "test").is_dir()
+    assert (tmp_path / "run" / "checkpoint" / task).is_dir()
+    assert len(list((tmp_path / "run").glob("checkpoint/*/.*-epoch-*"))) == (
+        0 if name == "_step" else 1 + (name != "rmtree")
+    )
     assert_same(fit(CONFIG, tmp_path / "run"), whole)

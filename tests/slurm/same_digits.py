@@ -12,14 +12,11 @@ MAY_DIFFER = ("cost", "environment", "seconds")  # keys of metrics.json and colu
 
 
 def numbers(study: Path) -> dict[str, object]:
-    """The content of every ``metrics.json`` and of the tables with numbers, by path.
-
-    ``figures.csv`` has none: it names the page that drew each figure last.
-    """
+    """The content of every ``metrics.json`` and of the tables, by path."""
     found: dict[str, object] = {}
     for path in study.glob("runs/*/*/metrics.json"):
         found[str(path.relative_to(study))] = _kept(json.loads(path.read_text(encoding="utf-8")))
-    for path in [*study.glob("report/*/results.csv"), *study.glob("report/*/differences.csv")]:
+    for path in study.glob("report/*/*.csv"):
         with path.open(encoding="utf-8", newline="") as file:
             found[str(path.relative_to(study))] = [_kept(row) for row in csv.DictReader(file)]
     return found

@@ -54,5 +54,5 @@ def test_written_tables_read_back_and_figures_know_their_command(tmp_path):
     stored = pd.read_csv(tmp_path / "report" / "differences.csv").set_index(["measure", "against"])
     assert stored["difference"].tolist() == pytest.approx([1.0, 1.0])
     listed = pd.read_csv(tmp_path / "report" / "figures.csv")
-    assert listed["name"].tolist() == ["forest_T1", "forest_H", "forest_AUSUC"]
+    assert listed["name"].tolist() == ["forest_AUSUC", "forest_H", "forest_T1"]
     assert set(listed["command"]) == {"zslcore run 05_results"}

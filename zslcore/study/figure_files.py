@@ -31,7 +31,7 @@ def notebook_command(notebook: str, **parameters: object) -> str:
 
 
 def save_figure(figure: Figure, folder: Path | str, name: str, command: str, *, caption: str = "") -> tuple[Path, Path]:
-    """Write ``NAME.png`` and ``NAME.pdf`` and add the figure to ``figures.csv`` in the same folder.
+    """Write ``NAME.png`` and ``NAME.pdf`` and add the figure to ``figures.csv`` in the same folder, by name.
 
     The metadata hold the command (``Software`` of the PNG, ``Creator`` of the PDF) and the caption. The same figure
     gives the same bytes.
@@ -73,7 +73,7 @@ def save_figure(figure: Figure, folder: Path | str, name: str, command: str, *, 
             listed = _listed(folder / LIST)
             listed[name] = (command, caption)
             with new_file(folder / LIST) as partial:
-                rows = [(figure_name, *values) for figure_name, values in listed.items()]
+                rows = [(figure_name, *listed[figure_name]) for figure_name in sorted(listed)]
                 pd.DataFrame(rows, columns=COLUMNS).to_csv(partial, index=False)
     except OSError as error:
         raise InputError(f"figures cannot be saved in {folder}: {error.strerror or error}") from None

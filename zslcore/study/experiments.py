@@ -19,6 +19,8 @@ from zslcore.study.rebalancing import gradient_row, map_configs, map_row, vector
 
 SEEDS = range(5)  # of the benchmark's own split; each random split has seed 0
 LAMS = (60.0, 600.0, np.inf)
+WIDE_LAMS = (0.25, 3000.0, 30000.0)  # the published value and large ones, on fewer random splits
+WIDE_SPLITS = 10
 SCALES = (5.0, 10.0, 20.0)
 KINDS = ("normalised", "centred", "standardised", "whitened")
 FINE_TUNED = {"fine_tune": True, "standardize": False, "image_size": 160, "epochs": 4, "episodes": 250, "lr_step": 3}
@@ -38,7 +40,8 @@ def configs_of(name: str, dataset: str, splits: Sequence[int]) -> list[RunConfig
     own = {"splits": [0], "seeds": SEEDS}
     if name == "map":
         random = map_configs(dataset, splits=splits, seeds=[0], lams=LAMS)
-        return random + map_configs(dataset, **own, lams=LAMS)
+        wide = map_configs(dataset, splits=splits[:WIDE_SPLITS], seeds=[0], lams=WIDE_LAMS)
+        return random + wide + map_configs(dataset, **own, lams=(*LAMS, *WIDE_LAMS))
     if name in ("attention", "fine_tuned"):
         changes = {"network": "attention"} if name == "attention" else FINE_TUNED | {"lr": 3e-3}
         centred = vector_configs(dataset, **own, kinds=["centred"], scales=[20.0], **changes)

@@ -184,7 +184,7 @@ def _over(group: pd.DataFrame) -> str:
 
 
 def _table(group: pd.DataFrame, measures: Sequence[str]) -> str:
-    """Differences as a Markdown table, bold where the claim is decided; accuracies with what is detectable in T1."""
+    """Differences as a Markdown table, bold where decided, with their number ``n`` where it varies."""
     keys, lines = ["lam", "method", "baseline"] if "lam" in group else ["method", "baseline"], []
     for _, rows in group.groupby(keys, sort=False):
         rows = rows.set_index("measure")
@@ -192,6 +192,8 @@ def _table(group: pd.DataFrame, measures: Sequence[str]) -> str:
         line = {"contrast": contrast_name(first["method"], first["baseline"])}
         if "lam" in group:
             line["λ"] = _lambda(first["lam"])
+        if group["pairs"].nunique() > 1:
+            line["n"] = f"{first['pairs']}"
         for measure in measures:
             line[f"{measure_name(measure)}, {'points' if higher_is_better(measure) else '%'}"] = _cell(
                 rows.loc[measure]

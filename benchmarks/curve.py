@@ -73,7 +73,8 @@ def _whole(name: str, sides: list[tuple[np.ndarray, np.ndarray]], num_seen: int)
         floor=times["floor"],
         target="10,000 times the sweep" if name == "CUB" else "",
         met=plain.median >= 10_000 * times["ours"].median if name == "CUB" else None,
-        note=f"plain: {steps:,} steps of {STEP}, of which one was measured; floor: copy of the scores",
+        note=f"plain: {steps:,} steps of {STEP}, of which one was measured; floor: copy of the scores, which is "
+        f"{plain.median / times['floor'].median:,.0f} times faster than the sweep",
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from benchmarks.harness import Row, Timing, measure
-from benchmarks.training import plain_loop
+from benchmarks.training import plain_loop, steps_of_run
 from zslcore.config import RunConfig
 from zslcore.data import load_benchmark
 from zslcore.methods import METHODS
@@ -26,7 +26,7 @@ def rows(device: str) -> Iterator[Row]:
     loop = plain_loop(config, benchmark, device)
     plain = measure(device, 5, plain=lambda: loop(STEPS))["plain"]
     runs = len(METHODS) * SEEDS
-    plain = plain.scaled(runs * 2 * config.epochs * config.episodes / STEPS / CORES)
+    plain = plain.scaled(runs * steps_of_run(config, benchmark) / STEPS / CORES)
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(CORES) as pool:
         for done in pool.map(lambda method: _train(method, folder), METHODS):
@@ -48,5 +48,5 @@ def rows(device: str) -> Iterator[Row]:
 def _train(method: str, folder: str) -> subprocess.CompletedProcess:
     words = ["train", "--dataset", DATASET, "--method", method, "--seeds", str(SEEDS)]
     variables = os.environ | {"ZSLCORE_RUNS": folder, "TQDM_DISABLE": "1"}
-    command = [sys.executable, "-m", "zslcore.cli", *words]
+    command = [sys.executable, "-m", "zslcore", *words]
     return subprocess.run(command, env=variables, capture_output=True, text=True, check=False)

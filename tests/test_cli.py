@@ -190,7 +190,7 @@ def test_a_mistake_is_one_sentence_status_2_and_writes_nothing(case, notebook, t
 
 
 def _process(*words, **variables):
-    command = [sys.executable, "-X", "importtime", "-m", "zslcore.cli", *words]
+    command = [sys.executable, "-X", "importtime", "-m", "zslcore", *words]
     return subprocess.run(command, capture_output=True, text=True, env=os.environ | variables, check=False)
 
 
@@ -254,7 +254,7 @@ def test_help_of_train_lists_methods_and_settings(capsys):
 
 
 def test_a_closed_pipe_is_silent():
-    command = [sys.executable, "-m", "zslcore.cli", "params"]
+    command = [sys.executable, "-m", "zslcore", "params"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     process.stdout.close()
     assert process.stderr.read() == ""

@@ -230,7 +230,3 @@ def _book(arguments: argparse.Namespace) -> None:
     from zslcore.study.book import build_book
 
     print(build_book(arguments.folder))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -79,7 +79,7 @@ def test_an_interrupted_notebook_says_so_in_one_line(tmp_path, runs):
         nbformat.v4.new_code_cell("import time\nopen('started', 'w').close()\ntime.sleep(60)"),
     ]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "long.ipynb")
-    command = [sys.executable, "-m", "zslcore.cli", "run", str(tmp_path / "long.ipynb")]
+    command = [sys.executable, "-m", "zslcore", "run", str(tmp_path / "long.ipynb")]
     variables = os.environ | {"TQDM_DISABLE": "1"}
     # a shell starts background jobs with SIGINT ignored, and the tests may be such a job
     before = signal.signal(signal.SIGINT, signal.default_int_handler)

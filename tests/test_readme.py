@@ -68,6 +68,17 @@ def test_large_lambdas_cost_accuracy(dataset):
     assert len(large)
 
 
+def test_the_published_lambda_changes_no_accuracy():
+    pairs = 0
+    for dataset in DATASETS:
+        rows = pd.read_csv(ROOT / "results" / dataset / "map.csv")
+        trained = rows[rows["lam"] == 0.25].set_index(["class_split", "seed"])
+        remse, mse = (trained.loc[trained["method"] == name, "T1"] for name in ("remse", "mse"))
+        assert (remse == mse).all()
+        pairs += len(remse)
+    assert f"At the published λ of 0.25 both have the same T1 in all {pairs} pairs of trainings" in README
+
+
 @pytest.mark.parametrize("regime", ["attention", "fine_tuned"])
 def test_no_accuracy_is_gained_in_other_regimes(regime):
     rows = map_differences(pd.read_csv(ROOT / "results" / "CUB100" / f"{regime}.csv"), measures=["T1", "H", "AUSUC"])

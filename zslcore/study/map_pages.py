@@ -151,7 +151,7 @@ def map_sentence(rows: pd.DataFrame) -> str:
 
 
 def _lambda(value: float) -> str:
-    return "∞" if np.isinf(value) else f"{value:g}"
+    return "∞" if np.isinf(value) else f"{value:,g}"
 
 
 def _map_table(rows: pd.DataFrame) -> str:
@@ -201,7 +201,7 @@ def _table(group: pd.DataFrame, measures: Sequence[str]) -> str:
         if "T1" in measures:
             if not np.isnan(first["new_low"]):
                 line["T1, new classes"] = new_classes(first)
-            line["T1, detectable"] = f"{first['detectable']:.2f}"
+            line["T1, detectable"] = "–" if np.isnan(first["detectable"]) else f"{first['detectable']:.2f}"
         lines.append(line)
     return markdown_table(list(lines[0]), [list(line.values()) for line in lines])
 

@@ -68,7 +68,9 @@ def test_what_the_readme_says_of_evenness_elsewhere():
     assert line in bullet("**It makes")
     for dataset in DATASETS:
         assert abs(finding(RESULTS, dataset, "remse_permuted", "seen_theil")["difference"]) < 0.1
-    assert "more even than the MSE's at λ = 0.25, 60, 30,000, and less even at λ = ∞." in map_sentence(stored(RESULTS, "SYNTH", "map"))
+    assert "more even than the MSE's at λ = 0.25, 60, 30,000, and less even at λ = ∞." in map_sentence(
+        stored(RESULTS, "SYNTH", "map")
+    )
 
 
 def test_sentence_of_the_map():

@@ -19,6 +19,7 @@ CHOICES = {
     "attribute_vectors": VECTORS,
     "memory": MEMORIES,
     "schedule": ("stated", "released"),
+    "targets": ("classes", "images"),
     "precision": ("float32", "float64", "bf16"),
     "device": ("auto", "cpu", "cuda"),
 }

@@ -16,6 +16,8 @@ def effective(name, config):
         return config.replace(network="gem")
     if name == "train_resize_ratio":
         return config.replace(fine_tune=True)
+    if name == "targets":
+        return config.replace(loss="remse", attribute_vectors="normalised")
     if name in ("lam", "equal_lambda") or (name in OPTION_FIELDS and name != "normalize"):
         return config.replace(loss="remse")
     return config

@@ -92,6 +92,11 @@ class RunConfig:
         ),
         help="regression loss; none for cross entropy alone; eszsl and sae are solved instead of trained",
     )
+    targets: str = setting(
+        "classes",
+        choices=("classes", "images"),
+        help="what mse and the ReMSE losses regress: the vector of the image's class, or the image's own labels",
+    )
     scale: float = setting(20.0, above=0, help="factor of the cosines in the cross entropy")
     lam: float = setting(0.25, at_least=0, help="weight of the regression loss")
     normalize: bool = setting(True, help="scale prediction and target to unit length before the regression loss")
@@ -148,6 +153,8 @@ class RunConfig:
         _check_options(self)
         if self.lam_cls == 0 and (self.loss == "none" or self.lam == 0):
             raise InputError("lam_cls must be above 0 without a regression loss, got 0")
+        if self.targets == "images":
+            _check_image_targets(self)
         if self.fine_tune and self.backbone not in resolve_name("zslcore.backbone:BACKBONES"):
             raise InputError(f"fine_tune must be False with backbone {self.backbone!r}, which are computed features")
         if self.fine_tune and self.standardize:
@@ -314,6 +321,16 @@ def _fitting_batch(dataset: str, given: set[str]) -> dict[str, int]:
 def _check_choice(name: str, value: str, allowed: Any) -> None:
     if value not in allowed:
         raise InputError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
+
+
+def _check_image_targets(config: RunConfig) -> None:
+    """Check that the loss leaves out missing labels, and that the labels have the directions of the class vectors."""
+    if config.loss != "mse" and not config.loss.startswith("remse"):
+        allowed = "mse or a ReMSE loss, which leave out missing labels"
+        raise InputError(f"targets 'images' needs the loss {allowed}, got {config.loss!r}")
+    if config.attribute_vectors not in ("normalised", "original"):
+        allowed = "'normalised' or 'original', because image labels are not relative to the seen classes"
+        raise InputError(f"targets 'images' needs attribute_vectors {allowed}, got {config.attribute_vectors!r}")
 
 
 def _check_options(config: RunConfig) -> None:

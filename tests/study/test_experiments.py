@@ -13,7 +13,9 @@ from zslcore.study.grid import _identity
 RESULTS = Path(__file__).parents[2] / "results"
 COMMITTED = [
     (file.parent.name, file.stem)
-    for name in ("map", "vectors", "audit", "attention", "fine_tuned", "fine_tuned_rates", "gradients")
+    for name in (
+        *("map", "vectors", "audit", "attention", "fine_tuned", "fine_tuned_rates", "gradients", "image_training"),
+    )
     for file in sorted(RESULTS.glob(f"*/{name}.csv"))
 ]
 

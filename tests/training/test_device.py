@@ -43,9 +43,9 @@ class TestPrecision:
         seen = []
         original = loop.Objective.forward
 
-        def forward(self, inputs, labels):
+        def forward(self, *batch):
             hook = self.model.network.register_forward_hook(lambda module, _, output: seen.append(output.dtype))
-            logged = original(self, inputs, labels)
+            logged = original(self, *batch)
             hook.remove()
             seen.append(logged.loss.dtype)
             return logged

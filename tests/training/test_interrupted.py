@@ -271,9 +271,9 @@ def test_a_network_that_draws_numbers_resumes_exactly(monkeypatch, tmp_path):
     """No random state is stored: each epoch has its own seed."""
     forward, dropped = Objective.forward, []
 
-    def with_dropout(self, inputs, labels):
+    def with_dropout(self, inputs, *labels):
         dropped.append(torch.nn.functional.dropout(inputs, 0.5, self.training))
-        return forward(self, dropped[-1], labels)
+        return forward(self, dropped[-1], *labels)
 
     monkeypatch.setattr(Objective, "forward", with_dropout)
     with monkeypatch.context() as patch:

@@ -199,9 +199,9 @@ class TestDivergence:
     def test_the_step_is_the_first_whose_loss_is_not_finite(self, benchmark, features, monkeypatch, step):
         calls = []
 
-        def spoiled(module, inputs, labels):
+        def spoiled(module, *batch):
             calls.append(len(calls))
-            losses = forward(module, inputs, labels)
+            losses = forward(module, *batch)
             return losses._replace(loss=losses.loss * np.inf) if calls[-1] == CONFIG.episodes + step else losses
 
         forward = Objective.forward

@@ -55,6 +55,7 @@ MEASURE_NAMES = {
     "mean": "mean error",
     "theil": "Theil index",
     "gini": "Gini index",
+    "labelled_T1": "T1, attributes with image labels",
 }
 for _split in ("seen", "unseen"):
     MEASURE_NAMES[f"test_{_split}_mean"] = f"mean error, {_split} classes"
@@ -64,6 +65,10 @@ for _split in ("seen", "unseen"):
     MEASURE_NAMES[f"{_split}_theil"] = f"Theil index, {_split} classes"
     MEASURE_NAMES[f"{_split}_p99"] = f"99th percentile of the errors, {_split} classes"
     MEASURE_NAMES[f"{_split}_worst_attribute"] = f"error of the worst attribute, {_split} classes"
+    MEASURE_NAMES[f"{_split}_image_theil"] = f"Theil index against image labels, {_split} classes"
+    MEASURE_NAMES[f"{_split}_precision"] = f"average precision, {_split} classes"
+    MEASURE_NAMES[f"{_split}_rare_precision"] = f"average precision of the rarest third, {_split} classes"
+    MEASURE_NAMES[f"{_split}_common_precision"] = f"average precision of the commonest third, {_split} classes"
 
 
 def measure_name(key: str) -> str:

@@ -1,4 +1,4 @@
-"""The experiments behind ``results/DATASET/{map,vectors,audit}.csv``, as commands that resume row by row.
+"""The experiments behind ``results/DATASET/{map,vectors,audit,...}.csv``, as commands that resume row by row.
 
 ``python -m zslcore.study.experiments DATASET NAME --splits 20 --jobs 2 --output results`` adds the missing rows.
 """
@@ -14,13 +14,14 @@ import pandas as pd
 from zslcore.config import RunConfig
 from zslcore.errors import InputError
 from zslcore.study.grid import run_grid
+from zslcore.study.image_training import image_configs, image_row
 from zslcore.study.protocol_audit import audit
 from zslcore.study.rebalancing import gradient_row, map_configs, map_row, vector_configs
 
 SEEDS = range(5)  # of the benchmark's own split; each random split has seed 0
 LAMS = (60.0, 600.0, np.inf)
-WIDE_LAMS = (0.25, 3000.0, 30000.0)  # the published value and large ones, on fewer random splits
-WIDE_SPLITS = 10
+ALL_LAMS = (0.25, 60.0, 600.0, 3000.0, 30000.0, np.inf)  # also the published value and large ones
+ALL_LAMS_SPLITS = 10  # random splits with all of them
 SCALES = (5.0, 10.0, 20.0)
 KINDS = ("normalised", "centred", "standardised", "whitened")
 FINE_TUNED = {"fine_tune": True, "standardize": False, "image_size": 160, "epochs": 4, "episodes": 250, "lr_step": 3}
@@ -33,15 +34,16 @@ def configs_of(name: str, dataset: str, splits: Sequence[int]) -> list[RunConfig
         name: ``map`` (BasicNet on frozen features), ``attention`` (AttentionNet on frozen maps), ``fine_tuned``
             (EfficientNet-Lite0 at 160 px, learning rate chosen on the validation split for cross entropy alone),
             ``fine_tuned_rates`` (that choice, for seed 0), ``vectors`` (kinds of class vectors at several scales),
-            ``gradients`` (of the losses, after training with ReMSE), or ``audit`` (of the protocols).
+            ``gradients`` (of the losses, after training with ReMSE), ``image_training`` (on labels of single images),
+            or ``audit`` (of the protocols).
         dataset: name of a data set.
         splits: numbers of random class splits; the benchmark's own split is always there.
     """
     own = {"splits": [0], "seeds": SEEDS}
     if name == "map":
-        random = map_configs(dataset, splits=splits, seeds=[0], lams=LAMS)
-        wide = map_configs(dataset, splits=splits[:WIDE_SPLITS], seeds=[0], lams=WIDE_LAMS)
-        return random + wide + map_configs(dataset, **own, lams=(*LAMS, *WIDE_LAMS))
+        first = map_configs(dataset, splits=splits[:ALL_LAMS_SPLITS], seeds=[0], lams=ALL_LAMS)
+        others = map_configs(dataset, splits=splits[ALL_LAMS_SPLITS:], seeds=[0], lams=LAMS)
+        return first + others + map_configs(dataset, **own, lams=ALL_LAMS)
     if name in ("attention", "fine_tuned"):
         changes = {"network": "attention"} if name == "attention" else FINE_TUNED | {"lr": 3e-3}
         centred = vector_configs(dataset, **own, kinds=["centred"], scales=[20.0], **changes)
@@ -54,9 +56,11 @@ def configs_of(name: str, dataset: str, splits: Sequence[int]) -> list[RunConfig
         return random + vector_configs(dataset, **own, kinds=KINDS, scales=SCALES)
     if name == "gradients":
         return [config for config in map_configs(dataset, **own, lams=[60.0]) if config.loss == "remse"]
+    if name == "image_training":
+        return image_configs(dataset, seeds=SEEDS)
     if name == "audit":
         return map_configs(dataset, **own, lams=[]) + map_configs(dataset, splits=splits, seeds=[0], lams=[])
-    known = "map, attention, fine_tuned, fine_tuned_rates, vectors, gradients, audit"
+    known = "map, attention, fine_tuned, fine_tuned_rates, vectors, gradients, image_training, audit"
     raise InputError(f"experiment must be one of {known}, got {name!r}")
 
 
@@ -65,7 +69,8 @@ def run_experiment(
 ) -> pd.DataFrame:
     """Train what ``output/DATASET/NAME.csv`` lacks of an experiment, and return all its rows."""
     configs = [config.replace(device=device) for config in configs_of(name, dataset, range(1, splits + 1))]
-    measure = {"audit": audit, "gradients": gradient_row}.get(name, map_row)
+    others = {"audit": audit, "gradients": gradient_row, "image_training": image_row}
+    measure = others.get(name, map_row)
     return run_grid(measure, configs, output / dataset / f"{name}.csv", jobs=jobs)
 
 
@@ -73,7 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line of this module."""
     parser = argparse.ArgumentParser(prog="python -m zslcore.study.experiments", description=__doc__.split("\n")[0])
     parser.add_argument("dataset")
-    parser.add_argument("name", help="map, attention, fine_tuned, fine_tuned_rates, vectors, gradients or audit")
+    names = "map, attention, fine_tuned, fine_tuned_rates, vectors, gradients, image_training or audit"
+    parser.add_argument("name", help=names)
     parser.add_argument("--splits", type=int, default=20, help="number of random class splits")
     parser.add_argument("--jobs", type=int, default=1, help="processes, each with one thread")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")

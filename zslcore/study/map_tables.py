@@ -1,7 +1,8 @@
 """Tables of the map and the audit: paired differences over class splits, corrected for their number.
 
 The rows come from :func:`zslcore.study.rebalancing.map_row` and :func:`zslcore.study.protocol_audit.audit`; the
-committed ones are ``results/DATASET/map.csv``, ``vectors.csv`` and ``audit.csv``.
+committed ones are ``results/DATASET/map.csv``, ``vectors.csv`` and ``audit.csv``. Those of ``image_training.csv`` come
+from :func:`zslcore.study.image_training.image_row`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +19,7 @@ from zslcore.study.tables import comparison_claim, higher_is_better, paired_diff
 
 SETTING = ["dataset", "network", "fine_tune", "vectors", "scale"]
 CONTRASTS = (("mse", "cross_entropy"), ("remse", "mse"), ("remse_permuted", "mse"))
-VECTOR_NAMES = {"normalised": "plain class vectors"}
+VECTOR_NAMES = {"normalised": "plain class vectors", "classes": "class vectors", "images": "image labels"}
 POWER = 0.8
 
 
@@ -70,6 +71,27 @@ def vector_differences(rows: pd.DataFrame, *, measures: Sequence[str] = ("T1", "
             for kind in [name for name in kinds["method"].unique() if name != "normalised"]:
                 table = _compared(kinds, kind, "normalised", measures, replicates)
                 found.append(table.assign(dataset=dataset, network=network))
+    return judged(pd.concat(found, ignore_index=True))
+
+
+def image_differences(rows: pd.DataFrame, *, measures: Sequence[str]) -> pd.DataFrame:
+    """Compare the arms as :func:`map_differences` does, on each kind of targets, and the two kinds under the MSE.
+
+    Args:
+        rows: rows of :func:`zslcore.study.image_training.image_row` of one data set.
+        measures: columns to compare.
+
+    Returns:
+        As :func:`map_differences`, with the column ``targets``: ``classes``, ``images``, or ``both`` where ``method``
+        and ``baseline`` are these two.
+    """
+    found = []
+    for targets in ("classes", "images"):
+        arms = rows[(rows["targets"] == targets) | (rows["method"] == "cross_entropy")]
+        found.append(map_differences(arms, measures=measures).assign(targets=targets))
+    for lam, group in rows[rows["method"] == "mse"].groupby("lam"):
+        kinds = group.assign(method=group["targets"])
+        found.append(_compared(kinds, "images", "classes", measures, "seeds").assign(lam=lam, targets="both"))
     return judged(pd.concat(found, ignore_index=True))
 
 

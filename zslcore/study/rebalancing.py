@@ -78,6 +78,27 @@ def vector_configs(
     return configs
 
 
+def varied_settings(config: RunConfig) -> dict[str, object]:
+    """The settings that the map varies, as the first columns of a row; ``lam`` is inf for the regression alone.
+
+    Example:
+        >>> varied_settings(RunConfig(dataset="SYNTH", loss="mse", lam_cls=0))["lam"]
+        inf
+    """
+    return {
+        "dataset": config.dataset,
+        "network": config.network,
+        "fine_tune": config.fine_tune,
+        "image_size": config.image_size,
+        "class_split": config.class_split,
+        "seed": config.seed,
+        "vectors": config.attribute_vectors,
+        "scale": config.scale,
+        "method": "cross_entropy" if config.loss == "none" else config.loss,
+        "lam": 0.0 if config.loss == "none" else np.inf if config.lam_cls == 0 else config.lam,
+    }
+
+
 def map_row(config: RunConfig) -> pd.DataFrame:
     """Train a config and measure it after the last epoch, so that no choice of an epoch adds noise.
 
@@ -91,18 +112,7 @@ def map_row(config: RunConfig) -> pd.DataFrame:
     Raises:
         InputError: if the training diverges.
     """
-    row = {
-        "dataset": config.dataset,
-        "network": config.network,
-        "fine_tune": config.fine_tune,
-        "image_size": config.image_size,
-        "class_split": config.class_split,
-        "seed": config.seed,
-        "vectors": config.attribute_vectors,
-        "scale": config.scale,
-        "method": "cross_entropy" if config.loss == "none" else config.loss,
-        "lam": 0.0 if config.loss == "none" else np.inf if config.lam_cls == 0 else config.lam,
-    }
+    row = varied_settings(config)
     whole = load_benchmark(config.dataset)
     benchmark = split_classes(whole, config.class_split)
     inputs = load_inputs(config, whole, resolve_device(config.device))

@@ -327,8 +327,8 @@ def compare(frame: pd.DataFrame, method: str, values: Iterable[str], *, confiden
 
 
 def higher_is_better(measure: str) -> bool:
-    """Whether a measure is an accuracy; all others are errors, or measures of their unevenness."""
-    return measure in (*ACCURACIES, "validation_H")
+    """Whether a measure is an accuracy or a precision; all others are errors, or measures of their unevenness."""
+    return measure in (*ACCURACIES, "validation_H", "labelled_T1") or measure.endswith("_precision")
 
 
 def comparison_claim(method: str, baseline: str, measure: str) -> str:

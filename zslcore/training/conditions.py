@@ -15,7 +15,7 @@ from zslcore.training.objective import regression_loss
 
 
 def check_settings(config: RunConfig, benchmark: Benchmark) -> None:
-    """Raise InputError if the classes, word vectors or options of the loss do not allow a training.
+    """Raise InputError if classes, word vectors, image labels or options of the loss do not allow a training.
 
     Example:
         >>> check_settings(RunConfig(dataset="SYNTH", ways=2, shots=4), benchmark)
@@ -28,6 +28,8 @@ def check_settings(config: RunConfig, benchmark: Benchmark) -> None:
         regression_loss(config, benchmark, task)  # raises for exponents and options out of range
     if config.network != "basic":
         benchmark.word_vectors(config.word_vectors)
+    if config.targets == "images" and np.isnan(benchmark.image_attributes[benchmark.split("trainval")]).all():
+        raise InputError(f"targets 'images' needs labels of the training images of {benchmark.name}, got none")
 
 
 def check_inputs(config: RunConfig, benchmark: Benchmark) -> None:

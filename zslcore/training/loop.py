@@ -4,6 +4,7 @@ The result of :func:`train` depends only on its arguments: seeds, sampling and t
 """
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -170,7 +171,8 @@ class Trainer:
         images = self.task.train[batches]
         read = self.inputs.training(images, seed=self.config.seed, epoch=index, share=(rank, processes))
         labels = torch.from_numpy(self.labels[batches][:, rank::processes]).to(self.inputs.device)
-        steps = [self._step(batch, of_batch) for batch, of_batch in zip(read, labels, strict=True)]
+        image_labels = self._image_labels(images[:, rank::processes])
+        steps = [self._step(*batch) for batch in zip(read, labels, image_labels, strict=True)]
         share_buffers(self.model)  # each process predicts a part, and the first one's model is kept
         means = Losses(*(sum(values) / len(steps) for values in zip(*steps, strict=True)))
         means = self.accelerator.reduce(means, "mean")
@@ -206,9 +208,20 @@ class Trainer:
             return draw_batches(len(self.labels), size=size, batches=config.episodes, rng=self.rng)
         return draw_episodes(self.labels, ways=config.ways, shots=config.shots, episodes=config.episodes, rng=self.rng)
 
-    def _step(self, inputs: Tensor, labels: Int[Tensor, " b"]) -> Losses:
+    def _image_labels(self, images: Int[np.ndarray, "steps b"]) -> Iterator[Float[Tensor, "b A"] | None]:
+        """The labels of the images of every batch; None where the vectors of their classes are regressed."""
+        for of_batch in images:
+            if self.config.targets == "classes":
+                yield None
+            else:
+                values = torch.from_numpy(self.benchmark.image_attributes[of_batch])
+                yield values.to(self.inputs.device, weight_dtype(self.config.precision))
+
+    def _step(
+        self, inputs: Tensor, labels: Int[Tensor, " b"], image_labels: Float[Tensor, "b A"] | None = None
+    ) -> Losses:
         """One step of the optimisers; its losses, detached."""
-        losses = self.objective(inputs, labels)
+        losses = self.objective(inputs, labels, image_labels)
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
         losses.loss.backward()

@@ -25,6 +25,7 @@ from zslcore.losses import (
 )
 from zslcore.losses.factory import CRITERIA, build_criterion, criterion_options
 from zslcore.models import AttentionNet, AttributeModel, BasicNet, Branches, GEMNet, Standardize
+from zslcore.remse import ReMSE
 
 
 def build_model(
@@ -72,6 +73,8 @@ def regression_loss(config: RunConfig, benchmark: Benchmark, task: ZeroShotTask)
     """
     name = config.loss if config.loss in CRITERIA else "mse"
     vectors = torch.from_numpy(seen_vectors(config, benchmark, task))
+    if config.targets == "images" and name == "mse":
+        return ReMSE(*vectors.shape, p=0, p2=0, normalize=config.normalize)  # the MSE that leaves out missing labels
     counts = np.bincount(task.relabel(benchmark.labels[task.train]), minlength=task.num_seen)
     settings = {field: getattr(config, field) for field in OPTION_FIELDS} | {
         "reference": reference_value(config.reference),
@@ -97,7 +100,11 @@ class Losses(NamedTuple):
 
 
 class Objective(nn.Module):
-    """``lam_cls`` x cosine cross entropy + ``lam`` x regression loss + the losses of GEMNet's attention."""
+    """``lam_cls`` x cosine cross entropy + ``lam`` x regression loss + the losses of GEMNet's attention.
+
+    With ``normalize``, the labels of an image and its prediction are scaled to unit length over the attributes that
+    have labels, because the cosine scores leave the length of a prediction free.
+    """
 
     def __init__(self, config: RunConfig, model: AttributeModel, benchmark: Benchmark, task: ZeroShotTask) -> None:
         super().__init__()
@@ -108,11 +115,20 @@ class Objective(nn.Module):
         groups = group_membership(list(attribute_groups(benchmark.attribute_names).values()), vectors.shape[1])
         self.register_buffer("groups", groups, persistent=False)
 
-    def forward(self, inputs: Tensor, labels: Int[Tensor, " B"]) -> Losses:
-        """The losses of a batch; labels are in [0, S)."""
+    def forward(
+        self, inputs: Tensor, labels: Int[Tensor, " B"], image_labels: Float[Tensor, "B A"] | None = None
+    ) -> Losses:
+        """The losses of a batch.
+
+        Args:
+            inputs: feature maps or pictures.
+            labels: class of each image, in [0, S).
+            image_labels: what is regressed, NaN where there is no label; by default the vectors of the classes.
+        """
         branches = self.model.branches(inputs)
         classification = cosine_cross_entropy(branches.prediction, self.attributes, labels, scale=self.config.scale)
-        regression = self.criterion(branches.regressed, self.attributes[labels], labels)
+        target = self.attributes[labels] if image_labels is None else image_labels
+        regression = self.criterion(branches.regressed, target, labels)
         amplification = self.criterion.amplification
         if self.config.equal_lambda and self.config.loss.startswith("remse"):
             regression, amplification = regression / amplification, torch.ones_like(amplification)

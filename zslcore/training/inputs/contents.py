@@ -12,6 +12,7 @@ from zslcore._io.reading import check_regular
 from zslcore.backbone import BACKBONES, weights_id
 from zslcore.config import RunConfig
 from zslcore.data.benchmark import Benchmark
+from zslcore.data.image_labels import labels_file
 from zslcore.data.semantics import LARGEST
 from zslcore.errors import InputError
 from zslcore.training.inputs.stored import features_id, missing_pictures_hint
@@ -42,7 +43,8 @@ def check_pictures(benchmark: Benchmark) -> None:
 def file_contents(config: RunConfig, benchmark: Benchmark) -> dict[str, str]:
     """Hashes of what a training reads beside the benchmark, by name; without what is missing.
 
-    The names are ``images`` or ``features``, and where they matter ``weights``, ``word_vectors``, ``attribute_names``.
+    The names are ``images`` or ``features``, and where they matter ``weights``, ``word_vectors``, ``attribute_names``,
+    ``image_labels``.
     ``benchmark`` is as loaded, before another class split, since imported features belong to its fingerprint.
     """
     contents = {}
@@ -61,6 +63,8 @@ def file_contents(config: RunConfig, benchmark: Benchmark) -> dict[str, str]:
     if config.network == "gem" and config.decorrelation:  # over the groups of attributes, which their names give
         names = "\n".join(benchmark.attribute_names)
         contents["attribute_names"] = hashlib.sha256(names.encode()).hexdigest()[:DIGITS]
+    if config.targets == "images" and labels_file(benchmark.root, benchmark.name) is not None:
+        contents["image_labels"] = hashlib.sha256(benchmark.image_attributes.tobytes()).hexdigest()[:DIGITS]
     return contents
 
 

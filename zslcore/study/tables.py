@@ -63,14 +63,16 @@ def collect(folders: Iterable[Path]) -> pd.DataFrame:
 
     Example:
         >>> import json, tempfile
+        >>> from zslcore._io.hashes import note_hashes
         >>> clean = {"T1": 0.5, "U": 0.25, "S": 0.75, "H": 0.375, "AUSUC": 0.2, "gamma": 1.0, "epoch": 3}
         >>> metrics = {"protocols": {"clean": clean}, "validation": {"H": 0.4}, "errors": {"test_seen": {"gini": 0.3}}}
         >>> metrics |= {"dataset": {"fingerprint": "01234567"}, "effective_lambda": 2.5, "cost": {"seconds": 60.0}}
-        >>> metrics |= {"environment": {"device": "cpu", "torch": "2.11.0"}}
+        >>> metrics |= {"environment": {"device": "cpu", "torch": "2.11.0"}, "contents": {}}
         >>> folder = Path(tempfile.mkdtemp())
         >>> _ = (folder / "metrics.json").write_text(json.dumps(metrics))
         >>> _ = (folder / "config.json").write_text(json.dumps(RunConfig.study("SYNTH", method="remse").to_dict()))
         >>> _ = (folder / "history.csv").write_text("epoch,task")
+        >>> note_hashes(folder)
         >>> collect([folder])[["method", "seed", "protocol", "H", "test_seen_gini"]].values.tolist()
         [['remse', 0, 'clean', 37.5, 0.3]]
     """
@@ -95,7 +97,7 @@ def _check_contents(run: Run, seen: dict[tuple[str, ...], tuple[str, Path]]) -> 
     """Raise InputError if a run read other contents than those ``seen`` before under the same name; add its own."""
     config = run.config
     settings = {"features": config.backbone, "weights": config.weights, "word_vectors": config.word_vectors}
-    for name, digest in run.metrics.get("contents", {}).items():
+    for name, digest in run.metrics["contents"].items():
         first, folder = seen.setdefault((config.dataset, name, settings.get(name, "")), (digest, run.folder))
         if digest != first:
             what = f"content of {name} of {config.dataset}"

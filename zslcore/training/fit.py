@@ -188,10 +188,7 @@ def _check_same_run(folder: Path, config: RunConfig, benchmark: Benchmark, conte
     changed = [name for name, value in identifying_settings(config).items() if stored[name] != value]
     if run.metrics["dataset"]["fingerprint"] != benchmark.fingerprint:
         changed.append(f"another version of {benchmark.name}")
-    if "contents" in run.metrics:
-        changed += changed_contents(contents, run.metrics["contents"])
-    else:
-        changed.append("by an earlier version, which did not note the content of pictures")
+    changed += changed_contents(contents, run.metrics["contents"])
     if changed:
         raise InputError(
             f"{folder} holds a run of other settings ({', '.join(changed)}); give another folder or remove this one"

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from zslcore.analysis.nulls import KINDS
+from zslcore.backbone import known_backbones
 from zslcore.closed_form import SOLVERS
 from zslcore.config import RunConfig
 from zslcore.losses.factory import CRITERIA
@@ -151,6 +152,13 @@ def options(heading):
     section = DOCS["options"].split(f"## {heading}")[1].split("\n## ")[0]
     lines = [line for line in section.splitlines() if line.startswith("| ")][1:]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if not line.startswith("| ---")]
+
+
+def test_features_in_the_users_cache_are_not_listed(monkeypatch, tmp_path):
+    (tmp_path / "features" / "imported" / "mine").mkdir(parents=True)
+    monkeypatch.setenv("ZSLCORE_CACHE", str(tmp_path))
+    assert "mine" in known_backbones()
+    assert options_page() == DOCS["options"]
 
 
 def test_every_setting_is_listed():

@@ -58,11 +58,11 @@ def check_hash(folder: Path, name: str, manifest: Path | None = None) -> None:
     InputError if one of the two is missing. With a manifest, the file is read only if its size or times have changed,
     see :func:`file_hashes`.
     """
-    for needed in (HASHES, name):
-        if not (folder / needed).exists():
-            raise InputError(f"{folder / needed} is missing: copy it from the original folder, or make the folder again")
-    known = json.loads((folder / HASHES).read_text(encoding="utf-8"))
-    path = folder / name
+    hashes, path = folder / HASHES, folder / name
+    for needed in (hashes, path):
+        if not needed.exists():
+            raise InputError(f"{needed} is missing: copy it from the original folder, or make the folder again")
+    known = json.loads(hashes.read_text(encoding="utf-8"))
     check_regular(path)
     found = file_hash(path) if manifest is None else (file_hashes({name: path}, manifest) or {}).get(name)
     if known[name] != found:

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from zslcore._io.writing import new_file
+from zslcore.backbone import BACKBONES, FILE_FEATURES
 from zslcore.config import setting_table
 from zslcore.methods import BASELINES, display_name
 from zslcore.plots import paired_differences, use_style
@@ -255,10 +256,14 @@ def _lambdas(losses: pd.DataFrame) -> str:
 
 
 def options_page() -> str:
-    """Text of ``docs/options.md``, with the table of settings as :func:`zslcore.config.setting_table` has it now."""
+    """Text of ``docs/options.md``, with the table of settings; features imported into the cache are left out."""
     text = (root() / "docs" / "options.md").read_text(encoding="utf-8")
     start, end = text.index("| setting |"), text.index("\n## Every option")
-    rows = [[f"`{name}`", f"`{default}`", allowed, meaning] for name, default, allowed, meaning in setting_table()]
+    rows = []
+    for name, default, allowed, meaning in setting_table():
+        if name == "backbone":
+            allowed = f"one of {', '.join([*BACKBONES, FILE_FEATURES])}"
+        rows.append([f"`{name}`", f"`{default}`", allowed, meaning])
     return text[:start] + markdown_table(["setting", "default", "allowed", "meaning"], rows) + text[end:]
 
 

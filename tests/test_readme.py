@@ -13,8 +13,9 @@ from zslcore.closed_form import SOLVERS
 from zslcore.config import RunConfig
 from zslcore.losses.factory import CRITERIA
 from zslcore.methods import display_name
+from zslcore.study.first_page import clean_rows
 from zslcore.study.map_tables import audit_parts, map_differences
-from zslcore.study.pages import clean_rows, options_page
+from zslcore.study.pages import options_page
 from zslcore.study.protocol_audit import VALIDATION_SPLIT
 from zslcore.study.tables import PUBLISHED
 

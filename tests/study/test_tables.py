@@ -11,6 +11,7 @@ from scipy import stats
 
 from zslcore import InputError
 from zslcore._io.hashes import note_hashes
+from zslcore.analysis import t_interval
 from zslcore.config import RunConfig
 from zslcore.losses.factory import CRITERIA
 from zslcore.methods import DISPLAY_NAMES, METHODS
@@ -25,7 +26,6 @@ from zslcore.study.tables import (
     method_key,
     paired_differences,
     summarise,
-    t_interval,
 )
 
 STATISTICS = ("mean", "coefficient_of_variation", "theil", "label_correlation")

@@ -1,4 +1,4 @@
-"""A grid of 25 small runs, as the workflow starts them, against the arithmetic of their steps."""
+"""A grid of small runs, as the workflow starts them, against the arithmetic of their steps."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ STEPS = 100  # of the plain loop that are measured
 
 
 def rows(device: str) -> Iterator[Row]:
-    """Five methods with five seeds each, two processes at a time."""
+    """All methods of the study with five seeds each, two processes at a time."""
     benchmark, config = load_benchmark(DATASET), RunConfig.study(DATASET, method="remse")
     load_features(config, benchmark)  # into the cache
     loop = plain_loop(config, benchmark, device)

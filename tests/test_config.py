@@ -12,8 +12,9 @@ import pytest
 from other_values import CHOICES, FIELDS, SYNTH, another
 
 from zslcore import InputError
-from zslcore.config import OPTION_FIELDS, RunConfig, reference_value, setting_table
+from zslcore.config import RunConfig, setting_table
 from zslcore.identity import run_name
+from zslcore.loss_options import OPTION_FIELDS, reference_value
 from zslcore.losses.factory import CRITERIA, criterion_options
 
 AT_LEAST_ONE = ["epochs", "episodes", "ways", "shots", "image_size", "lr_step", "key_dim"]

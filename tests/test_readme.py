@@ -8,12 +8,14 @@ import pandas as pd
 import pytest
 
 from zslcore.analysis.nulls import KINDS
+from zslcore.backbone import known_backbones
 from zslcore.closed_form import SOLVERS
 from zslcore.config import RunConfig
 from zslcore.losses.factory import CRITERIA
 from zslcore.methods import display_name
+from zslcore.study.first_page import clean_rows
 from zslcore.study.map_tables import audit_parts, map_differences
-from zslcore.study.pages import clean_rows, options_page
+from zslcore.study.pages import options_page
 from zslcore.study.protocol_audit import VALIDATION_SPLIT
 from zslcore.study.tables import PUBLISHED
 
@@ -162,6 +164,13 @@ def options(heading):
     section = DOCS["options"].split(f"## {heading}")[1].split("\n## ")[0]
     lines = [line for line in section.splitlines() if line.startswith("| ")][1:]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if not line.startswith("| ---")]
+
+
+def test_features_in_the_users_cache_are_not_listed(monkeypatch, tmp_path):
+    (tmp_path / "features" / "imported" / "mine").mkdir(parents=True)
+    monkeypatch.setenv("ZSLCORE_CACHE", str(tmp_path))
+    assert "mine" in known_backbones()
+    assert options_page() == DOCS["options"]
 
 
 def test_every_setting_is_listed():

@@ -179,7 +179,7 @@ def _lite0_state(model: nn.Module) -> dict[str, Tensor]:
 def _load_file(name: str, model: nn.Module, path: Path) -> None:
     weights_id(str(path))  # raises for a missing file
     try:
-        ignored = _load_used(name, model, _unwrapped(_read_weights(path)))
+        ignored = _load_used(model, _unwrapped(_read_weights(path)))
     except ValueError as error:
         raise InputError(f"{path} is not a state dict of {name}: {one_line(error)}") from error
     if ignored:
@@ -221,7 +221,7 @@ def _holds_tensors(value: object) -> bool:
     return isinstance(value, dict) and any(isinstance(item, Tensor) for item in value.values())
 
 
-def _load_used(name: str, model: nn.Module, stored: dict[str, object]) -> list[str]:
+def _load_used(model: nn.Module, stored: dict[str, object]) -> list[str]:
     """Load the tensors that the forward pass uses, and the others if they fit; returns the names left out.
 
     All names may have one prefix, such as the ``module.`` of DataParallel.

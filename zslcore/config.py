@@ -1,9 +1,7 @@
 """Settings of a run: one frozen dataclass, checked when it is made and stored in the run folder as JSON."""
 
-import contextlib
 import dataclasses
 import difflib
-import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +16,9 @@ from zslcore._io.mappings import unique_json, unique_yaml
 from zslcore._io.reading import LARGEST_TEXT, check_regular
 from zslcore._io.text_values import text_value
 from zslcore.errors import InputError, one_line
+from zslcore.loss_options import check_loss_options, reference_value
 from zslcore.methods import BASELINES, METHODS, check_method
 from zslcore.settings import chosen_settings, published_settings, study_settings
-
-# Settings that are also options of a regression loss, see zslcore.losses.factory.criterion_options.
-LARGEST = 100_000  # whole number among the options of a loss, such as a number of bins
-OPTION_FIELDS = ("p", "p2", "memory", "reference", "unit_mean", "normalize")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,7 +145,13 @@ class RunConfig:
             object.__setattr__(self, field.name, checked(field, getattr(self, field.name)))
         check_dataset_name(self.dataset)
         reference_value(self.reference)
-        _check_options(self)
+        solved = self.loss in resolve_name("zslcore.closed_form:SOLVERS")
+        if solved and (self.network != "basic" or self.hidden or self.fine_tune):
+            raise InputError(
+                f"loss {self.loss!r} needs network 'basic', hidden 0 and fine_tune False, because it is solved for "
+                f"a linear map of frozen features"
+            )
+        check_loss_options(self.loss, self.loss_options)
         if self.lam_cls == 0 and (self.loss == "none" or self.lam == 0):
             raise InputError("lam_cls must be above 0 without a regression loss, got 0")
         if self.targets == "images":
@@ -277,23 +278,6 @@ def setting_table() -> list[tuple[str, str, str, str]]:
     return rows
 
 
-def reference_value(text: str) -> str | float:
-    """The ``reference`` of a config as :class:`zslcore.remse.ReMSE` takes it: a name, or a quantile in (0, 1).
-
-    Example:
-        >>> reference_value("0.1")
-        0.1
-    """
-    from zslcore.remse import REFERENCES
-
-    if text in REFERENCES:
-        return text
-    with contextlib.suppress(ValueError):
-        if 0 < float(text) < 1:
-            return float(text)
-    raise InputError(f"reference must be one of {', '.join(REFERENCES)}, or a quantile in (0, 1), got {text!r}")
-
-
 def _field(name: object) -> dataclasses.Field:
     fields = {field.name: field for field in dataclasses.fields(RunConfig)}
     if not isinstance(name, str):  # YAML has keys of other types
@@ -331,32 +315,3 @@ def _check_image_targets(config: RunConfig) -> None:
     if config.attribute_vectors not in ("normalised", "original"):
         allowed = "'normalised' or 'original', because image labels are not relative to the seen classes"
         raise InputError(f"targets 'images' needs attribute_vectors {allowed}, got {config.attribute_vectors!r}")
-
-
-def _check_options(config: RunConfig) -> None:
-    from zslcore.closed_form import SOLVERS, solver_options
-    from zslcore.losses.checks import check_positive
-    from zslcore.losses.factory import criterion_options
-
-    known = {}
-    if config.loss in SOLVERS:
-        known = solver_options(config.loss)
-        if config.network != "basic" or config.hidden or config.fine_tune:
-            raise InputError(
-                f"loss {config.loss!r} needs network 'basic', hidden 0 and fine_tune False, because it is solved for "
-                f"a linear map of frozen features"
-            )
-    elif config.loss != "none":
-        known = criterion_options(config.loss)
-    for name, value in config.loss_options.items():
-        if name not in known or name in OPTION_FIELDS:
-            allowed = ", ".join(sorted(set(known) - set(OPTION_FIELDS))) or "none"
-            raise InputError(f"loss_options of {config.loss} must be among: {allowed}; got {name!r}")
-        kind = type(known[name])
-        number = abs(value) <= sys.float_info.max if type(value) in (int, float) else False  # False for NaN
-        fits = number if kind is float else type(value) is kind and (kind is not int or abs(value) <= LARGEST)
-        if not fits:
-            allowed = {float: "a finite number", int: f"a whole number of at most {LARGEST}"}.get(kind, kind.__name__)
-            raise InputError(f"{name} in loss_options must be {allowed}, got {value!r:.100}")
-        if config.loss in SOLVERS:
-            check_positive(f"{name} in loss_options", value)

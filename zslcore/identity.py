@@ -5,7 +5,8 @@ import json
 import warnings
 from typing import Any
 
-from zslcore.config import OPTION_FIELDS, RunConfig
+from zslcore.config import RunConfig
+from zslcore.loss_options import OPTION_FIELDS
 from zslcore.methods import study_baselines, study_methods
 
 ATTENTION_ONLY = ("key_dim", "ratio")

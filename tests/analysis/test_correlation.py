@@ -5,10 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
-from sklearn.linear_model import LinearRegression
 
 from zslcore import InputError
-from zslcore.analysis import partial_correlation, row_correlation, sample_correlation
+from zslcore.analysis import row_correlation, sample_correlation
 
 
 class TestRowCorrelation:
@@ -64,70 +63,6 @@ class TestRowCorrelation:
     def test_shapes_that_differ_are_named(self):
         with pytest.raises(InputError, match=r"must have one shape, got \(2, 3\) and \(3, 2\)"):
             row_correlation(np.zeros((2, 3)), np.zeros((3, 2)))
-
-
-class TestPartialCorrelation:
-    @pytest.fixture
-    def columns(self):
-        rng = np.random.default_rng(6)
-        return rng.normal(size=(60, 4)) @ rng.normal(size=(4, 4)) + 5
-
-    @staticmethod
-    def by_inverse(columns):
-        """The closed form: minus the scaled entry of the inverse covariance matrix."""
-        inverse = np.linalg.inv(np.cov(columns.T))
-        return -inverse[0, 1] / np.sqrt(inverse[0, 0] * inverse[1, 1])
-
-    def test_equals_the_inverse_covariance_formula(self, columns):
-        ours = partial_correlation(columns[:, 0], columns[:, 1], columns[:, 2:])
-        assert ours == pytest.approx(self.by_inverse(columns), rel=1e-9)
-
-    def test_equals_the_residuals_of_scikit_learn(self, columns):
-        fit = LinearRegression().fit(columns[:, 2:], columns[:, :2])
-        residual = columns[:, :2] - fit.predict(columns[:, 2:])
-        expected = stats.pearsonr(*residual.T).statistic
-        assert partial_correlation(columns[:, 0], columns[:, 1], columns[:, 2:]) == pytest.approx(expected)
-
-    def test_given_nothing_is_the_plain_correlation(self, columns):
-        x, y = columns[:, 0], columns[:, 1]
-        expected = stats.pearsonr(x, y).statistic
-        for given_ in (np.empty((60, 0)), np.full((60, 2), 0.1)):
-            assert partial_correlation(x, y, given_) == pytest.approx(expected)
-
-    @given(scale=st.floats(1e-9, 1e9), shift=st.floats(-10, 10), seed=st.integers(0, 50))
-    def test_does_not_change_with_units_and_order(self, scale, shift, seed):
-        rng = np.random.default_rng(seed)
-        x, y, causes = rng.normal(size=20), rng.normal(size=20), rng.normal(size=(20, 2))
-        order = rng.permutation(20)
-        expected = partial_correlation(x, y, causes)
-        assert partial_correlation(scale * x, y, causes * [1, scale] + shift) == pytest.approx(expected, abs=1e-6)
-        assert partial_correlation(x[order], y[order], causes[order][:, ::-1]) == pytest.approx(expected, abs=1e-9)
-
-    def test_a_cause_given_twice_changes_nothing(self, columns):
-        x, y, cause = columns[:, 0], columns[:, 1], columns[:, 2:3]
-        twice = np.hstack([cause, 3 * cause - 1])
-        assert partial_correlation(x, y, twice) == pytest.approx(partial_correlation(x, y, cause))
-
-    def test_a_common_cause_is_taken_out(self):
-        rng = np.random.default_rng(7)
-        cause = rng.normal(size=4000)
-        x, y = cause + rng.normal(size=4000), cause + rng.normal(size=4000)
-        assert stats.pearsonr(x, y).statistic > 0.4
-        assert abs(partial_correlation(x, y, cause[:, None])) < 0.05
-
-    def test_nothing_left_is_nan(self):
-        rng = np.random.default_rng(8)
-        x, y, cause = rng.normal(size=10), rng.normal(size=10), rng.normal(size=(10, 1))
-        assert np.isnan(partial_correlation(3 * cause[:, 0] + 1, y, cause))
-        assert np.isnan(partial_correlation(np.full(10, 0.1), y, cause))
-        assert np.isnan(partial_correlation(x[:3], y[:3], cause[:3]))  # one degree of freedom: always 1 or -1
-        assert np.isnan(partial_correlation(x[:0], y[:0], cause[:0]))
-        assert abs(partial_correlation(x[:4], y[:4], cause[:4])) < 1
-
-    def test_bad_input_is_named(self):
-        x = np.arange(5.0)
-        with pytest.raises(InputError, match="must be finite"):
-            partial_correlation(x, x * np.nan, x[:, None])
 
 
 class TestSampleCorrelation:

@@ -1,20 +1,15 @@
 """The claims about errors and label values: their verdicts where the truth is known, and their numbers."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import stats
 
 from zslcore.analysis import (
     label_claim,
     label_correlation,
-    label_partial_correlation,
     matched_nulls,
     null_errors,
-    partial_claim,
-    partial_correlation,
     percentile_interval,
-    reduction_claim,
     relative_slope,
     slope_claim,
     verdict,
@@ -102,76 +97,6 @@ class TestLabelClaim:
     def test_constant_matrix_beside_others_cannot_be_asked(self, labels):
         frame = label_claim(labels, {"measured": labels, "null": np.full(labels.shape, 0.1)}, permutations=0)
         assert frame["verdict"].tolist() == ["supported", "not testable"]
-
-
-class TestPartialClaim:
-    def test_shrinkage_errors_leave_nothing_beside_their_causes(self, labels, rng):
-        errors = null_errors(labels, "shrinkage", noise=0.05, pull=0.5, rng=rng, **RAW)
-        nulls = {"null": null_errors(labels, "shrinkage", noise=0.05, pull=0.5, rng=rng, **RAW)}
-        assert label_claim(labels, {"measured": errors})["verdict"]["measured"] == "supported"
-        assert partial_claim(labels, {"measured": errors} | nulls)["verdict"]["null"] == "inconclusive"
-
-    def test_label_beside_both_causes_is_found(self, labels):
-        distance = np.abs(labels - labels.mean(0))
-        frame = partial_claim(labels, {"measured": labels + distance, "null": distance + 1e-3 * labels**2})
-        assert frame["verdict"].tolist()[0] == "supported"
-
-    def test_numbers_are_those_of_drawing_classes_and_attributes(self, labels, rng):
-        errors = rng.exponential(size=labels.shape)
-        frame = partial_claim(labels, {"measured": errors}, resamples=3, seed=5)
-        generator, draws = np.random.default_rng(5), []
-        distance, variance = np.abs(labels - labels.mean(0)), np.tile(labels.var(0), (20, 1))
-        for _ in range(3):
-            rows, columns = generator.integers(20, size=20), generator.integers(40, size=40)
-            x, y, *given = (part[rows][:, columns].ravel() for part in (labels, errors, distance, variance))
-            draws.append(partial_correlation(x, y, np.stack(given, axis=1)))
-        assert frame["estimate"].item() == label_partial_correlation(labels, errors)
-        assert frame[["low", "high"]].to_numpy()[0] == pytest.approx(np.quantile(draws, [0.025, 0.975]))
-
-    def test_absent_classes_are_left_out(self, labels, rng):
-        errors = rng.exponential(size=labels.shape)
-        absent = np.where(np.arange(20)[:, None] < 5, np.nan, errors)
-        pd.testing.assert_frame_equal(
-            partial_claim(labels, {"measured": absent}, resamples=20),
-            partial_claim(labels[5:], {"measured": errors[5:]}, resamples=20),
-        )
-
-    def test_a_single_class_cannot_be_asked(self, labels):
-        """Its distances and variances are all 0, so they would hold nothing fixed."""
-        frame = partial_claim(labels[:1], {"measured": labels[:1] ** 2}, resamples=5)
-        assert frame[["estimate", "low", "high"]].isna().all(axis=None)
-        assert frame["verdict"].tolist() == ["not testable"]
-
-    def test_no_class_at_all_cannot_be_asked(self, labels):
-        frame = partial_claim(labels, {"measured": np.full(labels.shape, np.nan)}, resamples=5)
-        assert frame["verdict"].tolist() == ["not testable"]
-
-
-class TestReductionClaim:
-    def test_a_fall_by_one_factor_is_in_proportion(self, labels):
-        before = 1 + labels
-        told = reduction_claim(labels, before, 0.7 * before)["verdict"]
-        assert told.tolist() == ["supported", "inconclusive"]
-
-    def test_large_labels_that_gain_most_are_more_than_in_proportion(self, labels, rng):
-        before = 1 + rng.exponential(size=labels.shape)
-        after = before * np.exp(-labels / labels.max())
-        assert reduction_claim(labels, before, after)["verdict"].tolist() == ["supported", "supported"]
-
-    def test_noise_alone_leaves_a_fall_in_proportion(self, labels, rng):
-        """Expected errors fall by one factor, each measured with noise: as correlations, the noisier difference would
-        go with the label less than the errors before in nearly every data set."""
-        told, weaker = [], 0
-        for _ in range(20):
-            noise = rng.chisquare(7, size=(2, *labels.shape)) / 7
-            before, after = (1 + labels) * noise[0], 0.7 * (1 + labels) * noise[1]
-            told.append(reduction_claim(labels, before, after, resamples=100)["verdict"]["in proportion"])
-            weaker += label_correlation(labels, before - after) < label_correlation(labels, before)
-        assert weaker >= 18
-        assert told.count("inconclusive") >= 17
-
-    def test_an_error_that_did_not_fall_cannot_be_asked(self, labels):
-        assert reduction_claim(labels, labels, labels)["verdict"].tolist()[0] == "not testable"
 
 
 class TestSlopeClaim:

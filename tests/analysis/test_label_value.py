@@ -11,7 +11,6 @@ from zslcore import InputError
 from zslcore.analysis import (
     error_by_label,
     label_correlation,
-    label_partial_correlation,
 )
 
 SCIPY = {"pearson": stats.pearsonr, "spearman": stats.spearmanr}
@@ -81,42 +80,6 @@ class TestLabelCorrelation:
     def test_shapes_that_differ_are_named(self, labels, errors):
         with pytest.raises(InputError, match=r"must have one shape, got \(15, 6\) and \(6, 15\)"):
             label_correlation(labels.T, errors)
-
-
-class TestLabelPartialCorrelation:
-    def test_equals_the_inverse_covariance_formula(self, labels, errors):
-        distance, variance = abs(labels - labels.mean(0)), np.tile(labels.var(0), (6, 1))
-        columns = np.stack([part.ravel() for part in (labels, errors, distance, variance)])
-        inverse = np.linalg.inv(np.cov(columns))
-        expected = -inverse[0, 1] / np.sqrt(inverse[0, 0] * inverse[1, 1])
-        assert label_partial_correlation(labels, errors) == pytest.approx(expected, rel=1e-8)
-
-    def test_what_shrinkage_makes_is_explained(self):
-        """The error of a prediction pulled to the mean is a function of the distance, and skewed labels go with it."""
-        labels = np.random.default_rng(4).exponential(size=(60, 40))
-        errors = np.abs(labels - labels.mean(0))
-        errors = errors + 1e-3 * np.random.default_rng(5).normal(size=errors.shape)
-        assert stats.pearsonr(labels.ravel(), errors.ravel()).statistic > 0.3
-        assert abs(label_partial_correlation(labels, errors)) < 0.1
-
-    def test_fully_explained_errors_are_nan(self, labels):
-        assert np.isnan(label_partial_correlation(labels, 2 * abs(labels - labels.mean(0))))
-
-    def test_constant_errors_and_one_class_are_nan(self, labels, errors):
-        assert np.isnan(label_partial_correlation(labels, np.full_like(labels, 0.1)))
-        assert np.isnan(label_partial_correlation(labels[:1], errors[:1]))
-        assert np.isnan(label_partial_correlation(labels[:3], np.full((3, 15), np.nan)))
-
-    def test_a_single_attribute_is_given_its_distance_only(self, labels, errors):
-        result = label_partial_correlation(labels[:, :1], errors[:, :1])
-        columns = np.stack([labels[:, 0], errors[:, 0], abs(labels[:, 0] - labels[:, 0].mean())])
-        inverse = np.linalg.inv(np.cov(columns))
-        assert result == pytest.approx(-inverse[0, 1] / np.sqrt(inverse[0, 0] * inverse[1, 1]))
-
-    def test_absent_classes_are_left_out(self, labels, errors):
-        expected = label_partial_correlation(labels, errors)
-        with_absent = np.insert(errors, 1, np.nan, axis=0)
-        assert label_partial_correlation(np.insert(labels, 1, 9.0, axis=0), with_absent) == pytest.approx(expected)
 
 
 class TestErrorByLabel:

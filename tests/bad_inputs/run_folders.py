@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -25,10 +26,10 @@ def _again() -> list[str]:
     return [*train(), "--output", "runs/finished"]
 
 
-def _hash_again(world: World) -> None:
+def _hash_again(run: Path) -> None:
     """Write the hashes of a finished run, so that only its content is wrong."""
-    file = world.run / "hashes.json"
-    hashes = {name: file_hash(world.run / name) for name in json.loads(file.read_text())}
+    file = run / "hashes.json"
+    hashes = {name: file_hash(run / name) for name in json.loads(file.read_text())}
     file.write_text(json.dumps(hashes))
 
 
@@ -42,7 +43,7 @@ def _metrics(what: str, *says: str):
             metrics = json.loads(file.read_text())
             metrics = spoil(metrics) or metrics
             file.write_text(json.dumps(metrics))
-            _hash_again(world)
+            _hash_again(world.run)
             return _again()
 
     return add
@@ -83,14 +84,14 @@ _metrics("the metrics are empty", "missing")(lambda metrics: metrics.clear())
 
 
 def _file(name: str, what: str, *says: str, hashes: bool = True):
-    """A case that spoils a file of the finished run; without ``hashes`` there is no hashes.json."""
+    """A case that spoils a file of the finished run; without ``hashes``, hashes.json agrees with it."""
 
     def add(spoil):
         @bad(what, f"finished/{name}", *says)
         def _(world: World):
             spoil(world.run / name)
             if not hashes:
-                (world.run / "hashes.json").unlink()
+                _hash_again(world.run)
             return _again()
 
     return add
@@ -152,7 +153,7 @@ def _model(what: str, *says: str, hashes: bool = True):
         def _(world: World):
             spoil(world.run / "checkpoint" / "model.safetensors")
             if not hashes:
-                (world.run / "hashes.json").unlink()
+                _hash_again(world.run)
             benchmark = Benchmark.load(world.data, "TINY")
             return Call('Run.load("runs/finished").model(benchmark)', lambda: Run.load(world.run).model(benchmark))
 
@@ -204,7 +205,7 @@ def _(world):
 def _(world):
     shutil.copytree(world.run, world.runs / "other")
     _replaced('"epochs": 1', '"epochs": "1"')(world.runs / "other" / "config.json")
-    (world.runs / "other" / "hashes.json").unlink()
+    _hash_again(world.runs / "other")
     return Call('collect(find_runs("runs"))', lambda: collect(find_runs(world.runs)))
 
 
@@ -215,15 +216,15 @@ def _(world):
     metrics = json.loads(file.read_text())
     metrics["contents"]["features"] = "0" * 12
     file.write_text(json.dumps(metrics))
-    (world.runs / "other" / "hashes.json").unlink()
+    _hash_again(world.runs / "other")
     return Call('collect(find_runs("runs"))', lambda: collect(find_runs(world.runs)))
 
 
-def _cache(what: str, name: str):
+def _cache(what: str, name: str, says: str = "damaged"):
     """A case that spoils a file of a cache, which a first check or training has filled."""
 
     def add(spoil):
-        @bad(what, "cache/features", "damaged")
+        @bad(what, "cache/features", says)
         def _(world: World):
             assert cli.main(train()) == 0  # fills the cache
             shutil.rmtree(world.runs / "TINY")
@@ -249,7 +250,7 @@ _cache("features of another type", "features.npy")(_array(lambda values: values.
 _cache("features of one row less", "features.npy")(_array(lambda values: values[1:]))
 _cache("features of one axis", "features.npy")(_array(lambda values: values.ravel()))
 _cache("features without channels", "features.npy")(_array(lambda values: values[:, :0]))
-_cache("no features in their folder", "features.npy")(lambda path: path.unlink())
+_cache("no features in their folder", "features.npy", "missing")(lambda path: path.unlink())
 _cache("text as hashes of features", "hashes.json")(lambda path: path.write_text("many"))
 _cache("a list as hashes of features", "hashes.json")(lambda path: path.write_text("[]"))
 

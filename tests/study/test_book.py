@@ -10,15 +10,8 @@ import pytest
 from zslcore import InputError
 from zslcore.study import book
 from zslcore.study.book import build_book
-from zslcore.study.pages import (
-    answer,
-    clean_rows,
-    differences_figure,
-    first_page,
-    readme_figure,
-    results_page,
-    root,
-)
+from zslcore.study.first_page import answer, clean_rows, differences_figure, first_page
+from zslcore.study.pages import readme_figure, results_page, root
 
 ROOT = root()
 

@@ -29,7 +29,7 @@ def test_correlations_are_those_of_the_claim_for_each_split(small_synth):
         key: {split: rng.random(values.shape) for split, values in labels.items()}
         for key in ("cross_entropy", "mse", "remse", "constant")
     }
-    study = StudyErrors(small_synth, dict.fromkeys(("cross_entropy", "mse", "remse"), Stub()), labels, {}, errors)
+    study = StudyErrors(small_synth, dict.fromkeys(("cross_entropy", "mse", "remse"), Stub()), labels, errors)
     frame = figures.label_correlations(study)
     for split, values in labels.items():
         rows = frame[frame["group"] == f"{split}, within each class"]

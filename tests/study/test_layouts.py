@@ -10,7 +10,7 @@ from layouts import LAYOUTS, sun
 from zslcore import InputError, Run, RunConfig
 from zslcore.data import load_benchmark
 from zslcore.methods import METHODS, study_baselines, study_methods
-from zslcore.study import attention, cause_tables, dataset_facts, image_labels, imbalance, pages
+from zslcore.study import attention, cause_tables, dataset_facts, first_page, image_labels, imbalance
 from zslcore.study.baselines import with_baselines
 from zslcore.study.causes import causes
 from zslcore.study.run_tables import beside_published, oracle_gain, protocol_table, write_results
@@ -64,8 +64,8 @@ def test_results_of_every_layout(made, name, tmp_path):
     both = with_baselines(results, name)
     write_results(both, differences, str(tmp_path / "report"), "a command")
     assert (tmp_path / "report" / "forest_H.png").exists() != t1_only
-    pages.differences_figure({name: differences.reset_index()})
-    page = pages.first_page(both, differences.reset_index(), both, committed=[], commit="abc", day="today")
+    first_page.differences_figure({name: differences.reset_index()})
+    page = first_page.first_page(both, differences.reset_index(), both, committed=[], commit="abc", day="today")
     assert "nan" not in page.lower()
     assert (UNDEFINED in page) == t1_only
 

@@ -10,6 +10,8 @@ import pytest
 from scipy import stats
 
 from zslcore import InputError
+from zslcore._io.hashes import note_hashes
+from zslcore.analysis import t_interval
 from zslcore.config import RunConfig
 from zslcore.losses.factory import CRITERIA
 from zslcore.methods import DISPLAY_NAMES, METHODS
@@ -24,7 +26,6 @@ from zslcore.study.tables import (
     method_key,
     paired_differences,
     summarise,
-    t_interval,
 )
 
 STATISTICS = ("mean", "coefficient_of_variation", "theil", "label_correlation")
@@ -46,11 +47,13 @@ def write_run(folder, config, *, seconds=1.0):
         "effective_lambda": None if config.loss == "mae" else 1.23456789,
         "cost": {"seconds": seconds},
         "environment": {"device": "cpu", "torch": "2.11.0"},
+        "contents": {},
     }
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps(config.to_dict()))
     (folder / "history.csv").write_text("epoch,task\n0,test\n")
     (folder / "metrics.json").write_text(json.dumps(metrics))
+    note_hashes(folder)
     return metrics
 
 

@@ -143,7 +143,7 @@ def build_worlds(study: Study, wanted: set[str]) -> dict[str, Path]:
     """The folders that the commands start from, by name.
 
     ``raw`` has the data set and what a user gives; ``finished`` all runs too, ``cached`` only what was computed for
-    them; ``unfinished`` a state of each of the two trainings of a run; ``generated`` a SynthBirds.
+    them; ``unfinished`` a state of each training of a run; ``generated`` a SynthBirds.
     """
     generated = {"generated": study.after("generation")}
     if wanted == set(generated):

@@ -49,10 +49,28 @@ def test_of_a_finished_run(finished, small_synth, tmp_path, name, place):
 
 
 @pytest.mark.usefixtures("small_world")
-def test_a_run_without_hashes_is_read(finished, small_synth, tmp_path):
+@pytest.mark.parametrize("name", ["hashes.json", "config.json", "history.csv", "checkpoint/model.safetensors"])
+def test_a_copy_without_a_file_is_named_incomplete(finished, small_synth, tmp_path, name):
+    """Nothing in it is damaged, so nobody is told to remove it."""
     folder = shutil.copytree(finished, tmp_path / "run")
+    (folder / name).unlink()
+    remedy = "copy it from the original folder, or make the folder again"
+    with pytest.raises(InputError, match=f"^{re.escape(str(folder / name))} is missing: {remedy}$"):
+        Run.load(folder).model(small_synth)
+
+
+@pytest.mark.usefixtures("small_world")
+def test_tables_of_a_run_need_no_weights(finished, tmp_path):
+    folder = shutil.copytree(finished, tmp_path / "run", ignore=shutil.ignore_patterns("checkpoint"))
+    assert Run.load(folder).metrics == Run.load(finished).metrics
+
+
+def test_features_without_hashes_are_named_incomplete(pictured):
+    settings = {"backbone": "resnet18", "weights": "random", "size": 32, "num_workers": 0}
+    folder = frozen_features(pictured, **settings).folder
     (folder / "hashes.json").unlink()
-    assert Run.load(folder).evaluate(small_synth).t1 == Run.load(finished).evaluate(small_synth).t1
+    with pytest.raises(InputError, match=r"hashes\.json is missing: copy it from the original folder, or make"):
+        frozen_features(pictured, **settings)
 
 
 @pytest.mark.parametrize("place", [HEADER, MIDDLE, END])

@@ -1,7 +1,6 @@
 """Other pictures under the same names: caches are made again, and runs on the old ones are not taken for new ones."""
 
 import importlib
-import json
 import pickle
 import shutil
 
@@ -87,16 +86,6 @@ def test_unchanged_pictures_are_not_read_again(benchmark, monkeypatch):
     monkeypatch.setattr(hashes, "file_hash", lambda path: read.append(path) or original(path))
     assert fit(TINY_RUN) == folder
     assert {path.parent for path in read} == {folder}  # the small files of the run itself
-
-
-def test_a_run_of_an_earlier_version_is_named(benchmark):
-    folder = fit(TINY_RUN, progress=False)
-    metrics = json.loads((folder / "metrics.json").read_text())
-    del metrics["contents"]
-    (folder / "metrics.json").write_text(json.dumps(metrics))
-    (folder / "hashes.json").unlink()
-    with pytest.raises(InputError, match=r"\(by an earlier version, which did not note the content of pictures\)"):
-        fit(TINY_RUN)
 
 
 def test_an_interrupted_run_does_not_resume_on_other_pictures(benchmark, monkeypatch, tmp_path):

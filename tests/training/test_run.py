@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from tiny import SMALL_RUN
 
 from zslcore import InputError
+from zslcore._io.hashes import file_hash
 from zslcore.training import Run, fit
 from zslcore.training import run as run_module
 
@@ -60,6 +61,7 @@ def test_a_run_made_on_a_gpu_predicts_without_one(run, small_synth, tmp_path, mo
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     folder = shutil.copytree(run.folder, tmp_path / "run")
     (folder / "config.json").write_text(json.dumps(SMALL_RUN.replace(device="cuda").to_dict()))
-    (folder / "hashes.json").unlink()
+    hashes = json.loads((folder / "hashes.json").read_text()) | {"config.json": file_hash(folder / "config.json")}
+    (folder / "hashes.json").write_text(json.dumps(hashes))
     images = np.arange(3)
     np.testing.assert_array_equal(Run.load(folder).predict(small_synth, images), run.predict(small_synth, images))

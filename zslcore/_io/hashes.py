@@ -14,6 +14,7 @@ from pathlib import Path
 from zslcore._io.progress import progress_bar
 from zslcore._io.reading import check_regular
 from zslcore._io.writing import new_file
+from zslcore.errors import InputError
 
 HASHES = "hashes.json"
 MANY = 1000  # a progress bar is shown if at least this many files are read
@@ -52,15 +53,16 @@ def note_hashes(folder: Path) -> None:
 
 
 def check_hash(folder: Path, name: str, manifest: Path | None = None) -> None:
-    """Raise ValueError if a file holds something else than ``hashes.json`` beside it says.
+    """Raise ValueError if a file does not hold what ``hashes.json`` beside it says.
 
-    A folder without ``hashes.json`` is not checked. With a manifest, a file is read only
-    if its size or times have changed, see :func:`file_hashes`.
+    InputError if one of the two is missing. With a manifest, the file is read only if its size or times have changed,
+    see :func:`file_hashes`.
     """
-    if not (folder / HASHES).exists():
-        return
-    known = json.loads((folder / HASHES).read_text(encoding="utf-8"))
-    path = folder / name
+    hashes, path = folder / HASHES, folder / name
+    for needed in (hashes, path):
+        if not needed.exists():
+            raise InputError(f"{needed} is missing: copy it from the original folder, or make the folder again")
+    known = json.loads(hashes.read_text(encoding="utf-8"))
     check_regular(path)
     found = file_hash(path) if manifest is None else (file_hashes({name: path}, manifest) or {}).get(name)
     if known[name] != found:

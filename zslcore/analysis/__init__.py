@@ -17,35 +17,22 @@ from zslcore.analysis.bias import (
     restoring_scale,
     shared_bias,
     shared_direction,
-    shared_share,
 )
 from zslcore.analysis.claims import (
     agreement_claim,
     evenness_claim,
     label_claim,
-    partial_claim,
-    reduction_claim,
-    sample_claim,
     slope_claim,
 )
-from zslcore.analysis.correlation import partial_correlation, row_correlation, sample_correlation
+from zslcore.analysis.correlation import row_correlation, sample_correlation
 from zslcore.analysis.inequality import coefficient_of_variation, gini_index, inequality, theil_index
-from zslcore.analysis.intervals import (
-    VERDICTS,
-    bootstrap,
-    holm,
-    percentile_interval,
-    t_interval,
-    verdict,
-)
+from zslcore.analysis.intervals import bootstrap, holm, percentile_interval, t_interval, verdict
 from zslcore.analysis.label_noise import ErrorParts, average_precision, error_parts, image_information, oracle_errors
-from zslcore.analysis.label_value import error_by_label, label_correlation, label_partial_correlation, relative_slope
-from zslcore.analysis.misclassification import closest_class_share, misclassifications
+from zslcore.analysis.label_value import error_by_label, label_correlation, relative_slope
 from zslcore.analysis.nulls import FittedNull, explained_share, fit_null, matched_nulls, null_errors
 from zslcore.analysis.weighting import effective_lambda, matched_lambda, noise_weight
 
 __all__ = [
-    "VERDICTS",
     "BiasVariance",
     "ErrorParts",
     "FittedNull",
@@ -53,7 +40,6 @@ __all__ = [
     "average_precision",
     "bias_variance",
     "bootstrap",
-    "closest_class_share",
     "coefficient_of_variation",
     "effective_lambda",
     "energy_inside",
@@ -69,27 +55,20 @@ __all__ = [
     "inequality",
     "label_claim",
     "label_correlation",
-    "label_partial_correlation",
     "matched_lambda",
     "matched_nulls",
-    "misclassifications",
     "noise_weight",
     "null_errors",
     "oracle_errors",
-    "partial_claim",
-    "partial_correlation",
     "percentile_interval",
     "pointing_accuracy",
-    "reduction_claim",
     "relative_slope",
     "restore_mean",
     "restoring_scale",
     "row_correlation",
-    "sample_claim",
     "sample_correlation",
     "shared_bias",
     "shared_direction",
-    "shared_share",
     "slope_claim",
     "t_interval",
     "theil_index",

@@ -51,16 +51,6 @@ def shared_direction(vectors: Vectors) -> Float[np.ndarray, " A"]:
     return mean / np.linalg.norm(mean)
 
 
-def shared_share(vectors: Vectors) -> float:
-    """Share of the squared length of the class vectors along the direction of their mean: the mean squared cosine.
-
-    Example:
-        >>> round(shared_share(np.array([[1.0, 0.0], [0.0, 1.0]])), 6)
-        0.5
-    """
-    return float(((unit_rows(vectors) @ shared_direction(vectors)) ** 2).mean())
-
-
 def shared_bias(
     prediction: Images, vectors: Vectors, labels: Labels, direction: Float[np.ndarray, " A"]
 ) -> Float[np.ndarray, " C"]:

@@ -15,17 +15,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from zslcore.analysis._checks import check_shapes, present_classes
-from zslcore.analysis.correlation import sample_correlation
 from zslcore.analysis.inequality import inequality
 from zslcore.analysis.intervals import bootstrap, percentile_interval, t_interval, verdict
 from zslcore.analysis.label_value import (
-    cells_and_causes,
     correlated_rows,
     mean_correlation,
-    partial_of_cells,
     slope_of_rows,
 )
 from zslcore.errors import InputError
@@ -102,75 +99,6 @@ def slope_claim(
         f"Within {_an(axis)}, the error rises more steeply for {{}} than for {{}}.",
     ]
     return _slopes(claims, labels, errors, axis, resamples, seed)
-
-
-def reduction_claim(
-    labels: Float[np.ndarray, "C A"],
-    before: Float[np.ndarray, "C A"],
-    after: Float[np.ndarray, "C A"],
-    *,
-    axis: str = "class",
-    resamples: int = 500,
-    seed: int = 0,
-) -> pd.DataFrame:
-    """The error falls most where the label value is large, and more than in proportion.
-
-    The row ``"reduction"`` has the slope (:func:`zslcore.analysis.relative_slope`) of ``before - after``, the row ``"in
-    proportion"`` that of ``before``. The two slopes agree if all errors fall by the same factor. NaN if the mean error
-    did not fall.
-
-    ``before`` and ``after`` are errors at the start and the end of training, or of a baseline and a method.
-
-    Example:
-        >>> labels = np.random.default_rng(0).random((8, 20))
-        >>> reduction_claim(labels, 1 + labels, 0.7 * (1 + labels))["verdict"].to_dict()
-        {'reduction': 'supported', 'in proportion': 'inconclusive'}
-    """
-    check_shapes(before, after, "before and after")
-    claims = [
-        f"Within {_an(axis)}, the error falls most where the label is large.",
-        f"Within {_an(axis)}, the error falls more than in proportion where the label is large.",
-    ]
-    fall = {"reduction": before.astype(np.float64) - after, "in proportion": before}
-    return _slopes(claims, labels, fall, axis, resamples, seed)
-
-
-def partial_claim(
-    labels: Float[np.ndarray, "C A"], errors: Matrices, *, resamples: int = 200, seed: int = 0
-) -> pd.DataFrame:
-    """Claim 1 with two other causes held fixed: the label's distance to its attribute's mean, the attribute's variance.
-
-    The estimate is :func:`zslcore.analysis.label_partial_correlation`; resamples keep the causes computed from all
-    classes.
-
-    Example:
-        >>> labels = np.random.default_rng(0).random((8, 20))
-        >>> errors = {"mse": labels, "shrinkage": abs(labels - labels.mean(0))}
-        >>> partial_claim(labels, errors)["verdict"].tolist()  # the second matrix is a cause: no error is left
-        ['supported', 'not testable']
-    """
-    cells = {key: cells_and_causes(labels, matrix) for key, matrix in _in_common(errors).items()}
-    claims = [
-        "With both causes held fixed, the error rises with the label.",
-        "With both causes held fixed, the error follows the label more closely for {} than for {}.",
-    ]
-    return _compared(claims, partial_of_cells, cells, resamples, seed)
-
-
-def sample_claim(errors: Float[np.ndarray, "C A"], counts: Int[np.ndarray, " C"]) -> pd.DataFrame:
-    """Claim 1: classes with fewer training images (``counts``) have larger errors.
-
-    The row ``"training images"`` has the rank correlation of error and number of images
-    (:func:`zslcore.analysis.sample_correlation`). A correlation below 0 supports the claim.
-
-    Example:
-        >>> errors = np.linspace(2, 1, 12)[:, None]
-        >>> sample_claim(errors, np.arange(12))[["claim", "estimate", "verdict"]].values.tolist()
-        [['Classes with fewer training images have larger errors.', -1.0, 'supported']]
-    """
-    estimate, low, high = sample_correlation(errors, counts)
-    claim = "Classes with fewer training images have larger errors."
-    return pd.DataFrame([(claim, estimate, low, high, verdict(-high, -low))], ["training images"], COLUMNS)
 
 
 def agreement_claim(errors: Matrices, *, resamples: int = 500, seed: int = 0) -> pd.DataFrame:

@@ -6,7 +6,6 @@ from scipy import stats
 
 from zslcore.analysis._checks import check_counts, check_shapes, present_classes
 from zslcore.analysis.intervals import bootstrap, percentile_interval
-from zslcore.errors import InputError
 
 # Values that differ by less than this share of the largest are equal: the rounding of a float32 mean over the images of
 # a class. The rounding depends on the number of images, so a constant error would otherwise correlate with it.
@@ -49,35 +48,6 @@ def _deviations(rows: Float[np.ndarray, "C A"]) -> Float[np.ndarray, "C A"]:
     centred = rows - rows.mean(1, keepdims=True, dtype=np.float64)
     largest = np.abs(centred).max(1, keepdims=True)
     return centred / np.where(largest > 0, largest, 1)
-
-
-def partial_correlation(
-    x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"], given: Float[np.ndarray, "n k"]
-) -> float:
-    """Correlation of ``x`` and ``y`` after regressing both on the columns of ``given`` and an intercept.
-
-    NaN if ``given`` explains ``x`` or ``y`` completely, or leaves fewer than two degrees of freedom.
-
-    Example:
-        >>> x, cause = np.arange(6.0), np.array([1.0, 0.0, 1.0, 1.0, 0.0, 0.0])
-        >>> round(partial_correlation(x, 10 * cause - x, cause[:, None]), 6)
-        -1.0
-    """
-    columns = np.column_stack([x, y, given]).astype(np.float64)
-    if not np.isfinite(columns).all():
-        raise InputError("x, y and given must be finite, got NaN or infinity")
-    level = constant(columns, 0)
-    if len(columns) < 3 or level[:2].any():
-        return float("nan")
-    centred = columns - columns.mean(0)
-    centred /= np.where(level, 1, np.abs(centred).max(0))  # so that the rank does not depend on units
-    pair, causes = centred[:, :2], centred[:, 2:][:, ~level[2:]]
-    fit, _, rank, _ = np.linalg.lstsq(causes, pair, rcond=1e-10)
-    residual = pair - causes @ fit
-    explained = (residual**2).sum(0) <= 1e-20 * (pair**2).sum(0)
-    if explained.any() or len(columns) - 1 - rank < 2:
-        return float("nan")
-    return float(row_correlation(residual[:, :1].T, residual[:, 1:].T)[0])
 
 
 def sample_correlation(

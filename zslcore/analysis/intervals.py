@@ -9,8 +9,6 @@ from scipy import stats
 
 from zslcore.errors import InputError
 
-VERDICTS = ("supported", "contradicted", "inconclusive", "not testable")
-
 
 def verdict(low: float, high: float) -> str:
     """Judge the claim that a quantity is above 0 by the ends of its interval.

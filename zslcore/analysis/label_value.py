@@ -1,4 +1,4 @@
-"""How errors depend on the value of the label: correlation, partial correlation, slope, and means in bins.
+"""How errors depend on the value of the label: correlation, slope, and means in bins.
 
 An error matrix holds the mean error of each class and attribute; a row of NaN is an absent class. Labels must be
 finite. Errors may be negative, such as a difference of two error matrices.
@@ -9,7 +9,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from zslcore.analysis._checks import check_choice, check_shapes, present_classes
-from zslcore.analysis.correlation import constant, partial_correlation, ranks, row_correlation
+from zslcore.analysis.correlation import constant, ranks, row_correlation
 from zslcore.errors import InputError
 
 
@@ -55,36 +55,6 @@ def mean_correlation(x: Float[np.ndarray, "R n"], y: Float[np.ndarray, "R n"]) -
     found = row_correlation(x, y)
     found = found[~np.isnan(found)]
     return float(found.mean()) if len(found) else float("nan")
-
-
-def label_partial_correlation(labels: Float[np.ndarray, "C A"], errors: Float[np.ndarray, "C A"]) -> float:
-    """Correlation of label value and error over all cells, with two other causes of large errors held fixed.
-
-    The causes are the distance of the label to the attribute's mean, which a prediction that shrinks to this mean gets
-    wrong, and the variance of the attribute. Mean and variance are over the present classes. NaN if the causes explain
-    labels or errors completely, as with a single class.
-
-    Example:
-        >>> labels = np.random.default_rng(0).random((5, 6))
-        >>> round(label_partial_correlation(labels, 2 * labels + abs(labels - labels.mean(0))), 6)
-        1.0
-    """
-    return partial_of_cells(*cells_and_causes(labels, errors))
-
-
-def cells_and_causes(labels: Float[np.ndarray, "C A"], errors: Float[np.ndarray, "C A"]) -> tuple[np.ndarray, ...]:
-    """Labels and errors of the present classes, the label's distance to its attribute's mean, the latter's variance."""
-    x, y = correlated_rows(labels, errors, "class")
-    if not len(x):
-        return x, y, x, x
-    return x, y, np.abs(x - x.mean(0)), np.broadcast_to(x.var(0), x.shape)
-
-
-def partial_of_cells(labels: np.ndarray, errors: np.ndarray, distance: np.ndarray, variance: np.ndarray) -> float:
-    """Partial correlation of label and error over all cells, given the two causes."""
-    if len(labels) < 2:
-        return float("nan")
-    return partial_correlation(labels.ravel(), errors.ravel(), np.stack([distance.ravel(), variance.ravel()], axis=1))
 
 
 def relative_slope(labels: Float[np.ndarray, "C A"], errors: Float[np.ndarray, "C A"], *, axis: str = "class") -> float:

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from zslcore.data import _checks, image_files, xlsa17
+from zslcore.data._splits import class_list, train_and_val_classes, within_trainval
 from zslcore.data.class_vectors import RELATIVE_VECTORS, relative_vectors
 from zslcore.data.image_labels import Parts, read_image_attributes, read_parts
 from zslcore.data.semantics import load_word_vectors, read_attribute_names
@@ -81,13 +82,13 @@ class Benchmark:
         seen, unseen = np.unique(labels[splits["trainval"]]), np.unique(labels[splits["test_unseen"]])
         _checks.check_seen_and_unseen(folder, seen, unseen, labels[splits["test_seen"]], class_names)
         for list_name, classes in (("trainvalclasses.txt", seen), ("testclasses.txt", unseen)):
-            listed = _class_list(folder / list_name, stored_names, labels)
+            listed = class_list(folder / list_name, stored_names, labels)
             if listed is not None:
                 _checks.check_class_list(folder / list_name, listed, classes, class_names)
-        train, val = _train_and_val_classes(folder, stored_names, labels, splits, seen)
+        train, val = train_and_val_classes(folder, stored_names, labels, splits, seen)
         names_file = root / "Attribute" / "names" / f"{name}.txt"
-        splits["train"] = _within_trainval(folder, "train", splits, np.isin(labels, train))
-        splits["val"] = _within_trainval(folder, "val", splits, np.isin(labels, val))
+        splits["train"] = within_trainval(folder, "train", splits, np.isin(labels, train))
+        splits["val"] = within_trainval(folder, "val", splits, np.isin(labels, val))
         return cls(
             name=name,
             root=root,
@@ -276,41 +277,3 @@ def _of_unit_norm(vectors: np.ndarray) -> np.ndarray:
     """Vectors of unit L2 norm; unchanged if they have it already, because the fingerprint depends on each bit."""
     norms = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
     return vectors if (np.abs(norms - 1) <= 1e-3).all() else (vectors / norms).astype(np.float32)
-
-
-def _class_list(path: Path, class_names: list[str], labels: np.ndarray) -> np.ndarray | None:
-    """Listed classes that have images; None without a list or without the names of the classes."""
-    listed = xlsa17.class_list(path, class_names) if class_names else None
-    return None if listed is None else np.intersect1d(listed, labels)
-
-
-def _train_and_val_classes(
-    folder: Path, class_names: list[str], labels: np.ndarray, splits: dict[str, np.ndarray], seen: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Train and val classes: from the class lists, or from the locations if a list is missing."""
-    train = _class_list(folder / "trainclasses1.txt", class_names, labels)
-    val = _class_list(folder / "valclasses1.txt", class_names, labels)
-    if train is None or val is None:
-        if not {"train", "val"} <= set(splits):
-            lists = "trainclasses1.txt and valclasses1.txt"
-            need = f"train_loc and val_loc, or {lists}" + ("" if class_names else " together with allclasses_names")
-            raise InputError(f"{folder} must hold {need}")
-        val = np.intersect1d(labels[splits["val"]], seen)
-        train = np.setdiff1d(seen, val)
-    if not len(train) or not len(val) or not np.array_equal(np.sort(np.concatenate([train, val])), seen):
-        raise InputError(f"the train and val classes in {folder} must partition the {len(seen)} seen classes")
-    return train, val
-
-
-def _within_trainval(folder: Path, name: str, splits: dict[str, np.ndarray], of_class: np.ndarray) -> np.ndarray:
-    """Images of ``train`` or ``val``: the stored ones within trainval, or all of their classes if none are stored."""
-    trainval = splits["trainval"]
-    by_class = trainval[of_class[trainval]]
-    # the train_loc and val_loc of AWA2 and SUN contain all of test_seen: without this, choices would see test images
-    images = np.intersect1d(splits[name], trainval) if name in splits else by_class
-    if not len(images):
-        raise InputError(f"{name}_loc in {folder} must list images of trainval_loc, but lists none")
-    for image in np.setdiff1d(images, by_class):
-        only = f"only images of the {name} classes"
-        raise InputError(f"{name}_loc in {folder} must hold {only}, but image {image + 1} is not one")
-    return images

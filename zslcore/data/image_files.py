@@ -29,8 +29,9 @@ def expected_folder(name: str) -> Path:
 def tails(file: Path, stored: Sequence[str], num_classes: int) -> list[str]:
     """Paths of the images below their folder, from the ``image_files`` of a file.
 
-    The tail is what follows the last folder ``images`` or ``JPEGImages``. Without such a folder, or if every class has
-    one of its own, it is what follows the folders that all these paths share; a relative path without one is the tail.
+    The tail of a path is what follows its last folder ``images`` or ``JPEGImages``. A relative path without such a
+    folder is the tail itself. Absolute paths without one lose the folders that they share, and so do all paths if each
+    class has such a folder of its own.
     """
     split = [_parts(path) for path in stored]
     for path, (parts, _) in zip(stored, split):

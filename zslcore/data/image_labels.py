@@ -9,7 +9,7 @@ The files lie beside the folder ``images/`` of a data set, as in the original ar
     ground_truth.npz                                                            (SYNTH)
 
 The text files may be compressed (``.xz``, ``.gz``, ``.bz2``). Images are matched by file name, because the order of
-these files differs from that of ``res101.mat``. They may hold other images too, and need not hold all.
+these files differs from that of ``res101.mat``. They may hold more images, or fewer.
 """
 
 from collections.abc import Sequence

@@ -32,7 +32,7 @@ def make_dataset(
     word_vectors: Path | str | None = None,
     images: str = "copy",
 ) -> Benchmark:
-    """Write the data set ``name`` below ``root`` and load it; what exists is never replaced.
+    """Write the data set ``name`` below ``root`` and load it. Existing files are never replaced.
 
     Args:
         source: a folder with one folder of at least 4 images for each class.

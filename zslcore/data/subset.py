@@ -34,7 +34,7 @@ def make_subset(
     seed: int = 0,
     images: str = "copy",
 ) -> Benchmark:
-    """Write the data set ``name`` below ``root`` and load it; what exists is never replaced.
+    """Write the data set ``name`` below ``root`` and load it. Existing files are never replaced.
 
     Classes and images keep their order, class vectors and splits, and train, val and unseen classes stay what they
     are. Labels of single images and positions of parts are left out.

@@ -1,4 +1,4 @@
-"""Tasks: which images a model is trained on and tested on, for the test and for validation."""
+"""Tasks: which images a model is trained on and tested on. The final one is the test; others are within trainval."""
 
 from dataclasses import dataclass
 

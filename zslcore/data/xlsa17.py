@@ -137,7 +137,7 @@ def classes_by_key(class_names: Sequence[str]) -> dict[str, int]:
 def class_list(path: Path, class_names: list[str]) -> Int[np.ndarray, " n"] | None:
     """Sorted indices of the classes that a file names, one per line; None if the file does not exist.
 
-    A name may be spelt otherwise, see :func:`name_key`, if it is not that of another class.
+    Another spelling of a name is accepted if it fits one class only, see :func:`name_key`.
     """
     if not path.exists():
         return None

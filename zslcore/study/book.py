@@ -14,8 +14,9 @@ from zslcore._io.extras import require
 from zslcore._io.writing import new_tree, remove
 from zslcore.errors import InputError
 from zslcore.study.figure_files import save_figure
+from zslcore.study.first_page import FIGURE, caption, differences_figure, first_page
 from zslcore.study.notebook_runner import notebooks_root
-from zslcore.study.pages import FIGURE, caption, differences_figure, first_page, root
+from zslcore.study.pages import root
 from zslcore.study.result_files import read_tables
 
 TABLES = ("results.csv", "differences.csv")

@@ -95,7 +95,7 @@ def image_differences(rows: pd.DataFrame, *, measures: Sequence[str]) -> pd.Data
     return judged(pd.concat(found, ignore_index=True))
 
 
-def tuned_scale(rows: pd.DataFrame, *, criterion: str = "validation_H") -> pd.DataFrame:
+def tuned_scale(rows: pd.DataFrame) -> pd.DataFrame:
     """Keep, for each class split, seed and kind of vectors, the scale that is best on the validation split.
 
     Every kind of vectors gets the same grid of scales, and no test accuracy is used.
@@ -106,7 +106,7 @@ def tuned_scale(rows: pd.DataFrame, *, criterion: str = "validation_H") -> pd.Da
         >>> tuned_scale(rows)["scale"].tolist()
         [10.0]
     """
-    best = rows.groupby(["dataset", "network", "class_split", "seed", "vectors"], sort=False)[criterion].idxmax()
+    best = rows.groupby(["dataset", "network", "class_split", "seed", "vectors"], sort=False)["validation_H"].idxmax()
     return rows.loc[best].reset_index(drop=True)
 
 

@@ -33,7 +33,7 @@ def check_settings(config: RunConfig, benchmark: Benchmark) -> None:
 
 
 def check_inputs(config: RunConfig, benchmark: Benchmark) -> None:
-    """Raise InputError if pictures, weights or features are missing or do not fit; computed features are enough."""
+    """Raise InputError if pictures, weights or features are missing or do not fit; cached features need no pictures."""
     if config.backbone not in BACKBONES:
         stored_features(benchmark, config.backbone)
         return
@@ -49,7 +49,7 @@ def describe_inputs(config: RunConfig, benchmark: Benchmark) -> list[str]:
     """Lines about the folds, the word vectors, and the images or the features that are used instead.
 
     Raises:
-        InputError: if images are missing that the backbone reads, or word vectors are there that cannot be used.
+        InputError: if images that the backbone reads are missing, or if word vectors cannot be used.
     """
     file = benchmark.word_vectors_file(config.word_vectors)
     folds = fold_tasks(benchmark)

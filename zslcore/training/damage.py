@@ -16,9 +16,12 @@ PARSE_ERRORS = (ValueError, LookupError, TypeError, AttributeError, EOFError, Ba
 def damage_named(path: Path, remedy: str) -> Iterator[Path]:
     """Read a file within the block; a parse error or a missing file becomes an InputError with the remedy.
 
-    MemoryError and errors of the system, such as PermissionError, pass unchanged: the file itself may be whole.
+    An InputError passes unchanged, and so do MemoryError and errors of the system, such as PermissionError: the file
+    may be whole.
     """
     try:
         yield path
+    except InputError:
+        raise
     except (*PARSE_ERRORS, FileNotFoundError) as error:
         raise InputError(f"{path} is damaged: {remedy}") from error

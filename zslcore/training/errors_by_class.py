@@ -45,8 +45,8 @@ def error_statistics(
     """Size and unevenness of the errors, and their correlation with the label value.
 
     ``test_seen`` and ``test_unseen`` have ``mean``, ``coefficient_of_variation``, ``theil`` and ``label_correlation``
-    (within classes, see :func:`zslcore.analysis.label_correlation`). Classes without test images are left out. None
-    stands for a statistic that no class has.
+    (within classes, see :func:`zslcore.analysis.label_correlation`). Classes without test images are left out. A
+    statistic that is not defined is None.
 
     Example:
         >>> seen, unseen = (benchmark.attributes[rows] for rows in (benchmark.seen_classes, benchmark.unseen_classes))

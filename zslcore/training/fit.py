@@ -67,7 +67,7 @@ def fit(config: RunConfig, folder: Path | None = None, *, num_workers: int = 0, 
     folder = Path(folder or default_folder(config))
     check_folder("the run folder", folder)
     accelerator = make_accelerator(config)
-    # the other processes of this training wait; a finished run is only read, also in a read-only folder
+    # only the first process locks; a finished run is only read, so its folder may be read-only
     writes = accelerator.is_main_process and not (folder / "metrics.json").exists()
     with _locked(folder) if writes else contextlib.nullcontext():
         _fit(config, folder, accelerator, num_workers, progress)
@@ -104,7 +104,7 @@ def _fit(config: RunConfig, folder: Path, accelerator: Accelerator, num_workers:
     accelerator.wait_for_everyone()
     if finished:
         if accelerator.is_main_process:
-            _remove_states(folder)  # those that a process left which was killed after it had written metrics.json
+            _remove_states(folder)  # left if a process was killed after it had written metrics.json
         return
 
     trained = {}
@@ -188,10 +188,7 @@ def _check_same_run(folder: Path, config: RunConfig, benchmark: Benchmark, conte
     changed = [name for name, value in identifying_settings(config).items() if stored[name] != value]
     if run.metrics["dataset"]["fingerprint"] != benchmark.fingerprint:
         changed.append(f"another version of {benchmark.name}")
-    if "contents" in run.metrics:
-        changed += changed_contents(contents, run.metrics["contents"])
-    else:
-        changed.append("by an earlier version, which did not note the content of pictures")
+    changed += changed_contents(contents, run.metrics["contents"])
     if changed:
         raise InputError(
             f"{folder} holds a run of other settings ({', '.join(changed)}); give another folder or remove this one"

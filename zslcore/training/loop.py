@@ -33,7 +33,7 @@ from zslcore.training.tensorboard import logbook
 
 @dataclass(eq=False)
 class Trained:
-    """What a training leaves.
+    """The result of a training.
 
     Attributes:
         rows: per epoch, counted from 0: losses, amplification, step size, and accuracies in [0, 1] on the task's test
@@ -124,8 +124,8 @@ def step_size(config: RunConfig, epoch: int) -> float:
     return config.lr * config.lr_decay ** (begun // config.lr_step)
 
 
-# Adam for the noise that a loss learns (LearntNoise), because the scale of its gradient is arbitrary: 5 % a step, which
-# falls with the network's step size; a memory of 100 steps, since errors fall; a small eps for gradients near 1e-8.
+# The noise that a loss learns (LearntNoise) has a gradient of arbitrary scale, so Adam trains it. A step changes it by
+# 5 % at first, and by less as the network's step size falls.
 NOISE_LR = 0.05
 
 
@@ -150,6 +150,7 @@ class Trainer:
         sgd = torch.optim.SGD(weights, lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay)
         self.optimizers = [sgd]
         if self._learns_noise:
+            # errors fall, so gradients are averaged over 100 steps only; they can be near 1e-8, hence the small eps
             self.optimizers.append(torch.optim.Adam(noise, lr=NOISE_LR, betas=(0.9, 0.99), eps=1e-15))
         self.plain_objective = objective  # without the wrappers of several processes and of compilation
         # steps call the optimisers themselves, because accelerate's wrappers search sys.path in each step

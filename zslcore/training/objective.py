@@ -12,10 +12,11 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from zslcore.backbone import backbone_spec, build_backbone
-from zslcore.config import OPTION_FIELDS, RunConfig, reference_value
+from zslcore.config import RunConfig
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.semantics import attribute_groups
 from zslcore.data.tasks import ZeroShotTask
+from zslcore.loss_options import OPTION_FIELDS, reference_value
 from zslcore.losses import (
     attribute_decorrelation_loss,
     compactness_loss,
@@ -88,9 +89,10 @@ def regression_loss(config: RunConfig, benchmark: Benchmark, task: ZeroShotTask)
 
 
 class Losses(NamedTuple):
-    """The loss to minimise, and for the log its parts and the factor by which weights raise the MSE (NaN: no such).
+    """The loss to minimise, and what a run's history holds beside it.
 
-    Only ``loss`` has a gradient. The names are the columns of a run's history.
+    Only ``loss`` has a gradient. ``amplification`` is the factor by which weights raise the regression loss, NaN for a
+    loss without weights.
     """
 
     loss: Float[Tensor, ""]

@@ -84,7 +84,7 @@ class Run:
 
     def inputs(self, benchmark: Benchmark) -> Inputs:
         """The inputs of the run's model; InputError if the files that they come from changed since the training."""
-        changed = changed_contents(file_contents(self.config, benchmark), self.metrics.get("contents", {}))
+        changed = changed_contents(file_contents(self.config, benchmark), self.metrics["contents"])
         held_by = {"images": benchmark.name, "features": benchmark.name, "weights": self.config.weights}
         for name, place in held_by.items():
             own = name == "weights" and self.config.fine_tune  # the run holds them

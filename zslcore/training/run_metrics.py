@@ -11,6 +11,7 @@ _PROTOCOL = _ACCURACIES | {"AUSUC": "share or null", "gamma": "number or null", 
 _WORDS = {"share": "a number from 0 to 1", "number": "a finite number", "text": "text"}
 _SHAPE = {  # "*" stands for any name
     "dataset": {"fingerprint": "text"},
+    "contents": {"*": "text"},
     "protocols": {"*": _PROTOCOL},
     "validation": {"*": "number", "H": "share"},
     "errors": {"*": {"*": "number or null"}},

@@ -22,7 +22,7 @@ def solve(config: RunConfig, benchmark: Benchmark, inputs: Inputs, task: ZeroSho
     Features are pooled, and standardised as for the other methods. The solution is computed in float64.
 
     Returns:
-        One epoch. Its losses, cross entropy and MSE, are not what the method minimises; they compare it with others.
+        One epoch. Its losses are cross entropy and MSE, as for the other methods; the method minimises neither.
     """
     start, dtype = time.perf_counter(), weight_dtype(config.precision)
     labels = task.relabel(benchmark.labels[task.train])

@@ -41,11 +41,11 @@ def check_pictures(benchmark: Benchmark) -> None:
 
 
 def file_contents(config: RunConfig, benchmark: Benchmark) -> dict[str, str]:
-    """Hashes of what a training reads beside the benchmark, by name; without what is missing.
+    """Hashes of what a training reads besides the tables of the benchmark, by name. Missing files have no entry.
 
-    The names are ``images`` or ``features``, and where they matter ``weights``, ``word_vectors``, ``attribute_names``,
-    ``image_labels``.
-    ``benchmark`` is as loaded, before another class split, since imported features belong to its fingerprint.
+    The names are ``images`` or ``features`` and, for trainings that use them, ``weights``, ``word_vectors``,
+    ``attribute_names`` and ``image_labels``. ``benchmark`` must be as loaded, before another class split, because
+    imported features belong to its fingerprint.
     """
     contents = {}
     try:

@@ -53,7 +53,7 @@ class Maps:
     def training(
         self, batches: Int[np.ndarray, "steps batch"], *, seed: int, epoch: int, share: tuple[int, int] = (0, 1)
     ) -> Iterator[Float[Tensor, "b D N"]]:
-        """The maps of every batch; with ``share`` (rank, processes) every processes-th. Seed and epoch do nothing."""
+        """The maps of every batch; with ``share`` (rank, processes) every processes-th."""
         rank, processes = share
         for images in batches:
             yield self[images[rank::processes]]

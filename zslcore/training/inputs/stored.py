@@ -1,7 +1,7 @@
 """Features that others computed: those in the ``res101.mat`` of a benchmark, and sets that a user imports.
 
-Their maps have one location. Under ``cache_root()/features`` there is one folder per (dataset, content) for res101, and
-``imported/NAME/`` has one for each data set that a set was imported for.
+Their maps have one location. They are kept under ``cache_root()/features``: those of ``res101.mat`` in a folder per
+(dataset, content), imported ones in ``imported/NAME/``, which holds a folder for each data set.
 """
 
 import re

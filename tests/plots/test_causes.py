@@ -22,7 +22,7 @@ def test_each_null_model_has_a_panel_with_the_measured_errors(labels, rng, rende
     assert len({axis.get_ylim() for axis in figure.axes}) == 1
     measured = error_by_label(labels, errors)["mean"]
     for axis, (key, matrix) in zip(figure.axes, nulls.items()):
-        (line,), points = [axis.lines[0]], axis.containers[0][0]
+        (line,), points = [line for line in axis.lines if line.get_linestyle() == "--"], axis.containers[0][0]
         np.testing.assert_allclose(line.get_ydata(orig=False), error_by_label(labels, matrix)["mean"])
         np.testing.assert_allclose(points.get_ydata(orig=False), measured)
         assert key.split("_")[0] in axis.get_title()

@@ -30,38 +30,51 @@ def some_curve(rng):
 
 class TestSeenUnseenCurves:
     def test_shows_curves_in_percent_with_their_best_points(self, some_curve, render, assert_labelled):
-        curves = {method: some_curve(shift=index) for index, method in enumerate([*METHODS, "mine"])}
+        curves = {method: some_curve(shift=index / 2) for index, method in enumerate([*METHODS, "mine"])}
         figure = render(plots.seen_unseen_curves(curves, {"uncalibrated": (0.4, 0.6)}))
         assert_labelled(figure)
-        *lines, point = figure.axes[0].lines
+        axis = figure.axes[0]
+        *lines, point = axis.lines[: len(curves) + 1]
         for (method, curve), line in zip(curves.items(), lines, strict=True):
             np.testing.assert_allclose(line.get_xdata(), 100 * curve.unseen)
             np.testing.assert_allclose(line.get_ydata(), 100 * curve.seen)
             seen, unseen, harmonic, _ = curve.best()
             (best,) = line.get_markevery()
             assert (line.get_xdata()[best], line.get_ydata()[best]) == pytest.approx((100 * unseen, 100 * seen))
-            assert (
-                line.get_label()
-                == f"{display_name(method)}: AUSUC {100 * curve.ausuc:.1f}, best H {100 * harmonic:.1f}"
-            )
+            assert axis.get_xlim()[0] <= 100 * unseen
+            assert axis.get_ylim()[0] <= 100 * seen
+            text = f"{display_name(method)}\nH {100 * harmonic:.1f} oracle; AUSUC {100 * curve.ausuc:.1f}"
+            assert text in [label.get_text() for label in axis.texts]
             assert (line.get_color(), line.get_marker()) == plots.method_looks(curves)[method][:2]
         assert (point.get_xdata(), point.get_ydata(), point.get_label()) == ([40], [60], "uncalibrated")
-        texts = [text.get_text() for text in figure.legends[0].get_texts()]
-        assert texts[-1] == "best H on the test images (oracle)"
-        assert figure.axes[0].get_xlim()[0] == figure.axes[0].get_ylim()[0] == 0
+        texts = [text.get_text() for text in axis.get_legend().get_texts()]
+        assert texts == ["uncalibrated", "best H on the test images (oracle)"]
+
+    def test_labels_are_in_the_order_of_the_left_ends(self, some_curve, render):
+        curves = {f"curve {index}": some_curve(shift=shift) for index, shift in enumerate((1.0, 0.0, 2.0))}
+        axis = render(plots.seen_unseen_curves(curves)).axes[0]
+        left, places = axis.get_xlim()[0], {}
+        for label in axis.texts:
+            key = label.get_text().split("\n")[0]
+            places[label.get_position()[1]] = np.interp(left, 100 * curves[key].unseen, 100 * curves[key].seen)
+        ends = [places[place] for place in sorted(places)]
+        assert ends == sorted(ends)
 
     def test_the_calibration_of_the_clean_protocol_is_an_open_mark_on_its_curve(self, some_curve, render):
         curves = {method: some_curve(shift=index) for index, method in enumerate(METHODS[:2])}
         gamma = curves[METHODS[1]].best()[3] + 0.5
-        figure = render(plots.seen_unseen_curves(curves, clean={METHODS[1]: gamma}))
-        (mark,) = [line for line in figure.axes[0].lines if line.get_markerfacecolor() == "white"]
+        axis = render(plots.seen_unseen_curves(curves, clean={METHODS[1]: gamma})).axes[0]
+        mark, _ = [line for line in axis.lines if line.get_markerfacecolor() == "white"]  # the second is in the legend
         seen, unseen, harmonic, _ = curves[METHODS[1]].at(gamma)
         assert (mark.get_xdata(), mark.get_ydata()) == ([pytest.approx(100 * unseen)], [pytest.approx(100 * seen)])
         assert to_hex(mark.get_color()) == to_hex(plots.METHOD_LOOKS[METHODS[1]].color)
-        texts = [text.get_text() for text in figure.legends[0].get_texts()]
-        assert texts[1].endswith(f"clean H {100 * harmonic:.1f}")
-        assert "clean" not in texts[0]
-        assert texts[2:] == ["best H on the test images (oracle)", "γ chosen on folds of the seen classes (clean)"]
+        texts = {label.get_text().split("\n")[0]: label.get_text() for label in axis.texts}
+        assert f"H {100 * harmonic:.1f} clean, " in texts[display_name(METHODS[1])]
+        assert "clean" not in texts[display_name(METHODS[0])]
+        assert [text.get_text() for text in axis.get_legend().get_texts()] == [
+            "best H on the test images (oracle)",
+            "γ chosen on folds of the seen classes (clean)",
+        ]
 
     def test_one_curve_of_any_name_without_points(self, some_curve, render, assert_labelled):
         assert_labelled(render(plots.seen_unseen_curves({"mine": some_curve()})))

@@ -1,12 +1,13 @@
-"""Figures of errors: bins, boxes and reductions are those of the matrices; null models are grey."""
+"""Figures of errors: bins, boxes and ratios are those of the matrices; each null model has a panel."""
 
 import numpy as np
 import pytest
-from matplotlib.colors import to_hex, to_rgb
+from matplotlib.colors import to_hex
 from matplotlib.patches import PathPatch
 from scipy import stats
 
 from zslcore import plots
+from zslcore.analysis import explained_share
 from zslcore.data.semantics import pretty
 from zslcore.errors import InputError
 from zslcore.methods import METHODS as STUDY
@@ -23,7 +24,7 @@ class TestErrorAgainstLabel:
         errors = {method: {split: rng.random((6, 12)) for split in splits} for method in methods}
         figure = render(plots.error_against_label(values, errors, bins=4))
         assert_labelled(figure)
-        assert [axis.get_title() for axis in figure.axes] == splits
+        assert [axis.get_ylabel() for axis in figure.axes] == [f"squared error,\n{split}" for split in splits]
         for axis, split in zip(figure.axes, splits, strict=True):
             order = np.argsort(values[split], axis=None)
             for container, method in zip(axis.containers, methods, strict=True):
@@ -45,23 +46,28 @@ class TestErrorAgainstLabel:
         assert np.isfinite(line.get_ydata(orig=False)).all()
         assert line.get_xdata(orig=False)[0] == pytest.approx(0, abs=0.05)
 
-    def test_null_models_are_grey_lines_without_marks(self, rng, render):
+    def test_each_null_model_is_a_dashed_line_in_a_panel_of_its_own(self, rng, render):
         values, errors = {"seen": rng.random((6, 12))}, {"mine": {"seen": rng.random((6, 12))}}
         null = rng.random((6, 12))
         null[0] = np.nan  # a class without images
         nulls = {"constant": {"seen": null}, "shrinkage": {"seen": np.ones((6, 12))}}
         figure = render(plots.error_against_label(values, errors | nulls, bins=3))
-        lines = {line.get_label(): line for line in figure.axes[0].lines if not line.get_label().startswith("_")}
-        assert list(lines) == ["null: constant", "null: shrinkage"]
-        assert {line.get_marker() for line in lines.values()} == {"None"}
-        assert len({line.get_linestyle() for line in lines.values()}) == 2
-        red, green, blue = to_rgb(lines["null: constant"].get_color())
-        assert red == green == blue
-        order = np.argsort(values["seen"][1:], axis=None)
-        parts = np.split(null[1:].ravel()[order], 3)
-        np.testing.assert_allclose(lines["null: constant"].get_ydata(), [part.mean() for part in parts])
+        for axis, (key, matrices) in zip(figure.axes, nulls.items(), strict=True):
+            (line,) = [line for line in axis.lines if line.get_linestyle() == "--"]
+            known = ~np.isnan(matrices["seen"])
+            parts = np.split(matrices["seen"][known][np.argsort(values["seen"][known])], 3)
+            np.testing.assert_allclose(line.get_ydata(), [part.mean() for part in parts])
+            share = explained_share(errors["mine"]["seen"], matrices["seen"])
+            assert axis.get_title() == f"{key}\nR² = {share:.2f}"
         (legend,) = figure.legends
-        assert [text.get_text() for text in legend.get_texts()] == ["mine", "null: constant", "null: shrinkage"]
+        assert {text.get_text() for text in legend.get_texts()} == {"mine", "null model of the panel"}
+
+    def test_a_large_null_model_does_not_set_the_scale(self, rng, render):
+        values, errors = {"seen": rng.random((6, 12))}, {"seen": rng.random((6, 12))}
+        matrices = {"mse": errors, "multiplicative": {"seen": np.full((6, 12), 100.0)}}
+        (axis,) = render(plots.error_against_label(values, matrices)).axes
+        assert axis.get_ylim()[0] == 0
+        assert errors["seen"].mean() < axis.get_ylim()[1] < 2
 
     def test_many_methods_with_null_models(self, rng, render):
         splits = ("seen classes", "unseen classes")
@@ -79,7 +85,7 @@ class TestErrorByAttribute:
         figure = render(plots.error_by_attribute(errors, names))
         assert_labelled(figure)
         (axis,) = figure.axes
-        shown = [text.get_text() for text in axis.get_xticklabels()]
+        shown = [text.get_text() for text in axis.get_yticklabels()]
         order = np.argsort(-np.median(errors[methods[0]], axis=0))
         assert shown == [pretty(names[index]) for index in order]
         boxes = [patch for patch in axis.patches if isinstance(patch, PathPatch)]  # the legend's are rectangles
@@ -101,7 +107,7 @@ class TestErrorByAttribute:
         errors = errors_of(METHODS[:2], rng)
         errors[METHODS[0]][2] = np.nan
         figure = render(plots.error_by_attribute(errors, names))
-        shown = [text.get_text() for text in figure.axes[0].get_xticklabels()]
+        shown = [text.get_text() for text in figure.axes[0].get_yticklabels()]
         order = np.argsort(-np.nanmedian(errors[METHODS[0]], axis=0))
         assert shown == [pretty(names[index]) for index in order]
         assert order.tolist() != sorted(order)
@@ -110,13 +116,13 @@ class TestErrorByAttribute:
         errors = errors_of(METHODS[:2], rng)
         for matrix in errors.values():
             matrix += 1e-3
-        assert "drawn" not in plots.error_by_attribute(errors, names).axes[0].get_ylabel()
+        assert "drawn" not in plots.error_by_attribute(errors, names).axes[0].get_xlabel()
         errors[METHODS[1]][:, 0] = 0
         errors[METHODS[0]][0, 1] = 4e-4
         axis = render(plots.error_by_attribute(errors, names)).axes[0]
-        assert axis.get_ylabel() == "squared error of a class (log scale)\n0 drawn as 4e-04"
-        assert axis.get_ylim()[0] > 1e-4
-        assert min(np.nanmin(line.get_ydata()) for line in axis.lines if line.get_ydata().size) == 4e-4
+        assert axis.get_xlabel() == "squared error of a class (log scale; 0 drawn as 4e-04)"
+        assert axis.get_xlim()[0] > 1e-4
+        assert min(np.nanmin(line.get_xdata()) for line in axis.lines if line.get_xdata().size) == 4e-4
 
     def test_a_method_without_an_error(self, rng, errors_of, names):
         with pytest.raises(InputError, match="above 0 for each method, got none for 'mine'"):
@@ -131,7 +137,7 @@ class TestErrorByAttribute:
     def test_not_more_than_shown(self, rng, render, errors_of):
         names = [f"attribute {index}" for index in range(100)]
         figure = render(plots.error_by_attribute(errors_of(METHODS[:2], rng, (4, 100)), names, shown=10))
-        assert len(figure.axes[0].get_xticklabels()) == 10
+        assert len(figure.axes[0].get_yticklabels()) == 10
 
     def test_methods_of_any_name(self, rng, errors_of, render, names):
         figure = render(plots.error_by_attribute(errors_of(["mine", "mse"], rng), names))
@@ -149,23 +155,19 @@ class TestReductionAgainstLabel:
         order = np.argsort(values, axis=None)
         for axis, method in zip(figure.axes, methods, strict=True):
             assert " ".join(axis.get_title().split()) == display_name(method)
-            fall = before - after[method]
+            ratio = np.log2(after[method] / before)
             dots = axis.collections[0].get_offsets()
-            np.testing.assert_allclose(dots, np.stack([values.ravel(), fall.ravel()], axis=1))
+            np.testing.assert_allclose(dots, np.stack([values.ravel(), ratio.ravel()], axis=1))
             (line, _, _), *_ = axis.containers
-            parts = np.split(fall.ravel()[order], 4)
+            parts = np.split(ratio.ravel()[order], 4)
             np.testing.assert_allclose(line.get_ydata(orig=False), [part.mean() for part in parts])
             assert to_hex(line.get_color()) == to_hex(plots.method_looks(methods)[method].color)
 
-    def looks(self, rng, after, **options):
+    def looks(self, rng, after):
         """Colour and marker of the line in each panel."""
         values, before = rng.random((6, 12)), rng.gamma(1, 0.02, size=(6, 12))
-        figure = plots.reduction_against_label(values, before, after, **options)
+        figure = plots.reduction_against_label(values, before, after)
         return [(to_hex(axis.containers[0][0].get_color()), axis.containers[0][0].get_marker()) for axis in figure.axes]
-
-    def test_stages_of_a_method_look_like_it(self, rng, errors_of):
-        after = errors_of(["after 1 epoch", "chosen epoch"], rng)
-        assert self.looks(rng, after, method="remse") == [("#de8f05", "D")] * 2
 
     def test_other_losses_keep_their_own_colours(self, rng, errors_of):
         names = ["bmc", "gai"]
@@ -177,7 +179,28 @@ class TestReductionAgainstLabel:
         after = {"mse": size * rng.random((6, 12))}
         render(plots.reduction_against_label(rng.random((6, 12)), size * rng.random((6, 12)), after))
 
-    def test_nothing_changed(self, rng):
+    def test_half_and_twice_the_error_are_equally_far_from_1(self, rng, render):
+        before = np.ones((6, 12))
+        after = np.where(rng.random((6, 12)) < 0.5, 0.5, 2.0)
+        after[0, 0] = 1e-9  # one cell does not stretch the axis
+        figure = render(plots.reduction_against_label(rng.random((6, 12)), before, {"mse": after}, relative_to="MSE"))
+        axis = figure.axes[0]
+        assert axis.get_ylabel() == "squared error relative\nto MSE (log scale)"
+        assert axis.get_ylim() == (-1, 1)
+        shown = dict(zip(axis.get_yticks(), [tick.get_text() for tick in axis.get_yticklabels()]))
+        assert shown.items() >= {-1: "1/2", 0: "1", 1: "2"}.items()
+
+    def test_cells_without_an_error_are_left_out(self, rng, render):
+        before, after = rng.random((6, 12)), {"mse": rng.random((6, 12))}
+        before[0, 0], after["mse"][0, 1], before[1] = 0, 0, np.nan
+        figure = render(plots.reduction_against_label(rng.random((6, 12)), before, after))
+        assert np.ma.count(figure.axes[0].collections[0].get_offsets()[:, 1]) == 72 - 2 - 12
+
+    def test_equal_errors_have_a_scale(self, rng, render):
         errors = rng.random((6, 12))
-        with pytest.raises(InputError, match="after must differ from before"):
-            plots.reduction_against_label(errors, errors, {"mse": errors})
+        render(plots.reduction_against_label(errors, errors, {"mse": errors}))
+
+    def test_no_error_in_common(self):
+        before, after = np.array([[0.0, 1.0]]), np.array([[1.0, 0.0]])
+        with pytest.raises(InputError, match="before and after must both be above 0 in some cell, got none"):
+            plots.reduction_against_label(before, before, {"mse": after})

@@ -1,4 +1,4 @@
-"""Matrices as colour: one scale for all methods, groups in order, marginal means."""
+"""Matrices as colour: errors of the first method, ratios to it, groups in order, marginal means."""
 
 import numpy as np
 import pytest
@@ -13,24 +13,37 @@ METHODS = list(STUDY)
 
 class TestErrorHeatmaps:
     @pytest.mark.parametrize("methods", [METHODS[:1], METHODS[:3]], ids=["one", "three"])
-    def test_share_one_scale_and_leave_zeros_white(self, rng, methods, render, assert_labelled, errors_of):
+    def test_errors_of_the_first_and_ratios_of_the_others_on_one_scale_around_1(
+        self, rng, methods, render, assert_labelled, errors_of
+    ):
         errors = errors_of(methods, rng)
-        errors[methods[0]][2, 3] = 0
+        first = errors[methods[0]]
+        first[2, 3] = 0
         figure = render(plots.error_heatmaps(errors, rows="class", columns="attribute"))
         assert_labelled(figure)
-        panels = [axis for axis in figure.axes if axis.images]
-        assert [" ".join(axis.get_title().split()) for axis in panels] == [*map(display_name, methods)]
-        everything = np.concatenate([matrix[matrix > 0] for matrix in errors.values()])
-        for axis in panels:
-            assert axis.images[0].get_clim() == (np.quantile(everything, 0.01, method="lower"), everything.max())
-        np.testing.assert_array_equal(np.argwhere(panels[0].images[0].get_array().mask), [[2, 3]])
+        one, *others = [axis for axis in figure.axes if axis.images]
+        assert one.get_title() == display_name(methods[0])
+        assert one.images[0].get_clim() == (np.quantile(first[first > 0], 0.01, method="lower"), first.max())
+        scales = set()
+        for axis, method in zip(others, methods[1:], strict=True):
+            assert (
+                " ".join(axis.get_title().split()) == f"{display_name(method)} relative to {display_name(methods[0])}"
+            )
+            shown, known = axis.images[0].get_array(), first > 0
+            np.testing.assert_allclose(shown[known], np.log2(errors[method][known] / first[known]))
+            scales.add(axis.images[0].get_clim())
+        for low, high in scales:
+            assert low == -high
+        assert len(scales) == min(len(others), 1)
+        for axis in (one, *others):
+            np.testing.assert_array_equal(np.argwhere(axis.images[0].get_array().mask), [[2, 3]])
 
     def test_a_few_errors_near_zero_do_not_stretch_the_scale(self, rng, errors_of):
         errors = errors_of(METHODS[:2], rng, (20, 30))
         errors[METHODS[0]][0, 0] = 1e-30
         norm = plots.error_heatmaps(errors, rows="class", columns="attribute").axes[0].images[0].norm
         assert norm.vmin > 1e-10
-        assert norm.vmax == max(matrix.max() for matrix in errors.values())
+        assert norm.vmax == errors[METHODS[0]].max()
 
     @pytest.mark.parametrize("shape", [(50, 56), (100, 312)], ids=["SynthBirds", "CUB100"])
     @pytest.mark.parametrize("methods", [METHODS[:1], METHODS], ids=["one", "all"])
@@ -41,10 +54,17 @@ class TestErrorHeatmaps:
         figure = render(plots.error_heatmaps(errors, rows="class", columns="attribute", attribute_names=names))
         assert_labelled(figure)
         panels = [axis for axis in figure.axes if axis.images]
-        assert [axis.get_title() for axis in panels] == [*map(display_name, methods)]
+        titles = [f"{display_name(method)} relative to {display_name(methods[0])}" for method in methods[1:]]
+        assert [axis.get_title() for axis in panels] == [display_name(methods[0]), *titles]
         starts = [sum(groups[:index]) - 0.5 for index in range(1, len(groups))]
         for axis in panels:
-            walls = [line.get_xdata()[0] for line in axis.lines if line.get_color() == "white"]
+            walls = [
+                line.get_xdata()[0]
+                for line in axis.lines
+                if line.get_color() == ("white" if axis is panels[0] else "black")
+                and len(set(line.get_xdata())) == 1
+                and list(line.get_ydata()) == [0, 1]
+            ]
             assert walls == starts
         assert [tick.get_text() for tick in panels[-1].get_xticklabels()] == [f"part{i} x" for i in range(len(groups))]
         assert panels[0].images[0].get_array().mask[4].all()
@@ -65,7 +85,7 @@ class TestErrorHeatmaps:
         panels = render(plots.error_heatmaps(errors, **settings)).axes
         expected = [[6, 5, 9, 8], [2, 1, 9, 8]]
         np.testing.assert_array_equal(panels[0].images[0].get_array()[:2], expected)
-        np.testing.assert_array_equal(panels[1].images[0].get_array()[:2], np.array(expected) / 2)
+        np.testing.assert_array_equal(panels[1].images[0].get_array()[:2], -np.ones((2, 4)))
         assert panels[0].images[0].get_array().mask[2].all()  # the absent class comes last
         assert [axis.get_ylabel() for axis in panels[:2]] == ["class,\nby mean error"] * 2  # ticks are ranks
         assert panels[1].get_xlabel() == "attribute group"
@@ -75,8 +95,9 @@ class TestErrorHeatmaps:
         errors = errors_of(METHODS, rng, (5, 3))
         settings = {"rows": "class", "columns": "attribute", "attribute_names": names}
         for sort, ending in ((True, ",\nby mean error"), (False, "")):
-            panels = [axis for axis in render(plots.error_heatmaps(errors, **settings, sort=sort)).axes if axis.images]
-            assert panels[-1].get_xlabel() == f"attribute{ending}"
+            figure = render(plots.error_heatmaps(errors, **settings, sort=sort))
+            panels = [axis for axis in figure.axes if axis.images]
+            assert (panels[-1].get_xlabel() or figure.get_supxlabel()) == f"attribute{ending}"
             assert panels[0].get_ylabel() == f"class{ending}"
 
     def test_five_methods_side_by_side(self, rng, errors_of, render):

@@ -1,4 +1,4 @@
-"""Figures of results: every run, mean and interval; surfaces and estimates as in their frames."""
+"""Figures of results: paired differences and their intervals; surfaces and estimates as in their frames."""
 
 import itertools
 
@@ -23,44 +23,61 @@ class TestForest:
         frame["lam"] = np.where(frame["method"].str.startswith("cross_"), 0.0, 10.0)
         return frame.assign(H=rng.normal(60, 2, size=len(frame)))
 
-    @pytest.mark.parametrize(("methods", "seeds"), [(METHODS[:1], 1), (METHODS, 1), (METHODS, 5)])
-    def test_shows_every_run_and_the_interval_of_the_mean(self, rng, methods, seeds, render, assert_labelled):
+    @pytest.mark.parametrize(("methods", "seeds"), [(METHODS[:2], 1), (METHODS, 1), (METHODS, 5)])
+    def test_shows_every_difference_and_the_interval_of_the_mean(self, rng, methods, seeds, render, assert_labelled):
         frame = self.frame(rng, methods, seeds)
-        figure = render(plots.forest(frame, "H", label="H (%)"))
+        figure = render(plots.forest(frame, "H", label="H (points)"))
         assert_labelled(figure)
-        (axis,) = figure.axes
-        assert len(axis.containers) == 2 * len(methods)
-        names = [text.get_text() for text in axis.get_yticklabels()]
-        for position, container in enumerate(axis.containers):
-            protocol, method = ["clean", "paper"][position // len(methods)], methods[position % len(methods)]
-            numbers = frame[(frame["protocol"] == protocol) & (frame["method"] == method)]["H"]
-            assert names[position].startswith(f"{protocol}: {display_name(method)}")
-            mark, caps, bars = container
-            assert mark.get_xdata() == [pytest.approx(numbers.mean())]
-            assert mark.get_color() == plots.METHOD_LOOKS[method].color
-            if seeds > 1:
-                (bar,) = bars
-                low, high = bar.get_segments()[0][:, 0]
-                expected = stats.t.interval(0.95, seeds - 1, loc=numbers.mean(), scale=stats.sem(numbers))
-                assert (low, high) == pytest.approx(expected)
-            else:
-                assert not caps
-                assert not bars
-        dots = [line for line in axis.lines if line.get_marker() == "."]
-        np.testing.assert_allclose(np.concatenate([line.get_xdata() for line in dots]), frame["H"])
-        assert axis.yaxis_inverted()  # the first group on top
+        assert figure.get_supxlabel() == "difference from cross entropy: H (points)"
+        for axis, protocol in zip(figure.axes, ("clean", "paper"), strict=True):
+            values = frame[frame["protocol"] == protocol].pivot(index="seed", columns="method", values="H")
+            base = values[methods[0]]
+            assert axis.get_title() == f"{protocol} protocol\ncross entropy: {base.mean():.1f}"
+            zero, *lines = axis.lines
+            assert list(zero.get_xdata()) == [0, 0]
+            dots = [line for line in lines if line.get_marker() == "."]
+            for method, line, container in zip(methods[1:], dots, axis.containers, strict=True):
+                difference = values[method] - base
+                np.testing.assert_allclose(line.get_xdata(), difference)
+                mark, caps, bars = container
+                assert mark.get_xdata() == [pytest.approx(difference.mean())]
+                assert mark.get_color() == plots.METHOD_LOOKS[method].color
+                if seeds > 1:
+                    (bar,) = bars
+                    expected = stats.t.interval(0.95, seeds - 1, loc=difference.mean(), scale=stats.sem(difference))
+                    assert tuple(bar.get_segments()[0][:, 0]) == pytest.approx(expected)
+                else:
+                    assert not caps
+                    assert not bars
+        names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+        assert [name.split(", λ = ")[0] for name in names] == [*map(display_name, methods[1:])]
+        assert figure.axes[0].yaxis_inverted()  # the first group on top
 
     def test_lambda_is_named_where_there_is_one(self, rng):
-        figure = plots.forest(self.frame(rng, ["cross_entropy", "mse"], 2), "H", label="H (%)")
+        figure = plots.forest(self.frame(rng, ["cross_entropy", "cross_entropy_tuned", "mse"], 2), "H", label="H")
         names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
-        assert names[:2] == ["clean: cross entropy", "clean: + MSE, λ = 10"]
+        assert names == ["cross entropy, tuned scale", "+ MSE, λ = 10"]
 
-    def test_more_methods_than_have_a_colour(self, rng, render):
-        methods = [*METHODS, "bmc", "mine", "mae"]
-        (axis,) = render(plots.forest(self.frame(rng, methods, 3), "H", label="H (%)")).axes
-        marks = [(to_hex(c[0].get_color()), c[0].get_marker()) for c in axis.containers]
-        assert marks[: len(methods)] == marks[len(methods) :]  # the same under both protocols
-        assert len(set(marks)) == len(methods)
+    def test_a_baseline_by_name_and_other_losses_in_one_grey(self, rng, render):
+        frame = self.frame(rng, ["bmc", "mine", "remse", "mse"], 3)
+        figure = render(plots.forest(frame, "H", label="H (points)", baseline="mse"))
+        assert "cross" not in figure.get_supxlabel()
+        marks = [(to_hex(c[0].get_color()), c[0].get_marker()) for c in figure.axes[0].containers]
+        assert marks == [("#6e6e6e", "o"), ("#6e6e6e", "o"), ("#de8f05", "D")]
+
+    def test_only_seeds_of_both_are_compared(self, rng):
+        frame = self.frame(rng, ["mse", "remse"], 3)
+        frame = frame[(frame["method"] == "mse") | (frame["seed"] > 0)]
+        (dots, _), _ = [
+            [line for line in axis.lines if line.get_marker() in (".", "D")]
+            for axis in plots.forest(frame, "H", label="H").axes
+        ]
+        assert len(dots.get_xdata()) == 2
+
+    @pytest.mark.parametrize("baseline", ["mse", "remse"])
+    def test_nothing_to_compare(self, rng, baseline):
+        with pytest.raises(InputError, match=r"frame must hold runs of .* and of another method"):
+            plots.forest(self.frame(rng, ["mse"], 2), "H", label="H", baseline=baseline)
 
 
 class TestPairedDifferences:

@@ -7,11 +7,11 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from zslcore.analysis import error_by_label, explained_share
 from zslcore.errors import InputError
-from zslcore.methods import display_name
-from zslcore.plots.errors import LABEL_AXIS, draw_means
-from zslcore.plots.style import DATASET_LOOKS, WIDTH, method_looks, panel_title
+from zslcore.plots.errors import draw_means, error_against_label
+from zslcore.plots.style import DATASET_LOOKS, WIDTH
+
+MEASURED = "normalised predictions"
 
 
 def errors_beside_nulls(
@@ -22,12 +22,12 @@ def errors_beside_nulls(
     method: str,
     bins: int = 12,
 ) -> Figure:
-    """Mean squared error in bins of the label value; a panel for each null model, all with one scale.
+    """The errors of one method beside null models, as :func:`zslcore.plots.error_against_label`, without splits.
 
     Args:
         labels: label values.
         errors: the measured error matrix, the same in each panel, with standard errors.
-        nulls: error matrices of null models by key, drawn as dashed lines; titles have their R^2.
+        nulls: error matrices of null models by key.
         method: key of the measured method.
         bins: as in :func:`zslcore.plots.error_against_label`.
 
@@ -35,22 +35,12 @@ def errors_beside_nulls(
         >>> labels = np.array([[0.1, 0.2], [0.8, 0.9]])
         >>> figure = errors_beside_nulls(labels, labels, {"constant": labels, "missing_mean": 0 * labels}, method="mse")
         >>> [axis.get_title() for axis in figure.axes]
-        ['null: constant\\nR² = 1.00', 'null: missing mean\\nR² = -2.00']
+        ['constant\\nR² = 1.00', 'missing mean\\nR² = -2.00']
     """
     if not nulls:
         raise InputError("nulls must hold at least one null model, got none")
-    figure, axes = plt.subplots(1, len(nulls), figsize=(WIDTH, 3), sharey=True, sharex=True, squeeze=False)
-    look = method_looks([method])[method]
-    for axis, (key, matrix) in zip(axes[0], nulls.items(), strict=True):
-        binned = error_by_label(labels, matrix, bins=bins)
-        axis.plot(binned["value"], binned["mean"], color="black", ls="--", lw=1.2, label="null model")
-        draw_means(axis, labels, errors, look, bins=bins, label=display_name(method))
-        axis.set_title(f"{panel_title(key, len(nulls))}\nR² = {explained_share(errors, matrix):.2f}")
-    axes[0, 0].set_ylabel("squared error of the\nnormalised prediction")
-    figure.supxlabel(LABEL_AXIS, fontsize="medium")
-    handles, names = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper center", ncols=2, frameon=False)
-    return figure
+    matrices = {key: {MEASURED: matrix} for key, matrix in {method: errors, **nulls}.items()}
+    return error_against_label({MEASURED: labels}, matrices, bins=bins)
 
 
 def oracle_against_variance(

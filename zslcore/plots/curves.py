@@ -4,15 +4,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from zslcore.errors import InputError
 from zslcore.methods import display_name
-from zslcore.plots.style import GREY, NAVY, OLIVE, WIDTH, WINE, method_looks
+from zslcore.plots.groups import spread
+from zslcore.plots.style import GREY, NAVY, OLIVE, WIDTH, WINE, Look, method_looks
 
 
 def seen_unseen_curves(
@@ -24,7 +26,8 @@ def seen_unseen_curves(
     """Seen against unseen accuracy at every calibration, with the calibration of both protocols on each curve.
 
     A filled mark is the best harmonic mean on the test images (the oracle of the ``paper`` protocol), an open mark the
-    calibration that was chosen on folds of the seen classes (the ``clean`` protocol).
+    calibration that was chosen on folds of the seen classes (the ``clean`` protocol). Axes start below the marks. The
+    name and the results of a curve are at its left end.
 
     Args:
         curves: a :class:`zslcore.metrics.SeenUnseenCurve` for each method.
@@ -32,40 +35,60 @@ def seen_unseen_curves(
         clean: calibration constant gamma chosen on folds of the seen classes, for some or all curves.
 
     Example:
-        >>> import numpy as np
         >>> from zslcore.metrics import seen_unseen_curve
         >>> score = np.array([[3.0, 0.0, 1.0], [1.0, 2.0, 1.5]])  # two seen classes, one unseen
         >>> curve = seen_unseen_curve(score, np.array([0, 1]), score[1:], np.array([2]), num_seen=2)
-        >>> seen_unseen_curves({"remse": curve}, clean={"remse": 0.0}).axes[0].lines[-1].get_label()
-        '+ ReMSE: AUSUC 75.0, best H 66.7, clean H 0.0'
+        >>> seen_unseen_curves({"remse": curve}, clean={"remse": 0.0}).axes[0].texts[0].get_text()
+        '+ ReMSE\\nH 0.0 clean, 66.7 oracle; AUSUC 75.0'
     """
     points, clean = points or {}, clean or {}
     if unknown := set(clean) - set(curves):
         raise InputError(f"clean must be for curves among {', '.join(curves)}, got {', '.join(sorted(unknown))}")
-    entries = len(curves) + len(points) + 2
-    columns = 2 if entries <= 12 else 1
-    figure, axis = plt.subplots(figsize=(WIDTH, 3.2 + 0.18 * -(-entries // columns)))
-    looks = method_looks(curves)
+    figure, axis = plt.subplots(figsize=(WIDTH, 3.6 + 0.28 * max(len(curves) - 6, 0)))
+    looks, texts, marks = method_looks(curves), {}, list(points.values())
     for key, curve in curves.items():
         color, marker, _ = looks[key]
-        label = f"{display_name(key)}: AUSUC {100 * curve.ausuc:.1f}, best H {100 * curve.harmonic.max():.1f}"
+        texts[key] = f"{100 * curve.harmonic.max():.1f} oracle; AUSUC {100 * curve.ausuc:.1f}"
+        seen, unseen, _, _ = curve.best()
+        marks.append((unseen, seen))
         if key in clean:
             seen, unseen, harmonic, _ = curve.at(clean[key])
             axis.plot(100 * unseen, 100 * seen, marker, color=color, markersize=8, markerfacecolor="white", zorder=3)
-            label += f", clean H {100 * harmonic:.1f}"
+            texts[key] = f"{100 * harmonic:.1f} clean, {texts[key]}"
+            marks.append((unseen, seen))
         x, y, best = 100 * curve.unseen, 100 * curve.seen, [int(curve.harmonic.argmax())]
-        axis.plot(x, y, color=color, lw=1.2, marker=marker, markersize=6, markevery=best, label=label)
+        axis.plot(x, y, color=color, lw=1.2, marker=marker, markersize=6, markevery=best)
     for index, (name, (unseen, seen)) in enumerate(points.items()):
         axis.plot(100 * unseen, 100 * seen, "x+1234"[index % 6], color="black", markersize=7, label=name, zorder=4)
-    axis.set(xlabel="accuracy on unseen classes U (%)", ylabel="accuracy on seen classes S (%)", xlim=0, ylim=0)
+    left, bottom = 10 * np.floor(np.clip(10 * np.min(marks, axis=0) - 0.5, 0, None))
+    axis.set(xlabel="accuracy on unseen classes U (%)", ylabel="accuracy on seen classes S (%)")
+    axis.set_xlim(left)
+    axis.set_ylim(bottom)
+    axis.yaxis.set(label_position="right", ticks_position="right")
+    axis.spines["left"].set_visible(False)
+    axis.spines["right"].set_visible(True)
+    _label_left_ends(axis, curves, texts, looks)
     color, marker, _ = next(iter(looks.values())) if len(curves) == 1 else (GREY, "o", "")
-    handles = axis.get_legend_handles_labels()[0]
-    handles.append(Line2D([], [], ls="", color=color, marker=marker, label="best H on the test images (oracle)"))
+    axis.plot([], [], marker, color=color, label="best H on the test images (oracle)")
     if clean:
-        text = "γ chosen on folds of the seen classes (clean)"
-        handles.append(Line2D([], [], ls="", color=color, marker=marker, markerfacecolor="white", label=text))
-    figure.legend(handles=handles, frameon=False, loc="outside lower center", ncols=columns, fontsize=8)
+        label = "γ chosen on folds of the seen classes (clean)"
+        axis.plot([], [], marker, color=color, markerfacecolor="white", label=label)
+    axis.legend(frameon=False, loc="lower left", fontsize=8)
     return figure
+
+
+def _label_left_ends(
+    axis: Axes, curves: Mapping[str, Any], texts: Mapping[str, str], looks: Mapping[str, Look]
+) -> None:
+    """Write name and text of each curve beside its left end; thin lines join them where labels need more room."""
+    (left, _), (low, high), across = axis.get_xlim(), axis.get_ylim(), axis.get_yaxis_transform()
+    ends = {key: np.interp(left, 100 * curve.unseen, 100 * curve.seen) for key, curve in curves.items()}
+    keys = sorted(curves, key=ends.get)
+    line = 0.3 / (0.85 * axis.get_figure().get_figheight()) * (high - low)  # two lines of text are 0.3 inches high
+    for key, place in zip(keys, spread(np.array([ends[key] for key in keys]), line, low=low, high=high), strict=True):
+        axis.plot([0, -0.03], [ends[key], place], color=looks[key].color, lw=0.8, transform=across, clip_on=False)
+        text = f"{display_name(key)}\nH {texts[key]}"
+        axis.text(-0.04, place, text, transform=across, fontsize=7, ha="right", va="center")
 
 
 def noise_floor(

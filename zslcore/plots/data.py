@@ -36,9 +36,10 @@ def image_grid(images: Sequence, titles: Sequence[str], *, columns: int = 6) -> 
 def attribute_heatmap(
     attributes: Float[np.ndarray, "C A"], attribute_names: Sequence[str], *, unit: str, num_seen: int
 ) -> Figure:
-    """Class-by-attribute matrix, attributes in their groups; a dashed line separates seen from unseen classes.
+    """Class-by-attribute matrix; a dashed line separates seen from unseen classes.
 
-    The ``num_seen`` seen classes come first. ``unit`` is the label of the colours.
+    The ``num_seen`` seen classes come first. Attributes are in groups, sorted by their mean, largest first.
+    ``unit`` is the label of the colours.
 
     Example:
         >>> attribute_heatmap(np.eye(3), ["a", "b", "c"], unit="% of annotators", num_seen=2).axes[0].get_ylabel()
@@ -46,7 +47,7 @@ def attribute_heatmap(
     """
     if not 0 <= num_seen <= len(attributes):
         raise InputError(f"num_seen must be at most the {len(attributes)} classes, got {num_seen}")
-    order, spans = columns_in_groups(attribute_names, attributes.shape[1])
+    order, spans = columns_in_groups(attribute_names, attributes.shape[1], largest_first=attributes.mean(0))
     figure, axis = plt.subplots(figsize=(WIDTH, 3.6))
     image = axis.imshow(attributes[:, order], aspect="auto", cmap="viridis", interpolation="nearest")
     figure.colorbar(image, ax=axis, label=unit, pad=0.01)

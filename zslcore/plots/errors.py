@@ -9,12 +9,14 @@ import seaborn as sns
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from zslcore.analysis import error_by_label
+from zslcore.analysis import error_by_label, explained_share
 from zslcore.data.semantics import pretty
 from zslcore.errors import InputError
 from zslcore.methods import display_name
-from zslcore.plots.style import GREY, NULL_LINES, WIDTH, Look, method_looks, panel_title
+from zslcore.plots.ratios import RATIO_NAMES, RATIO_TICKS, log_ratio, ratio_limit
+from zslcore.plots.style import NULL_LINES, WIDTH, Look, method_looks, panel_title
 
 LABEL_AXIS = "label value (class vectors of length 1)"
 
@@ -25,11 +27,15 @@ def error_against_label(
     *,
     bins: int = 12,
 ) -> Figure:
-    """Mean squared error in bins of the label value, with its standard error; a panel for each split.
+    """Mean squared error in bins of the label value, with its standard error; a row for each split.
+
+    Each null model has a panel of its own, as a dashed line beside the measured errors. The scale is that of the
+    measured errors, so a null model may leave the panel. R^2 is the share of the variance of the first method's errors
+    that the null model explains; it is negative for a null model that is worse than their mean.
 
     Args:
         values: label values by split.
-        errors: error matrices by key and split. Null models are drawn as grey lines.
+        errors: error matrices by key and split: methods, then null models, if any.
         bins: number of bins, see :func:`zslcore.analysis.error_by_label`. The bin of zeros may hold most cells.
 
     Example:
@@ -38,37 +44,44 @@ def error_against_label(
         >>> figure.axes[0].containers[0][0].get_ydata(orig=False).round(3).tolist()  # means of two cells each
         [0.025, 0.725]
     """
-    figure, axes = plt.subplots(1, len(values), figsize=(WIDTH, 3.2), sharey=True, squeeze=False)
-    looks = method_looks(errors)
-    for axis, (split, labels) in zip(axes[0], values.items(), strict=True):
-        for key, matrices in errors.items():
-            name = display_name(key)
-            if key in NULL_LINES:
-                binned = error_by_label(labels, matrices[split], bins=bins)
-                axis.plot("value", "mean", data=binned, color=GREY, ls=NULL_LINES[key], lw=1.2, label=name, zorder=1)
-            else:
-                draw_means(axis, labels, matrices[split], looks[key], bins=bins, label=name)
-        axis.set(title=split, xlabel=LABEL_AXIS)
-    axes[0, 0].set_ylabel("squared error of the\nnormalised prediction")
-    handles = dict(zip(*axes[0, 0].get_legend_handles_labels()[::-1]))  # lines come before error bars there
-    shown = [handles[display_name(key)] for key in errors]
-    figure.legend(handles=shown, loc="outside lower center", ncols=min(len(shown), 4), frameon=False)
+    nulls = [key for key in errors if key in NULL_LINES]
+    methods = [key for key in errors if key not in NULL_LINES]
+    looks, shape = method_looks(methods), (len(values), max(len(nulls), 1))
+    size = (WIDTH, 1 + 1.9 * len(values))
+    figure, axes = plt.subplots(*shape, figsize=size, sharex="row", sharey="row", squeeze=False)
+    for row, (split, labels) in zip(axes, values.items(), strict=True):
+        for axis in row:
+            for key in methods:
+                draw_means(axis, labels, errors[key][split], looks[key], bins=bins, label=display_name(key))
+        row[0].set_ylim(0, 1.15 * row[0].dataLim.y1)
+        for axis, key in zip(row, nulls, strict=False):
+            null = error_by_label(labels, errors[key][split], bins=bins)
+            axis.plot(
+                null["value"], null["mean"], color="black", ls="--", lw=1.2, label="null model of the panel", zorder=1
+            )
+            share = explained_share(errors[methods[0]][split], errors[key][split])
+            axis.set_title(f"{display_name(key).removeprefix('null: ')}\nR² = {share:.2f}", fontsize=9)
+        row[0].set_ylabel(f"squared error,\n{split}")
+        row[0].xaxis.set_major_locator(MaxNLocator(3))
+    figure.supxlabel(LABEL_AXIS, fontsize="medium")
+    handles, names = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper center", ncols=4, frameon=False)
     return figure
 
 
 def error_by_attribute(
-    errors: Mapping[str, Float[np.ndarray, "C A"]], attribute_names: Sequence[str], *, shown: int = 24
+    errors: Mapping[str, Float[np.ndarray, "C A"]], attribute_names: Sequence[str], *, shown: int = 12
 ) -> Figure:
-    """Distribution over classes of the error of each attribute, one box for each method.
+    """Distribution over classes of the error of some attributes, one box for each method.
 
-    Attributes are sorted by their median error under the first method. At most ``shown`` are drawn; of more, every k-th
-    is. A row of NaN is an absent class. The axis is logarithmic: an error of 0 is drawn as the smallest error above 0,
-    and the axis label says so.
+    Attributes are sorted by their median error under the first method, largest on top. At most ``shown`` are drawn; of
+    more, every k-th is. A row of NaN is an absent class. The axis is logarithmic: an error of 0 is drawn as the
+    smallest error above 0, and the axis label says so.
 
     Example:
         >>> errors = np.array([[0.1, 4.0, 1.0], [0.3, 6.0, 1.0], [np.nan, np.nan, np.nan]])
         >>> (axis,) = error_by_attribute({"mse": errors}, ["has_leg_color::red", "has_size::small", "black"]).axes
-        >>> [tick.get_text() for tick in axis.get_xticklabels()]  # medians 5, 1 and 0.2
+        >>> [tick.get_text() for tick in axis.get_yticklabels()]  # medians 5, 1 and 0.2
         ['size: small', 'black', 'leg color: red']
     """
     first = np.ma.masked_invalid(next(iter(errors.values())))
@@ -82,14 +95,15 @@ def error_by_attribute(
         parts.append(frame.assign(method=display_name(key)))
     frame = pd.concat(parts, ignore_index=True)
     lowest = frame["error"][frame["error"] > 0].min()
-    zeros = f"\n0 drawn as {lowest:.0e}" if (frame["error"] == 0).any() else ""
+    zeros = f"; 0 drawn as {lowest:.0e}" if (frame["error"] == 0).any() else ""
     frame["error"] = frame["error"].clip(lower=lowest)
     looks = method_looks(errors)
     colors = {display_name(key): look.color for key, look in looks.items()}
-    figure, axis = plt.subplots(figsize=(WIDTH, 4))
-    sns.boxplot(frame, x="attribute", y="error", hue="method", palette=colors, saturation=1, fliersize=1, linewidth=0.6)
-    axis.set(yscale="log", xlabel="", ylabel=f"squared error of a class (log scale){zeros}")
-    axis.tick_params(axis="x", rotation=90, labelsize=7)
+    figure, axis = plt.subplots(figsize=(WIDTH, 1 + len(names) * (0.1 + 0.12 * len(errors))))
+    sns.boxplot(frame, x="error", y="attribute", hue="method", palette=colors, saturation=1, fliersize=1, linewidth=0.6)
+    axis.set(xscale="log", ylabel="", xlabel=f"squared error of a class (log scale{zeros})")
+    axis.grid(axis="x", linewidth=0.4)
+    axis.tick_params(axis="y", length=0)
     legend = axis.legend(frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
     # white is visible on every box; a single class has no box, only its median
     one_class = frame.groupby(["method", "attribute"])["error"].count().max() == 1
@@ -104,40 +118,39 @@ def reduction_against_label(
     before: Float[np.ndarray, "C A"],
     after: Mapping[str, Float[np.ndarray, "C A"]],
     *,
+    relative_to: str = "before",
     bins: int = 12,
-    method: str | None = None,
 ) -> Figure:
-    """How much the error of each cell fell, ``before - after``, against its label value; a panel for each of ``after``.
+    """The ratio of the error of each cell, ``after / before``, against its label value; a panel for each of ``after``.
 
-    A grey dot is a class and attribute. The line is the mean with its standard error, in bins of the label
-    value. The scale is linear near 0 and logarithmic beyond.
+    A grey dot is a class and attribute. The line is the geometric mean with its standard error, in bins of the label
+    value. The axis is logarithmic, with the same length for half and for twice the error. It ends where 1 % of the
+    cells lie beyond it. A cell without an error above 0 in both matrices has no ratio and is left out.
 
     Args:
         values: label values.
         before: errors before.
-        after: errors after, by method or by stage of one training, such as "after 1 epoch".
+        after: errors after, by method.
+        relative_to: what ``before`` is, for the axis label.
         bins: as in :func:`error_against_label`.
-        method: the method whose stages these are, for the colour.
 
     Example:
         >>> labels, before = np.array([[0.1, 0.2], [0.8, 0.9]]), np.full((2, 2), 0.5)
-        >>> (axis,) = reduction_against_label(labels, before, {"remse": before - 0.4 * (labels > 0.5)}, bins=2).axes
-        >>> axis.containers[0][0].get_ydata(orig=False).round(3).tolist()  # only large labels gain
-        [0.0, 0.4]
+        >>> (axis,) = reduction_against_label(labels, before, {"remse": before / (1 + (labels > 0.5))}, bins=2).axes
+        >>> axis.containers[0][0].get_ydata(orig=False).tolist()  # log2: large labels have half the error
+        [0.0, -1.0]
     """
-    falls = {key: before.astype(np.float64) - matrix for key, matrix in after.items()}
-    largest = max(np.nanmax(np.abs(fall)) for fall in falls.values())
-    if not largest > 0:
-        raise InputError("after must differ from before in some cell, got the same errors")
+    ratios = {key: log_ratio(before, matrix) for key, matrix in after.items()}
+    end = ratio_limit(ratios.values())
     figure, axes = plt.subplots(1, len(after), figsize=(WIDTH, 2.9), sharey=True, sharex=True, squeeze=False)
-    looks = method_looks([*after, *([method] if method else [])])
-    for axis, (key, fall) in zip(axes[0], falls.items(), strict=True):
-        axis.scatter(values, fall, s=2, color="0.75", linewidth=0, rasterized=True)
-        draw_means(axis, values, fall, looks[method or key], bins=bins)
-        axis.axhline(0, color="black", lw=0.6)
-        axis.set_yscale("symlog", linthresh=10 ** np.floor(np.log10(largest) - 2))
+    looks = method_looks(after)
+    for axis, (key, ratio) in zip(axes[0], ratios.items(), strict=True):
+        axis.scatter(values, ratio, s=2, color="0.75", linewidth=0, rasterized=True)
+        axis.axhline(0, color="black", lw=0.8)
+        draw_means(axis, values, ratio, looks[key], bins=bins)
         axis.set_title(panel_title(key, len(after)))
-    axes[0, 0].set_ylabel("reduction of the squared error")
+    axes[0, 0].set(ylim=(-end, end), ylabel=f"squared error relative\nto {relative_to} (log scale)")
+    axes[0, 0].yaxis.set(major_locator=RATIO_TICKS, major_formatter=RATIO_NAMES)
     figure.supxlabel(LABEL_AXIS, fontsize="medium")
     return figure
 

@@ -14,28 +14,31 @@ MOST_GROUPS = 40  # more than that are attributes without groups, as in AWA2 and
 Spans = dict[str, tuple[int, int]]  # first and last column of each group
 
 
-def columns_in_groups(names: Sequence[str] | None, count: int) -> tuple[Int[np.ndarray, " A"], Spans]:
+def columns_in_groups(
+    names: Sequence[str] | None, count: int, *, largest_first: Float[np.ndarray, " A"] | None = None
+) -> tuple[Int[np.ndarray, " A"], Spans]:
     """Order of ``count`` attributes that puts those of a group side by side, and the columns of each group.
 
-    Without names the order stays, in one group.
+    Without names there is one group. With ``largest_first``, attributes of a group are sorted by these values.
 
     >>> order, spans = columns_in_groups(["has_wing::a", "has_leg::a", "has_wing::b"], 3)
     >>> order.tolist(), spans
     ([0, 2, 1], {'wing': (0, 1), 'leg': (2, 2)})
     """
-    if names is None:
-        return np.arange(count), {"": (0, count - 1)}
-    if len(names) != count:
+    if names is not None and len(names) != count:
         raise InputError(f"attribute_names must be one for each of {count} attributes, got {len(names)}")
     order, spans = [], {}
-    for name, members in attribute_groups(names).items():
+    groups = {"": range(count)} if names is None else attribute_groups(names)
+    for name, members in groups.items():
+        if largest_first is not None:
+            members = sorted(members, key=lambda index: -largest_first[index])
         spans[name] = (len(order), len(order) + len(members) - 1)
         order.extend(members)
     return np.array(order), spans
 
 
-def mark_groups(axis: Axes, spans: Spans, *, named: bool = True) -> None:
-    """Draw white lines between groups and their names below. A single group or too many groups get neither.
+def mark_groups(axis: Axes, spans: Spans, *, named: bool = True, color: str = "white") -> None:
+    """Draw lines of a colour between groups and their names below. A single group or too many groups get neither.
 
     Of panels below each other only the last is ``named``.
     """
@@ -43,12 +46,12 @@ def mark_groups(axis: Axes, spans: Spans, *, named: bool = True) -> None:
     if not 1 < len(spans) <= MOST_GROUPS:
         return
     for start, _ in list(spans.values())[1:]:
-        axis.axvline(start - 0.5, color="white", linewidth=0.6)
+        axis.axvline(start - 0.5, color=color, linewidth=0.6)
     if not named:
         axis.tick_params(axis="x", bottom=False, labelbottom=False)
         return
     dense, columns = len(spans) > 15, max(end for _, end in spans.values()) + 1
-    size, angle = (6, 90) if dense else (7, 40)
+    size, angle = (7, 90) if dense else (7, 40)
     inches = 0.8 * axis.get_figure().get_figwidth()  # approximate width of the matrix beside colour bar and labels
     distance = 1.2 * size / np.sin(np.radians(angle)) / 72 / inches * columns
     centres = np.array([(start + end) / 2 for start, end in spans.values()])

@@ -1,5 +1,6 @@
-"""Matrices of classes and attributes as colours: errors of several methods, and the weights of ReMSE."""
+"""Matrices of classes and attributes as colours: errors, their ratios between methods, and the weights of ReMSE."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
@@ -11,8 +12,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
 from zslcore.errors import InputError
 from zslcore.methods import display_name
-from zslcore.plots.groups import Spans, columns_in_groups, mark_groups
-from zslcore.plots.style import WIDTH, panel_title
+from zslcore.plots.groups import columns_in_groups, mark_groups
+from zslcore.plots.ratios import RATIO_NAMES, RATIO_TICKS, log_ratio, ratio_limit
+from zslcore.plots.style import WIDTH
 
 
 def error_heatmaps(
@@ -23,52 +25,71 @@ def error_heatmaps(
     attribute_names: Sequence[str] | None = None,
     sort: bool = False,
 ) -> Figure:
-    """Error matrices of several methods on one logarithmic colour scale; zeros and absent classes (NaN) stay white.
+    """The error matrix of the first method, and the ratio of the errors of each other method to it.
 
-    The scale ends at the largest error. It starts at the 1 % quantile, because a few errors near 0 would stretch it.
-    With ``attribute_names`` the panels are below each other and attributes are grouped; without, they are side by side.
+    Errors have a logarithmic scale. It ends at the largest error and starts at the 1 % quantile, because a few errors
+    near 0 would stretch it. Ratios have a diverging scale around 1 that holds 99 % of the cells: red is a larger error.
+    Cells without an error above 0 are grey. With ``attribute_names`` the panels are below each other and attributes are
+    grouped; without, they are side by side.
 
     Args:
-        errors: error matrices by method, with a value above 0.
+        errors: error matrices by method, each with a value above 0.
         rows, columns: labels of rows and columns.
         attribute_names: a name for each attribute.
-        sort: whether to sort classes, and attributes within their group, by mean error over all methods, largest first.
+        sort: whether to sort classes, and attributes within their group, by the mean error of the first method, largest
+            first.
 
     Example:
         >>> errors = np.array([[0.001, 0.1, 0.0], [0.01, 0.1, 0.1]])
         >>> figure = error_heatmaps({"mse": errors, "remse": errors / 2}, rows="class", columns="attribute")
-        >>> [axis.get_title() for axis in figure.axes[:2]], figure.axes[0].images[0].get_clim()  # one scale for both
-        (['+ MSE', '+ ReMSE'], (0.0005, 0.1))
+        >>> first, second, *_ = figure.axes
+        >>> first.get_title(), second.get_title(), second.images[0].get_array()[1].tolist()  # log2 of the ratio
+        ('+ MSE', '+ ReMSE relative to + MSE', [-1.0, -1.0, -1.0])
     """
-    positive = np.concatenate([np.empty(0), *(matrix[matrix > 0] for matrix in errors.values())])
-    if not positive.size:
+    baseline, first = next(iter(errors.items()), ("", np.empty((0, 0))))
+    if not (first > 0).any():
         raise InputError("errors must hold a value above 0 for a logarithmic scale, got none")
-    low, high = np.quantile(positive, 0.01, method="lower"), positive.max()
-    norm = LogNorm(low, high) if low < high else LogNorm(low / 2, 2 * high)
-    order, spans = columns_in_groups(attribute_names, next(iter(errors.values())).shape[1])
-    classes, order = _sorted(errors, order, spans) if sort else (slice(None), order)
+    ratios = {key: log_ratio(first, matrix) for key, matrix in errors.items() if key != baseline}
+    classes, largest_first = np.arange(len(first)), None
     if sort:
+        known = np.ma.masked_invalid(first)
+        classes, largest_first = np.argsort(-known.mean(1).filled(-1)), known.mean(0).filled(-1)  # absent classes last
         rows, columns = f"{rows},\nby mean error", f"{columns},\nby mean error"
+    order, spans = columns_in_groups(attribute_names, first.shape[1], largest_first=largest_first)
     count, below = len(errors), attribute_names is not None
     if below:
-        figure, axes = plt.subplots(count, figsize=(WIDTH, 0.9 + 1.25 * count), sharex=True, sharey=True, squeeze=False)
+        figure, axes = plt.subplots(count, figsize=(WIDTH, 0.9 + 1.35 * count), sharex=True, sharey=True, squeeze=False)
     else:
         figure, axes = plt.subplots(1, count, figsize=(WIDTH, 2.8), sharey=True, squeeze=False)
-    for axis, (name, matrix) in zip(axes.flat, errors.items(), strict=True):
-        shown = np.ma.masked_where(~(matrix > 0), matrix)[classes][:, order]
-        image = axis.imshow(shown, aspect="auto", cmap="viridis", norm=norm, interpolation="nearest")
-        axis.set(title=panel_title(name, count), xlabel=columns)
+    for axis, key in zip(axes.flat, errors, strict=True):
+        if key == baseline:
+            shown = np.ma.masked_where(~(first > 0), first)[classes][:, order]
+            image = axis.imshow(shown, cmap="viridis", norm=_scale(first))
+            title = display_name(key)
+        else:
+            end = ratio_limit(ratios.values())
+            ratio = axis.imshow(ratios[key][classes][:, order], cmap="RdBu_r", vmin=-end, vmax=end)
+            title = f"{display_name(key)} relative to {display_name(baseline)}"
+        axis.set(facecolor="0.8", aspect="auto")
         if below:
+            axis.set_title(title, fontsize=8, pad=3)
             axis.set_ylabel(rows)
-            axis.set_title(display_name(name), fontsize=8, pad=3)
-            mark_groups(axis, spans, named=axis is axes.flat[-1])
-    if below and sort and len(spans) == 1:
+            color = "white" if key == baseline else "black"
+            mark_groups(axis, spans, named=axis is axes.flat[-1], color=color)
+        else:
+            axis.set_title(textwrap.fill(title, 64 // count), fontsize=9)
+    if not below:
+        figure.supxlabel(columns, fontsize="medium")
+    elif sort and len(spans) == 1:
         axes.flat[-1].set_xlabel(columns)  # ranks among all attributes
     axes[0, 0].set_ylabel(rows)
     ticks = LogLocator(subs=(1, 3))
-    bar = figure.colorbar(image, ax=axes, label="mean squared error", pad=0.01, ticks=ticks, extend="min")
+    bar = figure.colorbar(image, ax=axes.flat[0], label="mean squared\nerror", pad=0.01, ticks=ticks, extend="min")
     bar.minorticks_off()
     bar.formatter = FuncFormatter(lambda value, _: f"{value:.0e}".replace("e-0", "e-"))
+    if ratios:
+        bar = figure.colorbar(ratio, ax=axes.flat[1:], label="ratio of the errors", pad=0.01, extend="both")
+        bar.locator, bar.formatter = RATIO_TICKS, RATIO_NAMES
     return figure
 
 
@@ -110,9 +131,6 @@ def weight_matrix(
     return figure
 
 
-def _sorted(errors: Mapping[str, np.ndarray], order: np.ndarray, spans: Spans) -> tuple[np.ndarray, np.ndarray]:
-    """Order of classes (absent ones last), and of attributes within their group, by mean error; largest first."""
-    mean = np.ma.masked_invalid(np.stack(list(errors.values()))).mean(0)
-    of_class, of_attribute = mean.mean(1).filled(-1), mean.mean(0).filled(-1)
-    parts = (order[start : end + 1] for start, end in spans.values())
-    return np.argsort(-of_class), np.concatenate([part[np.argsort(-of_attribute[part])] for part in parts])
+def _scale(errors: Float[np.ndarray, "C A"]) -> LogNorm:
+    low, high = np.quantile(errors[errors > 0], 0.01, method="lower"), np.nanmax(errors)
+    return LogNorm(low, high) if low < high else LogNorm(low / 2, 2 * high)

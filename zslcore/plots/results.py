@@ -1,4 +1,4 @@
-"""Figures of results: runs of each method, paired differences, estimates with intervals, the surface of exponents."""
+"""Figures of results: paired differences of runs and of means, estimates with intervals, the surface of exponents."""
 
 import textwrap
 
@@ -13,43 +13,68 @@ from matplotlib.ticker import MaxNLocator
 from zslcore.analysis import t_interval
 from zslcore.errors import InputError
 from zslcore.methods import display_name
-from zslcore.plots.style import ACCURACIES, DATASET_LOOKS, NULL_LINES, WIDTH, measure_looks, measure_name, method_looks
+from zslcore.plots.style import (
+    ACCURACIES,
+    DATASET_LOOKS,
+    GREY,
+    METHOD_LOOKS,
+    NULL_LINES,
+    WIDTH,
+    Look,
+    measure_looks,
+    measure_name,
+    method_looks,
+)
 
 
-def forest(frame: pd.DataFrame, value: str, *, label: str) -> Figure:
-    """Every run as a dot, and the mean over seeds with its 95 % t-interval; a line for each method and protocol.
+def forest(frame: pd.DataFrame, value: str, *, label: str, baseline: str = "") -> Figure:
+    """Paired differences of each method from a baseline over the seeds of both; a panel for each protocol.
 
-    A single run has no interval.
+    A dot is a seed. The larger mark is their mean, with its 95 % t-interval; a single seed has none. The vertical line
+    is the baseline, whose mean is in the title of the panel. Methods of the study have their colour, others are grey.
 
     Args:
-        frame: a row for each run with the columns ``protocol``, ``method`` (key), ``lam`` and ``value``, see
-            :func:`zslcore.study.tables.collect`.
-        value: column that is shown.
-        label: axis label, with the unit.
+        frame: a row for each run with the columns ``protocol``, ``method`` (key), ``lam``, ``seed`` and ``value``, see
+            :func:`zslcore.study.tables.collect`. The baseline has one lambda.
+        value: column that is compared.
+        label: name of the value, with the unit.
+        baseline: key of the method to compare with; by default the first of the frame.
 
     Example:
-        >>> frame = pd.DataFrame({"protocol": "clean", "method": "mse", "lam": 10.0, "H": [60.0, 61.0, 62.0]})
-        >>> (axis,) = forest(frame, "H", label="H (%)").axes
-        >>> axis.lines[0].get_xdata().tolist(), [tick.get_text() for tick in axis.get_yticklabels()]
-        ([60.0, 61.0, 62.0], ['+ MSE, λ = 10'])
+        >>> rows = [("cross_entropy", 0.0, 0, 60.0), ("mse", 10.0, 0, 61.5), ("mse", 100.0, 0, 60.5)]
+        >>> frame = pd.DataFrame(rows, columns=["method", "lam", "seed", "H"]).assign(protocol="clean")
+        >>> (axis,) = forest(frame, "H", label="H (points)").axes
+        >>> [tick.get_text() for tick in axis.get_yticklabels()], axis.get_title()
+        (['+ MSE, λ = 10', '+ MSE, λ = 100'], 'clean protocol\\ncross entropy: 60.0')
     """
-    groups = list(frame.groupby(["protocol", "method", "lam"], sort=False))
-    several = frame["protocol"].nunique() > 1
-    figure, axis = plt.subplots(figsize=(WIDTH, 0.9 + 0.32 * len(groups)))
-    looks, names = method_looks(frame["method"]), []
-    for position, ((protocol, method, lam), rows) in enumerate(groups):
-        color, marker, _ = looks[method]
-        numbers = rows[value].to_numpy()
-        axis.plot(numbers, np.full(len(numbers), position), ".", color=color, alpha=0.5, markersize=5)
-        low, high = t_interval(rows[value])
-        half = None if np.isnan(low) else (high - low) / 2
-        axis.errorbar(numbers.mean(), position, xerr=half, fmt=marker, color=color, capsize=3)
-        name = f"{protocol}: {display_name(method)}" if several else display_name(method)
-        names.append(f"{name}, λ = {lam:g}" if lam else name)
-    axis.set_yticks(range(len(groups)), names)
-    axis.invert_yaxis()
-    axis.set_xlabel(label)
-    axis.grid(axis="x", linewidth=0.4)
+    baseline = baseline or frame["method"].iloc[0]
+    groups = frame[frame["method"] != baseline].groupby(["method", "lam"], sort=False)
+    if baseline not in set(frame["method"]) or not len(groups):
+        raise InputError(f"frame must hold runs of {baseline!r} and of another method, got {set(frame['method'])}")
+    protocols, names = frame["protocol"].unique(), []
+    size = (WIDTH, 1.1 + 0.3 * len(groups))
+    figure, axes = plt.subplots(1, len(protocols), figsize=size, sharex=True, sharey=True, squeeze=False)
+    baselines = {}
+    for axis, protocol in zip(axes[0], protocols, strict=True):
+        rows = frame[(frame["protocol"] == protocol) & (frame["method"] == baseline)]
+        baselines[protocol] = rows.set_index("seed")[value]
+        axis.axvline(0, color="black", linewidth=0.8)
+        axis.set_title(f"{protocol} protocol\n{display_name(baseline)}: {baselines[protocol].mean():.1f}")
+        axis.grid(axis="x", linewidth=0.4)
+        axis.tick_params(axis="y", length=0)
+    for position, ((method, lam), rows) in enumerate(groups):
+        color, marker, _ = METHOD_LOOKS.get(method, Look(GREY, "o"))
+        names.append(f"{display_name(method)}, λ = {lam:g}" if lam else display_name(method))
+        for axis, protocol in zip(axes[0], protocols, strict=True):
+            mine = rows[rows["protocol"] == protocol].set_index("seed")[value]
+            difference = (mine - baselines[protocol]).dropna()
+            axis.plot(difference, np.full(len(difference), position), ".", color=color, alpha=0.5, markersize=5)
+            low, high = t_interval(difference)
+            half = None if np.isnan(low) else (high - low) / 2
+            axis.errorbar(difference.mean(), position, xerr=half, fmt=marker, color=color, capsize=3)
+    axes[0, 0].set_yticks(range(len(names)), names)
+    axes[0, 0].set_ylim(len(names) - 0.5, -0.5)
+    figure.supxlabel(f"difference from {display_name(baseline)}: {label}", fontsize="medium")
     return figure
 
 

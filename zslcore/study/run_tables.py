@@ -76,7 +76,7 @@ def oracle_gain(results: pd.DataFrame) -> pd.Series:
 
 
 def write_results(results: pd.DataFrame, differences: pd.DataFrame, folder: str, command: str) -> None:
-    """Write the tables of a study, and a figure of all runs for those of T1, H and AUSUC it reports, into a folder.
+    """Write the tables of a study into a folder, and paired differences of T1, H and AUSUC, if reported, as figures.
 
     Args:
         results: the frame of :func:`zslcore.study.tables.collect`, of one data set.
@@ -90,5 +90,7 @@ def write_results(results: pd.DataFrame, differences: pd.DataFrame, folder: str,
     with new_file(target / "differences.csv") as partial:
         differences.to_csv(partial)
     for measure in reported(results, ["T1", "H", "AUSUC"]):
-        figure = forest(results, measure, label=f"{measure} on {dataset} (%)")
-        save_figure(figure, target, f"forest_{measure}", command, caption=f"{measure} of every run on {dataset}.")
+        figure = forest(results, measure, label=f"{measure} on {dataset} (points)")
+        save_figure(
+            figure, target, f"forest_{measure}", command, caption=f"{measure} on {dataset}, paired differences."
+        )

@@ -13,7 +13,7 @@ from zslcore.study.grid import _identity
 RESULTS = Path(__file__).parents[2] / "results"
 COMMITTED = [
     (file.parent.name, file.stem)
-    for name in ("map", "vectors", "audit", "attention", "fine_tuned", "fine_tuned_rates", "gradients")
+    for name in ("map", "vectors", "audit", "attention", "fine_tuned", "fine_tuned_rates", "gradients", "pointing")
     for file in sorted(RESULTS.glob(f"*/{name}.csv"))
 ]
 
@@ -24,8 +24,8 @@ def test_every_committed_row_is_of_a_config_of_its_experiment(dataset, name):
     known = [_identity(config) for config in configs_of(name, dataset, range(1, 1 + rows["class_split"].max()))]
     assert set(rows["settings"]) <= set(known)
     assert len(set(known)) == len(known)
-    measured = "estimate" if name == "audit" else "settings"
-    assert not rows.duplicated(list({"settings", measured})).any()
+    measured = {"audit": ["estimate"], "pointing": ["group", "split"]}.get(name, [])
+    assert not rows.duplicated(["settings", *measured]).any()
 
 
 def test_unknown_experiments_name_the_known_ones():

@@ -327,8 +327,8 @@ def compare(frame: pd.DataFrame, method: str, values: Iterable[str], *, confiden
 
 
 def higher_is_better(measure: str) -> bool:
-    """Whether a measure is an accuracy; all others are errors, or measures of their unevenness."""
-    return measure in (*ACCURACIES, "validation_H")
+    """Whether a measure is an accuracy or one of attention; all others are errors, or measures of their unevenness."""
+    return measure in (*ACCURACIES, "validation_H") or measure.endswith(("_pointing", "_energy"))
 
 
 def comparison_claim(method: str, baseline: str, measure: str) -> str:

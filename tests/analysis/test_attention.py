@@ -83,6 +83,57 @@ class TestAgainstBruteForce:
             assert found["value"][group] == pytest.approx(np.mean(each))
 
 
+class TestSeveralParts:
+    """Groups with several boxes, some of them missing: a pixel or a cell inside any of them counts once."""
+
+    @pytest.fixture
+    def boxes(self, rng):
+        boxes = some_boxes(rng, 30, 3).reshape(30, 1, 3, 4)  # they often overlap
+        boxes[rng.random((30, 1, 3)) < 0.3] = np.nan
+        return boxes
+
+    def test_energy_is_that_of_the_pixels_of_the_union(self, rng, boxes):
+        attention, each, chance = rng.random((30, 1, 4, 5)), [], []
+        for cells, parts in zip(attention[:, 0], boxes[:, 0], strict=True):
+            inside = np.zeros((40, 60), dtype=bool)
+            for left, top, right, bottom in parts[~np.isnan(parts).any(1)].astype(int):
+                inside[top:bottom, left:right] = True
+            pixels = cells.repeat(10, axis=0).repeat(12, axis=1)
+            if inside.any() and not inside.all():
+                each.append(pixels[inside].sum() / pixels.sum())
+                chance.append(inside.mean())
+        (found,) = energy_inside(attention, boxes, (60, 40)).itertuples()
+        assert found.images == len(each)
+        assert found.value == pytest.approx(np.mean(each))
+        assert found.chance == pytest.approx(np.mean(chance))
+
+    def test_pointing_is_a_peak_in_any_box(self, rng, boxes):
+        attention, each, chance = rng.random((30, 1, 4, 5)), [], []
+        for cells, parts in zip(attention[:, 0], boxes[:, 0], strict=True):
+            hits = np.zeros((4, 5))
+            for box in parts[~np.isnan(parts).any(1)]:
+                for row, column in np.ndindex(4, 5):
+                    one = np.zeros((4, 5))
+                    one[row, column] = 1
+                    hits[row, column] = max(hits[row, column], pointing_by_cells(one, box, width=60, height=40))
+            if hits.any() and not hits.all():
+                each.append(hits[np.unravel_index(cells.argmax(), cells.shape)])
+                chance.append(hits.mean())
+        (found,) = pointing_accuracy(attention, boxes, (60, 40)).itertuples()
+        assert found.images == len(each)
+        assert found.value == pytest.approx(np.mean(each))
+        assert found.chance == pytest.approx(np.mean(chance))
+
+    @MEASURES
+    def test_a_part_that_is_missing_or_marked_twice_changes_nothing(self, rng, measure):
+        attention, single = rng.random((8, 2, 4, 5)), some_boxes(rng, 8, 2)
+        missing = np.stack([np.full_like(single, np.nan), single], axis=2)
+        twice = np.stack([single, single], axis=2)
+        found = measure(attention, single, (60, 40))
+        for boxes in (missing, twice):
+            np.testing.assert_allclose(measure(attention, boxes, (60, 40))[VALUES], found[VALUES])
+
+
 class TestClosedForms:
     @MEASURES
     @settings(max_examples=30, deadline=None)
@@ -194,6 +245,14 @@ class TestLeftOut:
         found = measure(np.ones((3, 1, 4, 4)), boxes, 40, groups=np.array([1]))
         assert found["images"].tolist() == [0, 3]
         assert found.loc[0, VALUES].isna().all()
+
+    @MEASURES
+    def test_no_resamples_give_no_interval(self, rng, measure):
+        attention, boxes = rng.random((8, 1, 4, 5)), some_boxes(rng, 8, 1)
+        (found,), (full,) = (measure(attention, boxes, (60, 40), resamples=n).itertuples() for n in (0, 99))
+        assert np.isnan([found.low, found.high]).all()
+        assert found.value == full.value
+        assert full.low < full.value < full.high
 
     @MEASURES
     def test_one_image_has_no_interval(self, measure):

@@ -60,6 +60,12 @@ class TestAttentionMaps:
         assert not second.patches
         assert not second.lines
 
+    def test_boxes_of_several_parts(self, rng, render):
+        boxes = np.array([[[4.0, 6.0, 20.0, 16.0], [8.0, 2.0, 12.0, 30.0]], [[np.nan] * 4, [1.0, 1.0, 9.0, 9.0]]])
+        figure = render(plots.attention_maps(rng.random((32, 32, 3)), rng.random((2, 7, 7)), "ab", boxes=boxes))
+        drawn = [{tuple(patch.get_bbox().extents) for patch in axis.patches} for axis in figure.axes[1:3]]
+        assert drawn == [{(4, 6, 20, 16), (8, 2, 12, 30)}, {(1, 1, 9, 9)}]
+
     @pytest.mark.usefixtures("unchecked")
     def test_bad_input(self, rng):
         image, attention = rng.random((8, 8, 3)), np.ones((2, 4, 4))

@@ -11,6 +11,7 @@ from zslcore import InputError
 from zslcore.analysis import energy_inside
 from zslcore.config import RunConfig
 from zslcore.remse import class_error, remse_weights
+from zslcore.study import attention
 from zslcore.study.attention import (
     attention_over_picture,
     attention_verdicts,
@@ -99,7 +100,7 @@ class TestAttention:
 
     def test_measured_is_of_the_part_of_the_group(self, small_synth, still):
         truth, images = load_ground_truth(small_synth.root), small_synth.split("test_unseen")
-        measured = measure_attention(still, small_synth, truth, images)
+        measured = measure_attention(still, small_synth, images)
         assert {name: list(frames) for name, frames in measured.items()} == {
             "pointing": ["mse", "untrained"],
             "energy": ["mse", "untrained"],
@@ -110,13 +111,13 @@ class TestAttention:
         maps = still.attention(small_synth, images)[:, legs].reshape(len(images), len(legs), 2, 2)
         boxes, visible = truth.extents[images][:, [part]], truth.visible[images][:, [part]]
         expected = energy_inside(maps, boxes, 48, visible, groups=np.zeros(len(legs), int))
-        row = measured["energy"]["mse"].set_index("group").loc["leg_color"]
+        row = measured["energy"]["mse"].set_index("group").loc["leg color"]
         assert row["value"] == pytest.approx(expected["value"].item())
         assert row["chance"] == pytest.approx(expected["chance"].item())
 
     def test_over_a_picture_has_the_boxes_of_the_truth_where_the_parts_are(self, small_synth, still):
         truth, image = load_ground_truth(small_synth.root), 100
-        figure = attention_over_picture(still, small_synth, image, truth=truth, count=3)
+        figure = attention_over_picture(still, small_synth, image, count=3)
         panels = [axis for axis in figure.axes if axis.axison]
         assert len(panels) == 4
         for axis in panels[1:]:
@@ -125,19 +126,29 @@ class TestAttention:
             corners = axis.patches[0].get_bbox().extents
             np.testing.assert_allclose(corners / 64, truth.extents[image, part] / 48, rtol=1e-6)
 
-    def test_over_a_picture_of_no_known_truth_has_no_boxes(self, small_synth, still):
+    def test_over_a_picture_of_unknown_parts_has_no_boxes(self, small_synth, still, monkeypatch):
+        monkeypatch.setattr(attention, "has_parts", lambda benchmark: False)
         figure = attention_over_picture(still, small_synth, 3)
         assert not any(axis.patches for axis in figure.axes)
 
-    def test_measured_needs_the_whole_picture(self, small_world, small_synth, tmp_path):
+    def test_of_a_crop_is_measured_with_the_boxes_on_the_crop(self, small_world, small_synth, tmp_path):
         run = Run.load(fit(ATTENTION.replace(resize_ratio=1.125, epochs=1), tmp_path / "run"))
-        with pytest.raises(InputError, match=r"resize_ratio 1, got 1\.125"):
-            measure_attention(run, small_synth, load_ground_truth(small_synth.root), np.arange(3))
+        truth, images = load_ground_truth(small_synth.root), np.arange(40)
+        found = measure_attention(run, small_synth, images)["energy"]["mse"].set_index("group").loc["tail shape"]
+        tails = [index for index, name in enumerate(small_synth.attribute_names) if "tail_shape" in name]
+        part = truth.part_names.index("tail")
+        boxes = truth.extents[images][:, [part]] * 72 / 48 - 4  # resized from 48 to 72 pixels, 4 cut off each side
+        maps = run.attention(small_synth, images)[:, tails].reshape(40, len(tails), 2, 2)
+        visible = truth.visible[images][:, [part]]
+        (expected,) = energy_inside(maps, boxes, 64, visible, groups=np.zeros(len(tails), int)).itertuples()
+        assert found["images"] == expected.images
+        assert found["value"] == pytest.approx(expected.value, rel=1e-5)
+        assert found["chance"] == pytest.approx(expected.chance, rel=1e-5)
 
     def test_crop_cuts_as_much_off_the_boxes(self, small_world, small_synth, tmp_path):
         run = Run.load(fit(ATTENTION.replace(resize_ratio=1.125, epochs=1), tmp_path / "run"))
         truth = load_ground_truth(small_synth.root)
-        figure = attention_over_picture(run, small_synth, 100, truth=truth, count=1)
+        figure = attention_over_picture(run, small_synth, 100, count=1)
         group = figure.axes[1].get_title().replace("\n", " ").split(":")[0].replace(" ", "_")
         part = truth.part_names.index(truth.group_parts[truth.group_names.index(group)])
         corners = figure.axes[1].patches[0].get_bbox().extents

@@ -7,17 +7,11 @@ import pytest
 
 from zslcore import InputError
 from zslcore.study import experiments
-from zslcore.study.experiments import configs_of, main
+from zslcore.study.experiments import NAMES, configs_of, main
 from zslcore.study.grid import _identity
 
 RESULTS = Path(__file__).parents[2] / "results"
-COMMITTED = [
-    (file.parent.name, file.stem)
-    for name in (
-        *("map", "vectors", "audit", "attention", "fine_tuned", "fine_tuned_rates", "gradients", "image_training"),
-    )
-    for file in sorted(RESULTS.glob(f"*/{name}.csv"))
-]
+COMMITTED = [(file.parent.name, file.stem) for name in NAMES for file in sorted(RESULTS.glob(f"*/{name}.csv"))]
 
 
 @pytest.mark.parametrize(("dataset", "name"), COMMITTED)
@@ -26,8 +20,8 @@ def test_every_committed_row_is_of_a_config_of_its_experiment(dataset, name):
     known = [_identity(config) for config in configs_of(name, dataset, range(1, 1 + rows["class_split"].max()))]
     assert set(rows["settings"]) <= set(known)
     assert len(set(known)) == len(known)
-    measured = "estimate" if name == "audit" else "settings"
-    assert not rows.duplicated(list({"settings", measured})).any()
+    measured = {"audit": ["estimate"], "pointing": ["group", "split"]}.get(name, [])
+    assert not rows.duplicated(["settings", *measured]).any()
 
 
 def test_unknown_experiments_name_the_known_ones():

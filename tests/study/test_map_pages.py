@@ -12,6 +12,7 @@ from zslcore.study.map_pages import (
     map_page,
     map_sentence,
     new_classes,
+    pointing_sentence,
     section,
     sentence,
     stored,
@@ -84,6 +85,30 @@ def test_sentence_of_the_map():
     assert map_sentence(rows) == f"{text} T1 is shown to be higher at no λ, and lower at no λ.**"
     rows.loc[rows["method"] == "remse", "seen_theil"] += 0.2
     assert "more even than the MSE's at no λ, and less even at λ = 60." in map_sentence(rows)
+
+
+def pointing_rows(remse, tail):
+    """Two groups of four seeds; ReMSE differs from MSE by about ``remse``."""
+    rows = []
+    for seed in range(4):
+        for method, wing in (("cross_entropy", 0.6), ("mse", 0.5), ("remse", 0.5 + remse)):
+            for split in ("seen", "unseen"):
+                for group, value in (("wing color", wing + 0.001 * seed**2 * wing), ("tail shape", tail)):
+                    rows.append((method, 0.0 if method == "cross_entropy" else 60.0, seed, split, group, value))
+    frame = pd.DataFrame(rows, columns=["method", "lam", "seed", "split", "group", "pointing"])
+    return frame.assign(untrained_pointing=0.3, chance_pointing=0.2, energy=0.1, untrained_energy=0.1, chance_energy=0)
+
+
+@pytest.mark.parametrize(
+    ("remse", "outcome"), [(0.1, "an improvement"), (-0.1, "a loss"), (0.0, "no shown difference")]
+)
+def test_sentence_of_attention_on_the_parts(remse, outcome):
+    text = pointing_sentence(pointing_rows(remse, tail=0.1))
+    assert f"in 35 % of the cases with cross entropy, 30 % with MSE and {30 + 50 * remse:.0f} % with ReMSE" in text
+    assert "against 30 % before training and 20 % by chance." in text
+    assert f"points: {outcome}.**" in text
+    assert text.endswith("Below chance, over the three: tail shape.")
+    assert pointing_sentence(pointing_rows(remse, tail=0.3)).endswith("Below chance, over the three: no group.")
 
 
 def test_a_data_set_without_results_names_the_command():

@@ -12,6 +12,8 @@ from zslcore.study.map_tables import (
     audit_table,
     judged,
     map_differences,
+    pointing_differences,
+    pointing_scores,
     tuned_scale,
     vector_differences,
 )
@@ -113,3 +115,30 @@ class TestAudit:
         assert (table.loc[["paper", "chosen epoch, test gamma", "last epoch, test gamma"], "bias"] > 0).all()
         squares = table["bias"] ** 2 + table["spread"] ** 2 * (table["trainings"] - 1) / table["trainings"]
         assert np.sqrt(squares).tolist() == pytest.approx(table["error"].tolist())
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_differences_of_attention_are_those_of_a_paired_t_test_of_group_means(dataset):
+    rows = stored(dataset, "pointing")
+    unseen = rows[rows["split"] == "unseen"]
+    means = {method: part.groupby("seed")["pointing"].mean() for method, part in unseen.groupby("method")}
+    before = unseen[unseen["method"] == "cross_entropy"].groupby("seed")["untrained_pointing"].mean()
+    table = pointing_differences(rows)
+    table = table[table["measure"] == "unseen_pointing"].set_index("method")
+    pairs = {"remse": means["mse"], "mse": means["cross_entropy"], "cross_entropy": before}
+    for method, baseline in pairs.items():
+        test = stats.ttest_rel(100 * means[method], 100 * baseline)
+        row, interval = table.loc[method], test.confidence_interval()
+        assert row["difference"] == pytest.approx(100 * (means[method] - baseline).mean())
+        assert (row["low"], row["high"], row["p"]) == pytest.approx((interval.low, interval.high, test.pvalue))
+    assert set(table["pairs"]) == {5}
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_untrained_networks_and_chance_are_the_same_for_all_methods(dataset):
+    rows = stored(dataset, "pointing")
+    chance = rows.groupby(["split", "group"])[["chance_pointing", "chance_energy", "images"]].nunique()
+    assert chance.isin([0, 1]).all(axis=None)  # 0 where nothing is measured
+    before = rows.groupby(["split", "group", "seed"])[["untrained_pointing", "untrained_energy"]].nunique()
+    assert before.isin([0, 1]).all(axis=None)
+    assert pointing_scores(rows)["method"].unique().tolist()[:3] == ["chance", "untrained", "cross_entropy"]

@@ -1,7 +1,8 @@
 """Where attention looks: how often its peak falls on a part, and how much of it lies inside, each beside chance.
 
 Attention over H x W locations divides the image into H x W equal cells. Boxes are (left, top, right, bottom) in pixels;
-the image spans (0, 0) to (width, height), with y pointing down.
+the image spans (0, 0) to (width, height), with y pointing down. A group that shows on several parts, such as two wings,
+has several boxes; attention inside any of them counts.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +18,7 @@ COLUMNS = ["group", "images", "value", "low", "high", "chance"]
 EDGE = 1e-6  # share of the image's side: a box that ends where a cell begins does not touch it, despite rounding
 TOLERANCE = 0.5  # cells: every cell that a box partly covers is a hit
 MIN_VISIBLE = 0.5  # share of a part that must be visible for an image to count
+RESAMPLES = 9999  # of the bootstrap
 
 
 def group_index(groups: Mapping[str, Sequence[int]], names: Sequence[str]) -> Int[np.ndarray, " A"]:
@@ -43,28 +45,30 @@ def group_index(groups: Mapping[str, Sequence[int]], names: Sequence[str]) -> In
 
 def pointing_accuracy(
     attention: Float[np.ndarray, "n A H W"],
-    boxes: Float[np.ndarray, "n G 4"],
+    boxes: Float[np.ndarray, "n G 4"] | Float[np.ndarray, "n G P 4"],
     image_size: int | tuple[int, int],
     visible: Float[np.ndarray, "n G"] | None = None,
     *,
     groups: Int[np.ndarray, " A"] | None = None,
     names: Sequence[str] | None = None,
+    resamples: int = RESAMPLES,
 ) -> pd.DataFrame:
     """Share of images in which the peak of the attention falls on the part, for each attribute group.
 
     The pointing game of Zhang et al., "Top-down neural attention by excitation backprop", IJCV 2018: a hit is a peak
-    in a cell that the box partly covers. If k cells share the peak, each counts 1/k. Chance is the share of cells that
-    would hit. An image does not count where the part has no box (NaN), lies outside the image, is less than half
-    visible, or if every cell would hit.
+    in a cell that a box partly covers. If k cells share the peak, each counts 1/k. Chance is the share of cells that
+    would hit. An image does not count where the group has no box (NaN), its boxes lie outside the image, it is less
+    than half visible, or if every cell would hit.
 
     Args:
         attention: a map for each image and attribute; at least 0, and above 0 somewhere.
-        boxes: the part of each image and group; NaN if there is none.
+        boxes: the part of each image and group, or its P parts; NaN if there is none.
         image_size: (width, height) in pixels, or the side of a square image.
-        visible: visible share of each part, 0 to 1.
+        visible: visible share of the part of each group, 0 to 1.
         groups: column of ``boxes`` for each attribute, -1 for none (see :func:`group_index`). Needed unless there is
             one attribute for each group.
         names: names of the groups; their numbers by default.
+        resamples: number of bootstrap resamples; 0 for no interval.
 
     Returns:
         A row for each group: ``group``, ``images`` (number that count), ``value`` (mean over these images, in [0, 1]),
@@ -77,63 +81,80 @@ def pointing_accuracy(
         >>> pointing_accuracy(attention, box, 80)[["images", "value", "chance"]].values.tolist()
         [[1.0, 1.0, 0.0625]]
     """
-    width, height = _checked(attention, boxes, image_size, visible)
-
-    def hits(box: np.ndarray, rows: int, columns: int) -> np.ndarray:
-        x, y = (np.arange(columns) + 0.5) * width / columns, (np.arange(rows) + 0.5) * height / rows
-        wide, high = TOLERANCE * width / columns, TOLERANCE * height / rows
-        inside_x = (x > box[:, :1] - wide + EDGE * width) & (x < box[:, 2:3] + wide - EDGE * width)
-        inside_y = (y > box[:, 1:2] - high + EDGE * height) & (y < box[:, 3:] + high - EDGE * height)
-        return (inside_y[:, :, None] & inside_x[:, None, :]).astype(np.float64)
-
+    boxes, size = _checked(attention, boxes, image_size, visible)
     peaks = attention == attention.max((2, 3), keepdims=True)
-    return _per_group(peaks, boxes, hits, _counted(boxes, (width, height), visible), groups, names)
+    return _per_group(peaks, boxes, _hits, size, visible, groups, names, resamples)
 
 
 def energy_inside(
     attention: Float[np.ndarray, "n A H W"],
-    boxes: Float[np.ndarray, "n G 4"],
+    boxes: Float[np.ndarray, "n G 4"] | Float[np.ndarray, "n G P 4"],
     image_size: int | tuple[int, int],
     visible: Float[np.ndarray, "n G"] | None = None,
     *,
     groups: Int[np.ndarray, " A"] | None = None,
     names: Sequence[str] | None = None,
+    resamples: int = RESAMPLES,
 ) -> pd.DataFrame:
-    """Share of the attention that lies inside the part's box, for each attribute group.
+    """Share of the attention that lies inside the boxes of the part, for each attribute group.
 
     The energy-based pointing game of Wang et al., "Score-CAM", CVPR-W 2020: a cell counts by the share of it that the
-    box covers. Chance is the box's share of the image area. Arguments and result are those of
-    :func:`pointing_accuracy`, but an image is left out only if its box covers the whole image, not if every cell hits.
+    boxes cover together. Chance is their share of the image area. Arguments and result are those of
+    :func:`pointing_accuracy`, but an image is left out only if its boxes cover the whole image, not if every cell hits.
 
     Example:
         >>> uniform = np.ones((3, 1, 7, 7))
         >>> energy_inside(uniform, np.array([[[0.0, 0.0, 64.0, 32.0]]] * 3), 128)["value"].round(12).tolist()
         [0.125]
     """
-    width, height = _checked(attention, boxes, image_size, visible)
-
-    def covered(box: np.ndarray, rows: int, columns: int) -> np.ndarray:
-        x = _overlap(box[:, 0], box[:, 2], width, columns)
-        y = _overlap(box[:, 1], box[:, 3], height, rows)
-        return y[:, :, None] * x[:, None, :]
-
-    return _per_group(attention, boxes, covered, _counted(boxes, (width, height), visible), groups, names)
+    boxes, size = _checked(attention, boxes, image_size, visible)
+    return _per_group(attention, boxes, _covered, size, visible, groups, names, resamples)
 
 
-def _overlap(start: np.ndarray, end: np.ndarray, side: float, cells: int) -> Float[np.ndarray, "n cells"]:
-    """Share of each of the cells along one side that lies between start and end."""
-    edges = np.arange(cells + 1) * side / cells
-    inside = np.minimum(end[:, None], edges[1:]) - np.maximum(start[:, None], edges[:-1])
-    return np.clip(inside * cells / side, 0, 1)
+def _hits(
+    boxes: Float[np.ndarray, "n P 4"], size: tuple[float, float], rows: int, columns: int
+) -> Float[np.ndarray, "n rows columns"]:
+    """1 for each cell that at least one of the boxes partly covers."""
+    width, height = size
+    x, y = (np.arange(columns) + 0.5) * width / columns, (np.arange(rows) + 0.5) * height / rows
+    wide, high = (TOLERANCE / columns - EDGE) * width, (TOLERANCE / rows - EDGE) * height
+    inside_x = (x > boxes[..., :1] - wide) & (x < boxes[..., 2:3] + wide)
+    inside_y = (y > boxes[..., 1:2] - high) & (y < boxes[..., 3:] + high)
+    return (inside_y[..., :, None] & inside_x[..., None, :]).any(1).astype(np.float64)
+
+
+def _covered(
+    boxes: Float[np.ndarray, "n P 4"], size: tuple[float, float], rows: int, columns: int
+) -> Float[np.ndarray, "n rows columns"]:
+    """Share of each cell that the boxes cover together.
+
+    The sides of all boxes divide the image into tiles that do not overlap. A tile is covered if its centre is in a box.
+    """
+    x, y = np.sort(boxes[..., 0::2].reshape(len(boxes), -1)), np.sort(boxes[..., 1::2].reshape(len(boxes), -1))
+    middle_x, middle_y = (x[:, None, 1:] + x[:, None, :-1]) / 2, (y[:, None, 1:] + y[:, None, :-1]) / 2
+    inside_x = (middle_x > boxes[..., :1]) & (middle_x < boxes[..., 2:3])
+    inside_y = (middle_y > boxes[..., 1:2]) & (middle_y < boxes[..., 3:])
+    tiles = (inside_y[..., :, None] & inside_x[..., None, :]).any(1)
+    across, down = _overlap(x, size[0], columns), _overlap(y, size[1], rows)
+    return np.einsum("nji,njr,nic->nrc", tiles.astype(np.float64), down, across)
+
+
+def _overlap(edges: Float[np.ndarray, "n k"], side: float, cells: int) -> Float[np.ndarray, "n k-1 cells"]:
+    """Share of each of the cells along one side that lies between an edge and the next."""
+    borders = np.arange(cells + 1) * side / cells
+    start, end = edges[:, :-1, None], edges[:, 1:, None]
+    return np.clip((np.minimum(end, borders[1:]) - np.maximum(start, borders[:-1])) * cells / side, 0, 1)
 
 
 def _per_group(
     mass: np.ndarray,
     boxes: np.ndarray,
-    inside_box: Callable[[np.ndarray, int, int], np.ndarray],
-    counted: np.ndarray,
+    inside_boxes: Callable[[np.ndarray, tuple[float, float], int, int], np.ndarray],
+    size: tuple[float, float],
+    visible: np.ndarray | None,
     groups: np.ndarray | None,
     names: Sequence[str] | None,
+    resamples: int,
 ) -> pd.DataFrame:
     """Share of the mass inside the boxes, and that of uniform mass, for each group."""
     attributes, count = mass.shape[1], boxes.shape[1]
@@ -145,42 +166,44 @@ def _per_group(
     names = range(count) if names is None else names
     if len(names) != count:
         raise InputError(f"names must be one for each of {count} groups, got {len(names)}")
-    rows = []
+    rows, counted = [], _counted(boxes, size, visible)
+    boxes = np.nan_to_num(boxes.astype(np.float64))  # a box without area covers nothing
     for group, name in enumerate(names):
         images = counted[:, group]
-        inside = inside_box(boxes[images, group].astype(np.float64), *mass.shape[2:])
+        inside = inside_boxes(boxes[images, group], size, *mass.shape[2:])
         can_miss = inside.min((1, 2)) < 1 - 1e-9
         inside, maps = inside[can_miss], mass[images][can_miss][:, groups == group].astype(np.float64)
         if not maps.size:
             rows.append((name, 0, np.nan, np.nan, np.nan, np.nan))
             continue
         value, low, high = ((maps * inside[:, None]).sum((2, 3)) / maps.sum((2, 3))).mean(1), np.nan, np.nan
-        if len(value) > 1:
-            low, high = percentile_interval(bootstrap(lambda v: v.mean(-1), value, resamples=9999, seed=0))
+        if len(value) > 1 and resamples:
+            low, high = percentile_interval(bootstrap(lambda v: v.mean(-1), value, resamples=resamples, seed=0))
         rows.append((name, len(value), value.mean(), low, high, inside.mean()))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def _counted(boxes: np.ndarray, size: tuple[float, float], visible: np.ndarray | None) -> np.ndarray:
-    """Which parts (n, G) have an area inside the image and are visible enough."""
+    """Which groups (n, G) have a box with an area inside the image and are visible enough."""
     clipped = np.clip(boxes, 0, np.array([*size, *size]))
-    has_area = (clipped[..., 2] > clipped[..., 0]) & (clipped[..., 3] > clipped[..., 1])  # False for NaN
+    has_area = ((clipped[..., 2:] > clipped[..., :2]).all(-1)).any(-1)  # False for NaN
     return has_area if visible is None else has_area & (visible >= MIN_VISIBLE)
 
 
 def _checked(
     attention: np.ndarray, boxes: np.ndarray, image_size: int | tuple[int, int], visible: np.ndarray | None
-) -> tuple[float, float]:
-    """Width and height of the image, after checking the arguments."""
-    if attention.ndim != 4 or not attention.size or boxes.shape != (len(attention), *boxes.shape[1:2], 4):
+) -> tuple[np.ndarray, tuple[float, float]]:
+    """Boxes as (n, G, P, 4), and width and height of the image, after checking the arguments."""
+    fit = boxes.ndim in (3, 4) and boxes.shape[0] == len(attention) and boxes.shape[-1] == 4
+    if attention.ndim != 4 or not attention.size or not fit:
         raise InputError(
-            "attention must have shape (images, attributes, height, width) and boxes (images, groups, 4), with at "
-            f"least one image, got {attention.shape} and {boxes.shape}"
+            "attention must have shape (images, attributes, height, width) and boxes (images, groups, 4) or (images, "
+            f"groups, parts, 4), with at least one image, got {attention.shape} and {boxes.shape}"
         )
     if not (np.isfinite(attention) & (attention >= 0)).all() or not attention.any((2, 3)).all():
         raise InputError("attention must be finite, at least 0, and above 0 somewhere in each map")
     missing = np.isnan(boxes)
-    if (missing.any(2) != missing.all(2)).any() or np.isinf(boxes).any():
+    if (missing.any(-1) != missing.all(-1)).any() or np.isinf(boxes).any():
         raise InputError("a box must be four finite numbers, or four NaN if there is no part")
     if (boxes[..., :2] > boxes[..., 2:]).any():
         raise InputError("boxes must be left, top, right, bottom, got one that ends before it begins")
@@ -189,4 +212,4 @@ def _checked(
     width, height = np.broadcast_to(image_size, 2)
     if min(width, height) <= 0:
         raise InputError(f"image_size must be above 0, got {image_size}")
-    return float(width), float(height)
+    return boxes.reshape(*boxes.shape[:2], -1, 4), (float(width), float(height))

@@ -56,7 +56,7 @@ def cells(
     file: Path, row_of_id: dict[int, int], limit: int, kind: str, *, columns: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Row and column of each line of a CUB table whose image is known, and the table; further columns are ignored."""
-    table = _read_table(file, columns)
+    table = read_table(file, columns)
     rows = np.full(max(row_of_id) + 1, -1)
     rows[list(row_of_id)] = list(row_of_id.values())
     image, column, flag = table[:, 0], table[:, 1], table[:, columns - 1]
@@ -69,7 +69,7 @@ def cells(
     return at[known], column[known].astype(int) - 1, table[known]
 
 
-def _read_table(file: Path, columns: int) -> Float[np.ndarray, "lines columns"]:
+def read_table(file: Path, columns: int) -> Float[np.ndarray, "lines columns"]:
     """The first columns of a text table; some lines of CUB's original file have more than the others."""
     try:
         with opened(file) as lines, warnings.catch_warnings():

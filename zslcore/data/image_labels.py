@@ -5,6 +5,7 @@ The files lie beside the folder ``images/`` of a data set, as in the original ar
     images.txt                                  image id, file name             (CUB)
     attributes/image_attribute_labels.txt       image id, attribute id, 0 or 1  (CUB)
     parts/parts.txt, parts/part_locs.txt        names; image id, part id, x, y, visible  (CUB)
+    bounding_boxes.txt                          image id, left, top, width, height of the bird  (CUB, may be missing)
     SUNAttributeDB/images.mat, SUNAttributeDB/attributeLabels_continuous.mat    (SUN)
     ground_truth.npz                                                            (SYNTH)
 
@@ -12,19 +13,21 @@ The text files may be compressed (``.xz``, ``.gz``, ``.bz2``). Images are matche
 these files differs from that of ``res101.mat``. They may hold more images, or fewer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
-from zslcore.data.cub_tables import cells, named_ids, stored
+from zslcore.data.cub_tables import cells, named_ids, read_table, stored
 from zslcore.data.image_files import expected_folder
+from zslcore.data.part_groups import PARTS_OF_GROUPS
 from zslcore.data.xlsa17 import MatFile
 from zslcore.errors import InputError
 
-_CUB, _PARTS = "attributes/image_attribute_labels.txt", "parts/part_locs.txt"  # below the folder of images/
+_CUB, _PARTS = "attributes/image_attribute_labels.txt", "parts/part_locs.txt"  # beside the folder images/
+_BIRDS = "bounding_boxes.txt"
 _SUN, _SYNTH = "SUNAttributeDB/attributeLabels_continuous.mat", "ground_truth.npz"
 
 
@@ -36,11 +39,17 @@ class Parts:
         names: of the parts.
         positions: (n, P, 2) x and y in pixels of the image, x to the right and y down; NaN where a part is not marked.
         visible: (n, P) from 0 to 1: whether a part is visible, or which share of it (SYNTH); NaN for unmarked images.
+        groups: the parts on which an attribute group shows, by the group's name; groups of no part are left out.
+        extents: (n, P, 4) left, top, right, bottom of each part; None if only positions are known.
+        birds: (n, 4) left, top, right, bottom of the bird; None if pictures are cropped to it.
     """
 
     names: tuple[str, ...]
     positions: Float[np.ndarray, "n P 2"]
     visible: Float[np.ndarray, "n P"]
+    groups: Mapping[str, tuple[str, ...]]
+    extents: Float[np.ndarray, "n P 4"] | None = None
+    birds: Float[np.ndarray, "n 4"] | None = None
 
 
 def labels_file(root: Path, name: str) -> Path | None:
@@ -79,25 +88,49 @@ def read_image_attributes(
     return labels[[rows[image] for image in image_names]]
 
 
+def parts_file(root: Path, name: str) -> Path | None:
+    """File with the part positions of the images of a data set; None if there is none."""
+    folder = (root / expected_folder(name)).parent
+    file = folder / _SYNTH if name == "SYNTH" else stored(folder / _PARTS)
+    return file if file.is_file() else None
+
+
 def read_parts(root: Path, name: str, image_names: Sequence[str]) -> Parts:
     """Part positions of the images with these names, in their order; InputError if the file is missing or malformed."""
     if name == "SYNTH":
-        from zslcore.synthbirds import load_ground_truth
-
-        truth = load_ground_truth(root)
-        return Parts(truth.part_names, truth.positions.astype(np.float32), truth.visible.astype(np.float32))
-    folder = (root / expected_folder(name)).parent
-    file = stored(folder / _PARTS)
-    if not file.is_file():
+        return _drawn_parts(root)
+    file, folder = parts_file(root, name), (root / expected_folder(name)).parent
+    if file is None:
         raise InputError(f"no part positions for {name}: {folder} must hold {_PARTS} (also compressed)")
     rows = {image: row for row, image in enumerate(dict.fromkeys(image_names))}
-    names = tuple(named_ids(folder / "parts" / "parts.txt").values())
-    at, part, table = cells(file, _image_rows(folder, rows), len(names), "part", columns=5)
+    row_of_id, names = _image_rows(folder, rows), tuple(named_ids(folder / "parts" / "parts.txt").values())
+    at, part, table = cells(file, row_of_id, len(names), "part", columns=5)
     positions, visible = np.full((len(rows), len(names), 2), np.nan), np.full((len(rows), len(names)), np.nan)
     visible[at, part] = table[:, 4]
     positions[at, part] = np.where(table[:, 4:] > 0, table[:, 2:4], np.nan)
-    listed = [rows[image] for image in image_names]
-    return Parts(names, positions[listed].astype(np.float32), visible[listed].astype(np.float32))
+    listed, birds = [rows[image] for image in image_names], None
+    if (boxes := stored(folder / _BIRDS)).is_file():
+        birds = _birds(boxes, row_of_id, len(rows))[listed].astype(np.float32)
+    positions, visible = positions[listed].astype(np.float32), visible[listed].astype(np.float32)
+    return Parts(names, positions, visible, PARTS_OF_GROUPS, birds=birds)
+
+
+def _birds(file: Path, row_of_id: dict[int, int], count: int) -> Float[np.ndarray, "n 4"]:
+    """Box of the bird of each image; NaN where the file has none."""
+    table, birds = read_table(file, 5), np.full((count, 4), np.nan)
+    rows = np.array([row_of_id.get(image, -1) for image in table[:, 0]])
+    corners = table[:, 1:3]
+    birds[rows[rows >= 0]] = np.concatenate([corners, corners + table[:, 3:]], axis=1)[rows >= 0]
+    return birds
+
+
+def _drawn_parts(root: Path) -> Parts:
+    from zslcore.synthbirds import load_ground_truth
+
+    truth = load_ground_truth(root)
+    groups = {name.replace("_", " "): (part,) for name, part in zip(truth.group_names, truth.group_parts, strict=True)}
+    positions, visible = truth.positions.astype(np.float32), truth.visible.astype(np.float32)
+    return Parts(truth.part_names, positions, visible, groups, extents=truth.extents)
 
 
 def _drawn_labels(root: Path) -> Float[np.ndarray, "n A"]:

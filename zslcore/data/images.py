@@ -3,10 +3,11 @@
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Shaped, UInt8
+from jaxtyping import Float, Shaped, UInt8
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -45,6 +46,21 @@ def resized_side(size: int, resize_ratio: float) -> int:
     return round(resize_ratio * size)
 
 
+def on_crop(
+    boxes: Float[np.ndarray, "n 4"], size: tuple[int, int], *, image_size: int, resize_ratio: float = 1.0
+) -> Float[np.ndarray, "n 4"]:
+    """Where boxes of a picture of ``size`` (width, height) lie after :func:`eval_transform`, in pixels of the crop.
+
+    Example:
+        >>> on_crop(np.array([[0.0, 0.0, 10.0, 40.0]]), (80, 40), image_size=20).tolist()
+        [[-10.0, 0.0, -5.0, 20.0]]
+    """
+    side, short = resized_side(image_size, resize_ratio), min(size)
+    resized = np.array([int(side * length / short) for length in size])  # torchvision rounds the long side down
+    offset = np.round((resized - image_size) / 2)
+    return boxes * np.tile(resized / size, 2) - np.tile(offset, 2)
+
+
 def resize(side: int) -> v2.Resize:
     """Resize the short side to ``side`` pixels, with antialiasing. All transforms of the library use it."""
     return v2.Resize(side, antialias=True)
@@ -73,12 +89,17 @@ def read_image(path: Path) -> Image.Image:
     return _opened(path, _to_rgb)
 
 
+def picture_size(path: Path) -> tuple[int, int]:
+    """Width and height of an image file; its pixels are not decoded."""
+    return _opened(path, lambda image: image.size)
+
+
 def check_image(path: Path) -> None:
     """Raise InputError unless a file begins as an image does; its pixels are not decoded."""
     _opened(path, lambda image: image)
 
 
-def _opened(path: Path, use: Callable[[Image.Image], Image.Image]) -> Image.Image:
+def _opened(path: Path, use: Callable[[Image.Image], Any]) -> Any:
     """The result of ``use`` on an image file, with every fault of the file as an InputError."""
     check_regular(path)
     try:

@@ -24,7 +24,7 @@ def attention_maps(
     attention: Float[np.ndarray, "K H W"],
     names: Sequence[str],
     *,
-    boxes: Float[np.ndarray, "K 4"] | None = None,
+    boxes: Float[np.ndarray, "K 4"] | Float[np.ndarray, "K P 4"] | None = None,
     positions: Float[np.ndarray, "K 2"] | None = None,
     columns: int = 6,
 ) -> Figure:
@@ -37,7 +37,8 @@ def attention_maps(
         image: an (H, W) or (H, W, 3) image.
         attention: a map for each attribute, above 0 somewhere.
         names: a name for each attribute.
-        boxes, positions: (left, top, right, bottom) and (x, y) of the true parts in pixels; NaN if there is none.
+        boxes: (left, top, right, bottom) of the true part of each attribute in pixels, or of its P parts; NaN for none.
+        positions: (x, y) of the true part in pixels; NaN if there is none.
         columns: number of pictures in a row.
 
     Example:
@@ -63,8 +64,8 @@ def attention_maps(
         veil[..., 3] = VEIL * (1 - cells)
         axis.imshow(veil, extent=extent, interpolation="bilinear")
         axis.set_xlabel(f"peak {cells.size / cells.sum():.1f} × even", fontsize=6, labelpad=2)
-        if boxes is not None and np.isfinite(boxes[index]).all():
-            left, top, right, bottom = boxes[index]
+        shown = np.empty((0, 4)) if boxes is None else boxes[index].reshape(-1, 4)
+        for left, top, right, bottom in shown[np.isfinite(shown).all(1)]:
             for color, width in (("black", 2.2), ("white", 1)):  # seen on any background
                 axis.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False, ec=color, lw=width))
         if positions is not None and np.isfinite(positions[index]).all():

@@ -62,6 +62,8 @@ for _split in ("seen", "unseen"):
     MEASURE_NAMES[f"test_{_split}_theil"] = f"Theil index, {_split} classes"
     MEASURE_NAMES[f"test_{_split}_coefficient_of_variation"] = f"coefficient of variation, {_split} classes"
     MEASURE_NAMES[f"test_{_split}_label_correlation"] = f"correlation with the label, {_split} classes"
+    MEASURE_NAMES[f"{_split}_pointing"] = f"pointing accuracy, {_split} classes"
+    MEASURE_NAMES[f"{_split}_energy"] = f"energy inside, {_split} classes"
     MEASURE_NAMES[f"{_split}_theil"] = f"Theil index, {_split} classes"
     MEASURE_NAMES[f"{_split}_p99"] = f"99th percentile of the errors, {_split} classes"
     MEASURE_NAMES[f"{_split}_worst_attribute"] = f"error of the worst attribute, {_split} classes"

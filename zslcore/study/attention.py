@@ -1,4 +1,4 @@
-"""ReMSE's final weights, and the attention of a run beside the true parts."""
+"""ReMSE's final weights, and the attention of a run beside the parts of the images."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,19 +12,22 @@ from torch import nn
 
 from zslcore._io.determinism import reproducible
 from zslcore.analysis import energy_inside, group_index, pointing_accuracy, verdict
+from zslcore.analysis.attention import RESAMPLES
 from zslcore.backbone import BACKBONES
 from zslcore.config import RunConfig
 from zslcore.data.benchmark import Benchmark
+from zslcore.data.image_labels import parts_file
 from zslcore.data.images import eval_transform, read_image
+from zslcore.data.part_boxes import PartBoxes, part_boxes
 from zslcore.data.semantics import attribute_groups, pretty
 from zslcore.data.tasks import test_task
 from zslcore.errors import InputError
 from zslcore.losses.gem import square_map
 from zslcore.methods import display_name
+from zslcore.models import AttributeModel
 from zslcore.plots import attention_maps
 from zslcore.remse import ReMSE
 from zslcore.study.tables import method_key
-from zslcore.synthbirds import GroundTruth
 from zslcore.training.evaluation import predict
 from zslcore.training.objective import build_network, regression_loss, seen_vectors
 from zslcore.training.run import Run
@@ -81,16 +84,13 @@ def typical_attributes(
     return largest[np.argsort(-vector[largest], kind="stable")][:count]
 
 
-def attention_over_picture(
-    run: Run, benchmark: Benchmark, image: int, *, truth: GroundTruth | None = None, count: int = 5
-) -> Figure:
+def attention_over_picture(run: Run, benchmark: Benchmark, image: int, *, count: int = 5) -> Figure:
     """Draw the attention of a run over one image, for attributes that are typical of its class.
 
     Args:
         run: a run with attention.
-        benchmark: the benchmark that the run was trained on.
+        benchmark: the benchmark that the run was trained on. If it has part positions, their boxes are drawn.
         image: position of the image in ``benchmark.labels``. The figure shows the crop that the network sees.
-        truth: ground truth of SynthBirds; adds the boxes of the true parts.
         count: number of attributes, see :func:`typical_attributes`.
 
     Raises:
@@ -99,46 +99,63 @@ def attention_over_picture(
     config, groups = run.config, attribute_groups(benchmark.attribute_names)
     shown = typical_attributes(benchmark.attributes[benchmark.labels[image]], groups, count=count)
     maps = _maps(run, benchmark, np.array([image]))[0, shown]
-    picture = read_image(benchmark.image_paths[image])
-    crop = eval_transform(config.image_size, resize_ratio=config.resize_ratio)(picture).permute(1, 2, 0).numpy()
+    crop = eval_transform(config.image_size, resize_ratio=config.resize_ratio)(read_image(benchmark.image_paths[image]))
     boxes = None
-    if truth is not None:
-        scale = round(config.resize_ratio * config.image_size) / picture.width  # SynthBirds' pictures are square
-        boxes, _ = _parts_of_groups(truth, np.array([image]))
-        boxes = boxes[0, group_index(groups, truth.group_names)[shown]] * scale
-        boxes -= (round(config.resize_ratio * config.image_size) - config.image_size) / 2
-    return attention_maps(crop, maps, [pretty(benchmark.attribute_names[index]) for index in shown], boxes=boxes)
+    if has_parts(benchmark):
+        found = _boxes(config, benchmark, np.array([image]))
+        unbound = np.full((1, *found.boxes.shape[2:]), np.nan)  # at index -1
+        boxes = np.concatenate([found.boxes[0], unbound])[group_index(groups, found.groups)[shown]]
+    names = [pretty(benchmark.attribute_names[index]) for index in shown]
+    return attention_maps(crop.permute(1, 2, 0).numpy(), maps, names, boxes=boxes)
+
+
+def has_parts(benchmark: Benchmark) -> bool:
+    """Whether a benchmark has the positions of parts in its images."""
+    return parts_file(benchmark.root, benchmark.name) is not None
 
 
 def measure_attention(
-    run: Run, benchmark: Benchmark, truth: GroundTruth, images: Int[np.ndarray, " n"]
+    run: Run, benchmark: Benchmark, images: Int[np.ndarray, " n"]
 ) -> dict[str, dict[str, pd.DataFrame]]:
-    """Measure how well the attention of a run, and of its untrained network, finds the true parts of SynthBirds.
+    """Measure how well the attention of a run, and of its untrained network, finds the parts of the images.
 
     Args:
-        run: a run with attention and ``resize_ratio`` 1, so that the network sees the whole picture.
-        benchmark: SynthBirds.
-        truth: its ground truth.
+        run: a run with attention.
+        benchmark: a benchmark with part positions, see :func:`has_parts`.
         images: positions in ``benchmark.labels``.
 
     Returns:
         ``result["pointing"]`` and ``result["energy"]`` hold, by method (the run's key and ``"untrained"``), the frames
-        of :func:`zslcore.analysis.pointing_accuracy` and :func:`zslcore.analysis.energy_inside`.
+        of :func:`zslcore.analysis.pointing_accuracy` and :func:`zslcore.analysis.energy_inside`, with a row for each
+        attribute group that is bound to parts.
 
     Raises:
-        InputError: for a run without attention or with another ``resize_ratio``.
+        InputError: for a run without attention, or a benchmark without part positions.
     """
-    if run.config.resize_ratio != 1:
-        raise InputError(f"measured attention needs a run with resize_ratio 1, got {run.config.resize_ratio:g}")
-    boxes, visible = _parts_of_groups(truth, images)
-    groups = group_index(attribute_groups(benchmark.attribute_names), truth.group_names)
-    where = (boxes, read_image(benchmark.image_paths[0]).size, visible)
     measured: dict[str, dict[str, pd.DataFrame]] = {"pointing": {}, "energy": {}}
+    boxes = _boxes(run.config, benchmark, images)
     for name, each in ((method_key(run.config), run), ("untrained", untrained(run))):
-        maps = _maps(each, benchmark, images)
-        for measure, function in (("pointing", pointing_accuracy), ("energy", energy_inside)):
-            measured[measure][name] = function(maps, *where, groups=groups, names=truth.group_names)
+        frames = measure_maps(_maps(each, benchmark, images), boxes, run.config, benchmark)
+        for measure, frame in frames.items():
+            measured[measure][name] = frame
     return measured
+
+
+def measure_maps(
+    maps: Float[np.ndarray, "n A H W"],
+    boxes: PartBoxes,
+    config: RunConfig,
+    benchmark: Benchmark,
+    *,
+    resamples: int = RESAMPLES,
+) -> dict[str, pd.DataFrame]:
+    """``pointing`` and ``energy`` of the attention of a config over the images of ``boxes``."""
+    groups = group_index(attribute_groups(benchmark.attribute_names), boxes.groups)
+    measures = {}
+    for name, measure in (("pointing", pointing_accuracy), ("energy", energy_inside)):
+        where = (boxes.boxes, config.image_size, boxes.visible)
+        measures[name] = measure(maps, *where, groups=groups, names=boxes.groups, resamples=resamples)
+    return measures
 
 
 def describe_attention(measured: Mapping[str, pd.DataFrame]) -> str:
@@ -215,19 +232,20 @@ class _Untrained(Run):
     def model(self, benchmark: Benchmark, **options: Any) -> nn.Module:
         """The run's model with the initial weights of its network."""
         model = super().model(benchmark, **options)
-        with reproducible(self.config.seed):  # the same draw as in training
-            initial = build_network(self.config, model.network.num_channels, benchmark)
-        model.network.load_state_dict(initial.state_dict())
+        reset_network(model, self.config, benchmark)
         return model
+
+
+def reset_network(model: AttributeModel, config: RunConfig, benchmark: Benchmark) -> None:
+    """Give the network of a model its initial weights."""
+    with reproducible(config.seed):  # the same draw as in training
+        initial = build_network(config, model.network.num_channels, benchmark)
+    model.network.load_state_dict(initial.state_dict())
 
 
 def _maps(run: Run, benchmark: Benchmark, images: Int[np.ndarray, " n"]) -> Float[np.ndarray, "n A H H"]:
     return square_map(torch.from_numpy(run.attention(benchmark, images))).numpy()
 
 
-def _parts_of_groups(
-    truth: GroundTruth, images: Int[np.ndarray, " n"]
-) -> tuple[Float[np.ndarray, "n G 4"], Float[np.ndarray, "n G"]]:
-    """Box and visible share of the part where each attribute group shows."""
-    parts = [truth.part_names.index(part) for part in truth.group_parts]
-    return truth.extents[images][:, parts], truth.visible[images][:, parts]
+def _boxes(config: RunConfig, benchmark: Benchmark, images: Int[np.ndarray, " n"]) -> PartBoxes:
+    return part_boxes(benchmark, images, image_size=config.image_size, resize_ratio=config.resize_ratio)

@@ -95,8 +95,8 @@ def compare(frame: pd.DataFrame, method: str, values: Iterable[str], *, confiden
 
 
 def higher_is_better(measure: str) -> bool:
-    """Whether a measure is an accuracy or a precision; all others are errors, or measures of their unevenness."""
-    return measure in (*ACCURACIES, "labelled_T1") or measure.endswith("_precision")
+    """Whether a measure is an accuracy, a precision or one of attention; all others are of errors."""
+    return measure in (*ACCURACIES, "labelled_T1") or measure.endswith(("_precision", "_pointing", "_energy"))
 
 
 def comparison_claim(method: str, baseline: str, measure: str) -> str:

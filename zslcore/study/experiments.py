@@ -15,9 +15,21 @@ from zslcore.config import RunConfig
 from zslcore.errors import InputError
 from zslcore.study.grid import run_grid
 from zslcore.study.image_training import image_configs, image_row
+from zslcore.study.pointing import pointing_configs, pointing_rows
 from zslcore.study.protocol_audit import audit
 from zslcore.study.rebalancing import gradient_row, map_configs, map_row, vector_configs
 
+NAMES = (
+    "map",
+    "attention",
+    "fine_tuned",
+    "fine_tuned_rates",
+    "vectors",
+    "gradients",
+    "image_training",
+    "pointing",
+    "audit",
+)
 SEEDS = range(5)  # of the benchmark's own split; each random split has seed 0
 LAMS = (60.0, 600.0, np.inf)
 ALL_LAMS = (0.25, 60.0, 600.0, 3000.0, 30000.0, np.inf)  # also the published value and large ones
@@ -35,7 +47,7 @@ def configs_of(name: str, dataset: str, splits: Sequence[int]) -> list[RunConfig
             (EfficientNet-Lite0 at 160 px, learning rate chosen on the validation split for cross entropy alone),
             ``fine_tuned_rates`` (that choice, for seed 0), ``vectors`` (kinds of class vectors at several scales),
             ``gradients`` (of the losses, after training with ReMSE), ``image_training`` (on labels of single images),
-            or ``audit`` (of the protocols).
+            ``pointing`` (attention of AttentionNet on the parts), or ``audit`` (of the protocols).
         dataset: name of a data set.
         splits: numbers of random class splits; the benchmark's own split is always there.
     """
@@ -58,10 +70,11 @@ def configs_of(name: str, dataset: str, splits: Sequence[int]) -> list[RunConfig
         return [config for config in map_configs(dataset, **own, lams=[60.0]) if config.loss == "remse"]
     if name == "image_training":
         return image_configs(dataset, seeds=SEEDS)
+    if name == "pointing":
+        return pointing_configs(dataset, seeds=SEEDS)
     if name == "audit":
         return map_configs(dataset, **own, lams=[]) + map_configs(dataset, splits=splits, seeds=[0], lams=[])
-    known = "map, attention, fine_tuned, fine_tuned_rates, vectors, gradients, image_training, audit"
-    raise InputError(f"experiment must be one of {known}, got {name!r}")
+    raise InputError(f"experiment must be one of {', '.join(NAMES)}, got {name!r}")
 
 
 def run_experiment(
@@ -69,7 +82,7 @@ def run_experiment(
 ) -> pd.DataFrame:
     """Train what ``output/DATASET/NAME.csv`` lacks of an experiment, and return all its rows."""
     configs = [config.replace(device=device) for config in configs_of(name, dataset, range(1, splits + 1))]
-    others = {"audit": audit, "gradients": gradient_row, "image_training": image_row}
+    others = {"audit": audit, "gradients": gradient_row, "image_training": image_row, "pointing": pointing_rows}
     measure = others.get(name, map_row)
     return run_grid(measure, configs, output / dataset / f"{name}.csv", jobs=jobs)
 
@@ -78,8 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line of this module."""
     parser = argparse.ArgumentParser(prog="python -m zslcore.study.experiments", description=__doc__.split("\n")[0])
     parser.add_argument("dataset")
-    names = "map, attention, fine_tuned, fine_tuned_rates, vectors, gradients, image_training or audit"
-    parser.add_argument("name", help=names)
+    parser.add_argument("name", help=", ".join(NAMES))
     parser.add_argument("--splits", type=int, default=20, help="number of random class splits")
     parser.add_argument("--jobs", type=int, default=1, help="processes, each with one thread")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")

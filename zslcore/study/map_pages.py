@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from zslcore.analysis import t_interval
+from zslcore.methods import display_name
 from zslcore.plots import contrasts, measure_name, use_style
 from zslcore.study.map_tables import (
     audit_parts,
@@ -16,6 +17,8 @@ from zslcore.study.map_tables import (
     image_differences,
     judged,
     map_differences,
+    pointing_differences,
+    pointing_scores,
     vector_differences,
 )
 from zslcore.study.protocol_audit import CLEAN, VALIDATION_SPLIT
@@ -102,6 +105,7 @@ def map_page(folder: Path) -> str:
         "attention": "AttentionNet on frozen feature maps",
         "fine_tuned": "Fine-tuned EfficientNet-Lite0, 160 px",
         "vectors": "Centred class vectors",
+        "pointing": "Attention on the parts",
         "gradients": "Gradients",
         "image_training": "Training on labels of single images",
         "audit": "The protocols, audited",
@@ -133,6 +137,8 @@ def section(folder: Path, dataset: str, name: str) -> str:
         origin += " `fine_tuned_rates` chose the learning rate 0.003 of three by T1 on the validation split."
     if name == "vectors":
         return f"{origin}\n\n{_vector_table(rows)}"
+    if name == "pointing":
+        return f"{origin}\n\n{pointing_sentence(rows)}\n\n{_pointing(rows)}"
     if name == "gradients":
         return f"{origin}\n\n{_gradients(rows)}"
     if name == "image_training":
@@ -267,6 +273,42 @@ def new_classes(row: pd.Series) -> str:
 
 def _numbers(row: pd.Series) -> list[str]:
     return [f"{row[name]:.2f}".replace("-", "−") for name in ("difference", "low", "high")]
+
+
+def pointing_sentence(rows: pd.DataFrame) -> str:
+    """In words: how often attention peaks on the parts, and whether ReMSE changes that against the MSE."""
+    mean, table = pointing_scores(rows).groupby("method")["unseen_pointing"].mean(), pointing_differences(rows)
+    values = {name: f"{mean[name]:.0f} %" for name in mean.index}
+    chosen = (table["method"] == "remse") & (table["measure"] == "unseen_pointing")
+    row = table[chosen].iloc[0]
+    outcome = {"supported": "an improvement", "contradicted": "a loss"}.get(row["verdict"], "no shown difference")
+    groups = rows[rows["split"] == "unseen"].groupby("group", sort=False)[["pointing", "chance_pointing"]].mean()
+    missed = groups.index[groups["pointing"] < groups["chance_pointing"]]
+    return (
+        f"**On test images of unseen classes, attention peaks on the part in {values['cross_entropy']} of the cases "
+        f"with cross entropy, {values['mse']} with MSE and {values['remse']} with ReMSE, against {values['untrained']} "
+        f"before training and {values['chance']} by chance. ReMSE differs from MSE by {sentence(row)} points: "
+        f"{outcome}.** Below chance, over the three: {', '.join(missed) or 'no group'}."
+    )
+
+
+def _pointing(rows: pd.DataFrame) -> str:
+    """The measures of each network and by chance, and their differences."""
+    scores, table = pointing_scores(rows), pointing_differences(rows)
+    measures, measured = list(table["measure"].unique()), rows[rows["images"] > 0]
+    lines = []
+    for name, part in scores.groupby("method", sort=False):
+        lines.append([display_name(name).removeprefix("+ "), *(f"{part[measure].mean():.1f}" for measure in measures)])
+    header = ["network", *(f"{measure_name(measure)}, %" for measure in measures)]
+    epochs, seeds = rows["epochs"].iloc[0], rows["seed"].nunique()
+    return (
+        f"AttentionNet on frozen feature maps after {epochs} epochs, λ = {rows['lam'].max():g}. Means over "
+        f"{measured['group'].nunique()} attribute groups that are bound to parts, and over {seeds} seeds. *Pointing "
+        "accuracy* counts the images in which the peak of an attribute's attention lies on a part of its group, "
+        "*energy inside* is the share of the attention inside the boxes of these parts. On photographs, a box is a "
+        "quarter as wide and as high as the bird, as in the released code of APN.\n\n"
+        f"{markdown_table(header, lines)}\n{_over(table)}:\n\n{_table(table, measures)}"
+    )
 
 
 def _gradients(rows: pd.DataFrame) -> str:

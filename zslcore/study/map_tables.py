@@ -19,6 +19,7 @@ from zslcore.study.tables import comparison_claim, higher_is_better, paired_diff
 
 SETTING = ["dataset", "network", "fine_tune", "vectors", "scale"]
 CONTRASTS = (("mse", "cross_entropy"), ("remse", "mse"), ("remse_permuted", "mse"))
+POINTING_CONTRASTS = (("cross_entropy", "untrained"), *CONTRASTS[:2])
 VECTOR_NAMES = {"normalised": "plain class vectors", "classes": "class vectors", "images": "image labels"}
 POWER = 0.8
 
@@ -92,6 +93,46 @@ def image_differences(rows: pd.DataFrame, *, measures: Sequence[str]) -> pd.Data
     for lam, group in rows[rows["method"] == "mse"].groupby("lam"):
         kinds = group.assign(method=group["targets"])
         found.append(_compared(kinds, "images", "classes", measures, "seeds").assign(lam=lam, targets="both"))
+    return judged(pd.concat(found, ignore_index=True))
+
+
+def pointing_scores(rows: pd.DataFrame) -> pd.DataFrame:
+    """Means over the attribute groups of rows of :func:`zslcore.study.pointing.pointing_rows`, in percent.
+
+    Returns:
+        A row for each ``method`` and ``seed``, with ``seen_pointing``, ``unseen_pointing``, ``seen_energy`` and
+        ``unseen_energy``. The methods ``chance`` and ``untrained`` are those beside the rows of cross entropy, which
+        has the same initial weights as the others.
+
+    Example:
+        >>> rows = pd.DataFrame({"method": "cross_entropy", "seed": 0, "split": "seen"}, index=[0, 1])
+        >>> rows[["pointing", "untrained_pointing", "chance_pointing"]] = [(0.5, 0.2, 0.1), (0.7, 0.2, 0.1)]
+        >>> rows[["energy", "untrained_energy", "chance_energy"]] = 0.04
+        >>> pointing_scores(rows).round(1).values.tolist()
+        [['chance', 0, 10.0, 4.0], ['untrained', 0, 20.0, 4.0], ['cross_entropy', 0, 60.0, 4.0]]
+    """
+    found = []
+    for name in ("chance", "untrained", *rows["method"].unique()):
+        beside = name in ("chance", "untrained")
+        chosen = rows[rows["method"] == ("cross_entropy" if beside else name)]
+        columns = {f"{name}_{measure}" if beside else measure: measure for measure in ("pointing", "energy")}
+        means = 100 * chosen.groupby(["seed", "split"])[list(columns)].mean().rename(columns=columns).unstack()
+        means.columns = [f"{split}_{measure}" for measure, split in means.columns]
+        found.append(means.reset_index().assign(method=name))
+    table = pd.concat(found, ignore_index=True)
+    return table[["method", *table.columns.drop("method")]]
+
+
+def pointing_differences(rows: pd.DataFrame) -> pd.DataFrame:
+    """Compare the :func:`pointing_scores` of cross entropy with the untrained network, and MSE and ReMSE in turn.
+
+    Returns:
+        As :func:`map_differences`, in points; seeds are paired.
+    """
+    scores, found = pointing_scores(rows), []
+    measures = [f"{split}_{measure}" for measure in ("pointing", "energy") for split in ("seen", "unseen")]
+    for method, baseline in POINTING_CONTRASTS:
+        found.append(_compared(scores, method, baseline, measures, "seeds"))
     return judged(pd.concat(found, ignore_index=True))
 
 

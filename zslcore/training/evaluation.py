@@ -16,6 +16,7 @@ from zslcore.data.tasks import ZeroShotTask
 from zslcore.errors import InputError
 from zslcore.losses import cosine_scores
 from zslcore.metrics import SeenUnseenCurve, per_class_accuracy, seen_unseen_curve
+from zslcore.models import AttributeModel
 from zslcore.training.device import autocast
 from zslcore.training.inputs.sources import Inputs
 
@@ -72,6 +73,13 @@ def predict(
     gathered: list = [None] * processes
     dist.all_gather_object(gathered, [part.cpu() for part in parts])
     return torch.cat([part for of_process in gathered for part in of_process]).to(inputs.device)
+
+
+@torch.inference_mode()
+@single_thread()
+def attend(model: AttributeModel, inputs: Inputs, images: Int[np.ndarray, " n"]) -> Float[Tensor, "n A N"]:
+    """Attention of each attribute over the locations of images, on the CPU."""
+    return torch.cat([model.attention(batch).cpu() for batch in inputs.batches(images)])
 
 
 @single_thread()

@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from safetensors.torch import load
 from torch import Tensor
 
-from zslcore._io.determinism import reproducible, single_thread
+from zslcore._io.determinism import reproducible
 from zslcore._io.hashes import check_hash
 from zslcore._version import __version__
 from zslcore.config import RunConfig
@@ -26,7 +26,7 @@ from zslcore.models import AttributeModel
 from zslcore.training.damage import damage_named
 from zslcore.training.device import resolve_device, weight_dtype
 from zslcore.training.errors_by_class import prediction_errors
-from zslcore.training.evaluation import Evaluation, evaluate, predict
+from zslcore.training.evaluation import Evaluation, attend, evaluate, predict
 from zslcore.training.inputs.contents import changed_contents, file_contents
 from zslcore.training.inputs.sources import Inputs, load_inputs
 from zslcore.training.objective import build_model
@@ -113,8 +113,7 @@ class Run:
         if self.config.network == "basic":
             raise InputError("attention needs a run with network 'attention' or 'gem', got 'basic'")
         model, inputs = self.model(benchmark), self.inputs(benchmark)
-        with single_thread(), torch.inference_mode():
-            return torch.cat([model.attention(batch).cpu() for batch in inputs.batches(images)]).numpy()
+        return attend(model, inputs, images).numpy()
 
     @property
     def _device(self) -> torch.device:

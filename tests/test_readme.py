@@ -14,7 +14,8 @@ from zslcore.config import RunConfig
 from zslcore.losses.factory import CRITERIA
 from zslcore.methods import display_name
 from zslcore.study.first_page import clean_rows
-from zslcore.study.map_tables import audit_parts, map_differences
+from zslcore.study.map_sections import IMAGE_MEASURES, sentence
+from zslcore.study.map_tables import audit_parts, image_differences, map_differences
 from zslcore.study.pages import options_page
 from zslcore.study.protocol_audit import VALIDATION_SPLIT
 from zslcore.study.tables import PUBLISHED
@@ -79,6 +80,22 @@ def test_the_published_lambda_changes_no_accuracy():
         assert (remse == mse).all()
         pairs += len(remse)
     assert f"At the published λ of 0.25 both have the same T1 in all {pairs} pairs of trainings" in README
+
+
+def test_gains_of_image_labels_are_those_of_the_tables():
+    line = bullet("**No**, if your images have attribute labels")
+    found = {}
+    for dataset in DATASETS:
+        rows = pd.read_csv(ROOT / "results" / dataset / "image_training.csv")
+        table = image_differences(rows, measures=IMAGE_MEASURES)
+        remse = table[(table["method"] == "remse") & (table["targets"] == "images")].set_index("measure")
+        assert "supported" not in set(remse.loc["unseen_precision", "verdict"])
+        gains = table[(table["targets"] == "both") & (table["lam"] == 60)].set_index("measure")
+        assert set(gains["pairs"]) == {5}
+        found[dataset] = gains
+    assert f"T1 then changes by {sentence(found['SYNTH'].loc['labelled_T1'])} on SYNTH, over 5 seeds" in line
+    assert f"average precision changes by {sentence(found['CUB100'].loc['unseen_precision'])}" in line
+    assert found["CUB100"].loc["labelled_T1", "verdict"] == "inconclusive"
 
 
 @pytest.mark.parametrize("regime", ["attention", "fine_tuned"])

@@ -105,4 +105,4 @@ def test_verdicts_of_the_slope_before_and_after(small_synth):
 def test_figure_has_a_panel_for_each_null_model(small_synth):
     figure = nulls_figure(known_study(small_synth))
     titles = [axis.get_title().split("\n")[0] for axis in figure.axes]
-    assert titles == ["null: constant", "null: missing mean", "null: shrinkage", "null: image labels"]
+    assert titles == ["constant", "missing mean", "shrinkage", "image labels"]

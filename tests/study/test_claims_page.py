@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from zslcore.study.claims_page import claims_page
-from zslcore.study.map_pages import DATASETS, finding, sentence
+from zslcore.study.map_pages import DATASETS, finding
+from zslcore.study.map_sections import sentence
 from zslcore.study.tables import PUBLISHED
 
 ROOT = Path(__file__).parents[2]

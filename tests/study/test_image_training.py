@@ -16,7 +16,8 @@ from zslcore.config import RunConfig
 from zslcore.data.tasks import test_task as zero_shot_task
 from zslcore.study import experiments, image_training
 from zslcore.study.image_training import image_configs, image_row
-from zslcore.study.map_pages import IMAGE_MEASURES, image_sentence, section
+from zslcore.study.map_pages import section
+from zslcore.study.map_sections import IMAGE_MEASURES, image_sentence
 from zslcore.study.map_tables import image_differences
 from zslcore.training.evaluation import predict
 from zslcore.training.inputs.sources import load_inputs

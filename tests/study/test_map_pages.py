@@ -5,18 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from zslcore.study.map_pages import (
-    DATASETS,
-    finding,
-    findings_figure,
-    map_page,
-    map_sentence,
-    new_classes,
-    pointing_sentence,
-    section,
-    sentence,
-    stored,
-)
+from zslcore.study.map_pages import DATASETS, finding, findings_figure, map_page, section, stored
+from zslcore.study.map_sections import map_sentence, new_classes, pointing_sentence, sentence
 from zslcore.study.map_tables import audit_table, map_differences, vector_differences
 from zslcore.study.protocol_audit import CLEAN, VALIDATION_SPLIT
 

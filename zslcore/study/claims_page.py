@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from zslcore.analysis import t_interval, verdict
-from zslcore.study.map_pages import DATASETS, IMAGE_MEASURES, MAIN_LAMBDA, finding, sentence, stored
+from zslcore.study.map_pages import DATASETS, finding, stored
+from zslcore.study.map_sections import IMAGE_MEASURES, MAIN_LAMBDA, sentence
 from zslcore.study.map_tables import image_differences
 from zslcore.study.tables import PUBLISHED, markdown_table
 

@@ -138,12 +138,16 @@ class TestCache:
             decoded_pictures(benchmark, size=448)
 
     @pytest.mark.parametrize("name", ["index.npz", "pictures.bin"])
-    @pytest.mark.parametrize("kept", [None, 0.0, 0.1, 0.5, 0.99], ids=str)
+    def test_a_missing_file_is_named(self, benchmark, decoded, tmp_path, name):
+        (decoded.folder / name).unlink()
+        with pytest.raises(InputError, match=rf"{name} is missing: copy it from the original folder, or make the"):
+            decoded_pictures(benchmark, size=28, resize_ratio=8 / 7)
+
+    @pytest.mark.parametrize("name", ["index.npz", "pictures.bin"])
+    @pytest.mark.parametrize("kept", [0.0, 0.1, 0.5, 0.99])
     def test_a_damaged_one_is_named(self, benchmark, decoded, tmp_path, name, kept):
         content = (decoded.folder / name).read_bytes()
-        (decoded.folder / name).unlink()
-        if kept is not None:
-            (decoded.folder / name).write_bytes(content[: int(kept * len(content))])
+        (decoded.folder / name).write_bytes(content[: int(kept * len(content))])
         message = f"{decoded.folder.name} is damaged: delete it, and the pictures are decoded again$"
         with pytest.raises(InputError, match=message):
             decoded_pictures(benchmark, size=28, resize_ratio=8 / 7)

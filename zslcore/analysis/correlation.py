@@ -1,8 +1,8 @@
 """Correlations of errors with other quantities."""
 
 import numpy as np
+import scipy  # scipy.stats takes a second to load, so it is loaded when it is used
 from jaxtyping import Bool, Float, Int
-from scipy import stats
 
 from zslcore.analysis._checks import check_counts, check_shapes, present_classes
 from zslcore.analysis.intervals import bootstrap, percentile_interval
@@ -21,7 +21,7 @@ def constant(values: Float[np.ndarray, "..."], axis: int) -> Bool[np.ndarray, ".
 
 def ranks(rows: Float[np.ndarray, "R n"]) -> Float[np.ndarray, "R n"]:
     """Ranks within each row, ties by their mean; all equal if the values are equal up to rounding."""
-    return np.where(constant(rows, 1)[:, None], (rows.shape[1] + 1) / 2, stats.rankdata(rows, axis=1))
+    return np.where(constant(rows, 1)[:, None], (rows.shape[1] + 1) / 2, scipy.stats.rankdata(rows, axis=1))
 
 
 def row_correlation(values: Float[np.ndarray, "C A"], errors: Float[np.ndarray, "C A"]) -> Float[np.ndarray, " C"]:

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+import scipy  # scipy.stats takes a second to load, so it is loaded when it is used
 from jaxtyping import Float
-from scipy import stats
 
 from zslcore.errors import InputError
 
@@ -51,8 +51,8 @@ def t_interval(
     values = np.asarray(values, dtype=np.float64)
     if len(values) < 2:
         return float("nan"), float("nan")
-    error = stats.sem(values) * np.sqrt(1 + len(values) * test_share / (1 - test_share))
-    half = stats.t.ppf((1 + confidence) / 2, len(values) - 1) * error
+    error = scipy.stats.sem(values) * np.sqrt(1 + len(values) * test_share / (1 - test_share))
+    half = scipy.stats.t.ppf((1 + confidence) / 2, len(values) - 1) * error
     return float(values.mean() - half), float(values.mean() + half)
 
 

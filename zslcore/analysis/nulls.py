@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from jaxtyping import Float, Int
-from scipy import optimize
 
 from zslcore.analysis._checks import check_choice, check_shapes, present_classes
 from zslcore.analysis._classes import lengths, unit_rows
@@ -198,10 +198,12 @@ def _closest_pull(
     if mean == 0:
         return 0.0
     if draw(0.0, most).mean() > mean:  # the largest pull exceeds the mean without noise
-        most = float(optimize.brentq(lambda pull: draw(0.0, pull).mean() - mean, 0, most, xtol=1e-3))
+        most = float(scipy.optimize.brentq(lambda pull: draw(0.0, pull).mean() - mean, 0, most, xtol=1e-3))
         most = max(0.0, most - 1e-3)  # leave room for noise
     distance = lambda pull: float(((draw(noise_of(pull), pull) - seen) ** 2).mean())  # noqa: E731
-    return float(optimize.minimize_scalar(distance, bounds=(0, most), method="bounded", options={"xatol": 0.01}).x)
+    return float(
+        scipy.optimize.minimize_scalar(distance, bounds=(0, most), method="bounded", options={"xatol": 0.01}).x
+    )
 
 
 def _root(mean_error: Callable[[float], float], target: float, kind: str) -> float:
@@ -213,7 +215,7 @@ def _root(mean_error: Callable[[float], float], target: float, kind: str) -> flo
         low, high = high, 2 * high
         if high > 1e6 * np.sqrt(target):
             raise InputError(f"errors must have a mean that {kind} noise can reach, got {target:.3g}")
-    noise = float(optimize.brentq(lambda noise: mean_error(noise) - target, low, high, rtol=1e-6))
+    noise = float(scipy.optimize.brentq(lambda noise: mean_error(noise) - target, low, high, rtol=1e-6))
     if abs(mean_error(noise) - target) > 0.01 * target:  # the mean jumps
         raise InputError(f"errors must have a mean that {kind} noise can reach, got {target:.3g}")
     return noise

@@ -1,8 +1,8 @@
 """Effects of a weighting on the regression loss: the weights that noise produces, and the effective lambda."""
 
 import numpy as np
+import scipy
 from jaxtyping import Float, Int
-from scipy import integrate, special, stats
 
 from zslcore.analysis._checks import check_counts, check_shapes
 from zslcore.errors import InputError
@@ -24,10 +24,10 @@ def noise_weight(count: int, shots: int) -> float:
 
     def log_quantile(level: float) -> float:
         """ln of the smallest of ``count`` draws at a level: 1 - (1 - F)^count = level."""
-        return np.log(stats.gamma.isf((1 - level) ** (1 / count), shape))
+        return np.log(scipy.stats.gamma.isf((1 - level) ** (1 / count), shape))
 
-    smallest, _ = integrate.quad(log_quantile, 0, 1, limit=200)
-    return float(1 + special.digamma(shape) - smallest)
+    smallest, _ = scipy.integrate.quad(log_quantile, 0, 1, limit=200)
+    return float(1 + scipy.special.digamma(shape) - smallest)
 
 
 def effective_lambda(

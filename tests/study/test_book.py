@@ -52,6 +52,15 @@ def test_answer_follows_the_intervals(t1, h, theil, expected):
     assert answer(differences(T1=t1, H=h, test_seen_theil=theil))[0] == expected
 
 
+def test_accuracies_that_never_differ_are_called_equal():
+    lines = answer(differences(T1=(0, 0), H=(-1, 2), test_seen_theil=(-2, -1)))
+    assert [line.rsplit(": ", 1)[-1] for line in lines if line.startswith("- ")] == [
+        "equal in every seed.",
+        "inconclusive.",
+        "more even.",
+    ]
+
+
 def test_a_data_set_without_a_matched_mse_is_compared_with_the_plain_one():
     frame = differences(T1=(1, 2), H=(1, 2), test_seen_theil=(1, 2)).assign(against="mse")
     assert "an MSE with the same λ" in answer(frame)[0]

@@ -105,7 +105,9 @@ def _direction(row: pd.Series) -> str:
 
 
 def _undecided(row: pd.Series) -> str:
-    return "not testable" if pd.isna(row["low"]) else "inconclusive"
+    if pd.isna(row["low"]):
+        return "not testable"
+    return "equal in every seed" if row["low"] == row["high"] else "inconclusive"
 
 
 def spoken(row: pd.Series, digits: int, *, unit: str = "") -> str:

@@ -189,13 +189,14 @@ def test_a_mistake_is_one_sentence_status_2_and_writes_nothing(case, notebook, t
     assert list(tmp_path.iterdir()) == [notebook]
 
 
-def _process(*words, **variables):
-    command = [sys.executable, "-X", "importtime", "-m", "zslcore", *words]
+def _process(*words, module="zslcore", **variables):
+    command = [sys.executable, "-X", "importtime", "-m", module, *words]
     return subprocess.run(command, capture_output=True, text=True, env=os.environ | variables, check=False)
 
 
-def test_help_of_a_process_does_not_wait_for_heavy_modules():
-    done = _process("--help")
+@pytest.mark.parametrize("module", ["zslcore", "zslcore.cli"])
+def test_help_of_a_process_does_not_wait_for_heavy_modules(module):
+    done = _process("--help", module=module)
     assert done.returncode == 0
     assert "check" in done.stdout
     imported = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}

@@ -151,3 +151,10 @@ def test_the_front_door_is_listed():
     assert {"ReMSE", "class_error", "remse_weights", "Benchmark", "RunConfig", "fit", "Run", "InputError"} <= set(
         dir(zslcore)
     )
+
+
+def test_the_training_loop_is_found_by_its_name_at_the_front_door():
+    from zslcore import trainer
+    from zslcore.training import loop
+
+    assert trainer.Trainer is loop.Trainer

@@ -230,3 +230,7 @@ def _book(arguments: argparse.Namespace) -> None:
     from zslcore.study.book import build_book
 
     print(build_book(arguments.folder))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

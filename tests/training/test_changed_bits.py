@@ -54,8 +54,8 @@ def test_a_copy_without_a_file_is_named_incomplete(finished, small_synth, tmp_pa
     """Nothing in it is damaged, so nobody is told to remove it."""
     folder = shutil.copytree(finished, tmp_path / "run")
     (folder / name).unlink()
-    remedy = "copy it from the original folder, or make the folder again"
-    with pytest.raises(InputError, match=f"^{re.escape(str(folder / name))} is missing: {remedy}$"):
+    remedy = f"copy it from the original folder, or move {folder} away, and it is made again"
+    with pytest.raises(InputError, match=f"^{re.escape(f'{folder / name} is missing: {remedy}')}$"):
         Run.load(folder).model(small_synth)
 
 
@@ -69,7 +69,7 @@ def test_features_without_hashes_are_named_incomplete(pictured):
     settings = {"backbone": "resnet18", "weights": "random", "size": 32, "num_workers": 0}
     folder = frozen_features(pictured, **settings).folder
     (folder / "hashes.json").unlink()
-    with pytest.raises(InputError, match=r"hashes\.json is missing: copy it from the original folder, or make"):
+    with pytest.raises(InputError, match=r"hashes\.json is missing: copy it from the original folder, or move"):
         frozen_features(pictured, **settings)
 
 

@@ -176,7 +176,7 @@ def test_damaged_cache_is_named(benchmark, tmp_path):
     result = frozen_features(benchmark, **SETTINGS)
     content = (result.folder / "features.npy").read_bytes()
     (result.folder / "features.npy").unlink()
-    with pytest.raises(InputError, match=r"features\.npy is missing: copy it from the original folder, or make"):
+    with pytest.raises(InputError, match=r"features\.npy is missing: copy it from the original folder, or move"):
         frozen_features(benchmark, **SETTINGS)
     for remains in (b"", content[:50], content[:-50]):
         (result.folder / "features.npy").write_bytes(remains)

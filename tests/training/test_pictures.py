@@ -140,7 +140,7 @@ class TestCache:
     @pytest.mark.parametrize("name", ["index.npz", "pictures.bin"])
     def test_a_missing_file_is_named(self, benchmark, decoded, tmp_path, name):
         (decoded.folder / name).unlink()
-        with pytest.raises(InputError, match=rf"{name} is missing: copy it from the original folder, or make the"):
+        with pytest.raises(InputError, match=rf"{name} is missing: copy it from the original folder, or move"):
             decoded_pictures(benchmark, size=28, resize_ratio=8 / 7)
 
     @pytest.mark.parametrize("name", ["index.npz", "pictures.bin"])

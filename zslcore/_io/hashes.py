@@ -61,7 +61,8 @@ def check_hash(folder: Path, name: str, manifest: Path | None = None) -> None:
     hashes, path = folder / HASHES, folder / name
     for needed in (hashes, path):
         if not needed.exists():
-            raise InputError(f"{needed} is missing: copy it from the original folder, or make the folder again")
+            remedy = f"copy it from the original folder, or move {folder} away, and it is made again"
+            raise InputError(f"{needed} is missing: {remedy}")
     known = json.loads(hashes.read_text(encoding="utf-8"))
     check_regular(path)
     found = file_hash(path) if manifest is None else (file_hashes({name: path}, manifest) or {}).get(name)

@@ -16,6 +16,7 @@ UNSEEN, VAL = [2, 5], [1, 6]  # class indices; the other four are the train clas
 
 SMALL = {"backbone": "resnet18", "weights": "random", "image_size": 64, "device": "cpu"}
 SMALL_RUN = RunConfig(dataset="SYNTH", **SMALL, epochs=6, episodes=4, ways=4, lr=0.003, lam=3.0)
+LINEAR_RUN = RunConfig(dataset="SYNTH", backbone="resnet18", device="cpu", ways=6, lam=5.0, key_dim=8)  # on `features`
 TINY_RUN = RunConfig(dataset="TINY", **SMALL | {"image_size": 32}, epochs=1, episodes=2, ways=3)
 
 

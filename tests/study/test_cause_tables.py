@@ -35,9 +35,8 @@ def test_sentence_of_the_image_labels():
     row = {"method": "cross_entropy", "correlation": 0.3, "shuffled": 0.04, "low": 0.01, "high": 0.06}
     frame = pd.DataFrame([row | {"split": "seen classes"}, row | {"split": "unseen classes", "correlation": 0.05}])
     text = labels_sentence(frame)
-    assert "on seen classes it is 0.30, where shuffled images give 0.04 (0.01 to 0.06): more than chance" in text
-    assert "on unseen classes it is 0.05" in text
-    assert text.endswith("not more than chance.")
+    assert "0.30 on seen classes, more than chance (shuffled images: 0.04, 0.01 to 0.06)" in text
+    assert text.endswith("and of 0.05 on unseen classes, not more than chance (shuffled images: 0.04, 0.01 to 0.06).")
 
 
 def test_the_table_of_the_detector_is_that_of_the_design():

@@ -157,14 +157,14 @@ def test_differences_are_paired_on_each_kind_of_targets(rows):
 
 def test_the_sentence_names_the_lambdas(rows):
     assert image_sentence(rows) == (
-        "**Does ReMSE help on image labels? Its average precision on unseen classes is shown to be higher than the "
-        "MSE's at λ = 60, and lower at λ = ∞; on the rarest third of the attributes, higher at λ = 60, and lower at "
+        "**Does ReMSE help on image labels? Compared with the MSE, its average precision on unseen classes is higher "
+        "at λ = 60, and lower at λ = ∞. That of the rarest third of the attributes is higher at λ = 60, and lower at "
         "λ = ∞. The largest of these differences is 1.00 points.**"
     )
     rows.loc[rows["method"] == "remse", list(IMAGE_MEASURES)] = rows.loc[
         rows["method"] == "mse", list(IMAGE_MEASURES)
     ].to_numpy()
-    assert "higher than the MSE's at no λ, and lower at no λ; on the rarest third" in image_sentence(rows)
+    assert image_sentence(rows).count("not shown to be higher or lower at any λ") == 2
 
 
 def test_the_section_shows_every_comparison(rows, tmp_path):

@@ -59,7 +59,7 @@ def test_what_the_readme_says_of_evenness_elsewhere():
     assert line in bullet("**It makes")
     for dataset in DATASETS:
         assert abs(finding(RESULTS, dataset, "remse_permuted", "seen_theil")["difference"]) < 0.1
-    assert "more even than the MSE's at λ = 0.25, 60, 30,000, and less even at λ = ∞." in map_sentence(
+    assert "are more even at λ = 0.25, 60 and 30,000, and less even at λ = ∞." in map_sentence(
         stored(RESULTS, "SYNTH", "map")
     )
 
@@ -71,10 +71,10 @@ def test_sentence_of_the_map():
     rows["seen_theil"] = [0.7] * 4 + [0.60, 0.61, 0.62, 0.60] + [0.5001, 0.5102, 0.5199, 0.5002]
     setting = {"dataset": "X", "network": "basic", "fine_tune": False, "vectors": "normalised", "scale": 20.0}
     rows = rows.assign(unseen_share=0.2, **setting)
-    text = "**ReMSE's errors on seen classes are more even than the MSE's at λ = 60."
-    assert map_sentence(rows) == f"{text} T1 is shown to be higher at no λ, and lower at no λ.**"
+    text = "**Compared with the MSE, ReMSE's errors on seen classes are more even at λ = 60. Its T1 is"
+    assert map_sentence(rows) == f"{text} not shown to be higher or lower at any λ.**"
     rows.loc[rows["method"] == "remse", "seen_theil"] += 0.2
-    assert "more even than the MSE's at no λ, and less even at λ = 60." in map_sentence(rows)
+    assert "errors on seen classes are less even at λ = 60. " in map_sentence(rows)
 
 
 def pointing_rows(remse, tail):
@@ -97,8 +97,8 @@ def test_sentence_of_attention_on_the_parts(remse, outcome):
     assert f"in 35 % of the cases with cross entropy, 30 % with MSE and {30 + 50 * remse:.0f} % with ReMSE" in text
     assert "against 30 % before training and 20 % by chance." in text
     assert f"points: {outcome}.**" in text
-    assert text.endswith("Below chance, over the three: tail shape.")
-    assert pointing_sentence(pointing_rows(remse, tail=0.3)).endswith("Below chance, over the three: no group.")
+    assert text.endswith("below chance, on average over the three losses: tail shape.")
+    assert pointing_sentence(pointing_rows(remse, tail=0.3)).endswith("over the three losses: none.")
 
 
 def test_a_data_set_without_results_names_the_command():

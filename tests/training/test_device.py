@@ -5,9 +5,9 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from tiny import LINEAR_RUN
 
 from zslcore import InputError
-from zslcore.config import RunConfig
 from zslcore.data.tasks import test_task as zero_shot_task
 from zslcore.training import loop
 from zslcore.training.device import autocast, make_accelerator, weight_dtype
@@ -15,9 +15,7 @@ from zslcore.training.inputs.sources import Maps
 from zslcore.training.loop import Trainer, train
 
 CPU = torch.device("cpu")
-CONFIG = RunConfig(
-    dataset="SYNTH", backbone="resnet18", device="cpu", epochs=2, episodes=10, ways=6, lam=5.0, key_dim=8, lr=0.003
-)
+CONFIG = LINEAR_RUN.replace(epochs=2, episodes=10, lr=0.003)
 
 
 @pytest.fixture

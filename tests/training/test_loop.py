@@ -5,9 +5,9 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
+from tiny import LINEAR_RUN
 
 from zslcore import InputError
-from zslcore.config import RunConfig
 from zslcore.data.tasks import fold_tasks, validation_task
 from zslcore.data.tasks import test_task as zero_shot_task
 from zslcore.losses import compactness_loss, square_map
@@ -20,18 +20,7 @@ from zslcore.training.loop import train as train_on
 from zslcore.training.objective import Objective, build_model
 
 CHANNELS = 512  # of a ResNet-18
-CONFIG = RunConfig(
-    dataset="SYNTH",
-    backbone="resnet18",
-    device="cpu",
-    epochs=3,
-    episodes=15,
-    ways=6,
-    shots=2,
-    lr_step=2,
-    lam=5.0,
-    key_dim=8,
-)
+CONFIG = LINEAR_RUN.replace(epochs=3, episodes=15, lr_step=2)
 CPU = torch.device("cpu")
 
 

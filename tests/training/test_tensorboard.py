@@ -5,14 +5,14 @@ import types
 
 import pytest
 import torch
+from tiny import LINEAR_RUN
 
-from zslcore.config import RunConfig
 from zslcore.data.tasks import test_task as zero_shot_task
 from zslcore.training.inputs.sources import Maps
 from zslcore.training.loop import train
 from zslcore.training.tensorboard import logbook
 
-CONFIG = RunConfig(dataset="SYNTH", backbone="resnet18", device="cpu", epochs=2, episodes=10, ways=6)
+CONFIG = LINEAR_RUN.replace(epochs=2, episodes=10)
 
 
 @pytest.fixture

@@ -9,25 +9,14 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from tiny import LINEAR_RUN
 
-from zslcore.config import RunConfig
 from zslcore.data.tasks import test_task as zero_shot_task
 from zslcore.training.inputs.sources import Maps
 from zslcore.training.loop import train
 from zslcore.training.run import Run
 
-CONFIG = RunConfig(
-    dataset="SYNTH",
-    backbone="resnet18",
-    device="cpu",
-    epochs=2,
-    episodes=10,
-    ways=6,
-    lam=5.0,
-    key_dim=8,
-    lr=0.003,
-    precision="float64",
-)
+CONFIG = LINEAR_RUN.replace(epochs=2, episodes=10, lr=0.003, precision="float64")
 RUNNING = CONFIG.replace(memory="running", p=1.0)
 CONFIGS = [
     RUNNING,

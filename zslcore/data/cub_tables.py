@@ -52,11 +52,25 @@ def named_ids(file: Path) -> dict[int, str]:
     return names
 
 
+def read_boxes(file: Path) -> dict[int, tuple[float, float, float, float]]:
+    """Left, top, width and height of the box of each image id, in pixels, from a ``bounding_boxes.txt`` of CUB."""
+    boxes = {}
+    for image, text in named_ids(file).items():
+        try:
+            box = tuple(map(float, text.split()))
+        except ValueError:
+            box = ()
+        if len(box) != 4 or not np.isfinite(box).all() or min(box[2:]) <= 0:
+            raise InputError(f"{file} must hold left, top, width and height of image {image}, got {text}")
+        boxes[image] = box
+    return boxes
+
+
 def cells(
     file: Path, row_of_id: dict[int, int], limit: int, kind: str, *, columns: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Row and column of each line of a CUB table whose image is known, and the table; further columns are ignored."""
-    table = read_table(file, columns)
+    table = _read_table(file, columns)
     rows = np.full(max(row_of_id) + 1, -1)
     rows[list(row_of_id)] = list(row_of_id.values())
     image, column, flag = table[:, 0], table[:, 1], table[:, columns - 1]
@@ -69,7 +83,7 @@ def cells(
     return at[known], column[known].astype(int) - 1, table[known]
 
 
-def read_table(file: Path, columns: int) -> Float[np.ndarray, "lines columns"]:
+def _read_table(file: Path, columns: int) -> Float[np.ndarray, "lines columns"]:
     """The first columns of a text table; some lines of CUB's original file have more than the others."""
     try:
         with opened(file) as lines, warnings.catch_warnings():

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from zslcore.data.cub_tables import cells, named_ids, read_table, stored
+from zslcore.data.cub_tables import cells, named_ids, read_boxes, stored
 from zslcore.data.image_files import expected_folder
 from zslcore.data.part_groups import PARTS_OF_GROUPS
 from zslcore.data.xlsa17 import MatFile
@@ -117,10 +117,10 @@ def read_parts(root: Path, name: str, image_names: Sequence[str]) -> Parts:
 
 def _birds(file: Path, row_of_id: dict[int, int], count: int) -> Float[np.ndarray, "n 4"]:
     """Box of the bird of each image; NaN where the file has none."""
-    table, birds = read_table(file, 5), np.full((count, 4), np.nan)
-    rows = np.array([row_of_id.get(image, -1) for image in table[:, 0]])
-    corners = table[:, 1:3]
-    birds[rows[rows >= 0]] = np.concatenate([corners, corners + table[:, 3:]], axis=1)[rows >= 0]
+    birds = np.full((count, 4), np.nan)
+    for image, (left, top, width, height) in read_boxes(file).items():
+        if row_of_id.get(image, -1) >= 0:
+            birds[row_of_id[image]] = left, top, left + width, top + height
     return birds
 
 

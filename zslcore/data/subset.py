@@ -12,7 +12,7 @@ from zslcore._io.locations import data_root
 from zslcore.data import layout
 from zslcore.data.benchmark import SPLITS, Benchmark
 from zslcore.data.class_table import ClassChoice, class_choice
-from zslcore.data.cub_tables import named_ids
+from zslcore.data.cub_tables import named_ids, read_boxes
 from zslcore.data.image_files import expected_folder
 from zslcore.data.images import read_image
 from zslcore.errors import InputError
@@ -118,15 +118,8 @@ def _kept_classes(benchmark: Benchmark, classes: ClassChoice | None, seed: int) 
 
 def _boxes_of(images: list[str], file: Path) -> list[Box]:
     """The box of each image; InputError for the first image without one."""
-    names, boxes = named_ids(file.with_name("images.txt")), {}
-    for image, text in named_ids(file).items():
-        try:
-            box = tuple(map(float, text.split()))
-        except ValueError:
-            box = ()
-        if len(box) != 4 or not np.isfinite(box).all() or min(box[2:]) <= 0:
-            raise InputError(f"{file} must hold left, top, width and height of image {image}, got {text}")
-        boxes[names.get(image)] = box
+    names = named_ids(file.with_name("images.txt"))
+    boxes = {names.get(image): box for image, box in read_boxes(file).items()}
     for image in images:
         if image not in boxes:
             raise InputError(f"{file} and its images.txt must give a box for each image, but have none for {image}")

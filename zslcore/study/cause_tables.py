@@ -81,11 +81,11 @@ def labels_sentence(table: pd.DataFrame) -> str:
         row = table[(table["split"] == split) & (table["method"] == MEASURED)].iloc[0]
         known = "more than chance" if row["correlation"] > row["high"] else "not more than chance"
         parts.append(
-            f"on {split} it is {row['correlation']:.2f}, where shuffled images give {row['shuffled']:.2f} "
-            f"({row['low']:.2f} to {row['high']:.2f}): {known}"
+            f"{row['correlation']:.2f} on {split}, {known} (shuffled images: {row['shuffled']:.2f}, "
+            f"{row['low']:.2f} to {row['high']:.2f})"
         )
-    text = "Where the cross entropy deviates from the class vector, the image's own label deviates with it: "
-    return (text + "; ".join(parts) + ".").replace(" -", " −").replace("(-", "(−")
+    text = "Cross entropy and the image's own label deviate from the class vector with a correlation of "
+    return (text + ", and of ".join(parts) + ".").replace(" -", " −")
 
 
 def stored_oracle() -> pd.DataFrame:

@@ -82,12 +82,12 @@ def map_page(folder: Path) -> str:
         "unseen. The protocol `clean` uses three folds instead, which train half as long again.",
         "",
         "Differences are paired, over random splits of the classes into seen and unseen ones, or over seeds on the "
-        "benchmark's own split. Random splits ignore which classes ImageNet has. Accuracies change by points, measures "
-        "of the errors by percent of the baseline. Brackets hold the 95 % t-interval, which is about splits of these "
-        "classes. **Bold** differences remain after Holm's correction over all comparisons of the table (p < 0.05). "
-        "Splits share classes, so the interval for *new classes* is wider (Nadeau and Bengio, 2003). *Detectable* is "
-        "the difference that the comparison finds with a probability of 80 %. `make figures` writes this page from "
-        "the CSV files.",
+        "benchmark's own split. Random splits ignore which classes ImageNet has. Differences in accuracy are in "
+        "points, those in measures of the errors in percent of the baseline. Brackets hold the 95 % t-interval, which "
+        "is about splits of these classes. **Bold** differences remain after Holm's correction over all comparisons of"
+        " the table (p < 0.05). Splits share classes, so the interval for *new classes* is wider (Nadeau and Bengio, "
+        "2003). *Detectable* is the difference that the comparison finds with a probability of 80 %. `make figures` "
+        "writes this page from the CSV files.",
         "",
     ]
     titles = {

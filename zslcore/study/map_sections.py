@@ -39,37 +39,33 @@ def map_sentence(rows: pd.DataFrame) -> str:
     """In words: the lambdas where ReMSE changes evenness or T1 against the MSE, over random splits if there are any."""
     table = map_differences(rows, measures=["T1", "seen_theil"])
     remse = table[(table["method"] == "remse") & (table["replicates"] == table["replicates"].iloc[0])]
-    lambdas = {}
-    for key, group in remse.groupby(["measure", "verdict"]):
-        lambdas[key] = "λ = " + ", ".join(map(_lambda, group["lam"]))
-    even = lambdas.get(("seen_theil", "supported"), "no λ")
-    text = f"**ReMSE's errors on seen classes are more even than the MSE's at {even}"
-    if ("seen_theil", "contradicted") in lambdas:
-        text += f", and less even at {lambdas['seen_theil', 'contradicted']}"
-    higher, lower = (lambdas.get(("T1", verdict), "no λ") for verdict in ("supported", "contradicted"))
-    return f"{text}. T1 is shown to be higher at {higher}, and lower at {lower}.**"
+    evenness = _shown(remse[remse["measure"] == "seen_theil"], "more even", "less even")
+    accuracy = _shown(remse[remse["measure"] == "T1"], "higher", "lower")
+    return f"**Compared with the MSE, ReMSE's errors on seen classes are {evenness}. Its T1 is {accuracy}.**"
 
 
 def image_sentence(rows: pd.DataFrame) -> str:
     """In words: the lambdas where ReMSE changes the average precision against the MSE, both trained on image labels."""
     table = image_differences(rows, measures=IMAGE_MEASURES)
     remse = table[(table["method"] == "remse") & (table["targets"] == "images")].set_index("measure")
-    overall, rarest = (_shown_lambdas(remse.loc[[measure]]) for measure in PRECISIONS[:2])
+    overall, rarest = (_shown(remse.loc[[measure]], "higher", "lower") for measure in PRECISIONS[:2])
     largest = remse.loc[list(PRECISIONS[:2]), "difference"].abs().max()
     return (
-        "**Does ReMSE help on image labels? Its average precision on unseen classes is shown to be higher than the "
-        f"MSE's at {overall[0]}, and lower at {overall[1]}; on the rarest third of the attributes, higher at "
-        f"{rarest[0]}, and lower at {rarest[1]}. The largest of these differences is {largest:.2f} points.**"
+        "**Does ReMSE help on image labels? Compared with the MSE, its average precision on unseen classes is "
+        f"{overall}. That of the rarest third of the attributes is {rarest}. The largest of these differences is "
+        f"{largest:.2f} points.**"
     )
 
 
-def _shown_lambdas(rows: pd.DataFrame) -> list[str]:
-    """The lambdas where a measure is shown to be better, and those where it is shown to be worse, as texts."""
+def _shown(rows: pd.DataFrame, better: str, worse: str) -> str:
+    """The lambdas where a measure is shown to be better or worse, as in ``higher at λ = 60, and lower at λ = ∞``."""
     found = []
-    for verdict in ("supported", "contradicted"):
-        lambdas = rows.loc[rows["verdict"] == verdict, "lam"]
-        found.append("λ = " + " and ".join(map(_lambda, lambdas)) if len(lambdas) else "no λ")
-    return found
+    for verdict, word in (("supported", better), ("contradicted", worse)):
+        lambdas = [_lambda(value) for value in rows.loc[rows["verdict"] == verdict, "lam"]]
+        if lambdas:
+            listed = ", ".join(lambdas[:-1])
+            found.append(f"{word} at λ = {listed} and {lambdas[-1]}" if listed else f"{word} at λ = {lambdas[0]}")
+    return ", and ".join(found) or f"not shown to be {better} or {worse} at any λ"
 
 
 def image_table(rows: pd.DataFrame) -> str:
@@ -177,7 +173,7 @@ def pointing_sentence(rows: pd.DataFrame) -> str:
         f"**On test images of unseen classes, attention peaks on the part in {values['cross_entropy']} of the cases "
         f"with cross entropy, {values['mse']} with MSE and {values['remse']} with ReMSE, against {values['untrained']} "
         f"before training and {values['chance']} by chance. ReMSE differs from MSE by {sentence(row)} points: "
-        f"{outcome}.** Below chance, over the three: {', '.join(missed) or 'no group'}."
+        f"{outcome}.** Groups below chance, on average over the three losses: {', '.join(missed) or 'none'}."
     )
 
 

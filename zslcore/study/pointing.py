@@ -11,7 +11,7 @@ from zslcore.data.part_boxes import part_boxes
 from zslcore.data.tasks import test_task
 from zslcore.losses import square_map
 from zslcore.study.attention import measure_maps, reset_network
-from zslcore.study.rebalancing import map_configs
+from zslcore.study.rebalancing import map_configs, varied_settings
 from zslcore.training.device import resolve_device
 from zslcore.training.evaluation import attend
 from zslcore.training.inputs.sources import load_inputs
@@ -72,17 +72,8 @@ def pointing_rows(config: RunConfig) -> pd.DataFrame:
             frame[f"untrained_{name}"] = before[name]["value"].round(5)
             frame[f"chance_{name}"] = trained[name]["chance"].round(5)
         parts.append(frame)
-    place = {
-        "dataset": config.dataset,
-        "network": config.network,
-        "class_split": config.class_split,
-        "seed": config.seed,
-        "epochs": config.epochs,
-        "method": "cross_entropy" if config.loss == "none" else config.loss,
-        "lam": 0.0 if config.loss == "none" else config.lam,
-    }
-    rows = pd.concat(parts, ignore_index=True)
-    for column, (name, value) in enumerate(place.items()):
-        rows.insert(column, name, value)
+    rows, settings = pd.concat(parts, ignore_index=True), varied_settings(config) | {"epochs": config.epochs}
+    for column, name in enumerate(("dataset", "network", "class_split", "seed", "epochs", "method", "lam")):
+        rows.insert(column, name, settings[name])
     device = environment(inputs.device)["device"]
     return rows.assign(T1=round(100 * final.rows[-1]["T1"], 2), seconds=round(final.seconds, 1), device=device)

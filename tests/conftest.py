@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import settings
-from tiny import TinyDataset
+from tiny import NarrowResNet, TinyDataset
 
 from zslcore.data.benchmark import Benchmark
 from zslcore.synthbirds import generate
@@ -52,6 +52,12 @@ def unchecked():
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture
+def narrow_resnet(monkeypatch):
+    """``resnet18`` stands for a network of a fiftieth of its weights."""
+    monkeypatch.setattr("zslcore.backbone._create", lambda name: NarrowResNet())
 
 
 @pytest.fixture

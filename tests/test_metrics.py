@@ -55,6 +55,23 @@ def test_curve_equals_argmax_at_every_step(seed, ties):
         np.testing.assert_allclose(curve.at(gamma)[:2], expected, atol=1e-12)
 
 
+def test_a_class_that_is_ruled_out_never_wins():
+    score_seen, labels_seen, score_unseen, labels_unseen = problem(4)
+    curves = []
+    for value in (-np.inf, -1e6):
+        for score in (score_seen, score_unseen):
+            score[:, [0, 6]] = value
+        curves.append(seen_unseen_curve(score_seen, labels_seen, score_unseen, labels_unseen, num_seen=4))
+    np.testing.assert_array_equal(curves[0].threshold, curves[1].threshold)
+    np.testing.assert_array_equal(curves[0].seen, curves[1].seen)
+
+
+def test_equal_scores_are_right_for_the_first_class_alone():
+    score, labels = np.zeros((4, 4)), np.array([0, 1, 2, 3])
+    curve = seen_unseen_curve(score[:2], labels[:2], score[2:], labels[2:], num_seen=2)
+    assert (curve.seen.max(), curve.unseen.max()) == (0.5, 0.5)
+
+
 @pytest.mark.filterwarnings("ignore:y_pred contains classes")
 def test_best_and_area_agree_with_a_fine_sweep():
     data = problem(3)
@@ -142,7 +159,7 @@ def test_bad_input_is_one_sentence(unchecked):
     with pytest.raises(InputError, match=r"num_seen must lie in 1..2 \(score_seen has C=3\), got 3"):
         seen_unseen_curve(score, labels, score, labels, num_seen=3)
     with pytest.raises(InputError, match="score_unseen must be finite"):
-        seen_unseen_curve(score, labels, score * np.nan, labels, num_seen=2)
+        seen_unseen_curve(score, labels, score * np.nan, np.array([2, 2]), num_seen=2)
     with pytest.raises(InputError, match="score_seen must hold one row per label"):
         seen_unseen_curve(score[:0], labels[:0], score, labels, num_seen=2)
     with pytest.raises(InputError, match="at least one image"):

@@ -34,7 +34,7 @@ def per_class_accuracy(predicted: Classes, labels: Classes) -> float:
     if predicted.shape != labels.shape:
         shapes = f"{tuple(predicted.shape)} and {tuple(labels.shape)}"
         raise InputError(f"predicted and labels must have one shape, got {shapes}")
-    return float((_class_balanced_weights(labels) * (predicted == labels)).sum())
+    return float((_class_balanced_weights(labels) * (predicted == labels).cpu().numpy()).sum())
 
 
 def harmonic_mean(seen: Accuracy, unseen: Accuracy) -> Accuracy:
@@ -104,7 +104,8 @@ def seen_unseen_curve(
 
     Args:
         score_seen, labels_seen: scores of the seen test images over all C classes, seen classes first, (n, C), and
-            their labels in [0, num_seen), (n,).
+            their labels in [0, num_seen), (n,). A score of -inf rules a class out, but not all of a
+            side.
         score_unseen, labels_unseen: those of the unseen test images, (m, C) and (m,), with labels in [num_seen, C).
         num_seen: number of seen classes.
 
@@ -126,8 +127,8 @@ def seen_unseen_curve(
 class CurveAccumulator:
     """The same curve from scores that come in chunks, of which only three numbers an image are kept.
 
-    The memory of :meth:`update` is that of its chunk, and :meth:`compute` needs 17 bytes an image, whatever the number
-    of classes. The curve equals that of :func:`seen_unseen_curve` for the images in the same order.
+    The memory of :meth:`update` is twice that of its chunk, and :meth:`compute` needs 17 bytes an image, whatever the
+    number of classes. The curve equals that of :func:`seen_unseen_curve` for the images in the same order.
 
     Args:
         num_seen: number of seen classes, which come first.
@@ -180,15 +181,13 @@ def _curve(
     labels_unseen: Int[Tensor, " m"],
 ) -> SeenUnseenCurve:
     """The curve from the margins, and whether an image is right when it is assigned to its own side."""
-    gain_seen = hit_seen * _class_balanced_weights(labels_seen)
-    gain_unseen = hit_unseen * _class_balanced_weights(labels_unseen)
-    threshold, group = torch.cat([margin_seen, margin_unseen]).unique(return_inverse=True)
-    lost = torch.zeros_like(threshold).index_add(0, group[: len(margin_seen)], gain_seen)
-    won = torch.zeros_like(threshold).index_add(0, group[len(margin_seen) :], gain_unseen)
-    zero = threshold.new_zeros(1)
-    seen = torch.cat([lost.flip(0).cumsum(0).flip(0), zero]).numpy()  # not lost yet
-    unseen = torch.cat([zero, won.cumsum(0)]).numpy()
-    threshold = threshold.numpy()
+    gain_seen = hit_seen.numpy() * _class_balanced_weights(labels_seen)
+    gain_unseen = hit_unseen.numpy() * _class_balanced_weights(labels_unseen)
+    threshold, group = np.unique(torch.cat([margin_seen, margin_unseen]).numpy(), return_inverse=True)
+    lost = np.bincount(group[: len(gain_seen)], gain_seen, minlength=len(threshold))
+    won = np.bincount(group[len(gain_seen) :], gain_unseen, minlength=len(threshold))
+    seen = np.append(lost[::-1].cumsum()[::-1], 0.0)  # not lost yet
+    unseen = np.append(0.0, won.cumsum())
     gamma = np.concatenate([threshold[:1] - 1, (threshold[1:] + threshold[:-1]) / 2, threshold[-1:] + 1])
     # exact: a step changes S or U, or both at once for equal margins (by hand, as np.trapezoid needs numpy 2.0)
     ausuc = float((np.diff(unseen) * (seen[1:] + seen[:-1]) / 2).sum())
@@ -201,23 +200,30 @@ def _margins(
     """Margin of each image, whether the best class of its own side is the right one, and its label; on the CPU."""
     score_name, labels_name = (f"{name}_{side}" if side else name for name in ("score", "labels"))
     score = torch.as_tensor(score).detach()
+    score = score if score.is_floating_point() else score.double()
     classes = score.shape[1]
     if not isinstance(num_seen, Integral) or not 0 < num_seen < classes:
         raise InputError(f"num_seen must lie in 1..{classes - 1} ({score_name} has C={classes}), got {num_seen}")
     if not len(score) or len(score) != len(labels):
         sizes = f"{len(score)} and {len(labels)}"
         raise InputError(f"{score_name} must hold one row per label and at least one, got {sizes}")
-    smallest, largest = score.aminmax()  # NaN if one score is
-    if not (smallest.isfinite() and largest.isfinite()):
-        raise InputError(f"{score_name} must be finite, got NaN or infinity")
     first, last = num_seen if side == "unseen" else 0, num_seen - 1 if side == "seen" else classes - 1
     if labels.min() < first or labels.max() > last:
         raise InputError(f"{labels_name} must lie in {first}..{last}, got {labels.min()}..{labels.max()}")
-    best_seen, class_seen = (values.cpu() for values in score[:, :num_seen].max(1))
-    best_unseen, class_unseen = (values.cpu() for values in score[:, num_seen:].max(1))
-    labels = labels.cpu()
-    best_class = torch.where(labels < num_seen, class_seen, class_unseen + num_seen)
-    return best_seen.double() - best_unseen.double(), best_class == labels, labels
+    labels = labels.to(score.device)
+    seen = labels < num_seen
+    own = score.gather(1, labels[:, None])[:, 0]
+    rivals = score.scatter(1, labels[:, None], -math.inf)  # max() with indices would take five times as long
+    rival_seen, rival_unseen = rivals[:, :num_seen].amax(1), rivals[:, num_seen:].amax(1)
+    rival, other = torch.where(seen, rival_seen, rival_unseen), torch.where(seen, rival_unseen, rival_seen)
+    hit, tied = own > rival, own == rival
+    if tied.any():  # the first class wins
+        of_side = (torch.arange(classes, device=score.device) < num_seen) == seen[tied, None]
+        hit[tied] = score[tied].where(of_side, -math.inf).argmax(1) == labels[tied]
+    margin = torch.maximum(own, rival).double() - other.double()
+    if not margin.isfinite().all():
+        raise InputError(f"{score_name} must be finite, got NaN or infinity")
+    return torch.where(seen, margin, -margin).cpu(), hit.cpu(), labels.cpu()
 
 
 def _classes(name: str, values: Tensor | np.ndarray) -> Int[Tensor, " n"]:
@@ -232,9 +238,9 @@ def _classes(name: str, values: Tensor | np.ndarray) -> Int[Tensor, " n"]:
     return values.long() if isinstance(values, Tensor) else torch.from_numpy(values.astype(np.int64))
 
 
-def _class_balanced_weights(labels: Int[Tensor, " n"]) -> Float[Tensor, " n"]:
+def _class_balanced_weights(labels: Int[Tensor, " n"]) -> Float[np.ndarray, " n"]:
     """1 / (images of its class x classes present), so that a weighted count of hits is a mean over classes."""
     if not labels.numel():
         raise InputError("labels must hold at least one image, got none")
-    _, inverse, count = labels.unique(return_inverse=True, return_counts=True)
-    return 1 / (count.double()[inverse] * len(count))
+    _, inverse, count = np.unique(labels.cpu().numpy(), return_inverse=True, return_counts=True)
+    return 1 / (count[inverse] * float(len(count)))

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,9 +18,8 @@ from zslcore.training.loop import train
 from zslcore.training.run import Run
 
 CONFIG = LINEAR_RUN.replace(epochs=2, episodes=10, lr=0.003, precision="float64")
-RUNNING = CONFIG.replace(memory="running", p=1.0)
 CONFIGS = [
-    RUNNING,
+    CONFIG.replace(memory="running", p=1.0),
     CONFIG.replace(memory="ema", unit_mean=True, reference="median"),
     CONFIG.replace(loss="mse", sampling="random", clip=1.0),
     CONFIG.replace(network="gem", decorrelation=0.1, gem_variant="gem-zsl"),
@@ -29,7 +29,7 @@ CONFIGS = [
     CONFIG.replace(loss="group_dro", loss_options={"step": 2.0}),
 ]
 
-# trains each of the configs; each process writes the rows and the last weights that it has
+# trains each of the configs twice; each process writes the rows and the last weights that it has
 SCRIPT = """
 import dataclasses, json, sys
 from pathlib import Path
@@ -50,6 +50,8 @@ for place in sorted(folder.glob("config-*")):
     config = RunConfig.read(place / "config.json")
     maps = Maps(np.load(folder / "features.npy"), make_accelerator(config).device, torch.float64)
     result = train(config, benchmark, maps, test_task(benchmark), checkpoints=place / "states")
+    resumed = train(config, benchmark, maps, test_task(benchmark), checkpoints=place / "states")
+    assert json.dumps(resumed.rows) == json.dumps(result.rows)  # nothing is trained again
     rank, processes = share_of_batch()
     assert processes == 2
     (place / f"rows-{rank}.json").write_text(json.dumps(result.rows))
@@ -62,7 +64,7 @@ def torchrun(script, folder, benchmark):
     (folder / "script.py").write_text(script)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     result = subprocess.run(
-        [*command, str(folder / "script.py"), str(folder), str(benchmark.root)],
+        [*command, str(folder / "script.py"), str(folder), str(benchmark.root), str(Path(__file__).parents[1])],
         env=os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
         capture_output=True,
         text=True,
@@ -94,12 +96,18 @@ def trained(folder, benchmark):
     return results
 
 
-def test_two_processes_train_as_one(tmp_path, benchmark, features):
+@pytest.fixture(scope="module")
+def together(tmp_path_factory, benchmark, features):
+    """Rows and last weights of each of CONFIGS, trained without a disturbance."""
+    folder = tmp_path_factory.mktemp("together")
+    prepare(folder, CONFIGS, benchmark, features)
+    return trained(folder, benchmark)
+
+
+def test_two_processes_train_as_one(together, benchmark, features):
     """Class means, a Balanced MSE's labels and a root's mean are those of the whole batch: same loss, same gradient."""
-    prepare(tmp_path, CONFIGS, benchmark, features)
-    results = trained(tmp_path, benchmark)
     maps = Maps(features, torch.device("cpu"), torch.float64)
-    for config, (rows, states) in zip(CONFIGS, results, strict=True):
+    for config, (rows, states) in zip(CONFIGS, together, strict=True):
         one = train(config, benchmark, maps, zero_shot_task(benchmark))
         assert rows[0] == rows[1], config.loss
         for row, expected in zip(rows[0], one.rows, strict=True):
@@ -107,8 +115,6 @@ def test_two_processes_train_as_one(tmp_path, benchmark, features):
         for state in states:
             for name, value in one.state.items():
                 torch.testing.assert_close(state[name], value, rtol=1e-9, atol=1e-12)
-    # and resumed from the states that two processes left, nothing is trained again
-    assert [rows for rows, _ in trained(tmp_path, benchmark)] == [rows for rows, _ in results]
 
 
 KILLED = """
@@ -119,27 +125,26 @@ step, count = Trainer._step, 0
 def killed(self, *arguments):
     global count
     count += 1
-    if count == 14 and share_of_batch()[0] == RANK:  # in the second epoch
+    if count == STEP and share_of_batch()[0] == RANK:
         os.kill(os.getpid(), signal.SIGKILL)
     return step(self, *arguments)
 Trainer._step = killed
 """
 
 
-def test_a_killed_process_ends_the_others_and_the_next_start_resumes_exactly(tmp_path, benchmark, features):
-    prepare(tmp_path / "whole", [RUNNING], benchmark, features)
-    ((rows, states),) = trained(tmp_path / "whole", benchmark)
-    for rank in (0, 1):
-        folder = tmp_path / f"killed-{rank}"
-        prepare(folder, [RUNNING], benchmark, features)
-        status, messages = torchrun(KILLED.replace("RANK", str(rank)) + SCRIPT, folder, benchmark)
+def test_a_killed_process_ends_the_others_and_the_next_start_resumes_exactly(tmp_path, together, benchmark, features):
+    prepare(tmp_path, [CONFIGS[0]], benchmark, features)
+    for rank, step in ((0, 14), (1, 4)):  # in the second epoch, which is the first one of the second start
+        killed = KILLED.replace("RANK", str(rank)).replace("STEP", str(step))
+        status, messages = torchrun(killed + SCRIPT, tmp_path, benchmark)
         assert status != 0
         assert "Signal 9 (SIGKILL)" in messages
-        assert [path.name for path in (folder / "config-0" / "states").iterdir()] == ["epoch-0001"]
-        ((found, weights),) = trained(folder, benchmark)
-        assert found == rows
-        for state, expected in zip(weights, states, strict=True):
-            assert all(torch.equal(value, expected[name]) for name, value in state.items())
+        assert [path.name for path in (tmp_path / "config-0" / "states").iterdir()] == ["epoch-0001"]
+    ((found, weights),) = trained(tmp_path, benchmark)
+    rows, states = together[0]
+    assert found == rows
+    for state, expected in zip(weights, states, strict=True):
+        assert all(torch.equal(value, expected[name]) for name, value in state.items())
 
 
 FINE_TUNED = """
@@ -154,6 +159,10 @@ from zslcore._io.distributed import share_of_batch
 from zslcore.training.loop import Trainer
 folder = Path(sys.argv[1])
 config = RunConfig.read(folder / "config.json")
+sys.path.append(sys.argv[3])
+from tiny import NarrowResNet
+backbone = importlib.import_module("zslcore.backbone")
+backbone._create = lambda name: NarrowResNet()
 training = importlib.import_module("zslcore.training.fit")
 training.load_benchmark = lambda name: Benchmark.load(Path(sys.argv[2]), "SYNTH")
 train, step, count = training.train, Trainer._step, 0
@@ -178,6 +187,7 @@ assert count > 6 and share_of_batch()[1] == 2
 """
 
 
+@pytest.mark.usefixtures("narrow_resnet")
 def test_two_processes_train_one_backbone(tmp_path, small_synth, monkeypatch):
     """The running statistics of its batch norms are the same in both, in the file, and in what was evaluated."""
     monkeypatch.setenv("ZSLCORE_CACHE", str(tmp_path / "cache"))

@@ -1,6 +1,6 @@
 """Settings that were chosen for a data set: YAML files of the package, and those that users put beside their data."""
 
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -58,7 +58,7 @@ def _read(folder: Traversable) -> list[dict[str, Any]]:
 
 def _read_users(file: Path) -> dict[str, Any]:
     try:
-        content = unique_yaml(file.read_text(encoding="utf-8-sig"))
+        content = _parsed(file.read_text(encoding="utf-8-sig"))
     except (InputError, OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise InputError(f"{file} cannot be read as YAML: {one_line(error)}") from None
     parts = {} if content is None else content
@@ -75,3 +75,6 @@ def _read_users(file: Path) -> dict[str, Any]:
         if taken := [name for name in _NOT_CHOSEN if name in group]:
             raise InputError(f"{file} must not set {taken[0]}, which the study decides")
     return parts
+
+
+_parsed = lru_cache(maxsize=8)(unique_yaml)  # the name of a run compares the settings of all methods

@@ -12,6 +12,7 @@ import torch
 from hypothesis import settings
 from tiny import NarrowResNet, TinyDataset
 
+from zslcore.backbone import _create as create_backbone
 from zslcore.data.benchmark import Benchmark
 from zslcore.synthbirds import generate
 
@@ -54,10 +55,12 @@ def unchecked():
     jaxtyping.config.update("jaxtyping_disable", False)
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def narrow_resnet(monkeypatch):
-    """``resnet18`` stands for a network of a fiftieth of its weights."""
-    monkeypatch.setattr("zslcore.backbone._create", lambda name: NarrowResNet())
+    """``resnet18`` stands for a network of a fiftieth of its weights; tests of the backbones override this."""
+    monkeypatch.setattr(
+        "zslcore.backbone._create", lambda name: NarrowResNet() if name == "resnet18" else create_backbone(name)
+    )
 
 
 @pytest.fixture

@@ -20,6 +20,11 @@ from zslcore.data.images import eval_transform, read_image
 from zslcore.errors import InputError
 
 
+@pytest.fixture(autouse=True)
+def narrow_resnet():
+    """Here ``resnet18`` is itself."""
+
+
 @pytest.fixture(scope="module")
 def lite0():
     return build_backbone("efficientnet_lite0")

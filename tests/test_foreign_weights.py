@@ -13,6 +13,11 @@ from zslcore.backbone import build_backbone
 from zslcore.errors import InputError
 
 
+@pytest.fixture(autouse=True)
+def narrow_resnet():
+    """Here ``resnet18`` is itself."""
+
+
 @pytest.fixture(scope="module")
 def state():
     """Random tensors for every weight of a ResNet-18."""

@@ -21,10 +21,7 @@ from zslcore.training import fit_all
 SMALLER = {"SUN": functools.partial(sun, classes=30)}  # instead of 717
 UNDEFINED = "STANDARD has no test images of seen classes (test_seen_loc), so T1 is reported, and no U, S, H or AUSUC."
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:ways is"),  # that the study's default was lowered
-    pytest.mark.usefixtures("narrow_resnet"),
-]
+pytestmark = pytest.mark.filterwarnings("ignore:ways is")  # that the study's default was lowered
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ def interrupted_then_resumed(monkeypatch, config, folder, step):
     return Run.load(fit(config, folder))
 
 
-@pytest.mark.usefixtures("small_world", "narrow_resnet")
+@pytest.mark.usefixtures("small_world")
 class TestSmall:
     @pytest.mark.parametrize("network", ["basic", "attention", "gem"])
     def test_backbone_and_head_are_trained_and_evaluated(self, tmp_path, small_synth, network):

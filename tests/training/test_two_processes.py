@@ -187,7 +187,6 @@ assert count > 6 and share_of_batch()[1] == 2
 """
 
 
-@pytest.mark.usefixtures("narrow_resnet")
 def test_two_processes_train_one_backbone(tmp_path, small_synth, monkeypatch):
     """The running statistics of its batch norms are the same in both, in the file, and in what was evaluated."""
     monkeypatch.setenv("ZSLCORE_CACHE", str(tmp_path / "cache"))

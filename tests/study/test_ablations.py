@@ -7,7 +7,7 @@ import pytest
 from zslcore.config import RunConfig
 from zslcore.losses.factory import CRITERIA
 from zslcore.study import ablations
-from zslcore.study.tables import method_key
+from zslcore.study.tables import compare, method_key
 
 STUDY = RunConfig.study("SYNTH", method="remse")
 
@@ -121,3 +121,11 @@ class TestVerdicts:
         first = frame.loc["No other loss has an H as high as + ReMSE."]
         assert [*first.iloc[:3]] == counts
         assert frame["verdict"].tolist() == [expected, "supported", "contradicted"]
+
+
+@pytest.mark.parametrize("dataset", ["SYNTH", "CUB100"])
+def test_committed_comparisons_are_those_of_the_committed_runs(dataset):
+    compared = compare(ablations.committed(dataset, "losses"), "remse", ["T1", "H", "test_seen_theil"])
+    pd.testing.assert_frame_equal(compared, ablations.committed(dataset, "losses_differences"))
+    assert set(ablations.committed(dataset, "controls").columns) == set(compared.columns)
+    assert ablations.committed("MINE", "losses").empty

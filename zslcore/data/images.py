@@ -1,5 +1,6 @@
 """Images of a benchmark as tensors: decoding, resizing and cropping."""
 
+import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -139,3 +140,23 @@ class ImageDataset(Dataset):
 
     def __getitem__(self, index: int) -> Shaped[Tensor, "3 H W"]:
         return self.transform(read_image(self.paths[index]))
+
+
+def image_loader(
+    paths: Sequence[Path],
+    transform: Callable[[Image.Image], Tensor],
+    *,
+    batch_size: int | None = None,
+    num_workers: int | None = None,
+) -> DataLoader:
+    """Loader of an :class:`ImageDataset`, to be read through :func:`readable`.
+
+    Args:
+        paths: files of the images, which keep their order.
+        transform: from a picture to a tensor.
+        batch_size: number of images in an item; None for items that are single images.
+        num_workers: processes that decode images ahead, by default one less than there are cores, at most 4.
+    """
+    if num_workers is None:
+        num_workers = min(4, (os.cpu_count() or 1) - 1)
+    return DataLoader(ImageDataset(paths, transform), batch_size=batch_size, num_workers=num_workers)

@@ -3,7 +3,6 @@
 There is one folder per (dataset, its pictures, backbone, weights, image size, pooling) under ``cache_root()/features``.
 """
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from zslcore._io.progress import progress_bar
 from zslcore._io.writing import allocate, new_folder
 from zslcore.backbone import Backbone, build_backbone, check_size, weights_id
 from zslcore.data.benchmark import Benchmark
-from zslcore.data.images import ImageDataset, eval_transform, readable, resized_side
+from zslcore.data.images import eval_transform, image_loader, readable, resized_side
 from zslcore.errors import InputError
 from zslcore.training.damage import damage_named
 from zslcore.training.inputs.contents import check_pictures, pictures_id
@@ -53,10 +52,11 @@ def frozen_features(
     )
     if not folder.is_dir():
         check_pictures(benchmark)
-        loader = DataLoader(
-            ImageDataset(benchmark.image_paths, eval_transform(size, resize_ratio=resize_ratio)),
+        loader = image_loader(
+            benchmark.image_paths,
+            eval_transform(size, resize_ratio=resize_ratio),
             batch_size=GPU_BATCH if torch.cuda.is_available() else CPU_BATCH,
-            num_workers=min(4, (os.cpu_count() or 1) - 1) if num_workers is None else num_workers,
+            num_workers=num_workers,
         )
         model, title = build_backbone(backbone, weights=weights), f"{backbone} features of {benchmark.name}"
         with new_folder(folder) as partial:

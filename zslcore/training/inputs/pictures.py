@@ -5,7 +5,6 @@ resized images in one file, and their offsets. The 11,788 photographs of CUB tak
 256.
 """
 
-import os
 import shutil
 from pathlib import Path
 from typing import SupportsIndex
@@ -14,7 +13,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 from torchvision.transforms import v2
 from torchvision.transforms.v2.functional import center_crop
 
@@ -23,7 +22,7 @@ from zslcore._io.locations import cache_root
 from zslcore._io.progress import progress_bar
 from zslcore._io.writing import new_folder, remove_abandoned
 from zslcore.data.benchmark import Benchmark
-from zslcore.data.images import ImageDataset, random_crop, readable, resize, resized_side
+from zslcore.data.images import image_loader, random_crop, readable, resize, resized_side
 from zslcore.errors import InputError
 from zslcore.training.damage import damage_named
 from zslcore.training.inputs.contents import check_pictures, pictures_id
@@ -101,8 +100,7 @@ def decoded_pictures(
         remove_abandoned(folder)  # before the space is measured
         _check_room(folder, len(benchmark.image_paths), side)
         with new_folder(folder) as partial:
-            workers = min(4, (os.cpu_count() or 1) - 1) if num_workers is None else num_workers
-            _decode(benchmark, side, partial, workers)
+            _decode(benchmark, side, partial, num_workers)
             note_hashes(partial)
     with damage_named(folder, "delete it, and the pictures are decoded again"):
         for name in ("index.npz", "pictures.bin"):
@@ -124,12 +122,12 @@ def _check_room(folder: Path, images: int, side: int) -> None:
         )
 
 
-def _decode(benchmark: Benchmark, side: int, folder: Path, workers: int) -> None:
-    dataset = ImageDataset(benchmark.image_paths, v2.Compose([v2.PILToTensor(), resize(side)]))
-    loader = DataLoader(dataset, batch_size=None, num_workers=workers)
+def _decode(benchmark: Benchmark, side: int, folder: Path, num_workers: int | None) -> None:
+    transform = v2.Compose([v2.PILToTensor(), resize(side)])
+    loader = image_loader(benchmark.image_paths, transform, num_workers=num_workers)
     shapes, title = [], f"decoding the pictures of {benchmark.name}"
     with open(folder / "pictures.bin", "wb") as file:
-        for picture in progress_bar(readable(loader), total=len(dataset), desc=title, unit="image"):
+        for picture in progress_bar(readable(loader), total=len(loader), desc=title, unit="image"):
             shapes.append(picture.shape[1:])
             file.write(picture.permute(1, 2, 0).contiguous().numpy().tobytes())
     sizes = 3 * np.array(shapes, dtype=np.int64).prod(1)

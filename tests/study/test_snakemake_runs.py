@@ -60,7 +60,15 @@ def study(tmp_path, monkeypatch):
 
 def command(*config, seeds=1):
     config = ["dataset=CUB", f"seeds={seeds}", *config]
-    flags = ["-c2", "--rerun-incomplete", "--keep-incomplete", "--quiet", "--snakefile", str(ROOT / "Snakefile")]
+    flags = [
+        "-c2",
+        "--rerun-incomplete",
+        "--keep-incomplete",
+        "--latency-wait=1",
+        "--quiet",
+        "--snakefile",
+        str(ROOT / "Snakefile"),
+    ]
     return [sys.executable, "-m", "snakemake", *flags, "--config", *config]
 
 

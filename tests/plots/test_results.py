@@ -110,8 +110,8 @@ class TestPairedDifferences:
                 assert (mark.get_color(), mark.get_marker()) == plots.METHOD_LOOKS[row.against][:2]
             assert axis.yaxis_inverted()
 
-    def test_data_sets_have_their_own_colour_and_marker(self, frame, render):
-        both = pd.concat([frame.assign(dataset="SYNTH"), frame.assign(dataset="CUB100")])
+    def test_each_series_has_its_own_colour_and_marker(self, frame, render):
+        both = pd.concat([frame.assign(series="SYNTH"), frame.assign(series="CUB100")])
         figure = render(plots.paired_differences(both, method="remse"))
         assert [text.get_text() for text in figure.legends[0].get_texts()] == ["SYNTH", "CUB100"]
         marks = figure.axes[0].lines[2::2]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from zslcore.study.map_pages import DATASETS, finding, findings_figure, map_page, section, stored
+from zslcore.study.map_pages import DATASETS, finding, findings_figure, lambda_figure, map_page, section, stored
 from zslcore.study.map_sections import map_sentence, new_classes, pointing_sentence, sentence
 from zslcore.study.map_tables import audit_table, map_differences, vector_differences
 from zslcore.study.protocol_audit import CLEAN, VALIDATION_SPLIT
@@ -117,3 +117,19 @@ def test_clean_has_the_smallest_error_without_test_labels():
         fair = table[table.index.str.contains("validation gamma|folds")]
         assert fair.loc[CLEAN, "error"] <= fair["error"].min() + 0.1
         assert table.loc["last epoch, validation gamma", "error"] <= table.loc[VALIDATION_SPLIT, "error"]
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_the_figure_over_lambda_draws_the_differences_of_the_page(dataset):
+    axes = lambda_figure(RESULTS, dataset).axes
+    assert [text.get_text() for text in axes[0].get_yticklabels()] == [
+        f"λ = {value}" for value in ("0.25", "60", "600", "3,000", "30,000", "∞")
+    ]
+    rows = stored(RESULTS, dataset, "map")
+    table = map_differences(rows[rows["class_split"] > 0], measures=["T1", "H", "seen_theil"])
+    for axis, measure in zip(axes, ("T1", "H", "seen_theil"), strict=True):
+        drawn = sorted(line.get_xdata()[0] for line in axis.lines if len(line.get_xdata()) == 1)
+        wanted = table[(table["measure"] == measure) & table["method"].str.startswith("remse")]["difference"]
+        assert drawn == pytest.approx(sorted(wanted))
+    page = (ROOT / "docs" / "map.md").read_text(encoding="utf-8")
+    assert section(RESULTS, dataset, "map", tables=False) in page

@@ -84,8 +84,8 @@ def paired_differences(frame: pd.DataFrame, *, method: str) -> Figure:
     Args:
         frame: the frame of :func:`zslcore.study.tables.compare`, with the columns or index levels ``measure`` and
             ``against`` (key of the other method) and the columns ``difference``, ``low`` and ``high``. Rows and panels
-            keep its order. Differences of accuracies are in percentage points. A column ``dataset`` gives each data set
-            its own colour and marker.
+            keep its order. Differences of accuracies are in percentage points. A column ``series``, such as the data
+            set, gives each of its texts a colour and marker of its own.
         method: key of the method that the differences are of.
 
     Example:
@@ -106,7 +106,7 @@ def contrasts(frame: pd.DataFrame) -> Figure:
     Args:
         frame: the columns ``measure``, ``contrast`` (text), ``difference``, ``low`` and ``high``; rows and panels keep
             its order. A column ``unit`` gives the unit of each measure; without it, accuracies are in points. A column
-            ``dataset`` gives each data set its own colour and marker.
+            ``series``, such as the data set, gives each of its texts a colour and marker of its own.
 
     Example:
         >>> rows = [("T1", "ReMSE − MSE", 1.5, 0.5, 2.5), ("T1", "permuted − MSE", -0.2, -0.4, 0.1)]
@@ -118,19 +118,19 @@ def contrasts(frame: pd.DataFrame) -> Figure:
     if frame.empty:
         raise InputError("frame must have at least one difference, got none")
     measures, names = frame["measure"].unique(), list(frame["contrast"].unique())
-    datasets = list(frame["dataset"].unique()) if "dataset" in frame else []
-    marks = dict(zip(datasets, DATASET_LOOKS * len(datasets)))
+    series = list(frame["series"].unique()) if "series" in frame else []
+    marks = dict(zip(series, DATASET_LOOKS * len(series)))
     looks = method_looks(frame["against"]) if "against" in frame else {}
-    height = 1.0 + len(names) * max(0.34, 0.2 * len(datasets)) + 0.25 * (len(datasets) > 1)
+    height = 1.0 + len(names) * max(0.34, 0.2 * len(series)) + 0.25 * (len(series) > 1)
     figure, axes = plt.subplots(1, len(measures), figsize=(WIDTH, height), sharey=True, squeeze=False)
     for axis, measure in zip(axes[0], measures, strict=True):
         axis.axvline(0, color="black", linewidth=0.8)
         rows = frame[frame["measure"] == measure]
         for row in rows.itertuples():
             position, look = names.index(row.contrast), DATASET_LOOKS[0]
-            if datasets:
-                look = marks[row.dataset]
-                position += (datasets.index(row.dataset) - (len(datasets) - 1) / 2) * 0.8 / len(datasets)
+            if series:
+                look = marks[row.series]
+                position += (series.index(row.series) - (len(series) - 1) / 2) * 0.8 / len(series)
             elif looks:
                 look = looks[row.against]
             axis.plot([row.low, row.high], [position, position], color=look.color, linewidth=1.6)
@@ -144,7 +144,7 @@ def contrasts(frame: pd.DataFrame) -> Figure:
     labels = [textwrap.fill(name, 18 if "against" in frame else 30) for name in names]
     axes[0, 0].set_yticks(range(len(names)), labels, fontsize=9)
     axes[0, 0].set_ylim(len(names) - 0.5, -0.5)
-    if datasets:
+    if series:
         handles = [Line2D([], [], color=look.color, marker=look.marker, label=name) for name, look in marks.items()]
         figure.legend(handles=handles, loc="outside upper center", ncols=len(marks), frameon=False, fontsize=9)
     return figure

@@ -165,7 +165,7 @@ def result_rows(results: pd.DataFrame, protocol: str) -> list[list[str]]:
 def differences_figure(differences: dict[str, pd.DataFrame]) -> Figure:
     """ReMSE minus each other method: mean paired differences and their 95 % intervals, by data set."""
     use_style()
-    frames = [frame[frame["measure"].isin(MEASURES)].assign(dataset=name) for name, frame in differences.items()]
+    frames = [frame[frame["measure"].isin(MEASURES)].assign(series=name) for name, frame in differences.items()]
     return paired_differences(pd.concat(frames), method="remse")
 
 

@@ -12,6 +12,7 @@ from zslcore.study.map_sections import (
     gradients_text,
     image_sentence,
     image_table,
+    lambda_text,
     map_sentence,
     map_table,
     pointing_sentence,
@@ -60,7 +61,19 @@ def _unit(measure: str) -> str:
 def findings_figure(folder: Path) -> Figure:
     """What changes accuracy and evenness: differences over random class splits, by data set."""
     use_style()
-    return contrasts(findings(folder))
+    table = findings(folder)
+    return contrasts(table.assign(series=table["dataset"]))
+
+
+def lambda_figure(folder: Path, dataset: str) -> Figure:
+    """What ReMSE and its permuted control change against the MSE: differences over class splits, by lambda."""
+    use_style()
+    rows = stored(folder, dataset, "map")
+    table = map_differences(rows[rows["class_split"] > 0], measures=["T1", "H", "seen_theil"])
+    table = table[table["method"].isin(["remse", "remse_permuted"])]
+    series = [contrast_name(row.method, row.baseline) for row in table.itertuples()]
+    lambdas = [f"λ = {lambda_text(lam)}" for lam in table["lam"]]
+    return contrasts(table.assign(series=series, contrast=lambdas, unit=table["measure"].map(_unit)))
 
 
 def finding(folder: Path, dataset: str, method: str, measure: str) -> pd.Series:
@@ -108,13 +121,14 @@ def map_page(folder: Path) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def section(folder: Path, dataset: str, name: str) -> str:
+def section(folder: Path, dataset: str, name: str, *, tables: bool = True) -> str:
     """The table of an experiment as Markdown, with its command, file and machine.
 
     Args:
         folder: the folder ``results``.
         dataset: name of a data set.
         name: an experiment, see :func:`zslcore.study.experiments.configs_of`.
+        tables: whether the tables of the map follow what they say in words.
     """
     rows, command = stored(folder, dataset, name), f"python -m zslcore.study.experiments {dataset} {name}"
     if rows is None:
@@ -135,4 +149,5 @@ def section(folder: Path, dataset: str, name: str) -> str:
         return f"{origin}\n\n{image_sentence(rows)}\n\n{image_table(rows)}"
     if name == "audit":
         return f"{origin}\n\n{audit_text(rows)}"
-    return f"{origin}\n\n{map_sentence(rows)}\n\n{map_table(rows)}"
+    in_words = f"{origin}\n\n{map_sentence(rows)}"
+    return f"{in_words}\n\n{map_table(rows)}" if tables else in_words

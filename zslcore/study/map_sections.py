@@ -61,7 +61,7 @@ def _shown(rows: pd.DataFrame, better: str, worse: str) -> str:
     """The lambdas where a measure is shown to be better or worse, as in ``higher at λ = 60, and lower at λ = ∞``."""
     found = []
     for verdict, word in (("supported", better), ("contradicted", worse)):
-        lambdas = [_lambda(value) for value in rows.loc[rows["verdict"] == verdict, "lam"]]
+        lambdas = [lambda_text(value) for value in rows.loc[rows["verdict"] == verdict, "lam"]]
         if lambdas:
             listed = ", ".join(lambdas[:-1])
             found.append(f"{word} at λ = {listed} and {lambdas[-1]}" if listed else f"{word} at λ = {lambdas[0]}")
@@ -85,7 +85,8 @@ def image_table(rows: pd.DataFrame) -> str:
     return f"{text}\n\n{_over(table)}:\n\n{_table(table, IMAGE_MEASURES)}"
 
 
-def _lambda(value: float) -> str:
+def lambda_text(value: float) -> str:
+    """A lambda as figures and tables show it; ∞ for the regression alone."""
     return "∞" if np.isinf(value) else f"{value:,g}"
 
 
@@ -129,7 +130,7 @@ def _table(group: pd.DataFrame, measures: Sequence[str]) -> str:
         if "targets" in group:
             line["trained on"] = TARGETS[first["targets"]]
         if "lam" in group:
-            line["λ"] = _lambda(first["lam"])
+            line["λ"] = lambda_text(first["lam"])
         if group["pairs"].nunique() > 1:
             line["n"] = f"{first['pairs']}"
         for measure in measures:

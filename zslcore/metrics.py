@@ -15,7 +15,7 @@ from torch import Tensor
 
 from zslcore.errors import InputError
 
-BLOCK = 1 << 18  # scores that are copied at a time
+_BLOCK = 1 << 18  # scores that are copied at a time
 
 Classes = Int[Tensor, " n"] | Int[np.ndarray, " n"]
 Scores = Float[Tensor, "n C"] | Float[np.ndarray, "n C"]
@@ -106,8 +106,8 @@ def seen_unseen_curve(
 
     Args:
         score_seen, labels_seen: scores of the seen test images over all C classes, seen classes first, (n, C), and
-            their labels in [0, num_seen), (n,). A score of -inf rules a class out, but not all of a
-            side.
+            their labels in [0, num_seen), (n,). A score of -inf rules a class out; each image needs a finite score of a
+            seen and of an unseen class.
         score_unseen, labels_unseen: those of the unseen test images, (m, C) and (m,), with labels in [num_seen, C).
         num_seen: number of seen classes.
 
@@ -234,7 +234,7 @@ def _own_and_rivals(
     This takes a copy of the scores and two maxima, which are several times faster than one maximum with its index. The
     copy is made in blocks that stay in the cache of a CPU.
     """
-    rows = max(1, BLOCK // score.shape[1]) if score.device.type == "cpu" else len(score)
+    rows = max(1, _BLOCK // score.shape[1]) if score.device.type == "cpu" else len(score)
     parts = []
     for block, of_block in zip(score.split(rows), labels[:, None].split(rows)):
         rivals = block.scatter(1, of_block, -math.inf)

@@ -7,6 +7,8 @@ import pytest
 from zslcore.config import RunConfig
 from zslcore.losses.factory import CRITERIA
 from zslcore.study import ablations
+from zslcore.study.map_pages import DATASETS, stored
+from zslcore.study.pages import root
 from zslcore.study.tables import compare, method_key
 
 STUDY = RunConfig.study("SYNTH", method="remse")
@@ -123,9 +125,11 @@ class TestVerdicts:
         assert frame["verdict"].tolist() == [expected, "supported", "contradicted"]
 
 
-@pytest.mark.parametrize("dataset", ["SYNTH", "CUB100"])
+@pytest.mark.parametrize("dataset", DATASETS)
 def test_committed_comparisons_are_those_of_the_committed_runs(dataset):
-    compared = compare(ablations.committed(dataset, "losses"), "remse", ["T1", "H", "test_seen_theil"])
-    pd.testing.assert_frame_equal(compared, ablations.committed(dataset, "losses_differences"))
-    assert set(ablations.committed(dataset, "controls").columns) == set(compared.columns)
-    assert ablations.committed("MINE", "losses").empty
+    losses, differences, controls = (
+        stored(root() / "results", dataset, name) for name in ("losses", "losses_differences", "controls")
+    )
+    compared = compare(losses, "remse", ["T1", "H", "test_seen_theil"])
+    pd.testing.assert_frame_equal(compared, differences.set_index(["measure", "against"]))
+    assert list(controls) == list(differences)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from zslcore.plots import METHOD_LOOKS
 from zslcore.study.map_pages import DATASETS, finding, findings_figure, lambda_figure, map_page, section, stored
 from zslcore.study.map_sections import map_sentence, new_classes, pointing_sentence, sentence
 from zslcore.study.map_tables import audit_table, map_differences, vector_differences
@@ -131,5 +132,6 @@ def test_the_figure_over_lambda_draws_the_differences_of_the_page(dataset):
         drawn = sorted(line.get_xdata()[0] for line in axis.lines if len(line.get_xdata()) == 1)
         wanted = table[(table["measure"] == measure) & table["method"].str.startswith("remse")]["difference"]
         assert drawn == pytest.approx(sorted(wanted))
+        assert METHOD_LOOKS["remse"].color in {line.get_color() for line in axis.lines}  # as in every figure
     page = (ROOT / "docs" / "map.md").read_text(encoding="utf-8")
     assert section(RESULTS, dataset, "map", tables=False) in page

@@ -173,7 +173,7 @@ def noted(*arguments, **settings):
 def interrupted(self, *arguments):
     global count
     count += 1
-    if count == 6:  # in the second epoch of the final training
+    if count == 6:  # in the middle of a training
         raise KeyboardInterrupt
     return step(self, *arguments)
 training.train = noted

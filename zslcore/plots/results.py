@@ -1,6 +1,7 @@
 """Figures of results: paired differences of runs and of means, estimates with intervals, the surface of exponents."""
 
 import textwrap
+from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -100,13 +101,14 @@ def paired_differences(frame: pd.DataFrame, *, method: str) -> Figure:
     return figure
 
 
-def contrasts(frame: pd.DataFrame) -> Figure:
+def contrasts(frame: pd.DataFrame, *, looks: Mapping[str, Look] | None = None) -> Figure:
     """Differences with their intervals; a line for each contrast, a panel for each measure, a vertical line at 0.
 
     Args:
         frame: the columns ``measure``, ``contrast`` (text), ``difference``, ``low`` and ``high``; rows and panels keep
             its order. A column ``unit`` gives the unit of each measure; without it, accuracies are in points. A column
             ``series``, such as the data set, gives each of its texts a colour and marker of its own.
+        looks: the look of each series, by default those of data sets.
 
     Example:
         >>> rows = [("T1", "ReMSE − MSE", 1.5, 0.5, 2.5), ("T1", "permuted − MSE", -0.2, -0.4, 0.1)]
@@ -119,8 +121,8 @@ def contrasts(frame: pd.DataFrame) -> Figure:
         raise InputError("frame must have at least one difference, got none")
     measures, names = frame["measure"].unique(), list(frame["contrast"].unique())
     series = list(frame["series"].unique()) if "series" in frame else []
-    marks = dict(zip(series, DATASET_LOOKS * len(series)))
-    looks = method_looks(frame["against"]) if "against" in frame else {}
+    marks = looks or dict(zip(series, DATASET_LOOKS * len(series)))
+    of_methods = method_looks(frame["against"]) if "against" in frame else {}
     height = 1.0 + len(names) * max(0.34, 0.2 * len(series)) + 0.25 * (len(series) > 1)
     figure, axes = plt.subplots(1, len(measures), figsize=(WIDTH, height), sharey=True, squeeze=False)
     for axis, measure in zip(axes[0], measures, strict=True):
@@ -131,8 +133,8 @@ def contrasts(frame: pd.DataFrame) -> Figure:
             if series:
                 look = marks[row.series]
                 position += (series.index(row.series) - (len(series) - 1) / 2) * 0.8 / len(series)
-            elif looks:
-                look = looks[row.against]
+            elif of_methods:
+                look = of_methods[row.against]
             axis.plot([row.low, row.high], [position, position], color=look.color, linewidth=1.6)
             axis.plot(row.difference, position, linestyle="", color=look.color, marker=look.marker, markersize=5.5)
         axis.set_title(textwrap.fill(measure_name(measure), max(64 // len(measures) - 2, 10)), fontsize=10)

@@ -12,7 +12,6 @@ from zslcore.config import RunConfig
 from zslcore.data import load_benchmark
 from zslcore.losses.factory import CRITERIA
 from zslcore.methods import display_name
-from zslcore.study.notebook_runner import notebooks_root
 from zslcore.study.tables import collect
 from zslcore.training import fit_all
 
@@ -79,20 +78,6 @@ def train_variants(dataset: str, *, seeds: int) -> pd.DataFrame:
     for index, variant in enumerate(variants):
         parts.append(_clean(folders[index * seeds : (index + 1) * seeds]).assign(variant=variant))
     return pd.concat(parts, ignore_index=True)
-
-
-def committed(dataset: str, name: str) -> pd.DataFrame:
-    """A table of ``results/DATASET``, which holds the committed runs; empty for a data set without it.
-
-    Args:
-        dataset: name of a data set.
-        name: ``losses`` for a row for each run, as :func:`train_losses` gives; ``losses_differences`` or ``controls``
-            for comparisons, as :func:`zslcore.study.tables.compare` gives.
-    """
-    file = notebooks_root().parent / "results" / dataset / f"{name}.csv"
-    if not file.is_file():
-        return pd.DataFrame()
-    return pd.read_csv(file, index_col=None if name == "losses" else ["measure", "against"])
 
 
 def sort_by_validation(frame: pd.DataFrame) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from zslcore.plots import contrasts, use_style
+from zslcore.plots import contrasts, method_looks, use_style
 from zslcore.study.map_sections import (
     MAIN_LAMBDA,
     audit_text,
@@ -66,14 +66,18 @@ def findings_figure(folder: Path) -> Figure:
 
 
 def lambda_figure(folder: Path, dataset: str) -> Figure:
-    """What ReMSE and its permuted control change against the MSE: differences over class splits, by lambda."""
+    """What ReMSE and its permuted control change against the MSE: differences over class splits, by lambda.
+
+    The data set must have a committed map, see :func:`stored`.
+    """
     use_style()
     rows = stored(folder, dataset, "map")
     table = map_differences(rows[rows["class_split"] > 0], measures=["T1", "H", "seen_theil"])
     table = table[table["method"].isin(["remse", "remse_permuted"])]
+    looks = {contrast_name(method, "mse"): look for method, look in method_looks(table["method"]).items()}
     series = [contrast_name(row.method, row.baseline) for row in table.itertuples()]
     lambdas = [f"λ = {lambda_text(lam)}" for lam in table["lam"]]
-    return contrasts(table.assign(series=series, contrast=lambdas, unit=table["measure"].map(_unit)))
+    return contrasts(table.assign(series=series, contrast=lambdas, unit=table["measure"].map(_unit)), looks=looks)
 
 
 def finding(folder: Path, dataset: str, method: str, measure: str) -> pd.Series:

@@ -5,8 +5,8 @@ import dataclasses
 from zslcore.backbone import known_backbones
 from zslcore.closed_form import SOLVERS
 from zslcore.config import RunConfig
+from zslcore.criteria import CRITERIA
 from zslcore.data.benchmark import VECTORS
-from zslcore.losses.factory import CRITERIA
 from zslcore.models import GEM_VARIANTS
 from zslcore.remse import MEMORIES
 

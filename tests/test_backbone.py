@@ -235,7 +235,7 @@ def test_a_missing_extra_is_named(monkeypatch, name, package):
 
 
 def test_importing_the_core_loads_only_torch_and_numpy():
-    modules = "zslcore.backbone, zslcore.remse, zslcore.metrics, zslcore.losses.factory"
+    modules = "zslcore.backbone, zslcore.remse, zslcore.metrics, zslcore.criteria"
     code = f"import sys, {modules}; print(*sorted(sys.modules))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     optional = {"torchvision", "timm", "accelerate", "pandas", "safetensors", "tqdm", "yaml", "PIL", "matplotlib"}

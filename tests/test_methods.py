@@ -1,7 +1,7 @@
 """Display names of methods, losses and null models."""
 
 from zslcore.closed_form import SOLVERS
-from zslcore.losses.factory import CRITERIA
+from zslcore.criteria import CRITERIA
 from zslcore.methods import BASELINES, CHOSEN_SETTINGS, DISPLAY_NAMES, METHODS, display_name
 
 NULL_MODELS = {"constant", "multiplicative", "shrinkage", "missing_mean", "image_labels", "permuted"}

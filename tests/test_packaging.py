@@ -86,7 +86,7 @@ def test_the_snippet_runs_with_the_core_alone(python, tmp_path):
 import importlib.util
 import numpy as np
 from zslcore.losses import bmc_loss, huber_loss, mse_loss
-from zslcore.losses.factory import CRITERIA, build_criterion
+from zslcore.criteria import CRITERIA, build_criterion
 from zslcore.metrics import per_class_accuracy, seen_unseen_curve
 assert importlib.util.find_spec("pandas") is None
 for name in CRITERIA:

@@ -11,7 +11,7 @@ from zslcore.analysis.nulls import KINDS
 from zslcore.backbone import known_backbones
 from zslcore.closed_form import SOLVERS
 from zslcore.config import RunConfig
-from zslcore.losses.factory import CRITERIA
+from zslcore.criteria import CRITERIA
 from zslcore.methods import display_name
 from zslcore.study.first_page import clean_rows
 from zslcore.study.map_sections import IMAGE_MEASURES, sentence

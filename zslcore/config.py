@@ -82,7 +82,7 @@ class RunConfig:
         "remse",
         choices=lambda: (
             "none",
-            *resolve_name("zslcore.losses.factory:CRITERIA"),
+            *resolve_name("zslcore.criteria:CRITERIA"),
             *resolve_name("zslcore.closed_form:SOLVERS"),
         ),
         help="regression loss; none for cross entropy alone; eszsl and sae are solved instead of trained",

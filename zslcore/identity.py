@@ -57,7 +57,7 @@ def _ignored(config: RunConfig) -> list[str]:
     """Names of the settings that have no effect on a run."""
     from zslcore.backbone import BACKBONES
     from zslcore.closed_form import SOLVERS
-    from zslcore.losses.factory import CRITERIA, criterion_options
+    from zslcore.criteria import CRITERIA, criterion_options
 
     ignored = []
     if config.backbone not in BACKBONES:

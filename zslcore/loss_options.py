@@ -6,7 +6,7 @@ from typing import Any
 
 from zslcore.errors import InputError
 
-# Settings that are also options of a regression loss, see zslcore.losses.factory.criterion_options.
+# Settings that are also options of a regression loss, see zslcore.criteria.criterion_options.
 OPTION_FIELDS = ("p", "p2", "memory", "reference", "unit_mean", "normalize")
 LARGEST = 100_000  # whole number among the options of a loss, such as a number of bins
 
@@ -37,8 +37,8 @@ def check_loss_options(loss: str, options: dict[str, Any]) -> None:
         zslcore.errors.InputError: delta in loss_options must be a finite number, got 'small'
     """
     from zslcore.closed_form import SOLVERS, solver_options
+    from zslcore.criteria import criterion_options
     from zslcore.losses.checks import check_positive
-    from zslcore.losses.factory import criterion_options
 
     known = {}
     if loss in SOLVERS:

@@ -8,9 +8,9 @@ from zslcore import ReMSE, class_error, remse_weights
 from zslcore.analysis import gini_index, theil_index
 from zslcore.backbone import build_backbone
 from zslcore.config import RunConfig
+from zslcore.criteria import build_criterion
 from zslcore.data.benchmark import Benchmark
 from zslcore.losses import cosine_scores, huber_loss, mse_loss
-from zslcore.losses.factory import build_criterion
 from zslcore.metrics import harmonic_mean, per_class_accuracy, seen_unseen_curve
 from zslcore.models import AttentionNet, BasicNet
 

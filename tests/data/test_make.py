@@ -315,7 +315,7 @@ def test_nothing_stays_of_a_failure(source, root, monkeypatch):
         raise OSError(28, "No space left on device")
 
     root.mkdir()
-    monkeypatch.setattr("zslcore.data.layout.PLACES", {"copy": full})
+    monkeypatch.setattr("zslcore.data.new_dataset.PLACES", {"copy": full})
     with pytest.raises(OSError, match="No space left"):
         make_dataset(source.pictures, source.table, "BIRDS")
     assert not list(root.rglob("*"))

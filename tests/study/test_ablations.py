@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from zslcore.config import RunConfig
-from zslcore.losses.factory import CRITERIA
+from zslcore.criteria import CRITERIA
 from zslcore.study import ablations
 from zslcore.study.map_pages import DATASETS, stored
 from zslcore.study.pages import root

@@ -13,7 +13,7 @@ from zslcore import InputError
 from zslcore._io.hashes import note_hashes
 from zslcore.analysis import t_interval
 from zslcore.config import RunConfig
-from zslcore.losses.factory import CRITERIA
+from zslcore.criteria import CRITERIA
 from zslcore.methods import DISPLAY_NAMES, METHODS
 from zslcore.study.tables import (
     ACCURACIES,

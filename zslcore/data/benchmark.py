@@ -15,6 +15,7 @@ from zslcore.data.class_vectors import RELATIVE_VECTORS, relative_vectors
 from zslcore.data.image_labels import Parts, read_image_attributes, read_parts
 from zslcore.data.semantics import load_word_vectors, read_attribute_names
 from zslcore.errors import InputError
+from zslcore.layout import ARCHIVE, expected_folder
 
 VECTORS = ("normalised", "original", *RELATIVE_VECTORS)
 SPLITS = ("trainval", "test_seen", "test_unseen", "train", "val")
@@ -190,7 +191,7 @@ class Benchmark:
         ``att`` must be ``original_att`` normalised; no image may lie in the folder of another class than its label's;
         and no image may be in several splits, unless some are listed with several labels, as in aPY.
         """
-        folder = self.root / xlsa17.ARCHIVE / self.name
+        folder = self.root / ARCHIVE / self.name
         vectors = (self.attributes, self.original_attributes)
         _checks.check_normalised(folder / "att_splits.mat", *vectors, self.class_names)
         if self.class_names != _numbered_classes(len(self.class_names)):
@@ -228,7 +229,7 @@ class Benchmark:
             digest.update(array.astype("<f4").tobytes())
         for array in (self.labels, *(self._splits[name] for name in SPLITS)):
             digest.update(array.astype("<i8").tobytes())
-        folder = image_files.expected_folder(self.name).as_posix()
+        folder = expected_folder(self.name).as_posix()
         names = [f"{folder}/{name}" for name in self.image_names]
         digest.update("\n".join([*self.class_names, *names]).encode())
         return digest.hexdigest()[:16]

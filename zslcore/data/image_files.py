@@ -16,14 +16,9 @@ from jaxtyping import Int
 from zslcore._io.locations import CONTROL
 from zslcore.data.xlsa17 import classes_by_key, name_key
 from zslcore.errors import InputError
+from zslcore.layout import expected_folder
 
-FOLDERS = {"CUB": "CUB/CUB_200_2011/images", "AWA2": "AWA2/Animals_with_Attributes2/JPEGImages"}
 _IMAGES = ("images", "JPEGImages")  # what follows the last folder of one of these names is the tail
-
-
-def expected_folder(name: str) -> Path:
-    """Folder of a data set's images below the data folder."""
-    return Path(FOLDERS.get(name, f"{name}/images"))
 
 
 def tails(file: Path, stored: Sequence[str], num_classes: int) -> list[str]:

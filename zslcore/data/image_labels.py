@@ -21,10 +21,10 @@ import numpy as np
 from jaxtyping import Float
 
 from zslcore.data.cub_tables import cells, named_ids, read_boxes, stored
-from zslcore.data.image_files import expected_folder
 from zslcore.data.part_groups import PARTS_OF_GROUPS
 from zslcore.data.xlsa17 import MatFile
 from zslcore.errors import InputError
+from zslcore.layout import expected_folder
 
 _CUB, _PARTS = "attributes/image_attribute_labels.txt", "parts/part_locs.txt"  # beside the folder images/
 _BIRDS = "bounding_boxes.txt"

@@ -7,13 +7,13 @@ import numpy as np
 from jaxtyping import Int
 
 from zslcore._io.locations import data_root
-from zslcore.data import layout
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.class_table import ClassChoice, check_name, class_choice, read_class_table, tidy
-from zslcore.data.image_files import expected_folder
 from zslcore.data.images import check_image
+from zslcore.data.new_dataset import place_by, write_dataset
 from zslcore.data.semantics import load_word_vectors
 from zslcore.errors import InputError
+from zslcore.layout import Tables, class_lists, expected_folder
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 MIN_IMAGES = 4  # of a seen class: two to train, one held out for validation, one for the test
@@ -54,7 +54,7 @@ def make_dataset(
         raise InputError(f"test_share must lie in (0, 1), got {test_share}")
     if seed < 0:
         raise InputError(f"seed must be at least 0, got {seed}")
-    place = layout.place_by(images)
+    place = place_by(images)
     class_names, attribute_names, values = read_class_table(table)
     vectors = None
     if word_vectors is not None:
@@ -63,7 +63,7 @@ def make_dataset(
     rng = np.random.default_rng(seed)
     train, val_classes, unseen_classes = _roles(class_names, unseen, val, rng)
     files = [Path(class_names[label], path.name) for label, path in zip(labels, sources)]
-    tables = layout.Tables(
+    tables = Tables(
         class_names=class_names,
         attribute_names=attribute_names,
         attributes=values / np.linalg.norm(values, axis=1, keepdims=True),
@@ -71,9 +71,9 @@ def make_dataset(
         labels=labels,
         image_files=[(expected_folder(name) / file).as_posix() for file in files],
         splits=_splits(labels, train, val_classes, test_share, rng),
-        class_lists=layout.class_lists(train, val_classes, unseen_classes),
+        class_lists=class_lists(train, val_classes, unseen_classes),
     )
-    return layout.write_dataset(root, name, tables, sources=sources, place=place, word_vectors=vectors)
+    return write_dataset(root, name, tables, sources=sources, place=place, word_vectors=vectors)
 
 
 def _class_images(source: Path, class_names: Sequence[str], table: Path) -> tuple[list[Path], Int[np.ndarray, " n"]]:

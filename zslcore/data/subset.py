@@ -9,13 +9,13 @@ from PIL import Image
 from PIL.Image import Resampling
 
 from zslcore._io.locations import data_root
-from zslcore.data import layout
 from zslcore.data.benchmark import SPLITS, Benchmark
 from zslcore.data.class_table import ClassChoice, class_choice
 from zslcore.data.cub_tables import named_ids, read_boxes
-from zslcore.data.image_files import expected_folder
 from zslcore.data.images import read_image
+from zslcore.data.new_dataset import place_by, write_dataset
 from zslcore.errors import InputError
+from zslcore.layout import Tables, class_lists, expected_folder
 
 Box = tuple[float, float, float, float]  # left, top, width, height in pixels
 JPEG_QUALITY = 90
@@ -63,7 +63,7 @@ def make_subset(
         raise InputError(f"images must be copy where they are cropped or resized, got {images!r}")
     if seed < 0:
         raise InputError(f"seed must be at least 0, got {seed}")
-    place = layout.place_by(images)
+    place = place_by(images)
     tables, kept = subset_tables(benchmark, name, _kept_classes(benchmark, classes, seed))
     sources = [benchmark.image_paths[index] for index in kept]
     dataclasses.replace(benchmark, image_paths=tuple(sources)).check_images()
@@ -75,16 +75,16 @@ def make_subset(
 
     vectors = benchmark.word_vectors() if benchmark.word_vectors_file().is_file() else None
     place = place_smaller if drawn else place
-    return layout.write_dataset(root, name, tables, sources=sources, place=place, word_vectors=vectors)
+    return write_dataset(root, name, tables, sources=sources, place=place, word_vectors=vectors)
 
 
 def subset_tables(
     benchmark: Benchmark, name: str, classes: Int[np.ndarray, " c"]
-) -> tuple[layout.Tables, Int[np.ndarray, " m"]]:
+) -> tuple[Tables, Int[np.ndarray, " m"]]:
     """Tables of the data set ``name`` with these classes, and the indices of its images in the larger one."""
     kept = np.flatnonzero(np.isin(benchmark.labels, classes))
     roles = (benchmark.train_classes, benchmark.val_classes, benchmark.unseen_classes)
-    tables = layout.Tables(
+    tables = Tables(
         class_names=[benchmark.class_names[index] for index in classes],
         attribute_names=benchmark.attribute_names,
         attributes=benchmark.attributes[classes],
@@ -92,7 +92,7 @@ def subset_tables(
         labels=np.searchsorted(classes, benchmark.labels[kept]),
         image_files=[(expected_folder(name) / benchmark.image_names[index]).as_posix() for index in kept],
         splits={split: np.flatnonzero(np.isin(kept, benchmark.split(split))) for split in SPLITS},
-        class_lists=layout.class_lists(*(np.flatnonzero(np.isin(classes, role)).tolist() for role in roles)),
+        class_lists=class_lists(*(np.flatnonzero(np.isin(classes, role)).tolist() for role in roles)),
     )
     return tables, kept
 

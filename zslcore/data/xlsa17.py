@@ -15,8 +15,7 @@ from zslcore._io.locations import check_dataset_name
 from zslcore._io.reading import LARGEST_TEXT, check_regular
 from zslcore.data.matlab import OtherVariableError, is_hdf5, read_variables
 from zslcore.errors import InputError, one_line
-
-ARCHIVE = Path("xlsa17") / "data"
+from zslcore.layout import ARCHIVE
 
 
 def dataset_folder(root: Path, name: str) -> Path:

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from zslcore.config import RunConfig
+from zslcore.criteria import CRITERIA
 from zslcore.data import load_benchmark
-from zslcore.losses.factory import CRITERIA
 from zslcore.methods import display_name
 from zslcore.study.tables import collect
 from zslcore.training import fit_all
@@ -22,14 +22,14 @@ MEASURES = ["T1", "H", "effective_lambda", "test_seen_mean", "test_seen_theil"]
 def train_losses(dataset: str, *, losses: Sequence[str] = (), lams: Sequence[float], seeds: int) -> pd.DataFrame:
     """Train cross entropy alone, and with each regression loss at each lambda.
 
-    Losses have the default options of :mod:`zslcore.losses.factory`, except for two whose published options are for
+    Losses have the default options of :mod:`zslcore.criteria`, except for two whose published options are for
     larger errors: ``beta`` of focal-R is 10, because its factor hardly varies at the published value (for errors in
     years), and ``delta`` of Huber's loss is the root mean square of a unit vector's entries, because with 1 it is half
     the MSE.
 
     Args:
         dataset: name of a data set.
-        losses: names of losses, empty for all of :data:`zslcore.losses.factory.CRITERIA`.
+        losses: names of losses, empty for all of :data:`zslcore.criteria.CRITERIA`.
         lams: weights of the regression loss.
         seeds: number of trainings of each setting.
     """

@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 
 from zslcore.config import RunConfig
+from zslcore.criteria import CRITERIA
 from zslcore.errors import InputError
 from zslcore.identity import run_name
-from zslcore.losses.factory import CRITERIA
 from zslcore.methods import DISPLAY_NAMES
 from zslcore.training import Run
 

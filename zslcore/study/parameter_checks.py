@@ -68,7 +68,7 @@ def _check_dataset(name: str, parameters: Values) -> None:
 
 
 def _check_losses(losses: list, parameters: Values) -> None:
-    from zslcore.losses.factory import CRITERIA  # here, because it imports torch
+    from zslcore.criteria import CRITERIA  # here, because it imports torch
 
     if unknown := [loss for loss in losses if loss not in CRITERIA]:
         raise InputError(f"losses must be among {', '.join(CRITERIA)}; got {unknown[0]!r:.100}")

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int
 
-from zslcore.data import layout
+from zslcore import layout
 from zslcore.synthbirds import schema
 from zslcore.synthbirds.schema import NAME, VERSION, Rng, Settings, Values
 

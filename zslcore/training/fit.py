@@ -29,13 +29,13 @@ from zslcore._io.progress import progress_bar
 from zslcore._io.writing import flush_files, locked, new_file
 from zslcore.closed_form import SOLVERS
 from zslcore.config import RunConfig
+from zslcore.criteria import CRITERIA
 from zslcore.data import load_benchmark
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.class_splits import split_classes
 from zslcore.data.tasks import ZeroShotTask, fold_tasks, test_task
 from zslcore.errors import InputError
 from zslcore.identity import identifying_settings, run_name
-from zslcore.losses.factory import CRITERIA
 from zslcore.training.checkpoints import Checkpoints, training_key
 from zslcore.training.conditions import check_settings
 from zslcore.training.device import make_accelerator

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from zslcore.backbone import backbone_spec, build_backbone
 from zslcore.config import RunConfig
+from zslcore.criteria import CRITERIA, build_criterion, criterion_options
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.semantics import attribute_groups
 from zslcore.data.tasks import ZeroShotTask
@@ -24,7 +25,6 @@ from zslcore.losses import (
     group_membership,
     square_map,
 )
-from zslcore.losses.factory import CRITERIA, build_criterion, criterion_options
 from zslcore.models import AttentionNet, AttributeModel, BasicNet, Branches, GEMNet, Standardize
 from zslcore.remse import ReMSE
 

@@ -39,7 +39,7 @@ figures: $(INSTALLED) ## Draw the README's figure and write the tables of docs/ 
 	$(BIN)/python -m zslcore.study.pages
 
 docs: $(INSTALLED) ## Build the book from the committed notebooks and results, without running a study
-	$(BIN)/python -c "import sys; from zslcore.study.book import build_book; print(build_book(sys.argv[1], 'build/book'))" \
+	$(BIN)/python -c "import sys; from zslcore.study.pages.book import build_book; print(build_book(sys.argv[1], 'build/book'))" \
 	  results/$(call quoted,$(DATASET))
 
 # A progress bar in a stored output would stand at 0 % for ever, so the notebooks are run, and compared, without bars.
@@ -60,8 +60,8 @@ test-oldest: $(INSTALLED) ## Run the main tests with the oldest promised version
 	PYTHONPATH="$$PWD" $(OLDEST)/bin/python -m pytest -o addopts=--import-mode=importlib -q -p no:cacheprovider \
 	  tests/losses tests/test_metrics.py tests/test_remse.py tests/test_config.py tests/test_sklearn.py \
 	  tests/data/test_benchmark.py tests/data/test_matlab.py tests/training/test_fit.py \
-	  tests/study/test_notebook_execution.py \
-	  --deselect tests/study/test_notebook_execution.py::test_an_interrupted_notebook_says_so_in_one_line
+	  tests/study/running/test_notebook_execution.py \
+	  --deselect tests/study/running/test_notebook_execution.py::test_an_interrupted_notebook_says_so_in_one_line
 
 bad-inputs: $(INSTALLED) ## Write the table of bad inputs in tests/README.md again
 	$(BIN)/pytest --rewrite tests/bad_inputs

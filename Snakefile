@@ -15,8 +15,8 @@ from snakemake.exceptions import WorkflowError
 from zslcore._io.locations import DATASET_NAME, environment
 from zslcore.errors import InputError
 from zslcore.methods import BASELINES, METHODS, SAME_TARGETS, study_baselines, study_methods
-from zslcore.study.snakemake_config import study_config, has_test_seen
-from zslcore.study.snakemake_lock import note_owner, remove_stale_lock
+from zslcore.study.running.snakemake_config import study_config, has_test_seen
+from zslcore.study.running.snakemake_lock import note_owner, remove_stale_lock
 
 try:
     DATASETS, NUM_SEEDS, RUNS, REPORT = study_config(config)

@@ -1,4 +1,4 @@
-"""Sphinx builds the book with these settings; ``zslcore/study/book.py`` collects its pages.
+"""Sphinx builds the book with these settings; ``zslcore/study/pages/book.py`` collects its pages.
 
 The book can be read offline: MathJax is copied into it, and nothing is loaded from the network.
 """

@@ -290,7 +290,7 @@ def test_a_missing_extra_is_one_sentence(monkeypatch, capsys):
 
 def test_book_prints_its_page(monkeypatch, capsys, tmp_path):
     book = types.SimpleNamespace(build_book=lambda folder: folder / "index.html")
-    monkeypatch.setitem(sys.modules, "zslcore.study.book", book)
+    monkeypatch.setitem(sys.modules, "zslcore.study.pages.book", book)
     assert cli.main(["book", str(tmp_path)]) == 0
     assert capsys.readouterr().out == f"{tmp_path / 'index.html'}\n"
 

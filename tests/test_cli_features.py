@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from zslcore import cli
-from zslcore.study import notebook_runner
+from zslcore.study.running import notebook_runner
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ from zslcore.closed_form import SOLVERS
 from zslcore.config import RunConfig
 from zslcore.criteria import CRITERIA
 from zslcore.methods import display_name
-from zslcore.study.first_page import clean_rows
-from zslcore.study.map_sections import IMAGE_MEASURES, sentence
-from zslcore.study.map_tables import audit_parts, image_differences, map_differences
-from zslcore.study.pages import options_page
-from zslcore.study.protocol_audit import VALIDATION_SPLIT
-from zslcore.study.tables import PUBLISHED
+from zslcore.study.experiments.protocol_audit import VALIDATION_SPLIT
+from zslcore.study.pages.first_page import clean_rows
+from zslcore.study.pages.map_sections import IMAGE_MEASURES, sentence
+from zslcore.study.pages.map_tables import audit_parts, image_differences, map_differences
+from zslcore.study.pages.option_pages import options_page
+from zslcore.study.results.tables import PUBLISHED
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -155,7 +155,7 @@ def test_advice_is_as_committed():
 
 
 def test_the_figure_shows_what_is_committed():
-    """Its bytes are compared in tests/study/test_book.py."""
+    """Its bytes are compared in tests/study/pages/test_book.py."""
     assert "](results/findings.png)" in README
 
 

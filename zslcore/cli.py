@@ -140,7 +140,7 @@ def _joined(words: Sequence[str]) -> list[str]:
 
 def _run(arguments: argparse.Namespace) -> int:
     from zslcore._io.locations import runs_root
-    from zslcore.study import notebook_runner
+    from zslcore.study.running import notebook_runner
 
     source = notebook_runner.find_notebook(arguments.notebook)
     parameters = notebook_runner.read_parameters(source)
@@ -156,7 +156,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _params(arguments: argparse.Namespace) -> None:
-    from zslcore.study import notebook_runner
+    from zslcore.study.running import notebook_runner
 
     if arguments.notebook is None:
         rows = [("notebook", "title"), *notebook_runner.notebook_titles().items()]
@@ -221,13 +221,13 @@ def _refuse_contradictions(arguments: argparse.Namespace, changes: dict[str, obj
 
 
 def _baselines(arguments: argparse.Namespace) -> None:
-    from zslcore.study.baselines import print_choice
+    from zslcore.study.results.baselines import print_choice
 
     print_choice(arguments.dataset)
 
 
 def _book(arguments: argparse.Namespace) -> None:
-    from zslcore.study.book import build_book
+    from zslcore.study.pages.book import build_book
 
     print(build_book(arguments.folder))
 

@@ -68,7 +68,7 @@ def _(world):
 
 @bad("braces in the folder of the runs of a study", "runs", "{runs}")
 def _(world):
-    from zslcore.study.snakemake_config import study_config
+    from zslcore.study.running.snakemake_config import study_config
 
     _set("ZSLCORE_RUNS", str(world / "{runs}"))
     return Call("study_config({})", lambda: study_config({}))

@@ -103,11 +103,11 @@ def _without(world: World, package: str, module: str) -> None:
 
 @bad("no package papermill", "papermill", "zslcore[notebooks]")
 def _(world):
-    _without(world, "papermill", "zslcore.study.notebook_runner")
+    _without(world, "papermill", "zslcore.study.running.notebook_runner")
     return ["params", "04"]
 
 
 @bad("no package Sphinx", "sphinx", "zslcore[docs]")
 def _(world):
-    _without(world, "sphinx", "zslcore.study.book")
+    _without(world, "sphinx", "zslcore.study.pages.book")
     return ["book", "birds"]

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from zslcore import cli
 from zslcore._io.hashes import file_hash
 from zslcore.data.benchmark import Benchmark
-from zslcore.study.tables import collect, find_runs
+from zslcore.study.results.tables import collect, find_runs
 from zslcore.training import Run
 
 CASES, bad = cases("Run folders and caches")
@@ -298,7 +298,7 @@ def _results(what: str, name: str, *says: str):
     def add(spoil):
         @bad(what, f"study/{name}", *says)
         def _(world: World):
-            from zslcore.study.pages import root
+            from zslcore.study.checkout import root
 
             (world / "study").mkdir()
             for table in ("results.csv", "differences.csv"):
@@ -333,7 +333,7 @@ def _(world):
 
 @bad("a data set in a table outside the root", "dataset", "'../x'")
 def _(world):
-    from zslcore.study.pages import root
+    from zslcore.study.checkout import root
 
     (world / "study").mkdir()
     for table in ("results.csv", "differences.csv"):

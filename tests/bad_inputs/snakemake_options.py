@@ -33,7 +33,7 @@ def _make(text: str):
 
         from snakemake.cli import parse_config
 
-        from zslcore.study.snakemake_config import study_config
+        from zslcore.study.running.snakemake_config import study_config
 
         return Call(text, lambda: study_config(parse_config(shlex.split(text))))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from zslcore.study.notebook_runner import read_parameters
+from zslcore.study.running.notebook_runner import read_parameters
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))

@@ -10,12 +10,14 @@ from layouts import LAYOUTS, sun
 from zslcore import InputError, Run, RunConfig
 from zslcore.data import load_benchmark
 from zslcore.methods import METHODS, study_baselines, study_methods
-from zslcore.study import attention, cause_tables, dataset_facts, first_page, image_labels, imbalance
-from zslcore.study.baselines import with_baselines
-from zslcore.study.causes import causes
-from zslcore.study.run_tables import beside_published, oracle_gain, protocol_table, write_results
-from zslcore.study.snakemake_config import has_test_seen
-from zslcore.study.tables import absence_sentence, as_table, collect, compare, reported
+from zslcore.study.chapters import attention, cause_tables, dataset_facts, imbalance
+from zslcore.study.chapters.causes import causes
+from zslcore.study.experiments import image_labels
+from zslcore.study.pages import first_page
+from zslcore.study.results.baselines import with_baselines
+from zslcore.study.results.run_tables import beside_published, oracle_gain, protocol_table, write_results
+from zslcore.study.results.tables import absence_sentence, as_table, collect, compare, reported
+from zslcore.study.running.snakemake_config import has_test_seen
 from zslcore.training import fit_all
 
 SMALLER = {"SUN": functools.partial(sun, classes=30)}  # instead of 717

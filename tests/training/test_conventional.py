@@ -13,9 +13,9 @@ from torch import nn
 from zslcore import InputError
 from zslcore.config import RunConfig
 from zslcore.data.tasks import test_task as zero_shot_task
-from zslcore.study import imbalance
-from zslcore.study.run_tables import protocol_table
-from zslcore.study.tables import collect
+from zslcore.study.chapters import imbalance
+from zslcore.study.results.run_tables import protocol_table
+from zslcore.study.results.tables import collect
 from zslcore.training import Run, fit
 from zslcore.training.evaluation import evaluate
 from zslcore.training.inputs.sources import Maps

@@ -14,9 +14,9 @@ from tiny import SMALL
 from zslcore import InputError, cli, synthbirds
 from zslcore._io.writing import new_file, new_folder
 from zslcore.config import RunConfig
-from zslcore.study.book import build_book
-from zslcore.study.pages import root
-from zslcore.study.run_tables import write_results
+from zslcore.study.checkout import root
+from zslcore.study.pages.book import build_book
+from zslcore.study.results.run_tables import write_results
 from zslcore.synthbirds import Settings
 from zslcore.training import fit
 from zslcore.training.inputs import pictures

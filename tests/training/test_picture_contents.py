@@ -11,7 +11,7 @@ from tiny import TINY_RUN
 
 from zslcore import InputError
 from zslcore._io import hashes
-from zslcore.study.tables import collect
+from zslcore.study.results.tables import collect
 from zslcore.training import Run, fit
 from zslcore.training.inputs import features, pictures
 from zslcore.training.inputs.features import frozen_features

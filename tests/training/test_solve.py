@@ -10,8 +10,8 @@ from zslcore import RunConfig
 from zslcore.closed_form import SOLVERS
 from zslcore.data.tasks import test_task as task_of_test
 from zslcore.data.tasks import validation_task
-from zslcore.study.run_tables import last_epochs, protocol_table
-from zslcore.study.tables import collect
+from zslcore.study.results.run_tables import last_epochs, protocol_table
+from zslcore.study.results.tables import collect
 from zslcore.training import Run, fit
 from zslcore.training.inputs.sources import Maps
 from zslcore.training.solve import solve

@@ -36,7 +36,7 @@ def forest(frame: pd.DataFrame, value: str, *, label: str, baseline: str = "") -
 
     Args:
         frame: a row for each run with the columns ``protocol``, ``method`` (key), ``lam``, ``seed`` and ``value``, see
-            :func:`zslcore.study.tables.collect`. The baseline has one lambda.
+            :func:`zslcore.study.results.tables.collect`. The baseline has one lambda.
         value: column that is compared.
         label: name of the value, with the unit.
         baseline: key of the method to compare with; by default the first of the frame.
@@ -83,10 +83,10 @@ def paired_differences(frame: pd.DataFrame, *, method: str) -> Figure:
     """Paired differences of one method from others with their intervals; a panel for each measure, a line at 0.
 
     Args:
-        frame: the frame of :func:`zslcore.study.tables.compare`, with the columns or index levels ``measure`` and
-            ``against`` (key of the other method) and the columns ``difference``, ``low`` and ``high``. Rows and panels
-            keep its order. Differences of accuracies are in percentage points. A column ``series``, such as the data
-            set, gives each of its texts a colour and marker of its own.
+        frame: the frame of :func:`zslcore.study.results.comparisons.compare`, with the columns or index levels
+            ``measure`` and ``against`` (key of the other method) and the columns ``difference``, ``low`` and ``high``.
+            Rows and panels keep its order. Differences of accuracies are in percentage points. A column ``series``,
+            such as the data set, gives each of its texts a colour and marker of its own.
         method: key of the method that the differences are of.
 
     Example:

@@ -1,1 +1,1 @@
-"""What the notebooks and the grid need: tables, figures on disk, running a notebook."""
+"""The study: experiments, what the notebooks show, tables, pages, and running all of it without a person."""

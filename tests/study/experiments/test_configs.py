@@ -1,0 +1,43 @@
+"""The experiments: their configs, and the command that runs them."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from zslcore import InputError
+from zslcore.study.experiments import configs
+from zslcore.study.experiments.__main__ import main
+from zslcore.study.experiments.configs import NAMES, configs_of
+from zslcore.study.experiments.grid import _identity
+
+RESULTS = Path(__file__).parents[3] / "results"
+COMMITTED = [(file.parent.name, file.stem) for name in NAMES for file in sorted(RESULTS.glob(f"*/{name}.csv"))]
+
+
+@pytest.mark.parametrize(("dataset", "name"), COMMITTED)
+def test_every_committed_row_is_of_a_config_of_its_experiment(dataset, name):
+    rows = pd.read_csv(RESULTS / dataset / f"{name}.csv")
+    known = [_identity(config) for config in configs_of(name, dataset, range(1, 1 + rows["class_split"].max()))]
+    assert set(rows["settings"]) <= set(known)
+    assert len(set(known)) == len(known)
+    measured = {"audit": ["estimate"], "pointing": ["group", "split"]}.get(name, [])
+    assert not rows.duplicated(["settings", *measured]).any()
+
+
+def test_unknown_experiments_name_the_known_ones():
+    with pytest.raises(InputError, match=r"^experiment must be one of map, .*, audit, got 'maps'$"):
+        configs_of("maps", "SYNTH", [])
+
+
+def test_the_command_writes_the_table(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(configs, "map_row", lambda config: pd.DataFrame({"seed": [config.seed]}))
+    main(["SYNTH", "map", "--splits", "2", "--output", str(tmp_path)])
+    rows = pd.read_csv(tmp_path / "SYNTH" / "map.csv")
+    assert len(rows) == (2 + 5) * (1 + 3 * 6)  # two random splits, five seeds of the benchmark's own, six lambdas
+    assert "133 rows in" in capsys.readouterr().out
+
+
+def test_a_mistake_is_told_in_one_line(tmp_path):
+    with pytest.raises(SystemExit, match=r"^error: experiment must be one of"):
+        main(["SYNTH", "nothing", "--output", str(tmp_path)])

@@ -1,0 +1,137 @@
+"""The page of the map and the README's findings are the committed tables."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from zslcore.plots import METHOD_LOOKS
+from zslcore.study.experiments.protocol_audit import CLEAN, VALIDATION_SPLIT
+from zslcore.study.pages.map_pages import DATASETS, finding, findings_figure, lambda_figure, map_page, section, stored
+from zslcore.study.pages.map_sections import map_sentence, new_classes, pointing_sentence, sentence
+from zslcore.study.pages.map_tables import audit_table, map_differences, vector_differences
+
+ROOT = Path(__file__).parents[3]
+RESULTS = ROOT / "results"
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_page_is_generated_from_the_tables():
+    assert (ROOT / "docs" / "map.md").read_text(encoding="utf-8") == map_page(RESULTS)
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize(
+    ("start", "method", "measure", "verdicts"),
+    [
+        ("**Centred class vectors raise accuracy", "centred", "T1", ("supported", "supported")),
+        ("**Rebalancing does not change accuracy measurably", "remse", "T1", ("inconclusive", "inconclusive")),
+        ("**It makes errors more even", "remse", "seen_theil", ("supported", "supported")),
+        ("**An MSE helps on random splits of CUB100", "mse", "T1", ("supported", "inconclusive")),
+    ],
+)
+def test_findings_of_the_readme_are_those_of_the_tables(dataset, start, method, measure, verdicts):
+    line, row = bullet(start), finding(RESULTS, dataset, method, measure)
+    assert f"{sentence(row)} on {dataset}".replace(" (", " % (" if measure == "seen_theil" else " points (") in line
+    assert row["verdict"] == dict(zip(DATASETS, verdicts, strict=True))[dataset]
+    if method == "centred":
+        assert new_classes(row) in line
+
+
+def bullet(start):
+    (line,) = [line for line in README.splitlines() if line.startswith(f"- {start}")]
+    return line
+
+
+def test_what_the_readme_says_of_the_own_splits():
+    own = []
+    for dataset in DATASETS:
+        vectors = vector_differences(stored(RESULTS, dataset, "vectors"), measures=["T1"])
+        own.append(vectors[(vectors["replicates"] == "seeds") & (vectors["method"] == "centred")].iloc[0])
+        assert own[-1]["pairs"] == 5
+    assert f"own splits the gains are {sentence(own[0])} and {sentence(own[1])} over 5 seeds" in README
+    table = map_differences(stored(RESULTS, "CUB100", "map"), measures=["T1"])
+    table = table[(table["replicates"] == "seeds") & (table["method"] == "mse") & (table["lam"] == 60)]
+    assert f"On CUB100's own split it changes by {sentence(table.iloc[0])} over 5 seeds" in README
+
+
+def test_what_the_readme_says_of_evenness_elsewhere():
+    line = "with permuted weights by less than 0.1 %. On SYNTH the errors are less even at λ = 600, 3,000 and ∞"
+    assert line in bullet("**It makes")
+    for dataset in DATASETS:
+        assert abs(finding(RESULTS, dataset, "remse_permuted", "seen_theil")["difference"]) < 0.1
+    assert "are more even at λ = 0.25, 60 and 30,000, and less even at λ = 600, 3,000 and ∞." in map_sentence(
+        stored(RESULTS, "SYNTH", "map")
+    )
+
+
+def test_sentence_of_the_map():
+    rows = pd.DataFrame({"class_split": [1, 2, 3, 4] * 3, "seed": 0, "lam": [0.0] * 4 + [60.0] * 8})
+    rows["method"] = ["cross_entropy"] * 4 + ["mse"] * 4 + ["remse"] * 4
+    rows["T1"] = [60.0] * 4 + [61.0, 61.5, 60.5, 61.2] + [61.1, 61.3, 60.7, 61.2]
+    rows["seen_theil"] = [0.7] * 4 + [0.60, 0.61, 0.62, 0.60] + [0.5001, 0.5102, 0.5199, 0.5002]
+    setting = {"dataset": "X", "network": "basic", "fine_tune": False, "vectors": "normalised", "scale": 20.0}
+    rows = rows.assign(unseen_share=0.2, **setting)
+    text = "**Compared with the MSE, ReMSE's errors on seen classes are more even at λ = 60. Its T1 is"
+    assert map_sentence(rows) == f"{text} not shown to be higher or lower at any λ.**"
+    rows.loc[rows["method"] == "remse", "seen_theil"] += 0.2
+    assert "errors on seen classes are less even at λ = 60. " in map_sentence(rows)
+
+
+def pointing_rows(remse, tail):
+    """Two groups of four seeds; ReMSE differs from MSE by about ``remse``."""
+    rows = []
+    for seed in range(4):
+        for method, wing in (("cross_entropy", 0.6), ("mse", 0.5), ("remse", 0.5 + remse)):
+            for split in ("seen", "unseen"):
+                for group, value in (("wing color", wing + 0.001 * seed**2 * wing), ("tail shape", tail)):
+                    rows.append((method, 0.0 if method == "cross_entropy" else 60.0, seed, split, group, value))
+    frame = pd.DataFrame(rows, columns=["method", "lam", "seed", "split", "group", "pointing"])
+    return frame.assign(untrained_pointing=0.3, chance_pointing=0.2, energy=0.1, untrained_energy=0.1, chance_energy=0)
+
+
+@pytest.mark.parametrize(
+    ("remse", "outcome"), [(0.1, "an improvement"), (-0.1, "a loss"), (0.0, "no shown difference")]
+)
+def test_sentence_of_attention_on_the_parts(remse, outcome):
+    text = pointing_sentence(pointing_rows(remse, tail=0.1))
+    assert f"in 35 % of the cases with cross entropy, 30 % with MSE and {30 + 50 * remse:.0f} % with ReMSE" in text
+    assert "against 30 % before training and 20 % by chance." in text
+    assert f"points: {outcome}.**" in text
+    assert text.endswith("below chance, on average over the three losses: tail shape.")
+    assert pointing_sentence(pointing_rows(remse, tail=0.3)).endswith("over the three losses: none.")
+
+
+def test_a_data_set_without_results_names_the_command():
+    assert section(RESULTS, "CUB", "map").endswith("run `python -m zslcore.study.experiments CUB map`.")
+
+
+def test_figure_has_a_panel_for_each_measure():
+    figure = findings_figure(RESULTS)
+    assert [axis.get_title().split()[0] for axis in figure.axes] == ["T1", "H", "Theil"]
+    assert len(figure.axes[0].get_yticklabels()) == 4
+
+
+def test_clean_has_the_smallest_error_without_test_labels():
+    for dataset in DATASETS:
+        table = audit_table(stored(RESULTS, dataset, "audit"))
+        fair = table[table.index.str.contains("validation gamma|folds")]
+        assert fair.loc[CLEAN, "error"] <= fair["error"].min() + 0.1
+        assert table.loc["last epoch, validation gamma", "error"] <= table.loc[VALIDATION_SPLIT, "error"]
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_the_figure_over_lambda_draws_the_differences_of_the_page(dataset):
+    axes = lambda_figure(RESULTS, dataset).axes
+    assert [text.get_text() for text in axes[0].get_yticklabels()] == [
+        f"λ = {value}" for value in ("0.25", "60", "600", "3,000", "30,000", "∞")
+    ]
+    rows = stored(RESULTS, dataset, "map")
+    table = map_differences(rows[rows["class_split"] > 0], measures=["T1", "H", "seen_theil"])
+    for axis, measure in zip(axes, ("T1", "H", "seen_theil"), strict=True):
+        drawn = sorted(line.get_xdata()[0] for line in axis.lines if len(line.get_xdata()) == 1)
+        wanted = table[(table["measure"] == measure) & table["method"].str.startswith("remse")]["difference"]
+        assert drawn == pytest.approx(sorted(wanted))
+        assert METHOD_LOOKS["remse"].color in {line.get_color() for line in axis.lines}  # as in every figure
+    page = (ROOT / "docs" / "map.md").read_text(encoding="utf-8")
+    assert section(RESULTS, dataset, "map", tables=False) in page

@@ -1,0 +1,1 @@
+"""The grids of trainings behind ``results/``: ``python -m zslcore.study.experiments DATASET NAME``."""

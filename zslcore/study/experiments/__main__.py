@@ -1,0 +1,35 @@
+"""The command ``python -m zslcore.study.experiments DATASET NAME --splits 20 --jobs 2 --output results``.
+
+It adds the rows that ``results/DATASET/NAME.csv`` lacks, one by one.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from zslcore.errors import InputError
+from zslcore.study.experiments.configs import NAMES, run_experiment
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line of this module."""
+    parser = argparse.ArgumentParser(prog="python -m zslcore.study.experiments", description=__doc__.split("\n")[0])
+    parser.add_argument("dataset")
+    parser.add_argument("name", help=", ".join(NAMES))
+    parser.add_argument("--splits", type=int, default=20, help="number of random class splits")
+    parser.add_argument("--jobs", type=int, default=1, help="processes, each with one thread")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--output", type=Path, default=Path("results"), help="folder of the tables")
+    given = parser.parse_args(arguments)
+    try:
+        rows = run_experiment(
+            given.name, given.dataset, splits=given.splits, output=given.output, jobs=given.jobs, device=given.device
+        )
+    except InputError as error:
+        sys.exit(f"error: {error}")
+    print(f"{len(rows)} rows in {given.output / given.dataset / given.name}.csv")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""The configs of each experiment behind ``results/DATASET/{map,vectors,audit,...}.csv``."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from zslcore.config import RunConfig
+from zslcore.errors import InputError
+from zslcore.study.experiments.grid import run_grid
+from zslcore.study.experiments.image_training import image_configs, image_row
+from zslcore.study.experiments.pointing import pointing_configs, pointing_rows
+from zslcore.study.experiments.protocol_audit import audit
+from zslcore.study.experiments.rebalancing import gradient_row, map_configs, map_row, vector_configs
+
+NAMES = (
+    "map",
+    "attention",
+    "fine_tuned",
+    "fine_tuned_rates",
+    "vectors",
+    "gradients",
+    "image_training",
+    "pointing",
+    "audit",
+)
+SEEDS = range(5)  # of the benchmark's own split; each random split has seed 0
+LAMS = (0.25, 60.0, 600.0, 3000.0, 30000.0, np.inf)  # from the published value to regression alone
+SCALES = (5.0, 10.0, 20.0)
+KINDS = ("normalised", "centred", "standardised", "whitened")
+FINE_TUNED = {"fine_tune": True, "standardize": False, "image_size": 160, "epochs": 4, "episodes": 250, "lr_step": 3}
+
+
+def configs_of(name: str, dataset: str, splits: Sequence[int]) -> list[RunConfig]:
+    """The configs of an experiment.
+
+    Args:
+        name: ``map`` (BasicNet on frozen features), ``attention`` (AttentionNet on frozen maps), ``fine_tuned``
+            (EfficientNet-Lite0 at 160 px, learning rate chosen on the validation split for cross entropy alone),
+            ``fine_tuned_rates`` (that choice, for seed 0), ``vectors`` (kinds of class vectors at several scales),
+            ``gradients`` (of the losses, after training with ReMSE), ``image_training`` (on labels of single images),
+            ``pointing`` (attention of AttentionNet on the parts), or ``audit`` (of the protocols).
+        dataset: name of a data set.
+        splits: numbers of random class splits; the benchmark's own split is always there.
+    """
+    own = {"splits": [0], "seeds": SEEDS}
+    if name == "map":
+        return map_configs(dataset, splits=splits, seeds=[0], lams=LAMS) + map_configs(dataset, **own, lams=LAMS)
+    if name in ("attention", "fine_tuned"):
+        changes = {"network": "attention"} if name == "attention" else FINE_TUNED | {"lr": 3e-3}
+        centred = vector_configs(dataset, **own, kinds=["centred"], scales=[20.0], **changes)
+        return map_configs(dataset, **own, lams=[60.0], **changes) + centred
+    if name == "fine_tuned_rates":
+        base = RunConfig.study(dataset, method="cross_entropy", **FINE_TUNED).replace(lam=0.0)
+        return [base.replace(lr=rate) for rate in (1e-3, 3e-3, 1e-2)]
+    if name == "vectors":
+        random = vector_configs(dataset, splits=splits, seeds=[0], kinds=["normalised", "centred"], scales=SCALES)
+        return random + vector_configs(dataset, **own, kinds=KINDS, scales=SCALES)
+    if name == "gradients":
+        return [config for config in map_configs(dataset, **own, lams=[60.0]) if config.loss == "remse"]
+    if name == "image_training":
+        return image_configs(dataset, seeds=SEEDS)
+    if name == "pointing":
+        return pointing_configs(dataset, seeds=SEEDS)
+    if name == "audit":
+        return map_configs(dataset, **own, lams=[]) + map_configs(dataset, splits=splits, seeds=[0], lams=[])
+    raise InputError(f"experiment must be one of {', '.join(NAMES)}, got {name!r}")
+
+
+def run_experiment(
+    name: str, dataset: str, *, splits: int, output: Path, jobs: int = 1, device: str = "auto"
+) -> pd.DataFrame:
+    """Train what ``output/DATASET/NAME.csv`` lacks of an experiment, and return all its rows."""
+    configs = [config.replace(device=device) for config in configs_of(name, dataset, range(1, splits + 1))]
+    others = {"audit": audit, "gradients": gradient_row, "image_training": image_row, "pointing": pointing_rows}
+    measure = others.get(name, map_row)
+    return run_grid(measure, configs, output / dataset / f"{name}.csv", jobs=jobs)

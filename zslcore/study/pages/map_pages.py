@@ -1,0 +1,169 @@
+"""The page ``docs/map.md`` and the figure of the README, from the committed tables of the map."""
+
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from zslcore.plots import contrasts, method_looks, use_style
+from zslcore.study.checkout import root
+from zslcore.study.pages.map_sections import (
+    MAIN_LAMBDA,
+    audit_text,
+    gradients_text,
+    image_sentence,
+    image_table,
+    lambda_text,
+    map_sentence,
+    map_table,
+    pointing_sentence,
+    pointing_table,
+    vector_table,
+)
+from zslcore.study.pages.map_tables import (
+    contrast_name,
+    judged,
+    map_differences,
+    vector_differences,
+)
+from zslcore.study.results.figure_files import save_figure
+from zslcore.study.results.tables import higher_is_better
+
+DATASETS = ("CUB100", "SYNTH")
+
+
+def stored(folder: Path, dataset: str, name: str) -> pd.DataFrame | None:
+    """A committed table below ``results/``, or None."""
+    file = folder / dataset / f"{name}.csv"
+    return pd.read_csv(file) if file.is_file() else None
+
+
+def findings(folder: Path) -> pd.DataFrame:
+    """The contrasts of the README's figure: over class splits, BasicNet on frozen features, lambda 60.
+
+    Returns:
+        The rows of :func:`zslcore.study.pages.map_tables.paired_table` with the columns ``contrast`` and ``unit``.
+    """
+    parts = []
+    for dataset in DATASETS:
+        rows, vectors = stored(folder, dataset, "map"), stored(folder, dataset, "vectors")
+        random = rows[(rows["class_split"] > 0) & rows["lam"].isin([0.0, MAIN_LAMBDA])]
+        parts.append(map_differences(random, measures=["T1", "H", "seen_theil"]))
+        parts.append(vector_differences(vectors[vectors["class_split"] > 0], measures=["T1", "H"]))
+    table = judged(pd.concat(parts, ignore_index=True))
+    table["contrast"] = [contrast_name(row.method, row.baseline) for row in table.itertuples()]
+    table["unit"] = table["measure"].map(_unit)
+    return table
+
+
+def _unit(measure: str) -> str:
+    return "points" if higher_is_better(measure) else "% of the baseline"
+
+
+def findings_figure(folder: Path) -> Figure:
+    """What changes accuracy and evenness: differences over random class splits, by data set."""
+    use_style()
+    table = findings(folder)
+    return contrasts(table.assign(series=table["dataset"]))
+
+
+def lambda_figure(folder: Path, dataset: str) -> Figure:
+    """What ReMSE and its permuted control change against the MSE: differences over class splits, by lambda.
+
+    The data set must have a committed map, see :func:`stored`.
+    """
+    use_style()
+    rows = stored(folder, dataset, "map")
+    table = map_differences(rows[rows["class_split"] > 0], measures=["T1", "H", "seen_theil"])
+    table = table[table["method"].isin(["remse", "remse_permuted"])]
+    looks = {contrast_name(method, "mse"): look for method, look in method_looks(table["method"]).items()}
+    series = [contrast_name(row.method, row.baseline) for row in table.itertuples()]
+    lambdas = [f"λ = {lambda_text(lam)}" for lam in table["lam"]]
+    return contrasts(table.assign(series=series, contrast=lambdas, unit=table["measure"].map(_unit)), looks=looks)
+
+
+def finding(folder: Path, dataset: str, method: str, measure: str) -> pd.Series:
+    """The row of :func:`findings` for a data set, a method and a measure."""
+    table = findings(folder)
+    chosen = (table["dataset"] == dataset) & (table["method"] == method) & (table["measure"] == measure)
+    return table[chosen].iloc[0]
+
+
+def map_page(folder: Path) -> str:
+    """Text of ``docs/map.md``."""
+    lines = [
+        "# The map of rebalancing",
+        "",
+        "ReMSE, MSE and ReMSE with permuted weights, at the same λ: the loss of ReMSE is divided by its amplification, "
+        "so that all three have the same value in every batch. They differ only in the cells that the gradient comes "
+        "from. λ = ∞ is regression without cross entropy. Numbers are read after the last epoch. γ, and the "
+        "scale of class vectors, come from the last epoch of one validation split, where the val classes act as "
+        "unseen. The protocol `clean` uses three folds instead, which train half as long again.",
+        "",
+        "Differences are paired, over random splits of the classes into seen and unseen ones, or over seeds on the "
+        "benchmark's own split. Random splits ignore which classes ImageNet has. Differences in accuracy are in "
+        "points, those in measures of the errors in percent of the baseline. Brackets hold the 95 % t-interval, which "
+        "is about splits of these classes. **Bold** differences remain after Holm's correction over all comparisons of"
+        " the table (p < 0.05). Splits share classes, so the interval for *new classes* is wider (Nadeau and Bengio, "
+        "2003). *Detectable* is the difference that the comparison finds with a probability of 80 %. `make figures` "
+        "writes this page from the CSV files.",
+        "",
+    ]
+    titles = {
+        "map": "BasicNet on frozen features",
+        "attention": "AttentionNet on frozen feature maps",
+        "fine_tuned": "Fine-tuned EfficientNet-Lite0, 160 px",
+        "vectors": "Centred class vectors",
+        "pointing": "Attention on the parts",
+        "gradients": "Gradients",
+        "image_training": "Training on labels of single images",
+        "audit": "The protocols, audited",
+    }
+    for dataset in DATASETS:
+        lines += [f"## {dataset}", ""]
+        for name, title in titles.items():
+            if stored(folder, dataset, name) is not None:
+                lines += [f"### {title}", "", section(folder, dataset, name)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def section(folder: Path, dataset: str, name: str, *, tables: bool = True) -> str:
+    """The table of an experiment as Markdown, with its command, file and machine.
+
+    Args:
+        folder: the folder ``results``.
+        dataset: name of a data set.
+        name: an experiment, see :func:`zslcore.study.experiments.configs.configs_of`.
+        tables: whether the tables of the map follow what they say in words.
+    """
+    rows, command = stored(folder, dataset, name), f"python -m zslcore.study.experiments {dataset} {name}"
+    if rows is None:
+        return f"There are no committed results of this for {dataset}. To make some, run `{command}`."
+    splits = rows.loc[rows["class_split"] > 0, "class_split"].nunique()
+    option = f" --splits {splits}" if splits else ""
+    count, machines = rows["settings"].nunique(), ", ".join(rows["device"].unique())
+    origin = f"`{command}{option}`, `results/{dataset}/{name}.csv`: {count} configs on {machines}."
+    if name == "fine_tuned":
+        origin += " `fine_tuned_rates` chose the learning rate 0.003 of three by T1 on the validation split."
+    if name == "vectors":
+        return f"{origin}\n\n{vector_table(rows)}"
+    if name == "pointing":
+        return f"{origin}\n\n{pointing_sentence(rows)}\n\n{pointing_table(rows)}"
+    if name == "gradients":
+        return f"{origin}\n\n{gradients_text(rows)}"
+    if name == "image_training":
+        return f"{origin}\n\n{image_sentence(rows)}\n\n{image_table(rows)}"
+    if name == "audit":
+        return f"{origin}\n\n{audit_text(rows)}"
+    in_words = f"{origin}\n\n{map_sentence(rows)}"
+    return f"{in_words}\n\n{map_table(rows)}" if tables else in_words
+
+
+def readme_figure(folder: Path | None = None) -> Path:
+    """Draw the figure of the README from the committed tables, into ``results/`` by default; return the PNG's path."""
+    stored = root() / "results"
+    text = (
+        "What changes accuracy and evenness: paired differences over random class splits, 95 % intervals. BasicNet on "
+        "frozen features; regression losses at λ = 60; each kind of class vectors at its tuned scale."
+    )
+    return save_figure(findings_figure(stored), folder or stored, "findings", "make figures", caption=text)[0]

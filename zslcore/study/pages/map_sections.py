@@ -1,0 +1,231 @@
+"""Sentences and Markdown tables of each section of ``docs/map.md``."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from zslcore.analysis import t_interval
+from zslcore.methods import display_name
+from zslcore.plots import measure_name
+from zslcore.study.experiments.protocol_audit import CLEAN, VALIDATION_SPLIT
+from zslcore.study.pages.map_tables import (
+    audit_parts,
+    audit_table,
+    contrast_name,
+    image_differences,
+    map_differences,
+    pointing_differences,
+    pointing_scores,
+    vector_differences,
+)
+from zslcore.study.results.tables import higher_is_better, markdown_table
+
+ACCURACIES = ("T1", "H", "AUSUC")
+ERRORS = ("seen_theil", "unseen_p99", "unseen_worst_attribute")
+PRECISIONS = ("unseen_precision", "unseen_rare_precision", "unseen_common_precision")
+IMAGE_MEASURES = (*PRECISIONS, "labelled_T1", "seen_image_theil")
+TARGETS = {"classes": "class vectors", "images": "image labels", "both": "–"}
+MAIN_LAMBDA = 60.0
+
+
+def sentence(row: pd.Series) -> str:
+    """A difference and its interval as text: ``1.09 (0.76 to 1.43)``."""
+    difference, low, high = _numbers(row)
+    return f"{difference} ({low} to {high})"
+
+
+def map_sentence(rows: pd.DataFrame) -> str:
+    """In words: the lambdas where ReMSE changes evenness or T1 against the MSE, over random splits if there are any."""
+    table = map_differences(rows, measures=["T1", "seen_theil"])
+    remse = table[(table["method"] == "remse") & (table["replicates"] == table["replicates"].iloc[0])]
+    evenness = _shown(remse[remse["measure"] == "seen_theil"], "more even", "less even")
+    accuracy = _shown(remse[remse["measure"] == "T1"], "higher", "lower")
+    return f"**Compared with the MSE, ReMSE's errors on seen classes are {evenness}. Its T1 is {accuracy}.**"
+
+
+def image_sentence(rows: pd.DataFrame) -> str:
+    """In words: the lambdas where ReMSE changes the average precision against the MSE, both trained on image labels."""
+    table = image_differences(rows, measures=IMAGE_MEASURES)
+    remse = table[(table["method"] == "remse") & (table["targets"] == "images")].set_index("measure")
+    overall, rarest = (_shown(remse.loc[[measure]], "higher", "lower") for measure in PRECISIONS[:2])
+    largest = remse.loc[list(PRECISIONS[:2]), "difference"].abs().max()
+    return (
+        "**Does ReMSE help on image labels? Compared with the MSE, its average precision on unseen classes is "
+        f"{overall}. That of the rarest third of the attributes is {rarest}. The largest of these differences is "
+        f"{largest:.2f} points.**"
+    )
+
+
+def _shown(rows: pd.DataFrame, better: str, worse: str) -> str:
+    """The lambdas where a measure is shown to be better or worse, as in ``higher at λ = 60, and lower at λ = ∞``."""
+    found = []
+    for verdict, word in (("supported", better), ("contradicted", worse)):
+        lambdas = [lambda_text(value) for value in rows.loc[rows["verdict"] == verdict, "lam"]]
+        if lambdas:
+            listed = ", ".join(lambdas[:-1])
+            found.append(f"{word} at λ = {listed} and {lambdas[-1]}" if listed else f"{word} at λ = {lambdas[0]}")
+    return ", and ".join(found) or f"not shown to be {better} or {worse} at any λ"
+
+
+def image_table(rows: pd.DataFrame) -> str:
+    """Training on image labels: what is compared, and the differences."""
+    table, levels = image_differences(rows, measures=IMAGE_MEASURES), []
+    for third, name in (("rare", "rarest"), ("common", "commonest")):
+        levels.append(f"{rows[f'{third}_positives'].mean():.0f} % in the {name} third")
+    means = rows[rows["lam"].isin([0.0, MAIN_LAMBDA])].groupby(["method", "targets"])["unseen_precision"].mean()
+    text = (
+        f"The share of training images that show an attribute has a mean of {' and '.join(levels)}. The mean average "
+        f"precision on unseen classes is {means['cross_entropy', 'classes']:.1f} % with cross entropy alone; with the "
+        f"MSE at λ = {MAIN_LAMBDA:g} it is {means['mse', 'classes']:.1f} % on class vectors and "
+        f"{means['mse', 'images']:.1f} % on image labels. Attributes without image labels are left out, also of T1, "
+        "because a regression on image labels alone does not train them. λ has not the same strength for both kinds of "
+        "targets, since the errors against image labels are larger."
+    )
+    return f"{text}\n\n{_over(table)}:\n\n{_table(table, IMAGE_MEASURES)}"
+
+
+def lambda_text(value: float) -> str:
+    """A lambda as figures and tables show it; ∞ for the regression alone."""
+    return "∞" if np.isinf(value) else f"{value:,g}"
+
+
+def map_table(rows: pd.DataFrame) -> str:
+    """Two tables for random splits, and two for the benchmark's own: accuracies, and measures of the errors."""
+    parts = []
+    for _, group in map_differences(rows, measures=[*ACCURACIES, *ERRORS]).groupby("replicates", sort=False):
+        parts.append(f"{_over(group)}:\n\n{_table(group, ACCURACIES)}\n{_table(group, ERRORS)}")
+    return "\n".join(parts)
+
+
+def vector_table(rows: pd.DataFrame) -> str:
+    """Differences between kinds of class vectors at tuned scales, and their T1 at fixed scales."""
+    parts = [
+        "Cross entropy alone, at the scale with the highest H on each split's validation classes. The grid of scales "
+        "is the same for all.",
+        "",
+    ]
+    for _, group in vector_differences(rows, measures=ACCURACIES).groupby("replicates", sort=False):
+        parts.append(f"{_over(group)}:\n\n{_table(group, ACCURACIES)}")
+    means = rows[rows["class_split"] > 0].groupby(["scale", "vectors"])["T1"].mean().unstack()
+    scales = [[f"{scale:g}", f"{row['normalised']:.1f}", f"{row['centred']:.1f}"] for scale, row in means.iterrows()]
+    scale_table = markdown_table(["scale", "plain", "centred"], scales)
+    return "\n".join([*parts, f"Mean T1 over the random splits at a fixed scale:\n\n{scale_table}"])
+
+
+def _over(group: pd.DataFrame) -> str:
+    """What the differences are over: ``31 class splits``, or ``4 or 5 seeds of the benchmark's own split``."""
+    counts, replicates = sorted(group["pairs"].unique()), group["replicates"].iloc[0]
+    own = " of the benchmark's own split" if replicates == "seeds" else ""
+    return f"Over {' or '.join(map(str, counts))} {replicates}{own}"
+
+
+def _table(group: pd.DataFrame, measures: Sequence[str]) -> str:
+    """Differences as a Markdown table, bold where decided, with their number ``n`` where it varies."""
+    keys, lines = [name for name in ("targets", "lam", "method", "baseline") if name in group], []
+    for _, rows in group.groupby(keys, sort=False):
+        rows = rows.set_index("measure")
+        first = rows.iloc[0]
+        line = {"contrast": contrast_name(first["method"], first["baseline"])}
+        if "targets" in group:
+            line["trained on"] = TARGETS[first["targets"]]
+        if "lam" in group:
+            line["λ"] = lambda_text(first["lam"])
+        if group["pairs"].nunique() > 1:
+            line["n"] = f"{first['pairs']}"
+        for measure in measures:
+            line[f"{measure_name(measure)}, {'points' if higher_is_better(measure) else '%'}"] = _cell(
+                rows.loc[measure]
+            )
+        if "T1" in measures:
+            if not np.isnan(rows.loc["T1", "new_low"]):
+                line["T1, new classes"] = new_classes(rows.loc["T1"])
+            detectable = rows.loc["T1", "detectable"]
+            line["T1, detectable"] = "–" if np.isnan(detectable) else f"{detectable:.2f}"
+        lines.append(line)
+    return markdown_table(list(lines[0]), [list(line.values()) for line in lines])
+
+
+def _cell(row: pd.Series) -> str:
+    difference, low, high = _numbers(row)
+    mark = "**" if row["verdict"] in ("supported", "contradicted") else ""
+    return f"{mark}{difference}{mark} ({low}\u00a0to\u00a0{high})"
+
+
+def new_classes(row: pd.Series) -> str:
+    """The interval for new classes as text."""
+    return f"{row['new_low']:.2f} to {row['new_high']:.2f}".replace("-", "−")
+
+
+def _numbers(row: pd.Series) -> list[str]:
+    return [f"{row[name]:.2f}".replace("-", "−") for name in ("difference", "low", "high")]
+
+
+def pointing_sentence(rows: pd.DataFrame) -> str:
+    """In words: how often attention peaks on the parts, and whether ReMSE changes that against the MSE."""
+    mean, table = pointing_scores(rows).groupby("method")["unseen_pointing"].mean(), pointing_differences(rows)
+    values = {name: f"{mean[name]:.0f} %" for name in mean.index}
+    chosen = (table["method"] == "remse") & (table["measure"] == "unseen_pointing")
+    row = table[chosen].iloc[0]
+    outcome = {"supported": "an improvement", "contradicted": "a loss"}.get(row["verdict"], "no shown difference")
+    groups = rows[rows["split"] == "unseen"].groupby("group", sort=False)[["pointing", "chance_pointing"]].mean()
+    missed = groups.index[groups["pointing"] < groups["chance_pointing"]]
+    return (
+        f"**On test images of unseen classes, attention peaks on the part in {values['cross_entropy']} of the cases "
+        f"with cross entropy, {values['mse']} with MSE and {values['remse']} with ReMSE, against {values['untrained']} "
+        f"before training and {values['chance']} by chance. ReMSE differs from MSE by {sentence(row)} points: "
+        f"{outcome}.** Groups below chance, on average over the three losses: {', '.join(missed) or 'none'}."
+    )
+
+
+def pointing_table(rows: pd.DataFrame) -> str:
+    """The measures of each network and by chance, and their differences."""
+    scores, table = pointing_scores(rows), pointing_differences(rows)
+    measures, measured = list(table["measure"].unique()), rows[rows["images"] > 0]
+    lines = []
+    for name, part in scores.groupby("method", sort=False):
+        lines.append([display_name(name).removeprefix("+ "), *(f"{part[measure].mean():.1f}" for measure in measures)])
+    header = ["network", *(f"{measure_name(measure)}, %" for measure in measures)]
+    epochs, seeds = rows["epochs"].iloc[0], rows["seed"].nunique()
+    return (
+        f"AttentionNet on frozen feature maps after {epochs} epochs, λ = {rows['lam'].max():g}. Means over "
+        f"{measured['group'].nunique()} attribute groups that are bound to parts, and over {seeds} seeds. *Pointing "
+        "accuracy* counts the images in which the peak of an attribute's attention lies on a part of its group, "
+        "*energy inside* is the share of the attention inside the boxes of these parts. On photographs, a box is a "
+        "quarter as wide and as high as the bird, as in the released code of APN.\n\n"
+        f"{markdown_table(header, lines)}\n{_over(table)}:\n\n{_table(table, measures)}"
+    )
+
+
+def gradients_text(rows: pd.DataFrame) -> str:
+    """Cosine and relative lengths of the gradients, with their intervals."""
+    texts = {}
+    for column, factor in (("cosine", 1), ("orthogonal", 100), ("relative", 100)):
+        low, high = t_interval(factor * rows[column])
+        texts[column] = f"{factor * rows[column].mean():.3g} ({low:.3g} to {high:.3g})"
+    return (
+        f"After training with ReMSE at λ = 60, the gradients of ReMSE and of the MSE by the weights have a cosine of "
+        f"{texts['cosine']}; {texts['orthogonal']} % of ReMSE's squared gradient is orthogonal to that of the MSE. At "
+        f"λ = 1 the gradient of the MSE is {texts['relative']} % as long as that of the cross entropy. Means over "
+        f"{len(rows)} seeds.\n"
+    )
+
+
+def audit_text(rows: pd.DataFrame) -> str:
+    """What choosing on the test images adds to H, and a table of all estimates."""
+    clean, earlier = audit_parts(rows), audit_parts(rows, VALIDATION_SPLIT)
+    text = (
+        f"The protocol `clean` is *{CLEAN}*. Choosing epoch and γ on the test images raises H by {clean['total']:.1f} "
+        f"points over it: {clean['optimism']:.1f} are optimism (γ from one half of the test images, read on the "
+        f"other), {clean['transfer']:.1f} a γ that does not transfer from the folds, and {clean['epoch']:.1f} the "
+        f"epoch. Over *{VALIDATION_SPLIT}*, which was `clean` in version 0.1, it raises H by {earlier['total']:.1f} "
+        f"points ({earlier['optimism']:.1f}, {earlier['transfer']:.1f} and {earlier['epoch']:.1f}). The *bias* of an "
+        "estimate is its mean difference from the H of halves of the images at the same epoch."
+    ).replace("-", "−")
+    lines = []
+    for name, row in audit_table(rows).iterrows():
+        gamma = "–" if np.isnan(row["gamma"]) else f"{row['gamma']:.2f}"
+        values = [f"{row[column]:.1f}".replace("-", "−") for column in ("H", "bias", "spread", "error")]
+        lines.append([name, *values, gamma, f"{row['trainings']:.0f}"])
+    header = ["estimate", "H", "bias", "spread", "root mean square error", "mean γ", "trainings"]
+    return f"{text}\n\n{markdown_table(header, lines)}"

@@ -1,0 +1,257 @@
+"""Tables of the map and the audit: paired differences over class splits, corrected for their number.
+
+The rows are those of ``results/DATASET/map.csv``, ``vectors.csv``, ``audit.csv`` and ``image_training.csv``, see
+:mod:`zslcore.study.experiments`.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from scipy import stats
+
+from zslcore.analysis import holm, t_interval
+from zslcore.methods import display_name
+from zslcore.study.experiments.protocol_audit import CLEAN
+from zslcore.study.results.tables import comparison_claim, higher_is_better, paired_differences
+
+SETTING = ["dataset", "network", "fine_tune", "vectors", "scale"]
+CONTRASTS = (("mse", "cross_entropy"), ("remse", "mse"), ("remse_permuted", "mse"))
+POINTING_CONTRASTS = (("cross_entropy", "untrained"), *CONTRASTS[:2])
+VECTOR_NAMES = {"normalised": "plain class vectors", "classes": "class vectors", "images": "image labels"}
+POWER = 0.8
+
+
+def map_differences(rows: pd.DataFrame, *, measures: Sequence[str]) -> pd.DataFrame:
+    """Compare MSE with cross entropy, and ReMSE and its control with the MSE, at the same lambda.
+
+    Args:
+        rows: rows of the map. Random class splits are paired by split; seeds of the benchmark's own split (number 0)
+            are paired by seed, in rows of their own.
+        measures: columns to compare. Differences of accuracies are in points, others in percent of the baseline.
+
+    Returns:
+        A row for each setting, lambda, contrast and measure: the ``claim`` that the method is better, the mean
+        ``difference``, its 95 % interval ``low`` and ``high`` over splits of these classes, a wider one for new classes
+        (``new_low`` and ``new_high``, see :func:`zslcore.analysis.t_interval`; NaN over seeds), the number of ``pairs``
+        and what is paired (``replicates``), ``detectable`` (the difference that such a comparison finds with a
+        probability of 80 %), and the columns of :func:`judged`.
+
+    Example:
+        >>> rows = pd.DataFrame({"class_split": [1, 1, 2, 2, 3, 3], "seed": 0, "lam": [0.0, 60.0] * 3})
+        >>> rows["method"], rows["T1"] = ["cross_entropy", "mse"] * 3, [60.0, 61.0, 50.0, 51.5, 70.0, 71.1]
+        >>> rows = rows.assign(dataset="X", network="basic", fine_tune=False, vectors="normalised", scale=20.0)
+        >>> rows["unseen_share"] = 0.2
+        >>> map_differences(rows, measures=["T1"])[["difference", "pairs", "verdict"]].round(2).values.tolist()
+        [[1.2, 3, 'supported']]
+    """
+    found = []
+    for replicates, part in _replicated(rows):
+        for setting, group in part.groupby(SETTING, sort=False):
+            for lam in sorted(set(group["lam"]) - {0.0}):
+                arms = group[(group["lam"] == lam) | (group["method"] == "cross_entropy")]
+                for method, baseline in CONTRASTS:
+                    if {method, baseline} <= set(arms["method"]):
+                        table = _compared(arms, method, baseline, measures, replicates)
+                        found.append(table.assign(**dict(zip(SETTING, setting, strict=True)), lam=lam))
+    return judged(pd.concat(found, ignore_index=True))
+
+
+def vector_differences(rows: pd.DataFrame, *, measures: Sequence[str] = ("T1", "H", "AUSUC")) -> pd.DataFrame:
+    """Compare each kind of class vectors with plain ones, each at the scale that the validation split chose.
+
+    Returns:
+        As :func:`map_differences`; ``method`` and ``baseline`` are kinds of class vectors.
+    """
+    found = []
+    for replicates, part in _replicated(tuned_scale(rows)):
+        for (dataset, network), group in part.groupby(["dataset", "network"], sort=False):
+            kinds = group.assign(method=group["vectors"])
+            for kind in [name for name in kinds["method"].unique() if name != "normalised"]:
+                table = _compared(kinds, kind, "normalised", measures, replicates)
+                found.append(table.assign(dataset=dataset, network=network))
+    return judged(pd.concat(found, ignore_index=True))
+
+
+def image_differences(rows: pd.DataFrame, *, measures: Sequence[str]) -> pd.DataFrame:
+    """Compare the arms as :func:`map_differences` does, on each kind of targets, and the two kinds under the MSE.
+
+    Args:
+        rows: rows of :func:`zslcore.study.experiments.image_training.image_row` of one data set.
+        measures: columns to compare.
+
+    Returns:
+        As :func:`map_differences`, with the column ``targets``: ``classes``, ``images``, or ``both`` where ``method``
+        and ``baseline`` are these two.
+    """
+    found = []
+    for targets in ("classes", "images"):
+        arms = rows[(rows["targets"] == targets) | (rows["method"] == "cross_entropy")]
+        found.append(map_differences(arms, measures=measures).assign(targets=targets))
+    for lam, group in rows[rows["method"] == "mse"].groupby("lam"):
+        kinds = group.assign(method=group["targets"])
+        found.append(_compared(kinds, "images", "classes", measures, "seeds").assign(lam=lam, targets="both"))
+    return judged(pd.concat(found, ignore_index=True))
+
+
+def pointing_scores(rows: pd.DataFrame) -> pd.DataFrame:
+    """Means over the attribute groups of rows of :func:`zslcore.study.experiments.pointing.pointing_rows`, in percent.
+
+    Returns:
+        A row for each ``method`` and ``seed``, with ``seen_pointing``, ``unseen_pointing``, ``seen_energy`` and
+        ``unseen_energy``. The methods ``chance`` and ``untrained`` are those beside the rows of cross entropy, which
+        has the same initial weights as the others.
+
+    Example:
+        >>> rows = pd.DataFrame({"method": "cross_entropy", "seed": 0, "split": "seen"}, index=[0, 1])
+        >>> rows[["pointing", "untrained_pointing", "chance_pointing"]] = [(0.5, 0.2, 0.1), (0.7, 0.2, 0.1)]
+        >>> rows[["energy", "untrained_energy", "chance_energy"]] = 0.04
+        >>> pointing_scores(rows).round(1).values.tolist()
+        [['chance', 0, 10.0, 4.0], ['untrained', 0, 20.0, 4.0], ['cross_entropy', 0, 60.0, 4.0]]
+    """
+    found = []
+    for name in ("chance", "untrained", *rows["method"].unique()):
+        beside = name in ("chance", "untrained")
+        chosen = rows[rows["method"] == ("cross_entropy" if beside else name)]
+        columns = {f"{name}_{measure}" if beside else measure: measure for measure in ("pointing", "energy")}
+        means = 100 * chosen.groupby(["seed", "split"])[list(columns)].mean().rename(columns=columns).unstack()
+        means.columns = [f"{split}_{measure}" for measure, split in means.columns]
+        found.append(means.reset_index().assign(method=name))
+    table = pd.concat(found, ignore_index=True)
+    return table[["method", *table.columns.drop("method")]]
+
+
+def pointing_differences(rows: pd.DataFrame) -> pd.DataFrame:
+    """Compare the :func:`pointing_scores` of cross entropy with the untrained network, and MSE and ReMSE in turn.
+
+    Returns:
+        As :func:`map_differences`, in points; seeds are paired.
+    """
+    scores, found = pointing_scores(rows), []
+    measures = [f"{split}_{measure}" for measure in ("pointing", "energy") for split in ("seen", "unseen")]
+    for method, baseline in POINTING_CONTRASTS:
+        found.append(_compared(scores, method, baseline, measures, "seeds"))
+    return judged(pd.concat(found, ignore_index=True))
+
+
+def tuned_scale(rows: pd.DataFrame) -> pd.DataFrame:
+    """Keep, for each class split, seed and kind of vectors, the scale that is best on the validation split.
+
+    Every kind of vectors gets the same grid of scales, and no test accuracy is used.
+
+    Example:
+        >>> rows = pd.DataFrame({"dataset": "X", "network": "basic", "class_split": 1, "seed": 0, "vectors": "centred"},
+        ...     index=[0, 1]).assign(scale=[10.0, 20.0], validation_H=[61.0, 60.0])
+        >>> tuned_scale(rows)["scale"].tolist()
+        [10.0]
+    """
+    best = rows.groupby(["dataset", "network", "class_split", "seed", "vectors"], sort=False)["validation_H"].idxmax()
+    return rows.loc[best].reset_index(drop=True)
+
+
+def judged(table: pd.DataFrame) -> pd.DataFrame:
+    """Correct the p values of a table for their number, and judge its claims by the corrected ones.
+
+    Returns:
+        The table with ``holm``, the p value corrected over all rows, and ``verdict``: ``"supported"`` or
+        ``"contradicted"`` where it is below 0.05, otherwise ``"inconclusive"``, or ``"not testable"`` without p value.
+    """
+    table = table.assign(holm=holm(table["p"].to_numpy()), verdict="inconclusive")
+    better = (table["difference"] > 0) == table["measure"].map(higher_is_better)
+    shown = table["holm"] < 0.05
+    table.loc[shown & better, "verdict"] = "supported"
+    table.loc[shown & ~better, "verdict"] = "contradicted"
+    table.loc[table["p"].isna(), "verdict"] = "not testable"
+    return table
+
+
+def _replicated(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The rows of random splits, whose number takes the place of the seed, and those of the benchmark's own split."""
+    random, own = rows[rows["class_split"] > 0], rows[rows["class_split"] == 0]
+    if len(random):
+        yield "class splits", random.assign(seed=random["class_split"])
+    if len(own):
+        yield "seeds", own
+
+
+def _compared(
+    frame: pd.DataFrame, method: str, baseline: str, measures: Sequence[str], replicates: str
+) -> pd.DataFrame:
+    names = [VECTOR_NAMES.get(key, display_name(key)) for key in (method, baseline)]
+    share = frame["unseen_share"].iloc[0] if replicates == "class splits" else np.nan
+    rows = []
+    for measure in measures:
+        difference = paired_differences(frame, method, baseline, measure)
+        if not higher_is_better(measure):
+            paired = frame[(frame["method"] == baseline) & frame["seed"].isin(difference.index)]
+            difference = 100 * difference / paired[measure].mean()
+        detectable, p = _power(difference.to_numpy())
+        row = {"method": method, "baseline": baseline, "measure": measure}
+        row |= {"claim": comparison_claim(*names, measure), "difference": difference.mean()}
+        row |= dict(zip(("low", "high"), t_interval(difference), strict=True))
+        wider = (np.nan, np.nan) if np.isnan(share) else t_interval(difference, test_share=share)
+        row |= dict(zip(("new_low", "new_high"), wider, strict=True))
+        rows.append(row | {"pairs": len(difference), "replicates": replicates, "detectable": detectable, "p": p})
+    return pd.DataFrame(rows)
+
+
+def _power(difference: Float[np.ndarray, " n"]) -> tuple[float, float]:
+    """The difference that the t test finds with a probability of about 80 % at the 5 % level, and its p value."""
+    freedom = len(difference) - 1
+    if not freedom or np.ptp(difference) == 0:
+        return float("nan"), float("nan")
+    detectable = (stats.t.ppf(0.975, freedom) + stats.t.ppf(POWER, freedom)) * stats.sem(difference)
+    return float(detectable), float(stats.ttest_1samp(difference, 0).pvalue)
+
+
+def contrast_name(method: str, baseline: str) -> str:
+    """Text of a comparison.
+
+    Example:
+        >>> contrast_name("remse", "mse"), contrast_name("centred", "normalised")
+        ('ReMSE − MSE', 'centred − plain class vectors')
+    """
+    names = [VECTOR_NAMES.get(key, display_name(key)).removeprefix("+ ") for key in (method, baseline)]
+    return " − ".join(names)
+
+
+def audit_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """Bias and spread of each estimate of H against the split-half reference of the same epoch.
+
+    Args:
+        rows: rows of :func:`zslcore.study.experiments.protocol_audit.audit` of one data set.
+
+    Returns:
+        A row for each estimate: mean ``H`` and ``gamma``, ``bias`` (mean difference from the reference, in points),
+        its standard deviation ``spread``, the root mean square difference ``error``, and the number of ``trainings``.
+        The reference of an estimate at the chosen epoch, and of ``paper``, is that of the chosen epoch.
+    """
+    unit = ["class_split", "seed", "method"]
+    table = rows.pivot_table(index=unit, columns="estimate", values="H")
+    found = []
+    for estimate in dict.fromkeys(rows["estimate"]):
+        epoch = "last epoch" if estimate.startswith("last") else "chosen epoch"
+        difference = table[estimate] - table[f"{epoch}, half the images"]
+        gamma = rows.loc[rows["estimate"] == estimate, "gamma"].mean()
+        error = float(np.sqrt((difference**2).mean()))
+        found.append((estimate, table[estimate].mean(), gamma, difference.mean(), difference.std(), error, len(table)))
+    columns = ["estimate", "H", "gamma", "bias", "spread", "error", "trainings"]
+    return pd.DataFrame(found, columns=columns).set_index("estimate")
+
+
+def audit_parts(rows: pd.DataFrame, protocol: str = CLEAN) -> pd.Series:
+    """Split paper - protocol into optimism, the transfer of gamma and the epoch; means over the trainings, in points.
+
+    ``epoch``: the best epoch on the test images against that of the protocol, both with the test gamma. ``optimism``:
+    gamma from all test images against gamma from the other half. ``transfer``: gamma from half the test images against
+    gamma of the protocol. The three add up to ``total``.
+    """
+    mean, epoch = rows.groupby("estimate")["H"].mean(), protocol.split(",")[0]
+    parts = {
+        "epoch": mean["paper"] - mean[f"{epoch}, test gamma"],
+        "optimism": mean[f"{epoch}, test gamma"] - mean[f"{epoch}, half the images"],
+        "transfer": mean[f"{epoch}, half the images"] - mean[protocol],
+        "total": mean["paper"] - mean[protocol],
+    }
+    return pd.Series(parts, name="H")

@@ -1,6 +1,7 @@
 """Shared fixtures: the golden values, the real data folder, a small benchmark, seeded tests."""
 
 import dataclasses
+import functools
 import importlib
 import os
 from pathlib import Path
@@ -45,6 +46,12 @@ def real_data():
     if not (root / "xlsa17").is_dir():
         pytest.skip("needs ZSLCORE_DATA with xlsa17/")
     return root
+
+
+@pytest.fixture(scope="session")
+def real_benchmark(real_data):
+    """A function that loads a real benchmark by its name, once."""
+    return functools.cache(lambda name: Benchmark.load(real_data, name))
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from safetensors.torch import save_file
 from torch import nn
 
 from zslcore.backbone import BACKBONES, backbone_spec, build_backbone, weights_id
-from zslcore.data.benchmark import Benchmark
 from zslcore.data.images import eval_transform, read_image
 from zslcore.errors import InputError
 
@@ -99,8 +98,8 @@ def test_random_weights_are_the_same_every_time_and_leave_the_random_state_alone
 
 
 @torch.inference_mode()
-def test_lite0_names_the_hummingbirds_of_the_real_photographs(lite0, real_data):
-    benchmark = Benchmark.load(real_data, "CUB100")
+def test_lite0_names_the_hummingbirds_of_the_real_photographs(lite0, real_benchmark):
+    benchmark = real_benchmark("CUB100")
     hummingbirds = [index for index, name in enumerate(benchmark.class_names) if name.endswith("_Hummingbird")]
     assert len(hummingbirds) >= 2
     positions = np.concatenate([np.flatnonzero(benchmark.labels == index)[:10] for index in hummingbirds])

@@ -142,7 +142,9 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            object.__setattr__(self, field.name, checked(field, getattr(self, field.name)))
+            value = getattr(self, field.name)
+            if value is not field.default:
+                object.__setattr__(self, field.name, checked(field, value))
         check_dataset_name(self.dataset)
         reference_value(self.reference)
         solved = self.loss in resolve_name("zslcore.closed_form:SOLVERS")

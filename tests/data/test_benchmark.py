@@ -1,6 +1,5 @@
 """The benchmark reader: the real files against their published counts, and every way to spoil a data set."""
 
-import functools
 import shutil
 import subprocess
 import sys
@@ -29,12 +28,11 @@ FINGERPRINTS = {
     "SUN": "87883d40db67dadd",
     "CUB100": "72ffd98df259cb01",
 }
-load_real = functools.cache(Benchmark.load)
 
 
 @pytest.mark.parametrize("name", REAL)
-def test_real_counts(real_data, name):
-    benchmark = load_real(real_data, name)
+def test_real_counts(real_benchmark, name):
+    benchmark = real_benchmark(name)
     shape, images, classes = COUNTS[name]
     assert benchmark.attributes.shape == benchmark.original_attributes.shape == shape
     assert tuple(len(benchmark.split(split)) for split in ("trainval", "test_seen", "test_unseen")) == images
@@ -45,8 +43,8 @@ def test_real_counts(real_data, name):
 
 
 @pytest.mark.parametrize("name", REAL)
-def test_fingerprints_of_the_real_files_stay(real_data, name):
-    assert load_real(real_data, name).fingerprint == FINGERPRINTS[name]
+def test_fingerprints_of_the_real_files_stay(real_benchmark, name):
+    assert real_benchmark(name).fingerprint == FINGERPRINTS[name]
 
 
 def test_load_benchmark_looks_under_the_data_root_except_for_synth(tiny, small_synth, monkeypatch):
@@ -60,8 +58,8 @@ def test_load_benchmark_looks_under_the_data_root_except_for_synth(tiny, small_s
 
 
 @pytest.mark.parametrize("name", REAL)
-def test_no_real_test_image_is_ever_in_train_or_val(real_data, name):
-    benchmark = load_real(real_data, name)
+def test_no_real_test_image_is_ever_in_train_or_val(real_benchmark, name):
+    benchmark = real_benchmark(name)
     test = {*benchmark.split("test_seen"), *benchmark.split("test_unseen")}
     train, val = set(benchmark.split("train")), set(benchmark.split("val"))
     assert not (train | val) & test
@@ -72,8 +70,8 @@ def test_no_real_test_image_is_ever_in_train_or_val(real_data, name):
 
 
 @pytest.mark.parametrize("name", REAL)
-def test_folder_of_each_real_image_is_the_class_of_its_label(real_data, name):
-    benchmark = load_real(real_data, name)
+def test_folder_of_each_real_image_is_the_class_of_its_label(real_benchmark, real_data, name):
+    benchmark = real_benchmark(name)
     images = {"CUB": "CUB/CUB_200_2011/images", "AWA2": "AWA2/Animals_with_Attributes2/JPEGImages"}
     folder = real_data / images.get(name, f"{name}/images")
     for path, label in zip(benchmark.image_paths, benchmark.labels):
@@ -82,8 +80,8 @@ def test_folder_of_each_real_image_is_the_class_of_its_label(real_data, name):
 
 
 @pytest.mark.parametrize("name", REAL)
-def test_real_attributes_have_unit_norm_and_follow_the_original_ones(real_data, name):
-    benchmark = load_real(real_data, name)
+def test_real_attributes_have_unit_norm_and_follow_the_original_ones(real_benchmark, name):
+    benchmark = real_benchmark(name)
     np.testing.assert_allclose(np.linalg.norm(benchmark.attributes, axis=1), 1, atol=1e-3)
     original = benchmark.original_attributes
     np.testing.assert_allclose(
@@ -92,8 +90,8 @@ def test_real_attributes_have_unit_norm_and_follow_the_original_ones(real_data, 
 
 
 @pytest.mark.parametrize("name", REAL)
-def test_checks_of_real_data_raise_no_false_alarm(real_data, name):
-    benchmark = load_real(real_data, name)
+def test_checks_of_real_data_raise_no_false_alarm(real_benchmark, real_data, name):
+    benchmark = real_benchmark(name)
     benchmark.check_consistency()
     assert benchmark.repeated_images() == []
     paths = [path.relative_to(real_data).as_posix() for path in benchmark.image_paths]
@@ -102,26 +100,26 @@ def test_checks_of_real_data_raise_no_false_alarm(real_data, name):
 
 
 @pytest.mark.parametrize("name", REAL)
-def test_real_word_vectors(real_data, name):
-    vectors = load_real(real_data, name).word_vectors()
+def test_real_word_vectors(real_benchmark, name):
+    vectors = real_benchmark(name).word_vectors()
     assert vectors.shape == (COUNTS[name][0][1], 300)
     zeros = np.flatnonzero(~vectors.any(axis=1))
     assert zeros.tolist() == ([88] if name == "SUN" else [])
-    assert load_real(real_data, "SUN").attribute_names[88] == "man-made"
+    assert real_benchmark("SUN").attribute_names[88] == "man-made"
 
 
-def test_missing_annotations_are_minus_one_and_count_as_zero(real_data):
-    benchmark = load_real(real_data, "AWA2")
+def test_missing_annotations_are_minus_one_and_count_as_zero(real_benchmark):
+    benchmark = real_benchmark("AWA2")
     rows, columns = np.nonzero(benchmark.original_attributes == -1)
     assert {benchmark.class_names[row] for row in rows} == {"antelope"}
     assert [benchmark.attribute_names[column] for column in columns] == ["black", "white", "blue", "brown"]
     assert (benchmark.vectors("original")[rows, columns] == 0).all()
 
 
-def test_images_of_cub100_are_all_there_and_those_of_cub_are_counted(real_data):
-    load_real(real_data, "CUB100").check_images()
+def test_images_of_cub100_are_all_there_and_those_of_cub_are_counted(real_benchmark):
+    real_benchmark("CUB100").check_images()
     with pytest.raises(InputError, match=r"11788 of 11788 images of CUB are missing: .*0001_796111\.jpg.*, \.\.\.$"):
-        load_real(real_data, "CUB").check_images()
+        real_benchmark("CUB").check_images()
 
 
 def test_tiny_splits_are_the_stored_locations_without_the_test_images(tiny):
@@ -222,8 +220,8 @@ def test_a_missing_annotation_is_zero_in_the_original_vectors(tiny):
 
 
 @pytest.mark.parametrize("name", REAL)
-def test_original_vectors_are_shares_in_the_direction_of_the_normalised_ones(real_data, name):
-    benchmark = load_real(real_data, name)
+def test_original_vectors_are_shares_in_the_direction_of_the_normalised_ones(real_benchmark, name):
+    benchmark = real_benchmark(name)
     shares = benchmark.vectors("original")
     assert shares.dtype == np.float32
     assert 0 <= shares.min() < shares.max() <= 1

@@ -9,7 +9,6 @@ import pytest
 from scipy.io import savemat
 from tiny import cells
 
-from zslcore.data.benchmark import Benchmark
 from zslcore.errors import InputError
 from zslcore.synthbirds import load_ground_truth, schema
 
@@ -250,9 +249,9 @@ def test_fingerprints_do_not_depend_on_labels(tiny, folder):
 @pytest.mark.parametrize(
     ("name", "images", "attributes"), [("CUB100", 5902, 104), ("SUN", 14317, 102)], ids=["CUB100", "SUN"]
 )
-def test_real_labels(real_data, name, images, attributes):
+def test_real_labels(real_benchmark, name, images, attributes):
     """Class means of the labels follow the class table."""
-    benchmark = Benchmark.load(real_data, name)
+    benchmark = real_benchmark(name)
     labels = benchmark.image_attributes
     assert np.isfinite(labels).any(1).sum() == images
     there = np.isfinite(labels).any(0)

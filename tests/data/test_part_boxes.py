@@ -5,7 +5,6 @@ import pytest
 import torch
 from PIL import Image
 
-from zslcore.data.benchmark import Benchmark
 from zslcore.data.images import eval_transform, on_crop
 from zslcore.data.part_boxes import around, part_boxes
 from zslcore.data.part_groups import PARTS_OF_GROUPS, UNBOUND
@@ -44,18 +43,18 @@ class TestAround:
 
 
 class TestGroups:
-    def test_every_group_of_cub_is_bound_or_named_as_unbound(self, real_data):
-        names = Benchmark.load(real_data, "CUB").attribute_names
+    def test_every_group_of_cub_is_bound_or_named_as_unbound(self, real_benchmark):
+        names = real_benchmark("CUB").attribute_names
         assert sorted([*PARTS_OF_GROUPS, *UNBOUND]) == sorted(attribute_groups(names))
 
-    def test_parts_are_those_of_cub(self, real_data):
+    def test_parts_are_those_of_cub(self, real_benchmark):
         named = {part for parts in PARTS_OF_GROUPS.values() for part in parts}
-        assert named == set(Benchmark.load(real_data, "CUB100").parts().names)
+        assert named == set(real_benchmark("CUB100").parts().names)
 
 
 class TestRealPhotographs:
-    def test_every_visible_point_lies_in_the_crop_and_in_its_box(self, real_data):
-        benchmark = Benchmark.load(real_data, "CUB100")
+    def test_every_visible_point_lies_in_the_crop_and_in_its_box(self, real_benchmark):
+        benchmark = real_benchmark("CUB100")
         images = np.arange(0, len(benchmark.labels), 11)
         parts, found = benchmark.parts(), part_boxes(benchmark, images, image_size=224)
         for group, members in PARTS_OF_GROUPS.items():

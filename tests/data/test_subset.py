@@ -94,14 +94,14 @@ def test_a_number_of_classes_is_drawn_in_proportion(large, root):
     assert make_subset(large, "TINY", root=root, classes=8).fingerprint == large.fingerprint
 
 
-def test_cub100_is_a_subset_of_cub(real_data, tmp_path):
+def test_cub100_is_a_subset_of_cub(real_data, real_benchmark, tmp_path):
     """The committed fingerprint of CUB100 covers class vectors, labels, image paths and splits."""
     for name in ("xlsa17", "Attribute"):
         (tmp_path / "whole" / name).parent.mkdir(exist_ok=True)
         (tmp_path / "whole" / name).symlink_to(real_data / name)
     (tmp_path / "whole" / "CUB" / "CUB_200_2011").mkdir(parents=True)
     (tmp_path / "whole" / "CUB" / "CUB_200_2011" / "images").symlink_to(real_data / "CUB100" / "images")
-    whole, wanted = Benchmark.load(tmp_path / "whole", "CUB"), Benchmark.load(real_data, "CUB100")
+    whole, wanted = Benchmark.load(tmp_path / "whole", "CUB"), real_benchmark("CUB100")
     small = make_subset(whole, "CUB100", root=tmp_path, classes=list(wanted.class_names), images="symlink")
     assert small.fingerprint == wanted.fingerprint
     assert len(small.image_paths) == 5902

@@ -23,7 +23,10 @@ from zslcore.training import fit_all
 SMALLER = {"SUN": functools.partial(sun, classes=30)}  # instead of 717
 UNDEFINED = "STANDARD has no test images of seen classes (test_seen_loc), so T1 is reported, and no U, S, H or AUSUC."
 
-pytestmark = pytest.mark.filterwarnings("ignore:ways is")  # that the study's default was lowered
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:ways is"),  # that the study's default was lowered
+    pytest.mark.usefixtures("unchecked"),  # whole studies: other tests check the shapes of each part
+]
 
 
 @pytest.fixture

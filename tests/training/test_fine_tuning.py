@@ -14,7 +14,6 @@ from torchvision.models.resnet import Bottleneck, ResNet
 from zslcore import InputError
 from zslcore.backbone import build_backbone
 from zslcore.config import RunConfig
-from zslcore.data.benchmark import Benchmark
 from zslcore.training import Run, fit
 from zslcore.training.inputs import sources
 from zslcore.training.inputs.sources import PictureInputs
@@ -122,9 +121,9 @@ class TestSmall:
 
 
 @pytest.fixture
-def few_photographs(real_data, tmp_path, monkeypatch):
+def few_photographs(real_benchmark, tmp_path, monkeypatch):
     """CUB100 with one or two images of each of six classes, as many as a CPU takes through a ResNet-101 in a minute."""
-    whole = Benchmark.load(real_data, "CUB100")
+    whole = real_benchmark("CUB100")
     seen = {"train": whole.train_classes[:2], "val": whole.val_classes[:2]}
     keep = {
         "trainval": [(c, "trainval") for c in np.concatenate([seen["train"], seen["val"]])],

@@ -40,8 +40,6 @@ def setting(
 
 def checked(field: dataclasses.Field, value: Any) -> Any:
     """The value as its field's type; InputError if it has another type or is not allowed."""
-    if value is field.default:
-        return value
     if isinstance(value, np.generic):
         value = value.item()
     if field.type is float and type(value) is int:

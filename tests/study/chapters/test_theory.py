@@ -6,7 +6,6 @@ import torch
 
 from zslcore import ReMSE
 from zslcore.analysis import coefficient_of_variation, noise_weight, theil_index
-from zslcore.data.benchmark import Benchmark
 from zslcore.study.chapters import theory
 
 
@@ -82,9 +81,9 @@ class TestClassGaps:
         assert row["mean gap"] == pytest.approx(5 * (1 - np.mean(pairs)))
 
     @pytest.mark.parametrize(("name", "shared"), [("CUB", 0.6), ("AWA2", 0.6), ("SUN", 0.5)])
-    def test_real_classes_share_about_half(self, real_data, name, shared):
+    def test_real_classes_share_about_half(self, real_benchmark, name, shared):
         """The numbers of notebook 03; centred vectors lie 1 / (1 - q) times further apart."""
-        benchmark = Benchmark.load(real_data, name)
+        benchmark = real_benchmark(name)
         kinds = {"plain": benchmark.attributes, "centred": benchmark.vectors("centred")}
         gaps = theory.class_gaps(kinds, scale=20.0)
         assert gaps.loc["plain", "shared"] == pytest.approx(shared, abs=0.02)

@@ -10,7 +10,6 @@ import pytest
 
 from zslcore import InputError
 from zslcore.config import RunConfig
-from zslcore.data.benchmark import Benchmark
 from zslcore.study.experiments import image_labels
 from zslcore.study.experiments.image_labels import information_table, oracle_table
 from zslcore.training import Run
@@ -70,9 +69,9 @@ def test_class_vectors_of_synth_are_exact_means(small_synth, tiny):
     assert shares["detector, within classes"] > 0.3
 
 
-def test_real_oracles(real_data):
+def test_real_oracles(real_benchmark):
     """Facts 7 of the design: the paper's first claim holds for a perfect detector."""
-    row = oracle_table([Benchmark.load(real_data, "CUB100")]).iloc[0]
+    row = oracle_table([real_benchmark("CUB100")]).iloc[0]
     assert row[["images", "classes", "attributes"]].tolist() == [5902, 100, 104]
     assert row["detector, within classes"] == pytest.approx(0.762, abs=1e-3)
     assert row["detector, within attributes"] == pytest.approx(0.761, abs=1e-3)

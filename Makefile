@@ -43,8 +43,11 @@ docs: $(INSTALLED) ## Build the book from the committed notebooks and results, w
 	  results/$(call quoted,$(DATASET))
 
 # A progress bar in a stored output would stand at 0 % for ever, so the notebooks are run, and compared, without bars.
+# The features that they need are computed beside the unit tests, because one process computes them.
 test: $(INSTALLED) lint ## Lint, then unit tests and doctests, then every notebook against its stored outputs
-	$(BIN)/pytest -n $(call quoted,$(CORES)) --dist worksteal
+	@$(BIN)/zslcore features SYNTH > /dev/null 2>&1 & \
+	echo "$(BIN)/pytest -n $(CORES) --dist worksteal"; \
+	$(BIN)/pytest -n $(call quoted,$(CORES)) --dist worksteal; status=$$?; wait; exit $$status
 	TQDM_DISABLE=1 $(BIN)/pytest -n $(call quoted,$(CORES)) --dist loadfile -o addopts= -q \
 	  --nbval --nbval-current-env --nbval-sanitize-with notebooks/nbval.cfg notebooks
 

@@ -137,7 +137,7 @@ rule results:
 
 
 def book_pages(wildcards):
-    """All pages; 06_ablations on SYNTH alone, since its 70 trainings take minutes there and hours elsewhere."""
+    """All pages; 06_ablations on SYNTH alone, because its trainings take a minute there and much longer elsewhere."""
     left_out = [] if wildcards.dataset == "SYNTH" else ["06_ablations"]
     if not has_test_seen(wildcards.dataset) or not set(SAME_TARGETS) <= set(study_methods(wildcards.dataset)):
         left_out += COMPARING_ERRORS

@@ -136,8 +136,9 @@ def test_refuses_a_name_that_is_no_plain_word(figure, tmp_path, name):
     assert names(tmp_path) == []
 
 
-def test_command_leaves_out_empty_lists_and_joins_others():
-    assert notebook_command("x", a=[], b=["mse", "mae"], c=[0.5, 1.0]) == "zslcore run x -p b mse,mae -p c 0.5,1.0"
+def test_command_joins_lists():
+    command = notebook_command("x", a=[], b=["mse", "mae"], c=[0.5, 1.0])
+    assert command == "zslcore run x -p a '[]' -p b mse,mae -p c 0.5,1.0"
 
 
 def test_command_is_read_back_as_the_parameters_it_was_made_of():

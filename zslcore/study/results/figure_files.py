@@ -15,18 +15,17 @@ LIST, COLUMNS = "figures.csv", ["name", "command", "caption"]
 
 
 def notebook_command(notebook: str, **parameters: object) -> str:
-    """Command line that runs a notebook with these parameters, quoted for a shell; empty lists are left out.
+    """Command line that runs a notebook with these parameters, quoted for a shell.
 
     Example:
         >>> notebook_command("06_ablations", dataset="SYNTH", losses=[], lams=[1.0, 10.0])
-        'zslcore run 06_ablations -p dataset SYNTH -p lams 1.0,10.0'
+        "zslcore run 06_ablations -p dataset SYNTH -p losses '[]' -p lams 1.0,10.0"
     """
     words = ["zslcore", "run", notebook]
     for name, value in parameters.items():
         if isinstance(value, list):
-            value = ",".join(map(str, value)) if value else None
-        if value is not None:
-            words += ["-p", name, str(value)]
+            value = ",".join(map(str, value)) or "[]"
+        words += ["-p", name, str(value)]
     return shlex.join(words)
 
 

@@ -29,8 +29,8 @@ def check_parameters(given: Values, defaults: Values) -> None:
     """
     settings = {field.name for field in dataclasses.fields(RunConfig)}
     for name, value in given.items():
-        if isinstance(value, list):
-            _check_list(name, value, may_be_empty=not defaults[name])
+        if isinstance(value, list) and len(set(value)) < len(value):
+            raise InputError(f"{name} must hold each value once, got {', '.join(map(str, value)):.100}")
         if name in _CHECKS:
             _CHECKS[name](value, {**defaults, **given})
         elif name in settings:
@@ -39,14 +39,9 @@ def check_parameters(given: Values, defaults: Values) -> None:
             _check_count(name, value, MAX_COUNT)
 
 
-def _check_list(name: str, values: list, *, may_be_empty: bool) -> None:
-    if not values and not may_be_empty:
-        raise InputError(f"{name} must hold at least one value")
-    if len(set(values)) < len(values):
-        raise InputError(f"{name} must hold each value once, got {', '.join(map(str, values)):.100}")
-
-
 def _check_each(values: list, parameters: Values, *, name: str) -> None:
+    if not values:
+        raise InputError(f"{name} must hold at least one value")
     for value in values:
         try:
             RunConfig.check(LISTS[name], value)

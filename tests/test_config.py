@@ -14,8 +14,8 @@ from other_values import CHOICES, FIELDS, SYNTH, another
 from zslcore import InputError
 from zslcore.config import RunConfig, setting_table
 from zslcore.criteria import CRITERIA, criterion_options
-from zslcore.identity import run_name
 from zslcore.loss_options import OPTION_FIELDS, reference_value
+from zslcore.training.identity import run_name
 
 AT_LEAST_ONE = ["epochs", "episodes", "ways", "shots", "image_size", "lr_step", "key_dim"]
 AT_LEAST_ZERO = [

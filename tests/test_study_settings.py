@@ -9,9 +9,9 @@ from other_values import FIELDS
 
 from zslcore import InputError
 from zslcore.config import RunConfig, study_settings
-from zslcore.identity import run_name
 from zslcore.methods import BASELINES, CHOSEN_SETTINGS, METHODS, study_methods
 from zslcore.training.fit import default_folder
+from zslcore.training.identity import run_name
 
 SETTINGS_FILES = [file for file in (resources.files("zslcore") / "settings").iterdir() if file.name.endswith(".yml")]
 

@@ -4,8 +4,8 @@ import pytest
 from tiny import TinyDataset
 
 from zslcore import InputError, RunConfig
-from zslcore.identity import run_name
 from zslcore.methods import METHODS, study_baselines, study_methods
+from zslcore.training.identity import run_name
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from tiny import TINY_RUN
 from zslcore import InputError
 from zslcore.config import RunConfig
 from zslcore.data.batch_limits import batch_limits
-from zslcore.identity import run_name
 from zslcore.training import fit
 from zslcore.training.conditions import check_inputs, check_settings, describe_inputs
+from zslcore.training.identity import run_name
 from zslcore.training.inputs import features
 
 

@@ -17,10 +17,10 @@ from tiny import SMALL_RUN
 import zslcore
 from zslcore import InputError
 from zslcore.analysis import theil_index
-from zslcore.identity import run_name
 from zslcore.training import Run, fit
 from zslcore.training.errors_by_class import error_statistics, prediction_errors
 from zslcore.training.fit import default_folder
+from zslcore.training.identity import run_name
 
 training = importlib.import_module("zslcore.training.fit")  # the name zslcore.training.fit is the function
 

@@ -10,9 +10,9 @@ from tiny import ATTRIBUTE_NAMES, SMALL, TINY_RUN, TinyDataset
 from zslcore import InputError
 from zslcore.config import RunConfig
 from zslcore.data.tasks import test_task as zero_shot_task
-from zslcore.identity import identifying_settings, run_name
 from zslcore.training import Run, fit
 from zslcore.training.conditions import check_settings
+from zslcore.training.identity import identifying_settings, run_name
 from zslcore.training.inputs.contents import file_contents
 from zslcore.training.inputs.sources import Maps
 from zslcore.training.loop import Trainer, train

@@ -11,8 +11,8 @@ from zslcore import InputError
 from zslcore.backbone import known_backbones
 from zslcore.config import RunConfig
 from zslcore.data.benchmark import Benchmark
-from zslcore.identity import run_name
 from zslcore.training import Run, fit
+from zslcore.training.identity import run_name
 from zslcore.training.inputs.sources import load_features
 from zslcore.training.inputs.stored import features_id, import_features, stored_features
 

@@ -19,8 +19,8 @@ from zslcore._io.writing import flush_files, new_folder, remove
 from zslcore.config import RunConfig
 from zslcore.data.benchmark import Benchmark
 from zslcore.errors import InputError
-from zslcore.identity import identifying_settings
 from zslcore.training.damage import damage_named
+from zslcore.training.identity import identifying_settings
 
 REMEDY = "remove it, and the training starts without it"
 PROGRESS, TENSORS = "progress.json", "state.safetensors"

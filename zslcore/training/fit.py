@@ -35,12 +35,12 @@ from zslcore.data.benchmark import Benchmark
 from zslcore.data.class_splits import split_classes
 from zslcore.data.tasks import ZeroShotTask, fold_tasks, test_task
 from zslcore.errors import InputError
-from zslcore.identity import identifying_settings, run_name
 from zslcore.training.checkpoints import Checkpoints, training_key
 from zslcore.training.conditions import check_settings
 from zslcore.training.device import make_accelerator
 from zslcore.training.errors_by_class import error_statistics, prediction_errors
 from zslcore.training.evaluation import evaluate
+from zslcore.training.identity import identifying_settings, run_name
 from zslcore.training.inputs.contents import changed_contents, file_contents
 from zslcore.training.inputs.sources import Inputs, check_backbone, load_inputs
 from zslcore.training.loop import Trained, train
@@ -81,7 +81,7 @@ def fit_all(configs: Iterable[RunConfig]) -> list[Path]:
 
 
 def default_folder(config: RunConfig) -> Path:
-    """``runs_root()/DATASET/NAME``, see :func:`zslcore.identity.run_name`."""
+    """``runs_root()/DATASET/NAME``, see :func:`zslcore.training.identity.run_name`."""
     return runs_root() / config.dataset / run_name(config)
 
 

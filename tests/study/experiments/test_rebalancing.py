@@ -7,10 +7,10 @@ from zslcore.analysis import theil_index
 from zslcore.config import RunConfig
 from zslcore.data.class_splits import split_classes
 from zslcore.data.tasks import validation_task
-from zslcore.identity import run_name
 from zslcore.study.experiments import rebalancing
 from zslcore.study.experiments.rebalancing import gradient_row, map_configs, map_row, vector_configs
 from zslcore.training import Run, fit
+from zslcore.training.identity import run_name
 from zslcore.training.loop import train
 
 SMALL = {"backbone": "resnet18", "weights": "random", "image_size": 32, "epochs": 2, "episodes": 4, "ways": 4}

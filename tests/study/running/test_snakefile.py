@@ -16,9 +16,9 @@ from snakemake.cli import parse_config
 
 from zslcore.config import RunConfig
 from zslcore.errors import InputError
-from zslcore.identity import run_name
 from zslcore.methods import BASELINES, METHODS, study_baselines, study_methods
 from zslcore.study.running.snakemake_config import study_config
+from zslcore.training.identity import run_name
 
 ROOT = Path(__file__).resolve().parents[3]
 PROFILE = ROOT / "profiles" / "slurm"

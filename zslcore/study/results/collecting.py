@@ -8,9 +8,9 @@ import pandas as pd
 from zslcore.config import RunConfig
 from zslcore.criteria import CRITERIA
 from zslcore.errors import InputError
-from zslcore.identity import run_name
 from zslcore.methods import DISPLAY_NAMES
 from zslcore.training import Run
+from zslcore.training.identity import run_name
 
 ACCURACIES = ["T1", "U", "S", "H", "AUSUC"]
 

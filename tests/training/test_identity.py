@@ -4,9 +4,9 @@ import pytest
 from other_values import FIELDS, SYNTH, another
 
 from zslcore.config import RunConfig
-from zslcore.identity import identifying_settings, run_name
 from zslcore.loss_options import OPTION_FIELDS
 from zslcore.methods import METHODS
+from zslcore.training.identity import identifying_settings, run_name
 
 
 def effective(name, config):

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from scipy import stats
 
 from zslcore.plots import METHOD_LOOKS
 from zslcore.study.experiments.protocol_audit import CLEAN, VALIDATION_SPLIT
 from zslcore.study.pages.map_pages import DATASETS, finding, findings_figure, lambda_figure, map_page, section, stored
-from zslcore.study.pages.map_sections import map_sentence, new_classes, pointing_sentence, sentence
+from zslcore.study.pages.map_sections import map_sentence, map_table, new_classes, pointing_sentence, sentence
 from zslcore.study.pages.map_tables import audit_table, map_differences, vector_differences
 
 ROOT = Path(__file__).parents[3]
@@ -36,6 +37,26 @@ def test_findings_of_the_readme_are_those_of_the_tables(dataset, start, method, 
     assert row["verdict"] == dict(zip(DATASETS, verdicts, strict=True))[dataset]
     if method == "centred":
         assert new_classes(row) in line
+
+
+@pytest.mark.parametrize("name", ["attention", "fine_tuned"])
+def test_centred_vectors_are_compared_over_the_seeds_that_have_both_kinds(name):
+    rows = stored(RESULTS, "CUB100", name)
+    chosen = rows[rows["method"] == "cross_entropy"].pivot(index="seed", columns="vectors", values="T1").dropna()
+    low, high = stats.ttest_rel(chosen["centred"], chosen["normalised"]).confidence_interval(0.95)
+    mean = (chosen["centred"] - chosen["normalised"]).mean()
+    text = map_table(rows).partition("Cross entropy alone at scale 20, ")[2].replace("−", "-").replace("**", "")
+    assert text.startswith(f"over {len(chosen)} seeds")
+    assert f"| centred - plain class vectors | {mean:.2f} ({low:.2f}\u00a0to\u00a0{high:.2f}) |" in text
+
+
+def test_a_table_of_two_machines_says_whether_they_share_a_seed(tmp_path):
+    rows = stored(RESULTS, "CUB100", "fine_tuned")
+    (tmp_path / "CUB100").mkdir()
+    for machines, told in (({0: "A", 1: "B"}, True), ({"mse": "A", "remse": "B"}, False), ({}, False)):
+        column = "seed" if 0 in machines else "method"
+        rows.assign(device=rows[column].map(machines).fillna("C")).to_csv(tmp_path / "CUB100" / "fine_tuned.csv")
+        assert ("All configs of a seed ran on one machine." in section(tmp_path, "CUB100", "fine_tuned")) == told
 
 
 def bullet(start):

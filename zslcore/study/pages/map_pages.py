@@ -141,8 +141,10 @@ def section(folder: Path, dataset: str, name: str, *, tables: bool = True) -> st
         return f"There are no committed results of this for {dataset}. To make some, run `{command}`."
     splits = rows.loc[rows["class_split"] > 0, "class_split"].nunique()
     option = f" --splits {splits}" if splits else ""
-    count, machines = rows["settings"].nunique(), ", ".join(rows["device"].unique())
-    origin = f"`{command}{option}`, `results/{dataset}/{name}.csv`: {count} configs on {machines}."
+    count, machines = rows["settings"].nunique(), rows["device"].unique()
+    origin = f"`{command}{option}`, `results/{dataset}/{name}.csv`: {count} configs on {', '.join(machines)}."
+    if len(machines) > 1 and (rows.groupby(["class_split", "seed"])["device"].nunique() == 1).all():
+        origin += " All configs of a seed ran on one machine."
     if name == "fine_tuned":
         origin += " `fine_tuned_rates` chose the learning rate 0.003 of three by T1 on the validation split."
     if name == "vectors":

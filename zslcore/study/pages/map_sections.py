@@ -91,10 +91,18 @@ def lambda_text(value: float) -> str:
 
 
 def map_table(rows: pd.DataFrame) -> str:
-    """Two tables for random splits, and two for the benchmark's own: accuracies, and measures of the errors."""
+    """Two tables for random splits, and two for the benchmark's own: accuracies, and measures of the errors.
+
+    A last table compares centred class vectors with plain ones, for rows that have both.
+    """
     parts = []
     for _, group in map_differences(rows, measures=[*ACCURACIES, *ERRORS]).groupby("replicates", sort=False):
         parts.append(f"{_over(group)}:\n\n{_table(group, ACCURACIES)}\n{_table(group, ERRORS)}")
+    entropy = rows[rows["method"] == "cross_entropy"]
+    if entropy["vectors"].nunique() > 1:
+        scales = " and ".join(f"{scale:g}" for scale in sorted(entropy["scale"].unique()))
+        group = vector_differences(entropy, measures=ACCURACIES)
+        parts.append(f"Cross entropy alone at scale {scales}, {_over(group).lower()}:\n\n{_table(group, ACCURACIES)}")
     return "\n".join(parts)
 
 

@@ -232,12 +232,12 @@ def _own_and_rivals(
     """Score of each image's own class, and the best of the other seen and of the other unseen classes.
 
     This takes a copy of the scores and two maxima, which are several times faster than one maximum with its index. The
-    copy is made in blocks that stay in the cache of a CPU.
+    copy is made block by block, in a buffer that stays in the cache of a CPU.
     """
     rows = max(1, _BLOCK // score.shape[1]) if score.device.type == "cpu" else len(score)
-    parts = []
+    copy, parts = torch.empty_like(score[:rows]), []
     for block, of_block in zip(score.split(rows), labels[:, None].split(rows)):
-        rivals = block.scatter(1, of_block, -math.inf)
+        rivals = copy[: len(block)].copy_(block).scatter_(1, of_block, -math.inf)
         parts.append((block.gather(1, of_block)[:, 0], rivals[:, :num_seen].amax(1), rivals[:, num_seen:].amax(1)))
     own, seen, unseen = (torch.cat(values) for values in zip(*parts))
     return own, seen, unseen

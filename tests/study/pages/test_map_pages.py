@@ -45,8 +45,8 @@ def test_centred_vectors_are_compared_over_the_seeds_that_have_both_kinds(name):
     chosen = rows[rows["method"] == "cross_entropy"].pivot(index="seed", columns="vectors", values="T1").dropna()
     low, high = stats.ttest_rel(chosen["centred"], chosen["normalised"]).confidence_interval(0.95)
     mean = (chosen["centred"] - chosen["normalised"]).mean()
-    text = map_table(rows).partition("Cross entropy alone at scale 20, ")[2].replace("−", "-").replace("**", "")
-    assert text.startswith(f"over {len(chosen)} seeds")
+    text = map_table(rows).partition("Cross entropy alone, ")[2].replace("−", "-").replace("**", "")
+    assert text.startswith(f"over {len(chosen)} seeds of the benchmark's own split. The scale is 20 for both")
     assert f"| centred - plain class vectors | {mean:.2f} ({low:.2f}\u00a0to\u00a0{high:.2f}) |" in text
 
 

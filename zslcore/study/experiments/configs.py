@@ -1,6 +1,6 @@
 """The configs of each experiment behind ``results/DATASET/{map,vectors,audit,...}.csv``."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -68,11 +68,15 @@ def configs_of(name: str, dataset: str, splits: Sequence[int]) -> list[RunConfig
     raise InputError(f"experiment must be one of {', '.join(NAMES)}, got {name!r}")
 
 
+def measure_of(name: str) -> Callable[[RunConfig], pd.DataFrame]:
+    """The function that trains a config of an experiment, and returns its rows."""
+    others = {"audit": audit, "gradients": gradient_row, "image_training": image_row, "pointing": pointing_rows}
+    return others.get(name, map_row)
+
+
 def run_experiment(
     name: str, dataset: str, *, splits: int, output: Path, jobs: int = 1, device: str = "auto"
 ) -> pd.DataFrame:
     """Train what ``output/DATASET/NAME.csv`` lacks of an experiment, and return all its rows."""
     configs = [config.replace(device=device) for config in configs_of(name, dataset, range(1, splits + 1))]
-    others = {"audit": audit, "gradients": gradient_row, "image_training": image_row, "pointing": pointing_rows}
-    measure = others.get(name, map_row)
-    return run_grid(measure, configs, output / dataset / f"{name}.csv", jobs=jobs)
+    return run_grid(measure_of(name), configs, output / dataset / f"{name}.csv", jobs=jobs)

@@ -7,25 +7,33 @@ import pandas as pd
 
 from zslcore.analysis import t_interval, verdict
 from zslcore.study.pages.map_pages import DATASETS, finding, stored
-from zslcore.study.pages.map_sections import IMAGE_MEASURES, MAIN_LAMBDA, sentence
-from zslcore.study.pages.map_tables import image_differences
+from zslcore.study.pages.map_sections import ACCURACIES, ERRORS, IMAGE_MEASURES, MAIN_LAMBDA, sentence
+from zslcore.study.pages.map_tables import image_differences, map_differences
 from zslcore.study.results.tables import PUBLISHED, markdown_table
 
-MAP = "`python -m zslcore.study.experiments {} map`"
-IMAGES = "`python -m zslcore.study.experiments {} image_training`"
-VECTORS = "`python -m zslcore.study.experiments {} vectors`"
+SCOPES = {  # of each experiment
+    "map": "frozen, linear map",
+    "attention": "frozen, AttentionNet",
+    "fine_tuned": "fine-tuned, linear map",
+    "vectors": "frozen, linear map",
+    "image_training": "frozen, linear map",
+}
 
 
 def claims_page(folder: Path) -> str:
     """Text of ``CLAIMS.md`` from the tables below ``results/``."""
-    header = ["claim", "data", "notebook or command", "expected", "obtained", "replicates", "time a run", "verdict"]
+    header = ["claim", "data", "scope", "notebook or command", "expected", "obtained", "replicates"]
+    header += ["time a run", "memory", "verdict"]
+    machine = ", ".join(pd.read_csv(folder / "memory.csv")["device"].unique())
     lines = [
         "# Claims",
         "",
-        "One row for each claim and data set. Brackets hold 95 % intervals. Verdicts on differences are Holm-corrected "
-        "over the findings of this study. Scope, where nothing else is said: frozen EfficientNet-Lite0 features and a "
-        "linear map. Times are medians of the committed runs, which shared their machine. `make figures` writes this "
-        "page from the CSV files in `results/`.",
+        "One row for each claim, data set and scope: EfficientNet-Lite0, frozen or fine-tuned, and the network on it. "
+        "Brackets hold 95 % intervals. Verdicts on differences are Holm-corrected over the findings of this study, or "
+        "over a table of [the map](docs/map.md) where the row says so. Times are medians of the committed runs, which "
+        f"shared their machine. Memory is the most that a process had on {machine}, memory-mapped files included "
+        "(`python -m zslcore.study.experiments.costs CUB100 SYNTH`). `make figures` writes this page from the CSV "
+        "files in `results/`.",
         "",
         "## The abstract of the paper",
         "",
@@ -53,25 +61,25 @@ def _label_rows(folder: Path) -> list[list[str]]:
         low, high = t_interval(values)
         obtained = f"r = {values.mean():.2f} ({low:.2f} to {high:.2f}) within classes, seen"
         source = "[02](notebooks/02_imbalance.ipynb)"
-        time = f"{chosen['seconds'].median():.0f} s"
         told = f"{verdict(low, high)}; 02 compares it with noise"
-        rows.append([claim, dataset, source, "r > 0", obtained, f"{len(values)} seeds", time, told])
+        cost = [_times(chosen), _memory(folder, dataset, "map")]
+        rows.append([claim, dataset, SCOPES["map"], source, "r > 0", obtained, f"{len(values)} seeds", *cost, told])
     oracle = pd.read_csv(folder / "image_labels.csv")
     for row in oracle[(oracle["unit"] == "shares") & oracle["dataset"].isin(["CUB", "SUN"])].itertuples(index=False):
         within = row[oracle.columns.get_loc("detector, within classes")]
         command = "`python -m zslcore.study.experiments.image_labels SYNTH CUB100 CUB SUN`"
         obtained = f"r = {within:.2f} within classes"
         claim = "The same holds for a perfect detector of the labels of single images."
-        rows.append(
-            [claim, row.dataset, command, "r > 0", obtained, f"{row.classes} classes", "–", "holds without training"]
-        )
+        replicates, told = f"{row.classes} classes", "holds without training"
+        rows.append([claim, row.dataset, "no model", command, "r > 0", obtained, replicates, "–", "–", told])
     return rows
 
 
 def _sample_rows() -> list[list[str]]:
     claim = "The error is not correlated with the number of samples."
     note = "not testable: all classes have equally many images"
-    return [[claim, "SYNTH", "[02](notebooks/02_imbalance.ipynb)", "r = 0", "–", "–", "–", note]]
+    source = "[02](notebooks/02_imbalance.ipynb)"
+    return [[claim, "SYNTH", SCOPES["map"], source, "r = 0", "–", "–", "–", "–", note]]
 
 
 def _rebalancing_rows(folder: Path) -> list[list[str]]:
@@ -82,8 +90,14 @@ def _rebalancing_rows(folder: Path) -> list[list[str]]:
         ("H", "larger", "ReMSE raises H over an MSE of the same value (points)."),
     ):
         for dataset in DATASETS:
-            row = finding(folder, dataset, "remse", measure)
-            rows.append(_row(folder, claim, dataset, MAP, expected, row, "map"))
+            rows.append(_row(folder, claim, dataset, "map", expected, finding(folder, dataset, "remse", measure)))
+            for name in ("attention", "fine_tuned"):
+                measured = stored(folder, dataset, name)
+                if measured is None:
+                    continue
+                table = map_differences(measured, measures=[*ACCURACIES, *ERRORS])  # as the page of the map
+                row = table[(table["method"] == "remse") & (table["measure"] == measure)].iloc[0]
+                rows.append(_row(folder, claim, dataset, name, expected, row, of_map=True))
     return rows
 
 
@@ -93,10 +107,10 @@ def _vector_rows(folder: Path) -> list[list[str]]:
         claim = f"Centred class vectors raise {measure} over plain ones, at tuned scales (points)."
         for dataset in DATASETS:
             row = finding(folder, dataset, "centred", measure)
-            rows.append(_row(folder, claim, dataset, VECTORS, "larger", row, "vectors"))
+            rows.append(_row(folder, claim, dataset, "vectors", "larger", row))
     for dataset in DATASETS:
         claim = f"An MSE beside the cross entropy raises T1 (λ = {MAIN_LAMBDA:g}; points)."
-        rows.append(_row(folder, claim, dataset, MAP, "larger", finding(folder, dataset, "mse", "T1"), "map"))
+        rows.append(_row(folder, claim, dataset, "map", "larger", finding(folder, dataset, "mse", "T1")))
     return rows
 
 
@@ -109,28 +123,45 @@ def _image_rows(folder: Path) -> list[list[str]]:
             table = image_differences(stored(folder, dataset, "image_training"), measures=IMAGE_MEASURES)
             chosen = (table["method"] == "remse") & (table["targets"] == "images") & (table["measure"] == measure)
             row = table[chosen & (table["lam"] == MAIN_LAMBDA)].iloc[0]
-            made = _row(folder, claim, dataset, IMAGES, "larger", row, "image_training")
-            rows.append([*made[:-1], f"{made[-1]} in [the map](docs/map.md)"])
+            rows.append(_row(folder, claim, dataset, "image_training", "larger", row, of_map=True))
     return rows
 
 
-def _row(folder: Path, claim: str, dataset: str, command: str, expected: str, row: pd.Series, table: str) -> list[str]:
-    time = f"{stored(folder, dataset, table)['seconds'].median():.0f} s"
-    pairs = f"{row['pairs']} {row['replicates']}"
-    return [claim, dataset, command.format(dataset), expected, sentence(row), pairs, time, row["verdict"]]
+def _row(
+    folder: Path, claim: str, dataset: str, name: str, expected: str, row: pd.Series, *, of_map: bool = False
+) -> list[str]:
+    """The line of a difference that an experiment measured; ``of_map``: its verdict is that of a table of the map."""
+    command = f"`python -m zslcore.study.experiments {dataset} {name}`"
+    cost = [_times(stored(folder, dataset, name)), _memory(folder, dataset, name)]
+    told = f"{row['verdict']} in [the map](docs/map.md)" if of_map else row["verdict"]
+    found = [sentence(row), f"{row['pairs']} {row['replicates']}"]
+    return [claim, dataset, SCOPES[name], command, expected, *found, *cost, told]
+
+
+def _times(rows: pd.DataFrame) -> str:
+    """Median time of a run on each machine."""
+    times = rows.groupby("device", sort=False)["seconds"].median()
+    return ", ".join(f"{np.ceil(seconds):,.0f} s on {device}" for device, seconds in times.items())
+
+
+def _memory(folder: Path, dataset: str, name: str) -> str:
+    """Peak memory of an experiment."""
+    table = pd.read_csv(folder / "memory.csv").set_index(["dataset", "experiment"])["gigabytes"]
+    return f"{table[dataset, name]:.1f} GB"
 
 
 def _solved_rows(folder: Path) -> list[list[str]]:
     rows, claim = [], "ESZSL, solved in closed form, has a higher H than every trained method of the study (%)."
     for dataset in DATASETS:
         results = stored(folder, dataset, "results")
-        means = results[results["protocol"] == "clean"].groupby("method")[["H", "seconds"]].mean()
-        trained = means.drop(["eszsl", "sae"])["H"]
-        obtained = f"{means.loc['eszsl', 'H']:.1f} against {trained.max():.1f} at most"
-        told = "holds" if means.loc["eszsl", "H"] > trained.max() else "does not hold"
+        results = results[results["protocol"] == "clean"]
+        means = results.groupby("method")["H"].mean()
+        highest = means.drop(["eszsl", "sae"]).max()
+        obtained = f"{means['eszsl']:.1f} against {highest:.1f} at most"
+        told = "holds" if means["eszsl"] > highest else "does not hold"
         command = f"`zslcore train --dataset {dataset} --method eszsl`"
-        time = f"{np.ceil(means.loc['eszsl', 'seconds']):.0f} s"
-        rows.append([claim, dataset, command, "higher", obtained, "1 run, no spread", time, told])
+        cost = [_times(results[results["method"] == "eszsl"]), _memory(folder, dataset, "map")]
+        rows.append([claim, dataset, SCOPES["map"], command, "higher", obtained, "1 run, no spread", *cost, told])
     return rows
 
 

@@ -102,7 +102,10 @@ def map_table(rows: pd.DataFrame) -> str:
     if entropy["vectors"].nunique() > 1:
         scales = " and ".join(f"{scale:g}" for scale in sorted(entropy["scale"].unique()))
         group = vector_differences(entropy, measures=ACCURACIES)
-        parts.append(f"Cross entropy alone at scale {scales}, {_over(group).lower()}:\n\n{_table(group, ACCURACIES)}")
+        parts.append(
+            f"Cross entropy alone, {_over(group).lower()}. The scale is {scales} for both kinds of class vectors. "
+            f"Centred ones are further apart, so the same scale acts as a larger one:\n\n{_table(group, ACCURACIES)}"
+        )
     return "\n".join(parts)
 
 

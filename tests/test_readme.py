@@ -125,8 +125,12 @@ def test_other_regimes_are_as_the_limits_say(dataset, regime, seeds):
     assert remse.loc["seen_theil", "verdict"] == "supported"
     assert set(remse["replicates"]) == {"seeds"}
     assert set(remse["pairs"]) == {seeds}
-    centred = vector_differences(found[found["method"] == "cross_entropy"], measures=ACCURACIES)
-    assert "supported" not in set(centred["verdict"])
+    centred = vector_differences(found[found["method"] == "cross_entropy"], measures=ACCURACIES).set_index("measure")
+    if (dataset, regime) == ("CUB100", "attention"):
+        assert f"the T1 of AttentionNet on CUB100 by {sentence(centred.loc['T1'])}".replace(" (", " points (") in README
+        assert centred.loc["T1", "verdict"] == "supported"
+    else:
+        assert "supported" not in set(centred["verdict"])
 
 
 def test_numbers_of_the_exponents_are_those_tested_below():

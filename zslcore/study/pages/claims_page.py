@@ -22,18 +22,18 @@ SCOPES = {  # of each experiment
 
 def claims_page(folder: Path) -> str:
     """Text of ``CLAIMS.md`` from the tables below ``results/``."""
-    header = ["claim", "data", "scope", "notebook or command", "expected", "obtained", "replicates"]
-    header += ["time a run", "memory", "verdict"]
+    header = ["claim", "data, scope", "expected", "obtained", "verdict", "replicates", "command", "cost of a run"]
     machine = ", ".join(pd.read_csv(folder / "memory.csv")["device"].unique())
     lines = [
         "# Claims",
         "",
         "One row for each claim, data set and scope: EfficientNet-Lite0, frozen or fine-tuned, and the network on it. "
         "Brackets hold 95 % intervals. Verdicts on differences are Holm-corrected over the findings of this study, or "
-        "over a table of [the map](docs/map.md) where the row says so. Times are medians of the committed runs, which "
-        f"shared their machine. Memory is the most that a process had on {machine}, memory-mapped files included "
-        "(`python -m zslcore.study.experiments.costs CUB100 SYNTH`). `make figures` writes this page from the CSV "
-        "files in `results/`.",
+        "over a table of [the map](docs/map.md) where the row says so. `experiments` stands for `python -m "
+        "zslcore.study.experiments`. Times are medians of the committed runs, which shared their machine. Memory is "
+        f"the most that a process had on {machine}, memory-mapped files included (`python -m "
+        "zslcore.study.experiments.costs CUB100 SYNTH`). `make figures` writes this page from the CSV files in "
+        "`results/`.",
         "",
         "## The abstract of the paper",
         "",
@@ -62,16 +62,17 @@ def _label_rows(folder: Path) -> list[list[str]]:
         obtained = f"r = {values.mean():.2f} ({low:.2f} to {high:.2f}) within classes, seen"
         source = "[02](notebooks/02_imbalance.ipynb)"
         told = f"{verdict(low, high)}; 02 compares it with noise"
-        cost = [_times(chosen), _memory(folder, dataset, "map")]
-        rows.append([claim, dataset, SCOPES["map"], source, "r > 0", obtained, f"{len(values)} seeds", *cost, told])
+        cost = f"{_times(chosen)}; {_memory(folder, dataset, 'map')}"
+        data = f"{dataset}, {SCOPES['map']}"
+        rows.append([claim, data, "r > 0", obtained, told, f"{len(values)} seeds", source, cost])
     oracle = pd.read_csv(folder / "image_labels.csv")
     for row in oracle[(oracle["unit"] == "shares") & oracle["dataset"].isin(["CUB", "SUN"])].itertuples(index=False):
         within = row[oracle.columns.get_loc("detector, within classes")]
-        command = "`python -m zslcore.study.experiments.image_labels SYNTH CUB100 CUB SUN`"
+        command = "`experiments.image_labels SYNTH CUB100 CUB SUN`"
         obtained = f"r = {within:.2f} within classes"
         claim = "The same holds for a perfect detector of the labels of single images."
         replicates, told = f"{row.classes} classes", "holds without training"
-        rows.append([claim, row.dataset, "no model", command, "r > 0", obtained, replicates, "–", "–", told])
+        rows.append([claim, f"{row.dataset}, no model", "r > 0", obtained, told, replicates, command, "–"])
     return rows
 
 
@@ -79,7 +80,7 @@ def _sample_rows() -> list[list[str]]:
     claim = "The error is not correlated with the number of samples."
     note = "not testable: all classes have equally many images"
     source = "[02](notebooks/02_imbalance.ipynb)"
-    return [[claim, "SYNTH", SCOPES["map"], source, "r = 0", "–", "–", "–", "–", note]]
+    return [[claim, f"SYNTH, {SCOPES['map']}", "r = 0", "–", note, "–", source, "–"]]
 
 
 def _rebalancing_rows(folder: Path) -> list[list[str]]:
@@ -131,11 +132,10 @@ def _row(
     folder: Path, claim: str, dataset: str, name: str, expected: str, row: pd.Series, *, of_map: bool = False
 ) -> list[str]:
     """The line of a difference that an experiment measured; ``of_map``: its verdict is that of a table of the map."""
-    command = f"`python -m zslcore.study.experiments {dataset} {name}`"
-    cost = [_times(stored(folder, dataset, name)), _memory(folder, dataset, name)]
+    data, command = f"{dataset}, {SCOPES[name]}", f"`experiments {dataset} {name}`"
+    cost = f"{_times(stored(folder, dataset, name))}; {_memory(folder, dataset, name)}"
     told = f"{row['verdict']} in [the map](docs/map.md)" if of_map else row["verdict"]
-    found = [sentence(row), f"{row['pairs']} {row['replicates']}"]
-    return [claim, dataset, SCOPES[name], command, expected, *found, *cost, told]
+    return [claim, data, expected, sentence(row), told, f"{row['pairs']} {row['replicates']}", command, cost]
 
 
 def _times(rows: pd.DataFrame) -> str:
@@ -159,9 +159,9 @@ def _solved_rows(folder: Path) -> list[list[str]]:
         highest = means.drop(["eszsl", "sae"]).max()
         obtained = f"{means['eszsl']:.1f} against {highest:.1f} at most"
         told = "holds" if means["eszsl"] > highest else "does not hold"
-        command = f"`zslcore train --dataset {dataset} --method eszsl`"
-        cost = [_times(results[results["method"] == "eszsl"]), _memory(folder, dataset, "map")]
-        rows.append([claim, dataset, SCOPES["map"], command, "higher", obtained, "1 run, no spread", *cost, told])
+        data, command = f"{dataset}, {SCOPES['map']}", f"`zslcore train --dataset {dataset} --method eszsl`"
+        cost = f"{_times(results[results['method'] == 'eszsl'])}; {_memory(folder, dataset, 'map')}"
+        rows.append([claim, data, "higher", obtained, told, "1 run, no spread", command, cost])
     return rows
 
 

@@ -1,1 +1,1 @@
-"""The study: experiments, what the notebooks show, tables, pages, and running all of it without a person."""
+"""The study: its experiments, what its notebooks show, its tables and pages, and headless runs of all of it."""

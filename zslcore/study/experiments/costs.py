@@ -1,10 +1,8 @@
-"""Peak memory of a training of each experiment: ``python -m zslcore.study.experiments.costs CUB100 SYNTH``.
+"""Peak memory of one epoch of each experiment: ``python -m zslcore.study.experiments.costs CUB100 SYNTH``.
 
-It writes ``results/memory.csv``. Each config is trained for one epoch, in a process of its own: more epochs take more
-time, but no more memory.
+It writes ``results/memory.csv``. One config of each experiment is trained for one epoch, in a process of its own.
 """
 
-import resource
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -26,6 +24,8 @@ EXPERIMENTS = ("map", "attention", "fine_tuned", "vectors", "image_training")
 
 def peak_memory(measure: Callable[[RunConfig], object], config: RunConfig) -> float:
     """Most memory that this process has had at any time, in gigabytes, after measuring a config."""
+    import resource  # not on Windows
+
     measure(config)
     unit = 1 if sys.platform == "darwin" else 1024  # bytes of ru_maxrss
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9

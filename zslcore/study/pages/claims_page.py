@@ -31,7 +31,7 @@ def claims_page(folder: Path) -> str:
         "Brackets hold 95 % intervals. Verdicts on differences are Holm-corrected over the findings of this study, or "
         "over a table of [the map](docs/map.md) where the row says so. `experiments` stands for `python -m "
         "zslcore.study.experiments`. Times are medians of the committed runs, which shared their machine. Memory is "
-        f"the most that a process had on {machine}, memory-mapped files included (`python -m "
+        f"the most that a process had in one epoch on {machine}, memory-mapped files included (`python -m "
         "zslcore.study.experiments.costs CUB100 SYNTH`). `make figures` writes this page from the CSV files in "
         "`results/`.",
         "",

@@ -163,9 +163,9 @@ def section(folder: Path, dataset: str, name: str, *, tables: bool = True) -> st
 
 def readme_figure(folder: Path | None = None) -> Path:
     """Draw the figure of the README from the committed tables, into ``results/`` by default; return the PNG's path."""
-    stored = root() / "results"
+    results = root() / "results"
     text = (
         "What changes accuracy and evenness: paired differences over random class splits, 95 % intervals. BasicNet on "
         "frozen features; regression losses at λ = 60; each kind of class vectors at its tuned scale."
     )
-    return save_figure(findings_figure(stored), folder or stored, "findings", "make figures", caption=text)[0]
+    return save_figure(findings_figure(results), folder or results, "findings", "make figures", caption=text)[0]

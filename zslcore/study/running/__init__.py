@@ -1,1 +1,1 @@
-"""Running the study without a person: notebooks with checked parameters, and what Snakemake needs."""
+"""Headless runs of the study: notebooks with checked parameters, and what Snakemake needs."""

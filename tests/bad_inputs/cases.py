@@ -5,6 +5,7 @@ import os
 import re
 import resource
 import signal
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -55,14 +56,15 @@ class World:
         """The folder of a finished run."""
         return self.runs / "finished"
 
-    def listing(self) -> dict[str, tuple[int, int] | None]:
-        """Size and time of each file, and each folder; without the remembered hashes of files, which are complete."""
+    def listing(self) -> dict[str, tuple[int, int, int] | None]:
+        """Mode, size and time of each file; None for a folder. The remembered hashes of files are left out."""
         found = {}
         for path in sorted(self.root.rglob("*")):
             name = path.relative_to(self.root).as_posix()
             if not name.startswith("cache/hashes"):
                 status = path.lstat()
-                found[name] = None if path.is_dir() else (status.st_size, status.st_mtime_ns)
+                folder = stat.S_ISDIR(status.st_mode)
+                found[name] = None if folder else (status.st_mode, status.st_size, status.st_mtime_ns)
         return found
 
 

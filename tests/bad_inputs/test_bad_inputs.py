@@ -19,7 +19,7 @@ from bad_inputs import (
 )
 from bad_inputs.cases import provoke
 from bad_inputs.table import row, stored_rows, write_rows
-from bad_inputs.world import World, make_world, world_in_use
+from bad_inputs.world import World, make_world, restore, world_in_use
 
 MODULES = (
     command_line,
@@ -43,14 +43,20 @@ def good(tmp_path_factory):
     return make_world(tmp_path_factory.mktemp("good") / "world")
 
 
+@pytest.fixture(scope="session")
+def copy(good, tmp_path_factory):
+    """One copy of the good world for all cases: a folder for each would take longer than the cases."""
+    return shutil.copytree(good.root, tmp_path_factory.mktemp("copy") / "world")
+
+
 @pytest.fixture
-def world(good, tmp_path):
-    """A copy of the good world, in use."""
-    world = World(shutil.copytree(good.root, tmp_path / "world", symlinks=True))
+def world(good, copy):
+    """The copy, in use, and restored afterwards."""
+    world = World(copy)
     with world_in_use(world):
         yield world
-        for undo in reversed(world.undo):
-            undo()
+        restore(world, good)
+    assert world.listing() == good.listing()
 
 
 @pytest.fixture(scope="session")

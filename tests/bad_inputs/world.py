@@ -1,4 +1,4 @@
-"""The good folder that the cases start from: made once, and copied for each case."""
+"""The good folder that the cases start from: made once, and restored after each case."""
 
 import contextlib
 import os
@@ -59,6 +59,20 @@ def make_world(root: Path) -> World:
     for name in ("features/imported", "pictures"):
         (world.cache / name).mkdir(parents=True)
     return world
+
+
+def restore(world: World, good: World) -> None:
+    """Undo what a case changed: remove what is new or different, and copy what is missing."""
+    for undo in reversed(world.undo):
+        undo()
+    shutil.rmtree(world.cache / "hashes", ignore_errors=True)
+    wanted = good.listing()
+    for name, found in reversed(world.listing().items()):  # a folder after what it holds
+        if name not in wanted or found != wanted[name]:
+            (world / name).rmdir() if found is None else (world / name).unlink()
+    for name, found in wanted.items():
+        if not (world / name).exists():
+            (world / name).mkdir() if found is None else shutil.copy2(good / name, world / name)
 
 
 @contextlib.contextmanager

@@ -163,9 +163,9 @@ def few_photographs(real_benchmark, tmp_path, monkeypatch):
 
 def test_resnet101_at_published_settings_on_photographs(few_photographs, tmp_path, monkeypatch):
     """448 pixels, AttentionNet over 14 x 14 locations, SGD in the released schedule: starts, steps, is cut off,
-    resumes, evaluates. Random weights, since ImageNet's have to be fetched; few pictures and 7 of the 33 blocks, since
+    resumes, evaluates. Random weights, since ImageNet's have to be fetched; few pictures and 4 of the 33 blocks, since
     it is a CPU; in float32, since a CPU without bf16 arithmetic takes minutes a step in bf16."""
-    shallow = functools.partial(ResNet, Bottleneck, [1, 2, 3, 1])
+    shallow = functools.partial(ResNet, Bottleneck, [1, 1, 1, 1])
     monkeypatch.setattr("zslcore.backbone._create", lambda name: shallow())
     published = RunConfig.published("CUB")
     short = {"dataset": "CUB100", "weights": "random", "device": "cpu"}

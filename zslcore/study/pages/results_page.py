@@ -3,11 +3,15 @@
 import pandas as pd
 
 from zslcore.methods import display_name
+from zslcore.plots.style import measure_name
 from zslcore.study.checkout import root
 from zslcore.study.pages.first_page import result_header, result_rows, single_runs
-from zslcore.study.results.tables import PUBLISHED, markdown_table
+from zslcore.study.results.tables import PUBLISHED, higher_is_better, markdown_table
 
-PAIRED = "Clean protocol, paired over seeds; accuracies in points."
+PAIRED = (
+    "Clean protocol, paired over seeds, with 95 % intervals; accuracies in points. "
+    "Bold differences have an interval without zero."
+)
 
 
 def results_page() -> str:
@@ -33,10 +37,9 @@ def results_page() -> str:
             parts += [sentence.rstrip(), ""]
         parts += ["### ReMSE minus the other methods", "", PAIRED, ""]
         parts += [difference_table(pd.read_csv(folder / "differences.csv"))]
-        for table, title in (("losses_differences", "the other losses"), ("controls", "its controls")):
-            if (folder / f"{table}.csv").is_file():
-                parts += [f"### ReMSE minus {title}", "", _lambdas(pd.read_csv(folder / "losses.csv")), ""]
-                parts += [difference_table(pd.read_csv(folder / f"{table}.csv"))]
+        if (folder / "losses_differences.csv").is_file():
+            parts += ["### ReMSE minus the other losses", "", _lambdas(pd.read_csv(folder / "losses.csv")), ""]
+            parts += [difference_table(pd.read_csv(folder / "losses_differences.csv"))]
         if (folder / "figures.csv").is_file():
             parts += ["### Figures", ""]
             for row in pd.read_csv(folder / "figures.csv").itertuples():
@@ -54,14 +57,32 @@ def results_page() -> str:
 
 
 def difference_table(differences: pd.DataFrame) -> str:
-    """Paired differences of ReMSE and the other methods as a Markdown table."""
+    """Paired differences as a Markdown table: a row per other method, a column per measure, bold where decided.
+
+    Example:
+        >>> row = {"measure": "T1", "against": "mse", "difference": 1.25, "low": -0.5, "high": 3.0}
+        >>> print(difference_table(pd.DataFrame([row | {"verdict": "inconclusive"}])).splitlines()[-1])
+        | + MSE | 1.25 (−0.50 to 3.00) |
+    """
+    measures = list(differences["measure"].unique())
     rows = []
-    for row in differences.itertuples():
-        digits = 4 if row.measure == "test_seen_theil" else 2
-        values = [f"{value:.{digits}f}".replace("-", "−") for value in (row.difference, row.low, row.high)]
-        name = {"test_seen_theil": "Theil index, seen"}.get(row.measure, row.measure)
-        rows.append([name, display_name(row.against), values[0], f"{values[1]} to {values[2]}"])
-    return markdown_table(["measure", "against", "difference", "95 % interval"], rows)
+    for against, found in differences.groupby("against", sort=False):
+        cells = found.set_index("measure")
+        row = [display_name(against)]
+        for measure in measures:
+            row.append(_cell(cells.loc[measure]) if measure in cells.index else "–")
+        rows.append(row)
+    return markdown_table(["against", *map(measure_name, measures)], rows)
+
+
+def _cell(row: pd.Series) -> str:
+    digits = 2 if higher_is_better(row.name) else 3
+    text = f"{row['difference']:.{digits}f}"
+    if row["verdict"] in ("supported", "contradicted"):
+        text = f"**{text}**"
+    if not pd.isna(row["low"]):  # one seed has no interval
+        text += f" ({row['low']:.{digits}f}\u00a0to\u00a0{row['high']:.{digits}f})"
+    return text.replace("-", "−")
 
 
 def _lambdas(losses: pd.DataFrame) -> str:

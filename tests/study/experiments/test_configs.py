@@ -8,7 +8,7 @@ import pytest
 from zslcore import InputError
 from zslcore.study.experiments import configs
 from zslcore.study.experiments.__main__ import main
-from zslcore.study.experiments.configs import NAMES, configs_of
+from zslcore.study.experiments.configs import CHOSEN_RATES, NAMES, RATES, configs_of
 from zslcore.study.experiments.grid import _identity
 
 RESULTS = Path(__file__).parents[3] / "results"
@@ -23,6 +23,15 @@ def test_every_committed_row_is_of_a_config_of_its_experiment(dataset, name):
     assert len(set(known)) == len(known)
     measured = {"audit": ["estimate"], "pointing": ["group", "split"]}.get(name, [])
     assert not rows.duplicated(["settings", *measured]).any()
+
+
+@pytest.mark.parametrize("dataset", [dataset for dataset, name in COMMITTED if name == "fine_tuned_rates"])
+def test_learning_rates_are_those_of_the_highest_validation_t1(dataset):
+    rows = pd.read_csv(RESULTS / dataset / "fine_tuned_rates.csv").set_index("settings")
+    trained = configs_of("fine_tuned_rates", dataset, [])
+    assert [config.lr for config in trained] == list(RATES)
+    best = max(trained, key=lambda config: rows.loc[_identity(config), "validation_T1"])
+    assert {config.lr for config in configs_of("fine_tuned", dataset, [])} == {best.lr} == {CHOSEN_RATES[dataset]}
 
 
 def test_unknown_experiments_name_the_known_ones():

@@ -52,7 +52,7 @@ def mean_sentence(causes: pd.DataFrame) -> str:
     """In words, for the seen classes: how much of the error is the missing mean.
 
     Args:
-        causes: the frame of :func:`zslcore.study.causes.causes`.
+        causes: the frame of :func:`zslcore.study.chapters.causes.causes`.
     """
     seen = causes[causes["split"] == "seen classes"].set_index("state")
     before, after = seen.loc["as predicted"], seen.loc["mean put back"]

@@ -29,7 +29,8 @@ SEEDS = range(5)  # of the benchmark's own split; each random split has seed 0
 LAMS = (0.25, 60.0, 600.0, 3000.0, 30000.0, np.inf)  # from the published value to regression alone
 SCALES = (5.0, 10.0, 20.0)
 KINDS = ("normalised", "centred", "standardised", "whitened")
-FINE_TUNED = {"fine_tune": True, "standardize": False, "image_size": 160, "epochs": 4, "episodes": 250, "lr_step": 3}
+RATES = (1e-3, 3e-3, 1e-2)  # learning rates of the fine-tuned backbone to choose from
+CHOSEN_RATES = {"CUB100": 3e-3, "SYNTH": 3e-3}  # by T1 of cross entropy on the validation split
 
 
 def configs_of(name: str, dataset: str, splits: Sequence[int]) -> list[RunConfig]:
@@ -37,7 +38,7 @@ def configs_of(name: str, dataset: str, splits: Sequence[int]) -> list[RunConfig
 
     Args:
         name: ``map`` (BasicNet on frozen features), ``attention`` (AttentionNet on frozen maps), ``fine_tuned``
-            (EfficientNet-Lite0 at 160 px, learning rate chosen on the validation split for cross entropy alone),
+            (EfficientNet-Lite0, learning rate chosen on the validation split for cross entropy alone),
             ``fine_tuned_rates`` (that choice, for seed 0), ``vectors`` (kinds of class vectors at several scales),
             ``gradients`` (of the losses, after training with ReMSE), ``image_training`` (on labels of single images),
             ``pointing`` (attention of AttentionNet on the parts), or ``audit`` (of the protocols).
@@ -48,12 +49,14 @@ def configs_of(name: str, dataset: str, splits: Sequence[int]) -> list[RunConfig
     if name == "map":
         return map_configs(dataset, splits=splits, seeds=[0], lams=LAMS) + map_configs(dataset, **own, lams=LAMS)
     if name in ("attention", "fine_tuned"):
-        changes = {"network": "attention"} if name == "attention" else FINE_TUNED | {"lr": 3e-3}
+        changes = {"network": "attention"}
+        if name == "fine_tuned":
+            changes = fine_tuning(dataset) | {"lr": CHOSEN_RATES.get(dataset, 3e-3)}
         centred = vector_configs(dataset, **own, kinds=["centred"], scales=[20.0], **changes)
         return map_configs(dataset, **own, lams=[60.0], **changes) + centred
     if name == "fine_tuned_rates":
-        base = RunConfig.study(dataset, method="cross_entropy", **FINE_TUNED).replace(lam=0.0)
-        return [base.replace(lr=rate) for rate in (1e-3, 3e-3, 1e-2)]
+        base = RunConfig.study(dataset, method="cross_entropy", **fine_tuning(dataset)).replace(lam=0.0)
+        return [base.replace(lr=rate) for rate in RATES]
     if name == "vectors":
         random = vector_configs(dataset, splits=splits, seeds=[0], kinds=["normalised", "centred"], scales=SCALES)
         return random + vector_configs(dataset, **own, kinds=KINDS, scales=SCALES)
@@ -66,6 +69,18 @@ def configs_of(name: str, dataset: str, splits: Sequence[int]) -> list[RunConfig
     if name == "audit":
         return map_configs(dataset, **own, lams=[]) + map_configs(dataset, splits=splits, seeds=[0], lams=[])
     raise InputError(f"experiment must be one of {', '.join(NAMES)}, got {name!r}")
+
+
+def fine_tuning(dataset: str) -> dict[str, object]:
+    """Settings of the fine-tuned backbone but its learning rate; SYNTH has pictures of 128 px, a quarter as many.
+
+    Example:
+        >>> fine_tuning("SYNTH")["image_size"]
+        128
+    """
+    size, episodes = (128, 100) if dataset == "SYNTH" else (160, 250)
+    steps = {"epochs": 4, "episodes": episodes, "lr_step": 3}
+    return {"fine_tune": True, "standardize": False, "image_size": size} | steps
 
 
 def measure_of(name: str) -> Callable[[RunConfig], pd.DataFrame]:

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from zslcore.plots import contrasts, method_looks, use_style
 from zslcore.study.checkout import root
+from zslcore.study.experiments.configs import CHOSEN_RATES, RATES
 from zslcore.study.pages.map_sections import (
     MAIN_LAMBDA,
     audit_text,
@@ -42,7 +43,7 @@ def findings(folder: Path) -> pd.DataFrame:
     """The contrasts of the README's figure: over class splits, BasicNet on frozen features, lambda 60.
 
     Returns:
-        The rows of :func:`zslcore.study.pages.map_tables.paired_table` with the columns ``contrast`` and ``unit``.
+        The rows of :func:`zslcore.study.pages.map_tables.map_differences` with the columns ``contrast`` and ``unit``.
     """
     parts = []
     for dataset in DATASETS:
@@ -112,7 +113,7 @@ def map_page(folder: Path) -> str:
     titles = {
         "map": "BasicNet on frozen features",
         "attention": "AttentionNet on frozen feature maps",
-        "fine_tuned": "Fine-tuned EfficientNet-Lite0, 160 px",
+        "fine_tuned": "Fine-tuned EfficientNet-Lite0",
         "vectors": "Centred class vectors",
         "pointing": "Attention on the parts",
         "gradients": "Gradients",
@@ -146,7 +147,11 @@ def section(folder: Path, dataset: str, name: str, *, tables: bool = True) -> st
     if len(machines) > 1 and (rows.groupby(["class_split", "seed"])["device"].nunique() == 1).all():
         origin += " All configs of a seed ran on one machine."
     if name == "fine_tuned":
-        origin += " `fine_tuned_rates` chose the learning rate 0.003 of three by T1 on the validation split."
+        rates = ", ".join(f"{rate:g}" for rate in RATES)
+        origin += (
+            f" Images have {rows['image_size'].iloc[0]} px. By T1 on the validation split, `fine_tuned_rates` chose "
+            f"the learning rate {CHOSEN_RATES[dataset]:g} of {rates}."
+        )
     if name == "vectors":
         return f"{origin}\n\n{vector_table(rows)}"
     if name == "pointing":

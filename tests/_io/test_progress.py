@@ -30,5 +30,5 @@ def test_variable_decides_in_a_notebook(monkeypatch):
 
 def test_caller_may_switch_it_off(monkeypatch, capsys):
     monkeypatch.setenv("TQDM_DISABLE", "0")
-    assert list(progress_bar(range(3), disable=True)) == [0, 1, 2]
+    assert list(progress_bar(range(3), hidden=True)) == [0, 1, 2]
     assert capsys.readouterr().err == ""

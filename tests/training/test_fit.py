@@ -304,7 +304,8 @@ class TestDevice:
         assert len({default_folder(SMALL_RUN.replace(device=device)) for device in ("auto", "cpu", "cuda")}) == 1
 
 
-def test_many_runs_under_one_bar(tmp_path, capfd):
+def test_many_runs_under_one_bar(tmp_path, capfd, monkeypatch):
+    monkeypatch.delenv("TQDM_DISABLE", raising=False)
     configs = [SMALL_RUN.replace(epochs=1, seed=seed) for seed in (0, 1)]
     folders = training.fit_all(config for config in configs)
     assert folders == [default_folder(config) for config in configs]

@@ -38,7 +38,7 @@ def file_hashes(files: Mapping[str, Path], manifest: Path) -> dict[str, str] | N
         return None
     changed = [name for name, stamp in stamps.items() if stamp is not None and known.get(name, [])[:-1] != stamp]
     title, few = f"reading the files of {manifest.stem}", len(changed) < MANY
-    for name in progress_bar(changed, desc=title, unit="file", disable=few):
+    for name in progress_bar(changed, desc=title, unit="file", hidden=few):
         known[name] = [*stamps[name], file_hash(files[name])]
     if changed:
         with contextlib.suppress(OSError), new_file(manifest) as partial:  # in a cache that may be read only

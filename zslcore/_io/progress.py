@@ -13,8 +13,9 @@ def progress_shown() -> bool:
     return os.environ.get("TQDM_DISABLE", "0") in ("", "0")
 
 
-def progress_bar(iterable: Iterable | None = None, **settings: Any) -> AnyBar:
-    """``tqdm.auto.tqdm``, disabled if ``TQDM_DISABLE`` is set; tqdm itself ignores that variable in notebooks."""
-    if not progress_shown():
-        settings["disable"] = True
-    return tqdm(iterable, **settings)
+def progress_bar(iterable: Iterable | None = None, *, hidden: bool = False, **settings: Any) -> AnyBar:
+    """``tqdm.auto.tqdm`` with these settings, disabled if it is hidden or ``TQDM_DISABLE`` is set.
+
+    tqdm itself reads that variable when it is imported, and not in notebooks.
+    """
+    return tqdm(iterable, disable=hidden or not progress_shown(), **settings)

@@ -86,7 +86,7 @@ def train(
                 trainer.rng.bit_generator.state = stored["sampler"]
         done, epochs, main = len(trained.rows), config.epochs, accelerator.is_main_process
         title, hidden = f"{task.name}: {config.loss}, seed {config.seed}", not (progress and main)
-        bar = progress_bar(range(done, epochs), disable=hidden, desc=title, unit="epoch", initial=done, total=epochs)
+        bar = progress_bar(range(done, epochs), hidden=hidden, desc=title, unit="epoch", initial=done, total=epochs)
         with logbook(checkpoints, done, enabled=main) as log:
             for epoch in bar:
                 start = time.perf_counter()

@@ -13,6 +13,7 @@ from zslcore.study.experiments.image_training import image_configs, image_row
 from zslcore.study.experiments.pointing import pointing_configs, pointing_rows
 from zslcore.study.experiments.protocol_audit import audit
 from zslcore.study.experiments.rebalancing import gradient_row, map_configs, map_row, vector_configs
+from zslcore.study.experiments.tuning import tuned_configs, tuned_row
 
 NAMES = (
     "map",
@@ -20,6 +21,7 @@ NAMES = (
     "fine_tuned",
     "fine_tuned_rates",
     "vectors",
+    "tuned",
     "gradients",
     "image_training",
     "pointing",
@@ -40,10 +42,11 @@ def configs_of(name: str, dataset: str, splits: Sequence[int]) -> list[RunConfig
         name: ``map`` (BasicNet on frozen features), ``attention`` (AttentionNet on frozen maps), ``fine_tuned``
             (EfficientNet-Lite0, learning rate chosen on the validation split for cross entropy alone),
             ``fine_tuned_rates`` (that choice, for seed 0), ``vectors`` (kinds of class vectors at several scales),
+            ``tuned`` (as many trials of scale, learning rate and lambda for each method, on random splits alone),
             ``gradients`` (of the losses, after training with ReMSE), ``image_training`` (on labels of single images),
             ``pointing`` (attention of AttentionNet on the parts), or ``audit`` (of the protocols).
         dataset: name of a data set.
-        splits: numbers of random class splits; the benchmark's own split is always there.
+        splits: numbers of random class splits; all experiments but ``tuned`` have the benchmark's own split, too.
     """
     own = {"splits": [0], "seeds": SEEDS}
     if name == "map":
@@ -60,6 +63,8 @@ def configs_of(name: str, dataset: str, splits: Sequence[int]) -> list[RunConfig
     if name == "vectors":
         random = vector_configs(dataset, splits=splits, seeds=[0], kinds=["normalised", "centred"], scales=SCALES)
         return random + vector_configs(dataset, **own, kinds=KINDS, scales=SCALES)
+    if name == "tuned":
+        return tuned_configs(dataset, splits=splits)
     if name == "gradients":
         return [config for config in map_configs(dataset, **own, lams=[60.0]) if config.loss == "remse"]
     if name == "image_training":
@@ -85,7 +90,13 @@ def fine_tuning(dataset: str) -> dict[str, object]:
 
 def measure_of(name: str) -> Callable[[RunConfig], pd.DataFrame]:
     """The function that trains a config of an experiment, and returns its rows."""
-    others = {"audit": audit, "gradients": gradient_row, "image_training": image_row, "pointing": pointing_rows}
+    others = {
+        "audit": audit,
+        "gradients": gradient_row,
+        "image_training": image_row,
+        "pointing": pointing_rows,
+        "tuned": tuned_row,
+    }
     return others.get(name, map_row)
 
 

@@ -27,6 +27,7 @@ from zslcore.study.pages.map_tables import (
     map_differences,
     vector_differences,
 )
+from zslcore.study.pages.tuned_tables import tuned_text
 from zslcore.study.results.figure_files import save_figure
 from zslcore.study.results.tables import higher_is_better
 
@@ -115,6 +116,7 @@ def map_page(folder: Path) -> str:
         "attention": "AttentionNet on frozen feature maps",
         "fine_tuned": "Fine-tuned EfficientNet-Lite0",
         "vectors": "Centred class vectors",
+        "tuned": "Equal tuning budgets",
         "pointing": "Attention on the parts",
         "gradients": "Gradients",
         "image_training": "Training on labels of single images",
@@ -154,6 +156,8 @@ def section(folder: Path, dataset: str, name: str, *, tables: bool = True) -> st
         )
     if name == "vectors":
         return f"{origin}\n\n{vector_table(rows)}"
+    if name == "tuned":
+        return f"{origin}\n\n{tuned_text(rows)}"
     if name == "pointing":
         return f"{origin}\n\n{pointing_sentence(rows)}\n\n{pointing_table(rows)}"
     if name == "gradients":

@@ -82,7 +82,7 @@ def image_table(rows: pd.DataFrame) -> str:
         "because a regression on image labels alone does not train them. λ has not the same strength for both kinds of "
         "targets, since the errors against image labels are larger."
     )
-    return f"{text}\n\n{_over(table)}:\n\n{_table(table, IMAGE_MEASURES)}"
+    return f"{text}\n\n{replication(table)}:\n\n{contrast_table(table, IMAGE_MEASURES)}"
 
 
 def lambda_text(value: float) -> str:
@@ -97,14 +97,15 @@ def map_table(rows: pd.DataFrame) -> str:
     """
     parts = []
     for _, group in map_differences(rows, measures=[*ACCURACIES, *ERRORS]).groupby("replicates", sort=False):
-        parts.append(f"{_over(group)}:\n\n{_table(group, ACCURACIES)}\n{_table(group, ERRORS)}")
+        parts.append(f"{replication(group)}:\n\n{contrast_table(group, ACCURACIES)}\n{contrast_table(group, ERRORS)}")
     entropy = rows[rows["method"] == "cross_entropy"]
     if entropy["vectors"].nunique() > 1:
         scales = " and ".join(f"{scale:g}" for scale in sorted(entropy["scale"].unique()))
         group = vector_differences(entropy, measures=ACCURACIES)
         parts.append(
-            f"Cross entropy alone, {_over(group).lower()}. The scale is {scales} for both kinds of class vectors. "
-            f"Centred ones are further apart, so the same scale acts as a larger one:\n\n{_table(group, ACCURACIES)}"
+            f"Cross entropy alone, {replication(group).lower()}. The scale is {scales} for both kinds of class "
+            "vectors. Centred ones are further apart, so the same scale acts as a larger one:\n\n"
+            + contrast_table(group, ACCURACIES)
         )
     return "\n".join(parts)
 
@@ -117,21 +118,21 @@ def vector_table(rows: pd.DataFrame) -> str:
         "",
     ]
     for _, group in vector_differences(rows, measures=ACCURACIES).groupby("replicates", sort=False):
-        parts.append(f"{_over(group)}:\n\n{_table(group, ACCURACIES)}")
+        parts.append(f"{replication(group)}:\n\n{contrast_table(group, ACCURACIES)}")
     means = rows[rows["class_split"] > 0].groupby(["scale", "vectors"])["T1"].mean().unstack()
     scales = [[f"{scale:g}", f"{row['normalised']:.1f}", f"{row['centred']:.1f}"] for scale, row in means.iterrows()]
     scale_table = markdown_table(["scale", "plain", "centred"], scales)
     return "\n".join([*parts, f"Mean T1 over the random splits at a fixed scale:\n\n{scale_table}"])
 
 
-def _over(group: pd.DataFrame) -> str:
+def replication(group: pd.DataFrame) -> str:
     """What the differences are over: ``31 class splits``, or ``4 or 5 seeds of the benchmark's own split``."""
     counts, replicates = sorted(group["pairs"].unique()), group["replicates"].iloc[0]
     own = " of the benchmark's own split" if replicates == "seeds" else ""
     return f"Over {' or '.join(map(str, counts))} {replicates}{own}"
 
 
-def _table(group: pd.DataFrame, measures: Sequence[str]) -> str:
+def contrast_table(group: pd.DataFrame, measures: Sequence[str]) -> str:
     """Differences as a Markdown table, bold where decided, with their number ``n`` where it varies."""
     keys, lines = [name for name in ("targets", "lam", "method", "baseline") if name in group], []
     for _, rows in group.groupby(keys, sort=False):
@@ -204,7 +205,7 @@ def pointing_table(rows: pd.DataFrame) -> str:
         "accuracy* counts the images in which the peak of an attribute's attention lies on a part of its group, "
         "*energy inside* is the share of the attention inside the boxes of these parts. On photographs, a box is a "
         "quarter as wide and as high as the bird, as in the released code of APN.\n\n"
-        f"{markdown_table(header, lines)}\n{_over(table)}:\n\n{_table(table, measures)}"
+        f"{markdown_table(header, lines)}\n{replication(table)}:\n\n{contrast_table(table, measures)}"
     )
 
 

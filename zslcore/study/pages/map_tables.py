@@ -53,7 +53,7 @@ def map_differences(rows: pd.DataFrame, *, measures: Sequence[str]) -> pd.DataFr
                 arms = group[(group["lam"] == lam) | (group["method"] == "cross_entropy")]
                 for method, baseline in CONTRASTS:
                     if {method, baseline} <= set(arms["method"]):
-                        table = _compared(arms, method, baseline, measures, replicates)
+                        table = compared(arms, method, baseline, measures, replicates)
                         found.append(table.assign(**dict(zip(SETTING, setting, strict=True)), lam=lam))
     return judged(pd.concat(found, ignore_index=True))
 
@@ -69,7 +69,7 @@ def vector_differences(rows: pd.DataFrame, *, measures: Sequence[str] = ("T1", "
         for (dataset, network), group in part.groupby(["dataset", "network"], sort=False):
             kinds = group.assign(method=group["vectors"])
             for kind in [name for name in kinds["method"].unique() if name != "normalised"]:
-                table = _compared(kinds, kind, "normalised", measures, replicates)
+                table = compared(kinds, kind, "normalised", measures, replicates)
                 found.append(table.assign(dataset=dataset, network=network))
     return judged(pd.concat(found, ignore_index=True))
 
@@ -91,7 +91,7 @@ def image_differences(rows: pd.DataFrame, *, measures: Sequence[str]) -> pd.Data
         found.append(map_differences(arms, measures=measures).assign(targets=targets))
     for lam, group in rows[rows["method"] == "mse"].groupby("lam"):
         kinds = group.assign(method=group["targets"])
-        found.append(_compared(kinds, "images", "classes", measures, "seeds").assign(lam=lam, targets="both"))
+        found.append(compared(kinds, "images", "classes", measures, "seeds").assign(lam=lam, targets="both"))
     return judged(pd.concat(found, ignore_index=True))
 
 
@@ -131,7 +131,7 @@ def pointing_differences(rows: pd.DataFrame) -> pd.DataFrame:
     scores, found = pointing_scores(rows), []
     measures = [f"{split}_{measure}" for measure in ("pointing", "energy") for split in ("seen", "unseen")]
     for method, baseline in POINTING_CONTRASTS:
-        found.append(_compared(scores, method, baseline, measures, "seeds"))
+        found.append(compared(scores, method, baseline, measures, "seeds"))
     return judged(pd.concat(found, ignore_index=True))
 
 
@@ -175,9 +175,16 @@ def _replicated(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
         yield "seeds", own
 
 
-def _compared(
-    frame: pd.DataFrame, method: str, baseline: str, measures: Sequence[str], replicates: str
-) -> pd.DataFrame:
+def compared(frame: pd.DataFrame, method: str, baseline: str, measures: Sequence[str], replicates: str) -> pd.DataFrame:
+    """Compare two methods of a frame, paired by its ``seed``; the columns of :func:`map_differences`, not yet judged.
+
+    Args:
+        frame: rows with ``method``, ``seed``, the measures and, for class splits, ``unseen_share``.
+        method: key of a method, or of a kind of class vectors.
+        baseline: what it is compared with.
+        measures: columns to compare.
+        replicates: what a ``seed`` is, ``class splits`` or ``seeds``.
+    """
     names = [VECTOR_NAMES.get(key, display_name(key)) for key in (method, baseline)]
     share = frame["unseen_share"].iloc[0] if replicates == "class splits" else np.nan
     rows = []

@@ -19,7 +19,7 @@ from zslcore.study.experiments.configs import configs_of, measure_of
 from zslcore.training.device import resolve_device
 from zslcore.training.run import environment
 
-EXPERIMENTS = ("map", "attention", "fine_tuned", "vectors", "image_training")
+EXPERIMENTS = ("map", "attention", "fine_tuned", "vectors", "tuned", "image_training")
 
 
 def peak_memory(measure: Callable[[RunConfig], object], config: RunConfig) -> float:
@@ -40,7 +40,7 @@ def main(datasets: Sequence[str]) -> None:
         raise InputError(f"zslcore.study.experiments.costs needs data sets with results in {results}, such as SYNTH")
     device = environment(resolve_device("auto"))["device"]
     for dataset, name in progress_bar(present, desc="memory", unit="experiment"):
-        config = configs_of(name, dataset, [])[-1].replace(epochs=1)
+        config = configs_of(name, dataset, [1])[-1].replace(epochs=1)
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
             gigabytes = pool.submit(peak_memory, measure_of(name), config).result()
         rows.append({"dataset": dataset, "experiment": name, "gigabytes": round(gigabytes, 1), "device": device})

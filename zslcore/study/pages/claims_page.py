@@ -9,12 +9,14 @@ from zslcore.analysis import t_interval, verdict
 from zslcore.study.pages.map_pages import DATASETS, finding, stored
 from zslcore.study.pages.map_sections import ACCURACIES, ERRORS, IMAGE_MEASURES, MAIN_LAMBDA, sentence
 from zslcore.study.pages.map_tables import image_differences, map_differences
+from zslcore.study.pages.tuned_tables import tuned_differences
 from zslcore.study.results.tables import PUBLISHED, markdown_table
 
 SCOPES = {  # of each experiment
     "map": "frozen, linear map",
     "attention": "frozen, AttentionNet",
     "fine_tuned": "fine-tuned, linear map",
+    "tuned": "frozen, linear map, equal tuning budgets",
     "vectors": "frozen, linear map",
     "image_training": "frozen, linear map",
 }
@@ -29,8 +31,9 @@ def claims_page(folder: Path) -> str:
         "",
         "One row for each claim, data set and scope: EfficientNet-Lite0, frozen or fine-tuned, and the network on it. "
         "Brackets hold 95 % intervals. Verdicts on differences are Holm-corrected over the findings of this study, or "
-        "over a table of [the map](docs/map.md) where the row says so. `experiments` stands for `python -m "
-        "zslcore.study.experiments`. Times are medians of the committed runs, which shared their machine. Memory is "
+        "over a table of [the map](docs/map.md) where the row says so. *Detectable* is the difference that the "
+        "comparison finds with a probability of 80 %. `experiments` stands for `python -m zslcore.study.experiments`. "
+        "Times are medians of the committed runs, which shared their machine. Memory is "
         f"the most that a process had in one epoch on {machine}, memory-mapped files included (`python -m "
         "zslcore.study.experiments.costs CUB100 SYNTH`). `make figures` writes this page from the CSV files in "
         "`results/`.",
@@ -92,14 +95,23 @@ def _rebalancing_rows(folder: Path) -> list[list[str]]:
     ):
         for dataset in DATASETS:
             rows.append(_row(folder, claim, dataset, "map", expected, finding(folder, dataset, "remse", measure)))
-            for name in ("attention", "fine_tuned"):
-                measured = stored(folder, dataset, name)
-                if measured is None:
-                    continue
-                table = map_differences(measured, measures=[*ACCURACIES, *ERRORS])  # as the page of the map
-                row = table[(table["method"] == "remse") & (table["measure"] == measure)].iloc[0]
-                rows.append(_row(folder, claim, dataset, name, expected, row, of_map=True))
+            for name in ("attention", "fine_tuned", "tuned"):
+                for row in _contrast(folder, dataset, name, ("remse", "mse"), measure):
+                    rows.append(_row(folder, claim, dataset, name, expected, row, of_map=True))
     return rows
+
+
+def _contrast(folder: Path, dataset: str, name: str, methods: tuple[str, str], measure: str) -> list[pd.Series]:
+    """The row of a contrast in a table of the map's page, if there is one."""
+    measured = stored(folder, dataset, name)
+    if measured is None:
+        return []
+    if name == "tuned":
+        table = tuned_differences(measured)
+    else:
+        table = map_differences(measured, measures=[*ACCURACIES, *ERRORS])
+    chosen = (table["method"] == methods[0]) & (table["baseline"] == methods[1]) & (table["measure"] == measure)
+    return [row for _, row in table[chosen].iterrows()]
 
 
 def _vector_rows(folder: Path) -> list[list[str]]:
@@ -109,6 +121,8 @@ def _vector_rows(folder: Path) -> list[list[str]]:
         for dataset in DATASETS:
             row = finding(folder, dataset, "centred", measure)
             rows.append(_row(folder, claim, dataset, "vectors", "larger", row))
+            for row in _contrast(folder, dataset, "tuned", ("centred", "cross_entropy"), measure):
+                rows.append(_row(folder, claim, dataset, "tuned", "larger", row, of_map=True))
     for dataset in DATASETS:
         claim = f"An MSE beside the cross entropy raises T1 (λ = {MAIN_LAMBDA:g}; points)."
         rows.append(_row(folder, claim, dataset, "map", "larger", finding(folder, dataset, "mse", "T1")))
@@ -134,7 +148,11 @@ def _row(
     """The line of a difference that an experiment measured; ``of_map``: its verdict is that of a table of the map."""
     data, command = f"{dataset}, {SCOPES[name]}", f"`experiments {dataset} {name}`"
     cost = f"{_times(stored(folder, dataset, name))}; {_memory(folder, dataset, name)}"
-    told = f"{row['verdict']} in [the map](docs/map.md)" if of_map else row["verdict"]
+    told = row["verdict"]
+    if told == "inconclusive":
+        told += f" ({row['detectable']:.2f} detectable)"
+    if of_map:
+        told += " in [the map](docs/map.md)"
     return [claim, data, expected, sentence(row), told, f"{row['pairs']} {row['replicates']}", command, cost]
 
 

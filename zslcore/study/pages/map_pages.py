@@ -107,8 +107,8 @@ def map_page(folder: Path) -> str:
         "points, those in measures of the errors in percent of the baseline. Brackets hold the 95 % t-interval, which "
         "is about splits of these classes. **Bold** differences remain after Holm's correction over all comparisons of"
         " the table (p < 0.05). Splits share classes, so the interval for *new classes* is wider (Nadeau and Bengio, "
-        "2003). *Detectable* is the difference that the comparison finds with a probability of 80 %. `make figures` "
-        "writes this page from the CSV files.",
+        "2003). *Detectable* is the difference that the comparison finds with a probability of 80 %. *p* is the p "
+        "value of the t-test, without and with Holm's correction. `make figures` writes this page from the CSV files.",
         "",
     ]
     titles = {

@@ -152,8 +152,9 @@ def contrast_table(group: pd.DataFrame, measures: Sequence[str]) -> str:
         if "T1" in measures:
             if not np.isnan(rows.loc["T1", "new_low"]):
                 line["T1, new classes"] = new_classes(rows.loc["T1"])
-            detectable = rows.loc["T1", "detectable"]
+            detectable, p, holm = rows.loc["T1", ["detectable", "p", "holm"]]
             line["T1, detectable"] = "–" if np.isnan(detectable) else f"{detectable:.2f}"
+            line["T1, p"] = "–" if np.isnan(p) else f"{_p_value(p)}, {_p_value(holm)}"
         lines.append(line)
     return markdown_table(list(lines[0]), [list(line.values()) for line in lines])
 
@@ -162,6 +163,10 @@ def _cell(row: pd.Series) -> str:
     difference, low, high = _numbers(row)
     mark = "**" if row["verdict"] in ("supported", "contradicted") else ""
     return f"{mark}{difference}{mark} ({low}\u00a0to\u00a0{high})"
+
+
+def _p_value(p: float) -> str:
+    return f"{p:.2g}" if p >= 0.001 else "<0.001"
 
 
 def new_classes(row: pd.Series) -> str:

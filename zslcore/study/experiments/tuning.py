@@ -8,16 +8,16 @@ from zslcore.config import RunConfig
 from zslcore.study.experiments.rebalancing import ARMS, map_row
 
 SCALES = (5.0, 10.0, 20.0, 40.0)
-RATES = (3e-3, 1e-2, 3e-2)
+RATES = (3e-3, 1e-2, 3e-2, 1e-1)
 LAMS = (6.0, 30.0, 150.0)
 METHODS = {"cross_entropy": {}, "centred": {"attribute_vectors": "centred"}, "mse": ARMS["mse"], "remse": ARMS["remse"]}
 
 
 def tuned_configs(dataset: str, *, splits: Sequence[int]) -> list[RunConfig]:
-    """Twelve trials of each method on each class split: all pairs of a scale and a learning rate.
+    """Sixteen trials of each method on each class split: all pairs of a scale and a learning rate.
 
-    A method with a regression loss has three lambdas as well. Each goes with four of the pairs, one of every scale, so
-    that the number of trials stays the same. ReMSE has the loss value of the MSE (``equal_lambda``).
+    A method with a regression loss has three lambdas as well. Each goes with five or six of the pairs, so that the
+    number of trials stays the same. ReMSE has the loss value of the MSE (``equal_lambda``).
 
     Args:
         dataset: name of a data set.
@@ -26,7 +26,7 @@ def tuned_configs(dataset: str, *, splits: Sequence[int]) -> list[RunConfig]:
     Example:
         >>> configs = tuned_configs("SYNTH", splits=[1, 2])
         >>> len(configs), sorted({config.lam for config in configs if config.loss == "mse"})
-        (96, [6.0, 30.0, 150.0])
+        (128, [6.0, 30.0, 150.0])
     """
     base = RunConfig.study(dataset, method="cross_entropy").replace(lam=0.0)
     configs = []

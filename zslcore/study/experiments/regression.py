@@ -1,4 +1,4 @@
-"""What ReMSE changes in a plain multi-output regression: test errors of each group and output, on three data sets.
+"""What ReMSE changes in a plain multi-output regression: test errors of each group and output, on four data sets.
 
 ``python -m zslcore.study.experiments.regression`` writes ``results/regression/errors.csv``. ``make figures`` then
 writes the tables of ``docs/other_models.md`` from it.
@@ -22,6 +22,7 @@ DATASETS = {
     "digits": "Digits: the lower half of a picture from the upper half; groups are the ten digits",
     "breast_cancer": "Breast cancer: the largest measurements of a tumour from the mean ones; groups are the diagnoses",
     "generated": "Generated: a linear relation, and noise that differs between five groups and between outputs",
+    "solar_flares": "Solar flares: how many of three kinds a region of the Sun has in a day; groups are Zurich classes",
 }
 MODELS = {"linear": "linear", "network": "network"}
 METHODS = {  # name: p, p2, whether the weights are permuted over the cells
@@ -40,9 +41,10 @@ Arrays = tuple[Float[np.ndarray, "n D"], Float[np.ndarray, "n A"], Int[np.ndarra
 
 
 def load(name: str) -> Arrays:
-    """Inputs, outputs and groups of a data set that scikit-learn bundles or generates.
+    """Inputs, outputs and groups of a data set that scikit-learn or river bundles or generates.
 
-    Outputs of ``digits`` are grey levels from 0 to 16; all columns of the other sets have standard deviation 1.
+    Outputs of ``digits`` are grey levels from 0 to 16, those of ``solar_flares`` are counts. All other columns have
+    standard deviation 1.
     """
     from sklearn.datasets import load_breast_cancer, load_digits, make_regression
 
@@ -54,6 +56,13 @@ def load(name: str) -> Arrays:
         data = load_breast_cancer()
         values = data.data / data.data.std(0)
         return values[:, :10], values[:, 20:], data.target
+    if name == "solar_flares":
+        from river.datasets import SolarFlare
+
+        regions, flares = (pd.DataFrame(rows) for rows in zip(*SolarFlare()))
+        inputs = pd.get_dummies(regions, dtype=float).to_numpy()
+        inputs = inputs[:, inputs.std(0) > 0]
+        return inputs / inputs.std(0), flares.to_numpy(float), pd.factorize(regions["zurich-class"], sort=True)[0]
     rng = np.random.default_rng(0)
     inputs, outputs = make_regression(2000, 20, n_informative=15, n_targets=8, random_state=0)
     groups = rng.integers(5, size=len(inputs))
@@ -102,7 +111,7 @@ def _regressor(model: str, method: str, seed: int) -> object:
 
 def experiment() -> pd.DataFrame:
     """Measures of all data sets, models, methods and splits, one row each."""
-    require("sklearn", "sklearn")
+    require("regression", "sklearn", "river")
     torch.set_num_threads(1)
     rows = []
     for dataset in DATASETS:

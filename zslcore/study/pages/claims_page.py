@@ -96,8 +96,9 @@ def _rebalancing_rows(folder: Path) -> list[list[str]]:
         for dataset in DATASETS:
             rows.append(_row(folder, claim, dataset, "map", expected, finding(folder, dataset, "remse", measure)))
             for name in ("attention", "fine_tuned", "tuned"):
+                told = claim.replace("of the same value", "tuned as much") if name == "tuned" else claim
                 for row in _contrast(folder, dataset, name, ("remse", "mse"), measure):
-                    rows.append(_row(folder, claim, dataset, name, expected, row, of_map=True))
+                    rows.append(_row(folder, told, dataset, name, expected, row, of_map=True))
     return rows
 
 
@@ -121,8 +122,9 @@ def _vector_rows(folder: Path) -> list[list[str]]:
         for dataset in DATASETS:
             row = finding(folder, dataset, "centred", measure)
             rows.append(_row(folder, claim, dataset, "vectors", "larger", row))
+            told = claim.replace("at tuned scales", "at tuned scales and learning rates")
             for row in _contrast(folder, dataset, "tuned", ("centred", "cross_entropy"), measure):
-                rows.append(_row(folder, claim, dataset, "tuned", "larger", row, of_map=True))
+                rows.append(_row(folder, told, dataset, "tuned", "larger", row, of_map=True))
     for dataset in DATASETS:
         claim = f"An MSE beside the cross entropy raises T1 (λ = {MAIN_LAMBDA:g}; points)."
         rows.append(_row(folder, claim, dataset, "map", "larger", finding(folder, dataset, "mse", "T1")))

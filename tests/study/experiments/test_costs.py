@@ -1,7 +1,7 @@
 """The table of memory: what a process has had at most, as the operating system counts it."""
 
 import re
-import subprocess
+import runpy
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -68,12 +68,12 @@ def test_what_is_measured_can_be_sent_to_another_process():
         assert pool.submit(costs.measure_of, "map").result().__name__ == "map_row"
 
 
-def test_a_mistake_is_told_in_one_line():
-    command = [sys.executable, "-m", "zslcore.study.experiments.costs", "NOTHING"]
-    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
-    assert result.returncode == 1
-    assert result.stderr.count("\n") == 1
-    assert "needs data sets with results" in result.stderr
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules")
+def test_a_mistake_is_told_in_one_line(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["costs", "NOTHING"])
+    with pytest.raises(SystemExit, match=r"^2$"):
+        runpy.run_module("zslcore.study.experiments.costs", run_name="__main__")
+    assert re.fullmatch(r"zslcore: .* needs data sets with results in .*\n", capsys.readouterr().err)
 
 
 def test_the_committed_table_has_a_row_for_each_experiment_with_results():

@@ -27,7 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             given.name, given.dataset, splits=given.splits, output=given.output, jobs=given.jobs, device=given.device
         )
     except InputError as error:
-        sys.exit(f"error: {error}")
+        print(f"zslcore: {error}", file=sys.stderr)
+        sys.exit(2)
     print(f"{len(rows)} rows in {given.output / given.dataset / given.name}.csv")
 
 

@@ -53,4 +53,5 @@ if __name__ == "__main__":
     try:
         main(sys.argv[1:])
     except InputError as error:
-        sys.exit(f"zslcore: {error}")
+        print(f"zslcore: {error}", file=sys.stderr)
+        sys.exit(2)

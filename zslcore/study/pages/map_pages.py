@@ -149,11 +149,11 @@ def section(folder: Path, dataset: str, name: str, *, tables: bool = True) -> st
     if len(machines) > 1 and (rows.groupby(["class_split", "seed"])["device"].nunique() == 1).all():
         origin += " All configs of a seed ran on one machine."
     if name == "fine_tuned":
-        rates = ", ".join(f"{rate:g}" for rate in RATES)
-        origin += (
-            f" Images have {rows['image_size'].iloc[0]} px. By T1 on the validation split, `fine_tuned_rates` chose "
-            f"the learning rate {CHOSEN_RATES[dataset]:g} of {rates}."
-        )
+        origin += f" Images have {rows['image_size'].iloc[0]} px."
+        if dataset in CHOSEN_RATES:
+            rates = ", ".join(f"{rate:g}" for rate in RATES)
+            origin += " By T1 on the validation split, `fine_tuned_rates` chose the learning rate "
+            origin += f"{CHOSEN_RATES[dataset]:g} of {rates}."
     if name == "vectors":
         return f"{origin}\n\n{vector_table(rows)}"
     if name == "tuned":

@@ -58,8 +58,8 @@ def tuned_text(rows: pd.DataFrame) -> str:
     text = (
         f"Each method has {trials} trials on each split: the scale is one of {grids[0]}, the learning rate one of "
         f"{grids[1]}, and λ, for a method with a regression loss, one of {grids[2]}. The trial with the highest H on "
-        "the validation classes counts. The table has mean accuracies, and how often each value was chosen; a value "
-        "at the end of its grid might be better still beyond it."
+        "the validation classes counts. The table has mean accuracies, and how often each value was chosen. Where the "
+        "first or last value of a grid was chosen often, a value outside the grid may be better."
     )
     table = markdown_table(["method", "T1", "H", "scale", "learning rate", "λ"], lines)
     differences = tuned_differences(rows)

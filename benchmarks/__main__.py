@@ -1,6 +1,7 @@
 """``python -m benchmarks [SUBJECT ...]`` measures subjects, all by default, and writes the results.
 
-All figures of a report are of one run, so a report of some subjects holds these alone. ``--output FOLDER`` keeps it
+All figures of a device are of one run, so a report of some subjects holds these alone. The figures of other devices
+stay: ``--device cuda`` adds those of a GPU to a report that was made elsewhere. ``--output FOLDER`` keeps a report
 apart from the committed one.
 """
 
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.report import read_csv, write_csv, write_page
+from benchmarks.report import line_of, read_csv, write_csv, write_page
 
 SUBJECTS = ("remse", "curve", "attention", "extraction", "training", "grid", "study")
 
@@ -22,6 +23,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
     parser.add_argument("subjects", metavar="SUBJECT", nargs="*", help=", ".join(SUBJECTS))
     parser.add_argument("--output", metavar="FOLDER", type=Path, default=Path(__file__).parent, help="of the report")
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="by default the CPU, and the GPU if there is one")
     given = parser.parse_args()
     chosen, output = given.subjects or SUBJECTS, given.output
     if unknown := set(chosen) - set(SUBJECTS):
@@ -29,16 +31,21 @@ def main() -> None:
     os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"  # of the processes that are started
     os.environ["TQDM_DISABLE"] = "1"
     torch.set_num_threads(1)
-    rows = []
+    devices = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
+    if given.device:
+        devices = (given.device,)
+    output.mkdir(parents=True, exist_ok=True)
+    table = output / "results.csv"
+    lines = [row for row in read_csv(table) if row["device"] not in devices] if table.exists() else []
+    words = [*given.subjects, *(["--device", given.device] if given.device else [])]
+    command = " ".join(["python -m benchmarks", *words]) if words else "make bench"
     for subject in chosen:
         start = time.perf_counter()
-        for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
-            rows += importlib.import_module(f"benchmarks.{subject}").rows(device)
+        for device in devices:
+            lines += [line_of(row, command) for row in importlib.import_module(f"benchmarks.{subject}").rows(device)]
+        write_csv(lines, table)  # after each subject, since a lent GPU may be taken back
+        write_page(lines, output / "results.md")
         print(f"{subject}: {time.perf_counter() - start:.0f} s", flush=True)
-    output.mkdir(parents=True, exist_ok=True)
-    write_csv(rows, output / "results.csv")
-    command = " ".join(["python -m benchmarks", *given.subjects]) if given.subjects else "make bench"
-    write_page(read_csv(output / "results.csv"), output / "results.md", command)
     print(output / "results.md")
 
 

@@ -145,3 +145,13 @@ def peak_memory(function: Callable[[], object], device: str) -> int:
         function()
     changes = [event.nbytes() for event in record.profiler.kineto_results.events() if event.name() == "[memory]"]
     return int(max(np.cumsum(changes), default=0))
+
+
+def gpu_seconds(function: Callable[[], object]) -> float:
+    """Seconds that a GPU computes in a call."""
+    function()
+    torch.cuda.synchronize()
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as record:
+        function()
+        torch.cuda.synchronize()
+    return sum(event.self_device_time_total for event in record.key_averages()) / 1e6

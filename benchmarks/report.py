@@ -15,54 +15,62 @@ from zslcore.training.run import environment
 
 FIELDS = [
     *("what", "size", "device", "repeats", "median_s", "quartile1_s", "quartile3_s", "plain_s", "plain_over_ours"),
-    *("floor_s", "ours_over_floor", "memory_bytes", "target", "met", "note"),
+    *("floor_s", "ours_over_floor", "memory_bytes", "target", "met", "note", "machine", "command"),
 ]
 NO_GPU = "No GPU was at hand, so the columns of the GPU are empty."
 
 
-def write_csv(rows: Sequence[Row], file: Path) -> None:
+def line_of(row: Row, command: str) -> dict[str, str]:
+    """The line of the CSV file for a row that a command measured, as text."""
+    first, third = row.ours.quartiles
+    return {
+        "what": row.what,
+        "size": row.size,
+        "device": row.device,
+        "repeats": str(len(row.ours.seconds)),
+        "median_s": f"{row.ours.median:.4g}",
+        "quartile1_s": f"{first:.4g}",
+        "quartile3_s": f"{third:.4g}",
+        "plain_s": f"{row.plain.median:.4g}" if row.plain else "",
+        "plain_over_ours": f"{row.gain:.3g}" if row.plain else "",
+        "floor_s": f"{row.floor.median:.4g}" if row.floor else "",
+        "ours_over_floor": f"{row.over_floor:.3g}" if row.floor else "",
+        "memory_bytes": "" if row.memory is None else str(row.memory),
+        "target": row.target,
+        "met": "" if row.met is None else ("yes" if row.met else "no"),
+        "note": row.note,
+        "machine": machine(row.device),
+        "command": command,
+    }
+
+
+def write_csv(lines: Sequence[dict[str, str]], file: Path) -> None:
     """All numbers, one line a row."""
     with file.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, FIELDS, lineterminator="\n")
         writer.writeheader()
-        for row in rows:
-            first, third = row.ours.quartiles
-            writer.writerow(
-                {
-                    "what": row.what,
-                    "size": row.size,
-                    "device": row.device,
-                    "repeats": len(row.ours.seconds),
-                    "median_s": f"{row.ours.median:.4g}",
-                    "quartile1_s": f"{first:.4g}",
-                    "quartile3_s": f"{third:.4g}",
-                    "plain_s": f"{row.plain.median:.4g}" if row.plain else "",
-                    "plain_over_ours": f"{row.gain:.3g}" if row.plain else "",
-                    "floor_s": f"{row.floor.median:.4g}" if row.floor else "",
-                    "ours_over_floor": f"{row.over_floor:.3g}" if row.floor else "",
-                    "memory_bytes": "" if row.memory is None else row.memory,
-                    "target": row.target,
-                    "met": "" if row.met is None else ("yes" if row.met else "no"),
-                    "note": row.note,
-                }
-            )
+        writer.writerows(lines)
 
 
-def machine() -> str:
-    """Processor, cores, memory, versions, and the GPU if there is one."""
+def machine(device: str) -> str:
+    """Processor, cores, memory, versions, the GPU that was used, and the date."""
     facts = environment(torch.device("cpu"))
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    gpu = f"; {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    gpu = f"{torch.cuda.get_device_name()}, " if device == "cuda" else ""
     return (
-        f"{facts['cpus']} cores of {facts['device']}, {memory:.0f} GB, {platform.system()}, Python {facts['python']}, "
-        f"torch {facts['torch']}{gpu}"
+        f"{gpu}{facts['cpus']} cores of {facts['device']}, {memory:.0f} GB, {platform.system()}, Python "
+        f"{facts['python']}, torch {facts['torch']}; {date.today()}"
     )
 
 
-def write_page(rows: list[dict[str, str]], file: Path, command: str) -> None:
+def write_page(rows: list[dict[str, str]], file: Path) -> None:
     """The page, from the lines of the CSV file: one line a measurement, with the GPU's numbers beside the CPU's."""
     on_gpu = {(row["what"], row["size"]): row for row in rows if row["device"] == "cuda"}
     on_cpu = {(row["what"], row["size"]): row for row in rows if row["device"] == "cpu"}
+    machines = []
+    for name, found in (("CPU", on_cpu), ("GPU", on_gpu)):
+        runs = dict.fromkeys((row["machine"], row["command"]) for row in found.values())
+        machines += [f"{name}: {machine}, by `{command}`." for machine, command in runs]
     header = [
         "what",
         "size",
@@ -78,14 +86,15 @@ def write_page(rows: list[dict[str, str]], file: Path, command: str) -> None:
     lines = [
         "# Benchmarks",
         "",
-        f"Made by `{command}` from `results.csv`. Do not edit.",
+        "Made by `python -m benchmarks` from `results.csv`. Do not edit.",
         "",
-        f"Machine: {machine()}; {date.today()}.",
+        "  \n".join(machines),
         "",
-        "Each figure is a ratio within one run: our time against a plain implementation in this folder, and against a "
-        "floor of this machine, which is a matrix product of the same arithmetic or a copy of the same bytes. The "
-        "functions are called in turn. On the CPU they run on one thread, and times are those of the processor; grids, "
-        "extraction and the study run in several processes, and their times are those of a clock.",
+        "Each figure is a ratio within one run on one machine: our time against a plain implementation in this "
+        "folder, and against a floor of this machine, which is a matrix product of the same arithmetic or a copy of "
+        "the same bytes. The functions are called in turn. On the CPU they run on one thread, and times are those of "
+        "the processor; grids, extraction and the study run in several processes, and their times are those of a "
+        "clock.",
         *([] if on_gpu else ["", NO_GPU]),
         "",
         _line(header),
@@ -95,8 +104,11 @@ def write_page(rows: list[dict[str, str]], file: Path, command: str) -> None:
         cpu, gpu = on_cpu.get(key, {}), on_gpu.get(key, {})
         spread = f"{_seconds(cpu, 'median_s')} ({_seconds(cpu, 'quartile1_s')} to {_seconds(cpu, 'quartile3_s')})"
         cells = [*key, spread if cpu else "", cpu.get("repeats", ""), *_ratios(cpu)]
-        cells += [cpu.get("target", gpu.get("target", "")), cpu.get("met", "")]
-        lines.append(_line([*cells, _seconds(gpu, "median_s"), *_ratios(gpu), gpu.get("met", "")]))
+        target = cpu.get("target", gpu.get("target", ""))
+        cells += [target, cpu.get("met", ""), _seconds(gpu, "median_s"), *_ratios(gpu), gpu.get("met", "")]
+        if gpu and gpu["target"] != target:
+            cells[-1] += f" ({gpu['target']})"
+        lines.append(_line(cells))
     lines += ["", "What was compared:", ""]
     lines += [f"- {row['what']}, {row['size']} ({row['device']}): {row['note']}." for row in rows if row["note"]]
     lines += ["", "Not measured here: `make test`, which prints its own times, and installations.", ""]

@@ -8,8 +8,8 @@ import torch
 from torchvision.transforms import v2
 
 from zslcore import InputError
-from zslcore.data.images import eval_transform, random_crop, read_image
-from zslcore.training.inputs import pictures, sources
+from zslcore.data.images import cropped, eval_transform, random_place, read_image
+from zslcore.training.inputs import pictures, resident, sources
 from zslcore.training.inputs.contents import pictures_id
 from zslcore.training.inputs.pictures import decoded_pictures
 from zslcore.training.inputs.sources import PictureInputs
@@ -32,9 +32,13 @@ def crops(decoded, *, num_workers=0, **settings):
     return torch.stack(list(inputs.training(BATCHES, **{"seed": 0, "epoch": 0} | settings)))
 
 
+def random_crop(picture, size, rng):
+    return cropped(picture, size, random_place(picture.shape[1], picture.shape[2], size, rng))
+
+
 @pytest.mark.parametrize("num_workers", [0, 2])
 def test_central_crops_are_those_of_the_files(benchmark, decoded, num_workers, monkeypatch):
-    monkeypatch.setattr(sources, "PICTURE_BATCH", 2)
+    monkeypatch.setitem(sources.PICTURE_BATCH, "cpu", 2)
     images = np.array([3, 0, 17, 5, 4])
     transform = eval_transform(28, resize_ratio=8 / 7)
     expected = torch.stack([transform(read_image(benchmark.image_paths[image])) for image in images])
@@ -103,6 +107,36 @@ class TestTraining:
         rng = np.random.default_rng(0)
         ours = {tuple(random_crop(picture, 7, rng).flatten().tolist()) for _ in range(500)}
         assert {tuple(theirs(picture).flatten().tolist()) for _ in range(500)} == ours
+
+
+class TestResident:
+    """Pictures in the memory of a GPU; the tests put them into that of the CPU, which cuts them in the same way."""
+
+    @pytest.fixture
+    def on_gpu(self, decoded):
+        inputs = PictureInputs(decoded, decoded, torch.device("cpu"), torch.float32)
+        assert inputs.resident == {}
+        inputs.resident = {decoded.folder: torch.from_numpy(np.fromfile(decoded.folder / "pictures.bin", np.uint8))}
+        return inputs
+
+    @pytest.mark.parametrize("share", [(0, 1), (1, 2)])
+    def test_random_crops_are_the_same(self, decoded, on_gpu, share):
+        found = torch.stack(list(on_gpu.training(BATCHES, seed=0, epoch=0, share=share)))
+        assert torch.equal(found, crops(decoded, share=share))
+
+    def test_central_crops_are_the_same(self, decoded, on_gpu):
+        images = np.arange(len(decoded))
+        expected = torch.cat(list(PictureInputs(decoded, decoded, on_gpu.device, torch.float32).batches(images)))
+        found = list(on_gpu.batches(images))
+        assert torch.equal(torch.cat(found), expected)
+        assert found[0].is_contiguous(memory_format=torch.channels_last)
+
+    @pytest.mark.parametrize(("free", "held"), [(1.9, 0), (2.1, 1)])
+    def test_they_take_at_most_half_of_the_free_memory(self, decoded, monkeypatch, free, held):
+        size = (decoded.folder / "pictures.bin").stat().st_size
+        monkeypatch.setattr(resident, "_free_memory", lambda device: free * size)
+        monkeypatch.setattr(torch.Tensor, "to", lambda tensor, device: tensor)
+        assert len(resident.resident_bytes((decoded, decoded), torch.device("cuda"))) == held
 
 
 class TestCache:

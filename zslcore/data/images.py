@@ -23,7 +23,6 @@ require("study", "torchvision", "PIL")
 
 from PIL import Image, UnidentifiedImageError  # noqa: E402
 from torchvision.transforms import v2  # noqa: E402
-from torchvision.transforms.v2 import functional  # noqa: E402
 
 
 def eval_transform(size: int, *, resize_ratio: float = 1.0) -> v2.Compose:
@@ -67,14 +66,27 @@ def resize(side: int) -> v2.Resize:
     return v2.Resize(side, antialias=True)
 
 
-def random_crop(picture: UInt8[Tensor, "3 H W"], size: int, rng: np.random.Generator) -> UInt8[Tensor, "3 size size"]:
-    """Crop at a random place and mirror with probability 1/2; unlike torchvision's transforms, draw from ``rng``."""
-    height, width = picture.shape[1:]
+Place = tuple[int, int, bool]  # top and left of a crop, and whether it is mirrored
+
+
+def random_place(height: int, width: int, size: int, rng: np.random.Generator) -> Place:
+    """A random crop, mirrored with probability 1/2; unlike torchvision's transforms, it is drawn from ``rng``."""
     if min(height, width) < size:
         raise InputError(f"a picture must be at least {size} pixels a side to be cropped, got {height} x {width}")
     top, left = rng.integers(height - size + 1), rng.integers(width - size + 1)
-    crop = functional.crop(picture, int(top), int(left), size, size)
-    return functional.horizontal_flip(crop) if rng.random() < 0.5 else crop
+    return int(top), int(left), bool(rng.random() < 0.5)
+
+
+def central_place(height: int, width: int, size: int) -> Place:
+    """The crop of :func:`eval_transform`."""
+    return round((height - size) / 2), round((width - size) / 2), False
+
+
+def cropped(picture: UInt8[Tensor, "3 H W"], size: int, place: Place) -> UInt8[Tensor, "3 size size"]:
+    """Cut a crop from a picture."""
+    top, left, mirrored = place
+    part = picture[:, top : top + size, left : left + size]
+    return part.flip(2) if mirrored else part
 
 
 def readable(loader: DataLoader) -> Iterator[Tensor]:
@@ -155,8 +167,8 @@ def image_loader(
         paths: files of the images, which keep their order.
         transform: from a picture to a tensor.
         batch_size: number of images in an item; None for items that are single images.
-        num_workers: processes that decode images ahead, by default one less than there are cores, at most 4.
+        num_workers: processes that decode images ahead, by default one less than there are cores, at most 16.
     """
     if num_workers is None:
-        num_workers = min(4, (os.cpu_count() or 1) - 1)
+        num_workers = min(16, (os.cpu_count() or 1) - 1)
     return DataLoader(ImageDataset(paths, transform), batch_size=batch_size, num_workers=num_workers)

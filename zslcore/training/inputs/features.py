@@ -45,7 +45,7 @@ def frozen_features(
         backbone: as ``weights``, see :func:`zslcore.backbone.build_backbone`.
         size: side of the image in pixels, to which it is cropped from ``resize_ratio * size`` pixels.
         pooling: ``"mean"`` over the locations (float32), or ``"map"`` for all locations (float16).
-        num_workers: processes that decode images ahead, by default one less than there are cores, at most 4.
+        num_workers: processes that decode images ahead, by default one less than there are cores, at most 16.
     """
     folder = features_folder(
         benchmark, backbone=backbone, weights=weights, size=size, resize_ratio=resize_ratio, pooling=pooling

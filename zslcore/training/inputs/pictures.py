@@ -15,14 +15,22 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 from torch.utils.data import Dataset
 from torchvision.transforms import v2
-from torchvision.transforms.v2.functional import center_crop
 
 from zslcore._io.hashes import note_hashes
 from zslcore._io.locations import cache_root
 from zslcore._io.progress import progress_bar
 from zslcore._io.writing import new_folder, remove_abandoned
 from zslcore.data.benchmark import Benchmark
-from zslcore.data.images import image_loader, random_crop, readable, resize, resized_side
+from zslcore.data.images import (
+    Place,
+    central_place,
+    cropped,
+    image_loader,
+    random_place,
+    readable,
+    resize,
+    resized_side,
+)
 from zslcore.errors import InputError
 from zslcore.training.damage import damage_named
 from zslcore.training.inputs.contents import check_pictures, pictures_id
@@ -73,15 +81,22 @@ class Crops(Dataset):
         return len(self.batches)
 
     def __getitem__(self, step: int) -> Float[Tensor, "b 3 size size"]:
-        rank, processes = self.share
-        places = range(rank, len(self.batches[step]), processes)
-        return torch.stack([self._crop(step, place) for place in places]).float() / 255
+        crops = [cropped(self.pictures[image], self.pictures.size, place) for image, place in self.places(step)]
+        return torch.stack(crops).float() / 255
 
-    def _crop(self, step: int, place: int) -> UInt8[Tensor, "3 size size"]:
-        picture, size = self.pictures[self.batches[step][place]], self.pictures.size
-        if self.seed is None:
-            return center_crop(picture, [size, size])
-        return random_crop(picture, size, np.random.default_rng([*self.seed, step, place]))
+    def places(self, step: int) -> list[tuple[int, Place]]:
+        """The pictures of a batch, by position, and where each is cropped."""
+        rank, processes = self.share
+        result = []
+        for position in range(rank, len(self.batches[step]), processes):
+            image, size = int(self.batches[step][position]), self.pictures.size
+            height, width = self.pictures.shapes[image].tolist()
+            if self.seed is None:
+                place = central_place(height, width, size)
+            else:
+                place = random_place(height, width, size, np.random.default_rng([*self.seed, step, position]))
+            result.append((image, place))
+        return result
 
 
 def decoded_pictures(
@@ -90,7 +105,7 @@ def decoded_pictures(
     """Load the pictures of a benchmark from the cache, decoding the images first if necessary.
 
     The short side of the pictures is ``resize_ratio * size`` pixels, where ``size`` is the side of the crops. The
-    images are decoded by ``num_workers`` processes, by default one less than there are cores, at most 4.
+    images are decoded by ``num_workers`` processes, by default one less than there are cores, at most 16.
     """
     side = resized_side(size, resize_ratio)
     content = f"{benchmark.fingerprint}-{pictures_id(benchmark)}"

@@ -19,10 +19,11 @@ from zslcore.data.images import resized_side
 from zslcore.training.device import weight_dtype
 from zslcore.training.inputs.features import features_folder, frozen_features
 from zslcore.training.inputs.pictures import Crops, Pictures, decoded_pictures
+from zslcore.training.inputs.resident import resident_bytes, resident_crops
 from zslcore.training.inputs.stored import FrozenFeatures, stored_features
 
 PREDICT_BATCH = 512  # maps per forward pass when predicting; limits memory, does not change the numbers
-PICTURE_BATCH = 32  # the same for pictures
+PICTURE_BATCH = {"cpu": 32, "cuda": 64}  # the same for pictures
 
 
 class Maps:
@@ -60,9 +61,10 @@ class Maps:
 
 
 class PictureInputs:
-    """Crops of decoded pictures in [0, 1], on ``device`` of type ``dtype``; ``num_workers`` processes read ahead.
+    """Crops of decoded pictures in [0, 1], on ``device`` of type ``dtype``.
 
-    ``evaluated`` are the pictures that are cropped in the centre, ``trained`` those that are cropped at random.
+    ``evaluated`` are the pictures that are cropped in the centre, ``trained`` those that are cropped at random. A GPU
+    with enough memory holds the pictures and cuts the crops; otherwise ``num_workers`` processes read ahead.
     """
 
     num_channels = None  # those of the backbone
@@ -77,11 +79,12 @@ class PictureInputs:
     ) -> None:
         self.evaluated, self.trained, self.num_workers = evaluated, trained, num_workers
         self.device, self.dtype = device, dtype
+        self.resident = resident_bytes((evaluated, trained), device)
 
     def batches(self, images: Int[np.ndarray, " n"]) -> Iterator[Float[Tensor, "b 3 H W"]]:
         """Central crops of the images, in batches of limited size."""
-        starts = range(0, len(images), PICTURE_BATCH)
-        yield from self._read(Crops(self.evaluated, [images[start : start + PICTURE_BATCH] for start in starts]))
+        size = PICTURE_BATCH[self.device.type]
+        yield from self._read(Crops(self.evaluated, [images[i : i + size] for i in range(0, len(images), size)]))
 
     def training(
         self, batches: Int[np.ndarray, "steps batch"], *, seed: int, epoch: int, share: tuple[int, int] = (0, 1)
@@ -90,6 +93,11 @@ class PictureInputs:
         yield from self._read(Crops(self.trained, batches, seed=(seed, epoch), share=share))
 
     def _read(self, crops: Crops) -> Iterator[Float[Tensor, "b 3 H W"]]:
+        stored = self.resident.get(crops.pictures.folder)
+        if stored is not None:
+            for step in range(len(crops)):
+                yield resident_crops(stored, crops, step).to(self.dtype) / 255
+            return
         # its own generator, since a loader draws from the global random state otherwise
         for batch in DataLoader(crops, batch_size=None, num_workers=self.num_workers, generator=torch.Generator()):
             yield batch.to(self.device, self.dtype, non_blocking=True, memory_format=torch.channels_last)

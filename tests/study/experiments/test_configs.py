@@ -27,12 +27,19 @@ def test_every_committed_row_is_of_a_config_of_its_experiment(dataset, name):
 
 
 @pytest.mark.parametrize("dataset", [dataset for dataset, name in COMMITTED if name == "fine_tuned_rates"])
-def test_learning_rates_are_those_of_the_highest_validation_t1(dataset):
+@pytest.mark.parametrize(("name", "network"), [("fine_tuned", "basic"), ("fine_tuned_attention", "attention")])
+def test_learning_rates_are_those_of_the_highest_validation_t1(dataset, name, network):
     rows = pd.read_csv(RESULTS / dataset / "fine_tuned_rates.csv").set_index("settings")
-    trained = configs_of("fine_tuned_rates", dataset, [])
+    trained = [config for config in configs_of("fine_tuned_rates", dataset, []) if config.network == network]
     assert [config.lr for config in trained] == list(RATES)
     best = max(trained, key=lambda config: rows.loc[_identity(config), "validation_T1"])
-    assert {config.lr for config in configs_of("fine_tuned", dataset, [])} == {best.lr} == {CHOSEN_RATES[dataset]}
+    assert {config.lr for config in configs_of(name, dataset, [])} == {best.lr} == {CHOSEN_RATES[dataset, name]}
+
+
+def test_larger_pictures_have_the_settings_of_the_others():
+    larger, usual = configs_of("fine_tuned_224", "CUB100", []), configs_of("fine_tuned", "CUB100", [])
+    assert [config.replace(image_size=160) for config in larger] == usual
+    assert {config.image_size for config in larger} == {224}
 
 
 def test_unknown_experiments_name_the_known_ones():

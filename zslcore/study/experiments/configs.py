@@ -15,10 +15,11 @@ from zslcore.study.experiments.protocol_audit import audit
 from zslcore.study.experiments.rebalancing import gradient_row, map_configs, map_row, vector_configs
 from zslcore.study.experiments.tuning import tuned_configs, tuned_row
 
+FINE_TUNED = ("fine_tuned", "fine_tuned_224", "fine_tuned_attention")  # larger pictures, and another network
 NAMES = (
     "map",
     "attention",
-    "fine_tuned",
+    *FINE_TUNED,
     "fine_tuned_rates",
     "vectors",
     "tuned",
@@ -32,7 +33,13 @@ LAMS = (0.25, 60.0, 600.0, 3000.0, 30000.0, np.inf)  # from the published value 
 SCALES = (5.0, 10.0, 20.0)
 KINDS = ("normalised", "centred", "standardised", "whitened")
 RATES = (1e-3, 3e-3, 1e-2)  # learning rates of the fine-tuned backbone to choose from
-CHOSEN_RATES = {"CUB100": 3e-3}  # by T1 of cross entropy on the validation split; other data sets have the same
+# By T1 of cross entropy on the validation split; ``fine_tuned_224`` has the rate of ``fine_tuned``.
+CHOSEN_RATES = {
+    ("CUB100", "fine_tuned"): 3e-3,
+    ("CUB100", "fine_tuned_attention"): 3e-3,
+    ("SYNTH", "fine_tuned"): 1e-2,
+    ("SYNTH", "fine_tuned_attention"): 1e-2,
+}
 
 
 def configs_of(name: str, dataset: str, splits: Sequence[int]) -> list[RunConfig]:
@@ -41,7 +48,8 @@ def configs_of(name: str, dataset: str, splits: Sequence[int]) -> list[RunConfig
     Args:
         name: ``map`` (BasicNet on frozen features), ``attention`` (AttentionNet on frozen maps), ``fine_tuned``
             (EfficientNet-Lite0, learning rate chosen on the validation split for cross entropy alone),
-            ``fine_tuned_rates`` (that choice, for seed 0), ``vectors`` (kinds of class vectors at several scales),
+            ``fine_tuned_224`` (at 224 px), ``fine_tuned_attention`` (with AttentionNet), ``fine_tuned_rates`` (the
+            choices of learning rates, for seed 0), ``vectors`` (kinds of class vectors at several scales),
             ``tuned`` (as many trials of scale, learning rate and lambda for each method, on random splits alone),
             ``gradients`` (of the losses, after training with ReMSE), ``image_training`` (on labels of single images),
             ``pointing`` (attention of AttentionNet on the parts), or ``audit`` (of the protocols).
@@ -51,15 +59,16 @@ def configs_of(name: str, dataset: str, splits: Sequence[int]) -> list[RunConfig
     own = {"splits": [0], "seeds": SEEDS}
     if name == "map":
         return map_configs(dataset, splits=splits, seeds=[0], lams=LAMS) + map_configs(dataset, **own, lams=LAMS)
-    if name in ("attention", "fine_tuned"):
-        changes = {"network": "attention"}
-        if name == "fine_tuned":
-            changes = fine_tuning(dataset) | {"lr": CHOSEN_RATES.get(dataset, CHOSEN_RATES["CUB100"])}
-        centred = vector_configs(dataset, **own, kinds=["centred"], scales=[20.0], **changes)
-        return map_configs(dataset, **own, lams=[60.0], **changes) + centred
+    if name == "attention":
+        return _one_lambda(dataset, network="attention")
+    if name in FINE_TUNED:
+        return _one_lambda(dataset, **fine_tuning(name, dataset), lr=chosen_rate(name, dataset))
     if name == "fine_tuned_rates":
-        base = RunConfig.study(dataset, method="cross_entropy", **fine_tuning(dataset)).replace(lam=0.0)
-        return [base.replace(lr=rate) for rate in RATES]
+        configs = []
+        for tuned in ("fine_tuned", "fine_tuned_attention"):
+            base = RunConfig.study(dataset, method="cross_entropy", **fine_tuning(tuned, dataset)).replace(lam=0.0)
+            configs.extend(base.replace(lr=rate) for rate in RATES)
+        return configs
     if name == "vectors":
         random = vector_configs(dataset, splits=splits, seeds=[0], kinds=["normalised", "centred"], scales=SCALES)
         return random + vector_configs(dataset, **own, kinds=KINDS, scales=SCALES)
@@ -76,16 +85,37 @@ def configs_of(name: str, dataset: str, splits: Sequence[int]) -> list[RunConfig
     raise InputError(f"experiment must be one of {', '.join(NAMES)}, got {name!r}")
 
 
-def fine_tuning(dataset: str) -> dict[str, object]:
-    """Settings of the fine-tuned backbone but its learning rate; SYNTH has pictures of 128 px, a quarter as many.
+def fine_tuning(name: str, dataset: str) -> dict[str, object]:
+    """Settings of a fine-tuned backbone but its learning rate; SYNTH has pictures of 128 px, and fewer than others.
 
     Example:
-        >>> fine_tuning("SYNTH")["image_size"]
+        >>> fine_tuning("fine_tuned", "SYNTH")["image_size"]
         128
     """
     size, episodes = (128, 100) if dataset == "SYNTH" else (160, 250)
+    if name == "fine_tuned_224":
+        size = 224
+    network = "attention" if name == "fine_tuned_attention" else "basic"
     steps = {"epochs": 4, "episodes": episodes, "lr_step": 3}
-    return {"fine_tune": True, "standardize": False, "image_size": size} | steps
+    return {"fine_tune": True, "standardize": False, "image_size": size, "network": network} | steps
+
+
+def chosen_rate(name: str, dataset: str) -> float:
+    """Learning rate of a fine-tuned backbone; 0.003 for data sets where none was chosen.
+
+    Example:
+        >>> chosen_rate("fine_tuned_224", "CUB100")
+        0.003
+    """
+    tuned = "fine_tuned_attention" if name == "fine_tuned_attention" else "fine_tuned"
+    return CHOSEN_RATES.get((dataset, tuned), 3e-3)
+
+
+def _one_lambda(dataset: str, **changes: object) -> list[RunConfig]:
+    """All methods at lambda 60, and centred class vectors, on the benchmark's own split."""
+    own = {"splits": [0], "seeds": SEEDS}
+    centred = vector_configs(dataset, **own, kinds=["centred"], scales=[20.0], **changes)
+    return map_configs(dataset, **own, lams=[60.0], **changes) + centred
 
 
 def measure_of(name: str) -> Callable[[RunConfig], pd.DataFrame]:

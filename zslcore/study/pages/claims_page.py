@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from zslcore.analysis import t_interval, verdict
+from zslcore.study.experiments.configs import FINE_TUNED
 from zslcore.study.pages.map_pages import DATASETS, finding, stored
 from zslcore.study.pages.map_sections import ACCURACIES, ERRORS, IMAGE_MEASURES, MAIN_LAMBDA, sentence
 from zslcore.study.pages.map_tables import image_differences, map_differences
@@ -16,6 +17,8 @@ SCOPES = {  # of each experiment
     "map": "frozen, linear map",
     "attention": "frozen, AttentionNet",
     "fine_tuned": "fine-tuned, linear map",
+    "fine_tuned_224": "fine-tuned at 224 px, linear map",
+    "fine_tuned_attention": "fine-tuned, AttentionNet",
     "tuned": "frozen, linear map, equal tuning budgets",
     "vectors": "frozen, linear map",
     "image_training": "frozen, linear map",
@@ -95,7 +98,7 @@ def _rebalancing_rows(folder: Path) -> list[list[str]]:
     ):
         for dataset in DATASETS:
             rows.append(_row(folder, claim, dataset, "map", expected, finding(folder, dataset, "remse", measure)))
-            for name in ("attention", "fine_tuned", "tuned"):
+            for name in ("attention", *FINE_TUNED, "tuned"):
                 told = claim.replace("of the same value", "tuned as much") if name == "tuned" else claim
                 for row in _contrast(folder, dataset, name, ("remse", "mse"), measure):
                     rows.append(_row(folder, told, dataset, name, expected, row, of_map=True))

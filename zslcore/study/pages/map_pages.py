@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from zslcore.plots import contrasts, method_looks, use_style
 from zslcore.study.checkout import root
-from zslcore.study.experiments.configs import CHOSEN_RATES, RATES
+from zslcore.study.experiments.configs import FINE_TUNED, RATES, chosen_rate
 from zslcore.study.pages.map_sections import (
     MAIN_LAMBDA,
     audit_text,
@@ -115,6 +115,8 @@ def map_page(folder: Path) -> str:
         "map": "BasicNet on frozen features",
         "attention": "AttentionNet on frozen feature maps",
         "fine_tuned": "Fine-tuned EfficientNet-Lite0",
+        "fine_tuned_224": "Fine-tuned EfficientNet-Lite0, larger pictures",
+        "fine_tuned_attention": "AttentionNet on the fine-tuned EfficientNet-Lite0",
         "vectors": "Centred class vectors",
         "tuned": "Equal tuning budgets",
         "pointing": "Attention on the parts",
@@ -148,12 +150,11 @@ def section(folder: Path, dataset: str, name: str, *, tables: bool = True) -> st
     origin = f"`{command}{option}`, `results/{dataset}/{name}.csv`: {count} configs on {', '.join(machines)}."
     if len(machines) > 1 and (rows.groupby(["class_split", "seed"])["device"].nunique() == 1).all():
         origin += " All configs of a seed ran on one machine."
-    if name == "fine_tuned":
-        origin += f" Images have {rows['image_size'].iloc[0]} px."
-        if dataset in CHOSEN_RATES:
-            rates = ", ".join(f"{rate:g}" for rate in RATES)
-            origin += " By T1 on the validation split, `fine_tuned_rates` chose the learning rate "
-            origin += f"{CHOSEN_RATES[dataset]:g} of {rates}."
+    if name in FINE_TUNED:
+        rates, chosen = ", ".join(f"{rate:g}" for rate in RATES), chosen_rate(name, dataset)
+        origin += f" Images have {rows['image_size'].iloc[0]} px. By T1 on the validation split, `fine_tuned_rates` "
+        origin += f"chose the learning rate {chosen:g} of {rates}"
+        origin += ", which is the edge of the grid." if chosen in (min(RATES), max(RATES)) else "."
     if name == "vectors":
         return f"{origin}\n\n{vector_table(rows)}"
     if name == "tuned":

@@ -14,6 +14,9 @@ CORES   ?= 2
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
+# Python keeps compiled modules, whatever the shell says: the tests start a hundred processes that import the package.
+unexport PYTHONDONTWRITEBYTECODE
+
 # One word of a shell, whatever it holds: blanks, quotes, semicolons.
 quoted = '$(subst ','\'',$(1))'
 

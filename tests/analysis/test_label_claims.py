@@ -24,6 +24,7 @@ def with_nulls(labels, errors):
 
 
 class TestLabelClaim:
+    @pytest.mark.usefixtures("unchecked")  # thousands of equal resamples; other tests check their shapes
     @pytest.mark.parametrize("axis", ["class", "attribute"])
     def test_noise_that_grows_with_the_label_is_no_more_than_that(self, labels, rng, axis):
         """Errors of multiplicative noise: they go with the label, more than constant noise gives, and not more than
@@ -73,6 +74,7 @@ class TestLabelClaim:
         expected = [np.mean(null), *np.quantile(null, [0.025, 0.975])]
         assert frame.loc["permuted", ["estimate", "low", "high"]].tolist() == pytest.approx(expected)
 
+    @pytest.mark.usefixtures("unchecked")  # thousands of equal resamples; other tests check their shapes
     @pytest.mark.parametrize("axis", ["class", "attribute"])
     def test_hard_attributes_that_all_classes_share_are_no_evidence(self, axis):
         """Labels and errors are independent, but some attributes and classes are hard for all: permutations of single

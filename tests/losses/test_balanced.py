@@ -83,6 +83,7 @@ def test_gradients_are_those_of_finite_differences(per_attribute):
         )
 
 
+@pytest.mark.usefixtures("unchecked")  # 200 equal steps; other tests check their shapes
 @pytest.mark.parametrize("make", [lambda: BMC(), lambda: BMC((5,)), lambda: GAI(VECTORS.float(), COUNTS)])
 def test_sigma_trains_to_the_noise(make):
     """The trap of a sigma that never trains: here it moves, and towards the deviation of the predictions."""

@@ -68,6 +68,7 @@ def cut(monkeypatch, owner, name, call):
     return calls
 
 
+@pytest.mark.usefixtures("unchecked")  # the tests below check the shapes on the same way
 @pytest.mark.parametrize("step", [0, 1, 2, 5, 6, 7, 14, 15, 22, 24, 25, 30, STEPS - 1])
 def test_at_a_step(monkeypatch, tmp_path, whole, step):
     with monkeypatch.context() as patch:
@@ -82,6 +83,7 @@ def test_at_a_step(monkeypatch, tmp_path, whole, step):
     assert len(steps) == STEPS - max([0, *ends[ends <= step]])  # finished epochs are not trained again
 
 
+@pytest.mark.usefixtures("unchecked")  # the tests below check the shapes on the same way
 def test_again_and_again(monkeypatch, tmp_path, whole):
     """A machine that allows five steps at a time gets there."""
     for _ in range(9):  # two epochs each of the first two times, then one

@@ -29,6 +29,17 @@ CONFIGS = [
     CONFIG.replace(loss="group_dro", loss_options={"step": 2.0}),
 ]
 
+BACKBONE = CONFIG.replace(
+    fine_tune=True,
+    standardize=False,
+    weights="random",
+    image_size=32,
+    resize_ratio=8 / 7,
+    episodes=2,
+    ways=4,
+    lr=0.01,
+)
+
 # trains each of the configs twice; each process writes the rows and the last weights that it has
 SCRIPT = """
 import dataclasses, json, sys
@@ -59,64 +70,6 @@ for place in sorted(folder.glob("config-*")):
 """
 
 
-def torchrun(script, folder, benchmark):
-    """The exit status and the messages of a script in two processes, which gets ``folder`` and the data's root."""
-    (folder / "script.py").write_text(script)
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    result = subprocess.run(
-        [*command, str(folder / "script.py"), str(folder), str(benchmark.root), str(Path(__file__).parents[1])],
-        env=os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    return result.returncode, result.stderr
-
-
-def prepare(folder, configs, benchmark, features):
-    """The files that ``SCRIPT`` reads."""
-    folder.mkdir(exist_ok=True)
-    np.save(folder / "features.npy", features)
-    np.save(folder / "attributes.npy", benchmark.attributes)
-    for number, config in enumerate(configs):
-        place = folder / f"config-{number}"
-        place.mkdir()
-        (place / "config.json").write_text(json.dumps(config.to_dict()))
-
-
-def trained(folder, benchmark):
-    """Rows and last weights of both processes, for each config."""
-    status, messages = torchrun(SCRIPT, folder, benchmark)
-    assert status == 0, messages[-3000:]
-    results = []
-    for place in sorted(folder.glob("config-*")):
-        rows = [json.loads((place / f"rows-{rank}.json").read_text()) for rank in (0, 1)]
-        results.append((rows, [load_file(place / f"last-{rank}.safetensors") for rank in (0, 1)]))
-    return results
-
-
-@pytest.fixture(scope="module")
-def together(tmp_path_factory, benchmark, features):
-    """Rows and last weights of each of CONFIGS, trained without a disturbance."""
-    folder = tmp_path_factory.mktemp("together")
-    prepare(folder, CONFIGS, benchmark, features)
-    return trained(folder, benchmark)
-
-
-def test_two_processes_train_as_one(together, benchmark, features):
-    """Class means, a Balanced MSE's labels and a root's mean are those of the whole batch: same loss, same gradient."""
-    maps = Maps(features, torch.device("cpu"), torch.float64)
-    for config, (rows, states) in zip(CONFIGS, together, strict=True):
-        one = train(config, benchmark, maps, zero_shot_task(benchmark))
-        assert rows[0] == rows[1], config.loss
-        for row, expected in zip(rows[0], one.rows, strict=True):
-            assert row == pytest.approx(expected, rel=1e-9, nan_ok=True), config.loss
-        for state in states:
-            for name, value in one.state.items():
-                torch.testing.assert_close(state[name], value, rtol=1e-9, atol=1e-12)
-
-
 KILLED = """
 import os, signal
 from zslcore._io.distributed import share_of_batch
@@ -131,33 +84,10 @@ def killed(self, *arguments):
 Trainer._step = killed
 """
 
-
-def test_a_killed_process_ends_the_others_and_the_next_start_resumes_exactly(tmp_path, together, benchmark, features):
-    prepare(tmp_path, [CONFIGS[0]], benchmark, features)
-    for rank, step in ((0, 14), (1, 4)):  # in the second epoch, which is the first one of the second start
-        killed = KILLED.replace("RANK", str(rank)).replace("STEP", str(step))
-        status, messages = torchrun(killed + SCRIPT, tmp_path, benchmark)
-        assert status != 0
-        assert "Signal 9 (SIGKILL)" in messages
-        assert [path.name for path in (tmp_path / "config-0" / "states").iterdir()] == ["epoch-0001"]
-    ((found, weights),) = trained(tmp_path, benchmark)
-    rows, states = together[0]
-    assert found == rows
-    for state, expected in zip(weights, states, strict=True):
-        assert all(torch.equal(value, expected[name]) for name, value in state.items())
-
-
+# trains a backbone, first to its end, then interrupted in the middle of a training; goes on after SCRIPT
 FINE_TUNED = """
-import sys
 import importlib
-from pathlib import Path
-from safetensors.torch import save_file
-from zslcore.training import fit
-from zslcore.config import RunConfig
-from zslcore.data.benchmark import Benchmark
-from zslcore._io.distributed import share_of_batch
 from zslcore.training.loop import Trainer
-folder = Path(sys.argv[1])
 config = RunConfig.read(folder / "config.json")
 sys.path.append(sys.argv[3])
 from tiny import NarrowResNet
@@ -187,20 +117,93 @@ assert count > 6 and share_of_batch()[1] == 2
 """
 
 
-def test_two_processes_train_one_backbone(tmp_path, small_synth, monkeypatch):
-    """The running statistics of its batch norms are the same in both, in the file, and in what was evaluated."""
-    monkeypatch.setenv("ZSLCORE_CACHE", str(tmp_path / "cache"))
-    changes = {"fine_tune": True, "standardize": False, "weights": "random", "image_size": 32, "resize_ratio": 8 / 7}
-    config = CONFIG.replace(**changes, episodes=2, ways=4, lr=0.01)
-    (tmp_path / "config.json").write_text(json.dumps(config.to_dict()))
-    status, messages = torchrun(FINE_TUNED, tmp_path, small_synth)
+def torchrun(script, folder, benchmark):
+    """The exit status and the messages of a script in two processes, which gets ``folder`` and the data's root."""
+    (folder / "script.py").write_text(script)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    result = subprocess.run(
+        [*command, str(folder / "script.py"), str(folder), str(benchmark.root), str(Path(__file__).parents[1])],
+        env=os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "ZSLCORE_CACHE": str(folder / "cache")},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    return result.returncode, result.stderr
+
+
+def prepare(folder, configs, *, first=0):
+    """The settings that ``SCRIPT`` reads, numbered from ``first``."""
+    for number, config in enumerate(configs, start=first):
+        place = folder / f"config-{number}"
+        place.mkdir()
+        (place / "config.json").write_text(json.dumps(config.to_dict()))
+
+
+@pytest.fixture(scope="module")
+def starts(tmp_path_factory, benchmark, small_synth, features):
+    """The folder of three starts, and what the first two left: a process of each was killed in the first training.
+
+    The third start ends this training, trains the other CONFIGS and the first again, undisturbed, and a backbone.
+    """
+    folder, killed = tmp_path_factory.mktemp("starts"), []
+    np.save(folder / "features.npy", features)
+    np.save(folder / "attributes.npy", benchmark.attributes)
+    prepare(folder, CONFIGS[:1])
+    for rank, step in ((0, 14), (1, 4)):  # in the second epoch, which is the first one of the second start
+        script = KILLED.replace("RANK", str(rank)).replace("STEP", str(step))
+        outcome = torchrun(script + SCRIPT, folder, benchmark)
+        killed.append((*outcome, [path.name for path in (folder / "config-0" / "states").iterdir()]))
+    prepare(folder, [*CONFIGS[1:], CONFIGS[0]], first=1)
+    (folder / "config.json").write_text(json.dumps(BACKBONE.to_dict()))
+    status, messages = torchrun(SCRIPT + FINE_TUNED, folder, small_synth)
     assert status == 0, messages[-3000:]
-    states = [load_file(tmp_path / f"state-{rank}.safetensors") for rank in (0, 1)]
-    stored = {folder: load_file(tmp_path / folder / "checkpoint" / "model.safetensors") for folder in ("whole", "cut")}
+    return folder, killed
+
+
+def trained(folder, number):
+    """Rows and last weights of both processes, for the config with this number."""
+    place = folder / f"config-{number}"
+    rows = [json.loads((place / f"rows-{rank}.json").read_text()) for rank in (0, 1)]
+    return rows, [load_file(place / f"last-{rank}.safetensors") for rank in (0, 1)]
+
+
+def test_two_processes_train_as_one(starts, benchmark, features):
+    """Class means, a Balanced MSE's labels and a root's mean are those of the whole batch: same loss, same gradient."""
+    maps = Maps(features, torch.device("cpu"), torch.float64)
+    for number, config in enumerate([*CONFIGS[1:], CONFIGS[0]], start=1):
+        rows, states = trained(starts[0], number)
+        one = train(config, benchmark, maps, zero_shot_task(benchmark))
+        assert rows[0] == rows[1], config.loss
+        for row, expected in zip(rows[0], one.rows, strict=True):
+            assert row == pytest.approx(expected, rel=1e-9, nan_ok=True), config.loss
+        for state in states:
+            for name, value in one.state.items():
+                torch.testing.assert_close(state[name], value, rtol=1e-9, atol=1e-12)
+
+
+def test_a_killed_process_ends_the_others_and_the_next_start_resumes_exactly(starts):
+    folder, killed = starts
+    for status, messages, states in killed:
+        assert status != 0
+        assert "Signal 9 (SIGKILL)" in messages
+        assert states == ["epoch-0001"]
+    (found, weights), (rows, undisturbed) = trained(folder, 0), trained(folder, len(CONFIGS))
+    assert found == rows
+    for state, expected in zip(weights, undisturbed, strict=True):
+        assert all(torch.equal(value, expected[name]) for name, value in state.items())
+
+
+def test_two_processes_train_one_backbone(starts, small_synth, monkeypatch):
+    """The running statistics of its batch norms are the same in both, in the file, and in what was evaluated."""
+    folder = starts[0]
+    monkeypatch.setenv("ZSLCORE_CACHE", str(folder / "cache"))
+    states = [load_file(folder / f"state-{rank}.safetensors") for rank in (0, 1)]
+    stored = {run: load_file(folder / run / "checkpoint" / "model.safetensors") for run in ("whole", "cut")}
     for other in (states[1], *stored.values()):
         for name, value in states[0].items():
             assert torch.equal(value, other[name]), name
-    whole, resumed = (Run.load(tmp_path / folder) for folder in ("whole", "cut"))
+    whole, resumed = (Run.load(folder / run) for run in ("whole", "cut"))
     assert {**whole.metrics, "cost": 0} == {**resumed.metrics, "cost": 0}
     clean, evaluation = whole.metrics["protocols"]["clean"], whole.evaluate(small_synth)
     found = dict(zip("SUH", evaluation.curve.at(clean["gamma"])[:3], strict=True))

@@ -1,6 +1,7 @@
 """Null models: the errors that simple causes produce, to compare with observed errors."""
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -62,22 +63,8 @@ def null_errors(
     """
     count = _counts(images, len(labels))
     _check(labels, kind, noise, pull)
-    labels = labels.astype(np.float64)
-    length = lengths("labels to normalise", labels) if normalize else np.ones((len(labels), 1))
-    shares, labels = labels, labels / length
-    scale = noise * np.abs(labels) if kind == "multiplicative" else np.full(labels.shape, float(noise))
-    centre = labels
-    if kind in _LARGEST_PULL and len(labels):
-        mean = labels.mean(0)
-        away = mean if shared is None else shared
-        centre = labels + pull * (mean - labels) if kind == "shrinkage" else labels - pull * away
-    errors = np.full(labels.shape, np.nan)
-    for c in np.flatnonzero(count):
-        shape = (count[c], labels.shape[1])
-        shown = (rng.random(shape) < shares[c]) / length[c] if kind == "image_labels" else centre[c]
-        prediction = shown + scale[c] * rng.standard_normal(shape)
-        errors[c] = (((unit_rows(prediction) if normalize else prediction) - labels[c]) ** 2).mean(0)
-    return errors
+    draws = _draws(kind, count, labels.shape[1], rng)
+    return _errors(labels, kind, draws, noise=noise, pull=pull, normalize=normalize, shared=shared)
 
 
 class FittedNull(NamedTuple):
@@ -116,13 +103,13 @@ def fit_null(
     if not present.any():
         return FittedNull(float("nan"), float("nan"), placed)
     count, known, seen = _counts(images, len(labels))[present], labels[present], errors[present].astype(np.float64)
+    _check(known, kind, 0.0, 0.0)
+    # the same random numbers every time, so that errors grow with the noise
+    draws = list(_draws(kind, np.maximum(count, 1), labels.shape[1], np.random.default_rng(seed)))
 
+    @functools.lru_cache  # the searches below ask for some matrices up to three times
     def draw(noise: float, pull: float) -> np.ndarray:
-        # the same random numbers every time, so that errors grow with the noise
-        rng, shown = np.random.default_rng(seed), np.maximum(count, 1)
-        return null_errors(
-            known, kind, images=shown, noise=noise, rng=rng, pull=pull, normalize=normalize, shared=shared
-        )
+        return _errors(known, kind, draws, noise=noise, pull=pull, normalize=normalize, shared=shared)
 
     def noise_of(pull: float) -> float:
         return _root(lambda noise: float(draw(noise, pull).mean()), float(seen.mean()), kind)
@@ -175,6 +162,43 @@ def explained_share(errors: Float[np.ndarray, "C A"], null: Float[np.ndarray, "C
     errors, null = errors[both].astype(np.float64), null[both]
     spread = ((errors - errors.mean()) ** 2).sum() if both.any() else 0.0
     return float(1 - ((errors - null) ** 2).sum() / spread) if spread > 0 else float("nan")
+
+
+def _draws(
+    kind: str, count: Int[np.ndarray, " C"], attributes: int, rng: np.random.Generator
+) -> Iterator[tuple[int, np.ndarray | None, np.ndarray]]:
+    """For each class with images: its index, what decides the labels of its images, and standard normal noise."""
+    for c in np.flatnonzero(count).tolist():
+        shape = (count[c], attributes)
+        yield c, rng.random(shape) if kind == "image_labels" else None, rng.standard_normal(shape)
+
+
+def _errors(
+    labels: Float[np.ndarray, "C A"],
+    kind: str,
+    draws: Iterable[tuple[int, np.ndarray | None, np.ndarray]],
+    *,
+    noise: float,
+    pull: float,
+    normalize: bool,
+    shared: Float[np.ndarray, " A"] | None,
+) -> Float[np.ndarray, "C A"]:
+    """The matrix of :func:`null_errors` from the random numbers of :func:`_draws`."""
+    labels = labels.astype(np.float64)
+    length = lengths("labels to normalise", labels) if normalize else np.ones((len(labels), 1))
+    shares, labels = labels, labels / length
+    scale = noise * np.abs(labels) if kind == "multiplicative" else np.full(labels.shape, float(noise))
+    centre = labels
+    if kind in _LARGEST_PULL and len(labels):
+        mean = labels.mean(0)
+        away = mean if shared is None else shared
+        centre = labels + pull * (mean - labels) if kind == "shrinkage" else labels - pull * away
+    errors = np.full(labels.shape, np.nan)
+    for c, chance, normal in draws:
+        shown = centre[c] if chance is None else (chance < shares[c]) / length[c]
+        prediction = shown + scale[c] * normal
+        errors[c] = (((unit_rows(prediction) if normalize else prediction) - labels[c]) ** 2).mean(0)
+    return errors
 
 
 def _check(labels: np.ndarray, kind: str, noise: float, pull: float) -> None:

@@ -78,6 +78,7 @@ def known_study(benchmark):
     return restored(StudyErrors(benchmark, runs, labels, {}))
 
 
+@pytest.mark.usefixtures("unchecked")  # thousands of equal resamples; other tests check their shapes
 def test_claims_take_the_restored_errors(small_synth):
     after = known_study(small_synth)
     assert after.nulls == ["constant", "multiplicative", "shrinkage", "missing_mean"]
@@ -89,6 +90,7 @@ def test_claims_take_the_restored_errors(small_synth):
     assert after.errors["constant"]["unseen classes"].mean() == pytest.approx(np.nanmean(expected), rel=0.01)
 
 
+@pytest.mark.usefixtures("unchecked")  # thousands of equal resamples; other tests check their shapes
 def test_verdicts_of_the_slope_before_and_after(small_synth):
     """Both states of both splits and units; a row's verdict is that of its own claim."""
     study = known_study(small_synth)

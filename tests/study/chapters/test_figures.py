@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from zslcore.analysis import evenness_claim, label_claim
 from zslcore.config import RunConfig
@@ -22,6 +23,7 @@ class Stub(Run):
         return self.metrics["errors"]
 
 
+@pytest.mark.usefixtures("unchecked")  # thousands of equal resamples; other tests check their shapes
 def test_correlations_are_those_of_the_claim_for_each_split(small_synth):
     rng, seen, unseen = np.random.default_rng(0), small_synth.seen_classes, small_synth.unseen_classes
     labels = {"seen classes": small_synth.attributes[seen], "unseen classes": small_synth.attributes[unseen]}

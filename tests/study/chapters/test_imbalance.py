@@ -87,6 +87,7 @@ def test_evenness_is_paired_over_seeds(study, monkeypatch):
     assert frame.loc[("seen classes", "mse", "mean"), "verdict"] == "supported"
 
 
+@pytest.mark.usefixtures("unchecked")  # thousands of equal resamples; other tests check their shapes
 def test_ranks_are_spearman_within_a_class(study):
     text = imbalance.rank_sentence(imbalance.correlation_claims(study))
     for split, labels in study.labels.items():

@@ -42,6 +42,7 @@ def test_noise_weights_agree_with_their_expectation():
     np.testing.assert_allclose(means, [noise_weight(count, 2) for count in (1, 4, 16)], rtol=0.02)
 
 
+@pytest.mark.usefixtures("unchecked")  # 1600 equal steps
 @pytest.mark.parametrize("shots", [1, 2, 5])
 def test_expected_floors_agree_with_simulations(shots):
     errors = torch.from_numpy(np.random.default_rng(0).normal(size=(400, 12 * shots, 1)))

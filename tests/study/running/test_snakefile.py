@@ -1,6 +1,7 @@
 """The grid of the study: which jobs it plans, on this machine and on a cluster."""
 
 import functools
+import json
 import os
 import re
 import shlex
@@ -24,31 +25,63 @@ ROOT = Path(__file__).resolve().parents[3]
 PROFILE = ROOT / "profiles" / "slurm"
 
 
-def dry_run(tmp_path, *options, config):
+LOCAL, SLURM = ("-c1",), ("--workflow-profile", str(PROFILE))
+STUDIES = [
+    *product((LOCAL, SLURM), ("SYNTH", "CUB")),
+    *product([LOCAL], ("CUB100", "SYNTH,CUB100", " SYNTH, CUB100 ,SYNTH", "my-birds,CUB.v2")),
+]
+
+# runs snakemake once for each list of words, and prints the exit statuses and what was printed
+PROGRAM = """
+import contextlib, io, json, sys
+from snakemake.cli import main
+found = []
+for words in json.loads(sys.argv[1]):
+    with contextlib.redirect_stdout(io.StringIO()) as text, contextlib.redirect_stderr(text):
+        try:
+            main(words)
+        except SystemExit as end:
+            found.append((end.code, text.getvalue()))
+print(json.dumps(found))
+"""
+
+
+def finished(command, folder):
+    """A process, finished."""
+    return subprocess.run(command, cwd=folder, env=os.environ, capture_output=True, text=True, timeout=120, check=False)
+
+
+def dry_run(*options, config):
+    """The words of a dry run of snakemake."""
+    return ["--dry-run", "--snakefile", str(ROOT / "Snakefile"), *options, "--config", *config]
+
+
+def snakemake(tmp_path, *options, config):
     """A dry run of snakemake, finished."""
-    command = [sys.executable, "-m", "snakemake", "--dry-run", "--snakefile", str(ROOT / "Snakefile"), *options]
-    return subprocess.run(
-        [*command, "--config", *config],
-        cwd=tmp_path,
-        env=os.environ,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return finished([sys.executable, "-m", "snakemake", *dry_run(*options, config=config)], tmp_path)
 
 
 @functools.cache
-def plan(*options, dataset="SYNTH"):
-    """What a dry run prints, for an empty folder of runs, with the shell commands of all jobs."""
+def plans():
+    """What dry runs print, for empty folders of runs, with the shell commands of all jobs; all in one process."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        config = [f"dataset={dataset}", "seeds=2", f"runs={folder / 'runs'}", f"report={folder / 'report'}"]
-        result = dry_run(folder, "--printshellcmds", *options, config=config)
+        words = []
+        for options, dataset in STUDIES:
+            config = [f"dataset={dataset}", "seeds=2", f"runs={folder / 'runs'}", f"report={folder / 'report'}"]
+            words.append(dry_run("--printshellcmds", *options, config=config))
+        result = finished([sys.executable, "-c", PROGRAM, json.dumps(words)], folder)
         assert result.returncode == 0, result.stdout + result.stderr
         assert not (folder / "runs").exists()
         assert not (folder / "report").exists()
-        return result.stdout + result.stderr
+        found = json.loads(result.stdout)
+        assert [status for status, _ in found] == [0] * len(STUDIES), found
+        return dict(zip(STUDIES, [text for _, text in found], strict=True))
+
+
+def plan(options=LOCAL, dataset="SYNTH"):
+    """What the dry run of one of STUDIES prints."""
+    return plans()[options, dataset]
 
 
 def jobs(text):
@@ -56,11 +89,11 @@ def jobs(text):
     return {rule: int(count) for rule, count in counts.items()}
 
 
-@pytest.mark.parametrize("options", [["-c1"], ["--workflow-profile", str(PROFILE)]], ids=["local", "slurm"])
+@pytest.mark.parametrize("options", [LOCAL, SLURM], ids=["local", "slurm"])
 @pytest.mark.parametrize("dataset", ["SYNTH", "CUB"])
 def test_a_job_for_every_method_with_its_seeds(options, dataset):
     """Of the data set: CUB has no settings of its own, and so neither controls nor baselines. These need no seed."""
-    text = plan(*options, dataset=dataset)
+    text = plan(options, dataset)
     planned = jobs(text)
     assert (planned["features"], planned["book"]) == (1, 1)
     trained = re.findall(r"train --dataset (\w+) --method (\w+) --seeds 2$", text, re.MULTILINE)
@@ -72,8 +105,8 @@ def test_a_job_for_every_method_with_its_seeds(options, dataset):
 
 @pytest.mark.parametrize("dataset", ["SYNTH,CUB100", " SYNTH, CUB100 ,SYNTH"])
 def test_the_graph_holds_several_data_sets(dataset):
-    """Blanks around the names and repetitions do not matter. That nothing is written is checked in ``plan``."""
-    text = plan("-c1", dataset=dataset)
+    """Blanks around the names and repetitions do not matter. That nothing is written is checked in ``plans``."""
+    text = plan(dataset=dataset)
     planned = re.findall(r"train --dataset (\w+) --method (\w+)", text)
     assert sorted(planned) == sorted(product(("SYNTH", "CUB100"), [*METHODS, *BASELINES]))
 
@@ -81,7 +114,7 @@ def test_the_graph_holds_several_data_sets(dataset):
 def test_folders_with_blanks_are_quoted(tmp_path):
     folder = tmp_path / "two words"
     config = ["dataset=SYNTH", "seeds=1", f"runs={folder / 'runs'}", f"report={folder / 'report'}"]
-    result = dry_run(tmp_path, "-c1", "--printshellcmds", config=config)
+    result = snakemake(tmp_path, "-c1", "--printshellcmds", config=config)
     commands = re.findall(r"zslcore (?:run|train|book|check) .*", result.stdout + result.stderr)
     assert {shlex.split(line)[1] for line in commands} == {"run", "train", "book", "check"}
     for line in commands:
@@ -89,7 +122,7 @@ def test_folders_with_blanks_are_quoted(tmp_path):
 
 
 def test_names_of_folders_are_names_of_data_sets():
-    text = plan("-c1", dataset="my-birds,CUB.v2")
+    text = plan(dataset="my-birds,CUB.v2")
     for name in ("my-birds", "CUB.v2"):
         assert f"train --dataset {name} --method mse --seeds 2" in text
 
@@ -118,7 +151,7 @@ def test_a_config_that_means_no_study_is_one_sentence(config):
 
 
 def test_such_a_config_stops_snakemake(tmp_path):
-    result = dry_run(tmp_path, "-c1", config=["dataset="])
+    result = snakemake(tmp_path, "-c1", config=["dataset="])
     printed = result.stdout + result.stderr
     assert result.returncode != 0
     assert MISTAKES["dataset="] in printed
@@ -128,7 +161,7 @@ def test_such_a_config_stops_snakemake(tmp_path):
 def test_every_planned_run_writes_where_the_graph_waits_for_it():
     """The file that a job has to leave lies in the folder that its own settings name."""
     for dataset in ("SYNTH", "CUB100", "CUB"):
-        waited = set(re.findall(rf"runs/{dataset}/([\w-]+)/metrics\.json", plan("-c1", dataset=dataset)))
+        waited = set(re.findall(rf"runs/{dataset}/([\w-]+)/metrics\.json", plan(dataset=dataset)))
         methods = study_methods(dataset)
         configs = [RunConfig.study(dataset, method=method, seed=seed) for method in methods for seed in range(2)]
         configs += [RunConfig.study(dataset, method=method) for method in study_baselines(dataset)]
@@ -137,7 +170,7 @@ def test_every_planned_run_writes_where_the_graph_waits_for_it():
 
 def test_pages_that_compare_the_controls_are_left_out_where_there_are_none():
     pages = {
-        dataset: set(re.findall(r"report/\w+/(\d\d_\w+)\.ipynb", plan("-c1", dataset=dataset)))
+        dataset: set(re.findall(r"report/\w+/(\d\d_\w+)\.ipynb", plan(dataset=dataset)))
         for dataset in ("SYNTH", "CUB100", "CUB")
     }
     assert pages["SYNTH"] - pages["CUB100"] == {"06_ablations"}
@@ -146,7 +179,7 @@ def test_pages_that_compare_the_controls_are_left_out_where_there_are_none():
 
 
 def test_on_the_cluster_every_training_has_a_gpu():
-    text = plan("--workflow-profile", str(PROFILE))
+    text = plan(SLURM)
     for rule in ("features", "train"):
         blocks = re.findall(rf"rule {rule}:\n(?: .*\n)+", text)
         assert blocks

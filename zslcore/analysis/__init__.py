@@ -29,7 +29,8 @@ from zslcore.analysis.inequality import coefficient_of_variation, gini_index, in
 from zslcore.analysis.intervals import bootstrap, holm, percentile_interval, t_interval, verdict
 from zslcore.analysis.label_noise import ErrorParts, average_precision, error_parts, image_information, oracle_errors
 from zslcore.analysis.label_value import error_by_label, label_correlation, relative_slope
-from zslcore.analysis.nulls import FittedNull, explained_share, fit_null, matched_nulls, null_errors
+from zslcore.analysis.null_fits import FittedNull, explained_share, fit_null, matched_nulls
+from zslcore.analysis.nulls import null_errors
 from zslcore.analysis.weighting import effective_lambda, matched_lambda, noise_weight
 
 __all__ = [

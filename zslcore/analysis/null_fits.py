@@ -81,8 +81,8 @@ def matched_nulls(
 
     Raises InputError if no noise gives the mean (normalised predictions, for example, cannot reach 3 / A).
 
-    ``images``, ``normalize`` and ``shared`` are as in :func:`zslcore.analysis.null_errors`, and as the errors were measured. A row of
-    NaN in ``errors`` is an absent class.
+    ``images``, ``normalize`` and ``shared`` are as in :func:`zslcore.analysis.null_errors`, and as the errors were
+    measured. A row of NaN in ``errors`` is an absent class.
 
     Example:
         >>> nulls = matched_nulls(np.eye(50), np.full((50, 50), 0.01), images=100)

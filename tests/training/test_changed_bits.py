@@ -43,7 +43,7 @@ def change_bit(path, place):
 def test_of_a_finished_run(finished, small_synth, tmp_path, name, place):
     folder = shutil.copytree(finished, tmp_path / "run")
     change_bit(folder / name, place)
-    message = f"^{re.escape(f'{folder / name} is damaged: remove {folder}')}, and the run can be trained again$"
+    message = f"^{re.escape(str(folder / name))} has changed since it was written: restore it, or train the run again"
     with pytest.raises(InputError, match=message):
         Run.load(folder).model(small_synth)
 

@@ -72,7 +72,7 @@ def unfinished(small_synth, small_cache, tmp_path_factory):
 def test_of_a_finished_run(finished, small_synth, tmp_path, name, content):
     folder = shutil.copytree(finished, tmp_path / "run")
     (folder / name).write_text(content)
-    message = f"^{re.escape(f'{folder / name} is damaged: remove {folder}')}, and the run can be trained again$"
+    message = f"^{re.escape(str(folder / name))} has changed since it was written: restore it, or train the run again"
     with pytest.raises(InputError, match=message):
         Run.load(folder).model(small_synth)
     if not name.startswith("checkpoint"):

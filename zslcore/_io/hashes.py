@@ -17,6 +17,7 @@ from zslcore._io.writing import new_file
 from zslcore.errors import InputError
 
 HASHES = "hashes.json"
+TEXT = (".json", ".csv")
 MANY = 1000  # a progress bar is shown if at least this many files are read
 
 
@@ -56,7 +57,7 @@ def check_hash(folder: Path, name: str, manifest: Path | None = None) -> None:
     """Raise ValueError if a file does not hold what ``hashes.json`` beside it says.
 
     InputError if one of the two is missing. With a manifest, the file is read only if its size or times have changed,
-    see :func:`file_hashes`.
+    see :func:`file_hashes`. Line ends of text may have become those of Windows, as git makes them.
     """
     hashes, path = folder / HASHES, folder / name
     for needed in (hashes, path):
@@ -66,8 +67,12 @@ def check_hash(folder: Path, name: str, manifest: Path | None = None) -> None:
     known = json.loads(hashes.read_text(encoding="utf-8"))
     check_regular(path)
     found = file_hash(path) if manifest is None else (file_hashes({name: path}, manifest) or {}).get(name)
-    if known[name] != found:
+    if known[name] != found and not (path.suffix in TEXT and known[name] == _unix_hash(path)):
         raise ValueError(f"{name} has changed")
+
+
+def _unix_hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
 
 
 def _hash_of(entries: dict[str, list]) -> str:

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import re
 import uuid
 from collections import defaultdict
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from zslcore.training.damage import damage_named
 from zslcore.training.identity import identifying_settings
 
 REMEDY = "remove it, and the training starts without it"
+STATE = re.compile(r"epoch-\d{4,}")
 PROGRESS, TENSORS = "progress.json", "state.safetensors"
 
 
@@ -128,7 +130,7 @@ class Checkpoints:
             self.folder.rmdir()
 
     def _states(self) -> list[Path]:
-        return sorted(self.folder.glob("epoch-*"))
+        return sorted(path for path in self.folder.glob("epoch-*") if STATE.fullmatch(path.name) and path.is_dir())
 
     def _leftovers(self) -> list[Path]:
         """What a killed process left."""

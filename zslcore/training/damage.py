@@ -13,7 +13,7 @@ PARSE_ERRORS = (ValueError, LookupError, TypeError, AttributeError, EOFError, Ba
 
 
 @contextmanager
-def damage_named(path: Path, remedy: str) -> Iterator[Path]:
+def damage_named(path: Path, remedy: str, *, what: str = "is damaged") -> Iterator[Path]:
     """Read a file within the block; a parse error or a missing file becomes an InputError with the remedy.
 
     An InputError passes unchanged, and so do MemoryError and errors of the system, such as PermissionError: the file
@@ -24,4 +24,4 @@ def damage_named(path: Path, remedy: str) -> Iterator[Path]:
     except InputError:
         raise
     except (*PARSE_ERRORS, FileNotFoundError) as error:
-        raise InputError(f"{path} is damaged: {remedy}") from error
+        raise InputError(f"{path} {what}: {remedy}") from error

@@ -24,7 +24,7 @@ from filelock import Timeout
 from safetensors.torch import save
 
 from zslcore._io.hashes import HASHES, file_hash
-from zslcore._io.locations import check_folder, runs_root
+from zslcore._io.locations import check_folder, runs_root, user_path
 from zslcore._io.progress import progress_bar
 from zslcore._io.writing import flush_files, locked, new_file
 from zslcore.closed_form import SOLVERS
@@ -49,7 +49,7 @@ from zslcore.training.run import WEIGHTS, Run, environment, restore_model
 from zslcore.training.solve import solve
 
 
-def fit(config: RunConfig, folder: Path | None = None, *, num_workers: int = 0, progress: bool = True) -> Path:
+def fit(config: RunConfig, folder: Path | str | None = None, *, num_workers: int = 0, progress: bool = True) -> Path:
     """Train and evaluate a config; a finished run is returned at once, an interrupted one resumes.
 
     Under ``torchrun`` or ``accelerate launch`` all processes call it, and the first one writes.
@@ -61,11 +61,12 @@ def fit(config: RunConfig, folder: Path | None = None, *, num_workers: int = 0, 
         progress: show a bar over the epochs.
 
     Raises:
-        InputError: if the folder holds a run of other settings, finished or not; if another process is training there;
-            or if data, weights or settings cannot be used.
+        InputError: if the folder holds a run of other settings, finished or not, or other files with the names of a
+            run's; if another process is training there; or if data, weights or settings cannot be used.
     """
-    folder = Path(folder or default_folder(config))
+    folder = user_path(folder or default_folder(config), what="the run folder")
     check_folder("the run folder", folder)
+    _check_own(folder, config)
     accelerator = make_accelerator(config)
     # only the first process locks; a finished run is only read, so its folder may be read-only
     writes = accelerator.is_main_process and not (folder / "metrics.json").exists()
@@ -83,6 +84,22 @@ def fit_all(configs: Iterable[RunConfig]) -> list[Path]:
 def default_folder(config: RunConfig) -> Path:
     """``runs_root()/DATASET/NAME``, see :func:`zslcore.training.identity.run_name`."""
     return runs_root() / config.dataset / run_name(config)
+
+
+def _check_own(folder: Path, config: RunConfig) -> None:
+    """Raise InputError if a run would overwrite files that no run wrote."""
+    if (folder / "metrics.json").exists() or any(folder.glob("checkpoint/*/epoch-*/progress.json")):
+        return
+    own = folder / "config.json"
+    if own.is_file() and own.read_bytes() == _config_text(config).encode():  # killed before metrics.json was written
+        return
+    for name in ("config.json", "history.csv", HASHES, WEIGHTS):
+        if (folder / name).exists():
+            raise InputError(f"{folder} holds {name}, but no run: give another folder")
+
+
+def _config_text(config: RunConfig) -> str:
+    return json.dumps(config.to_dict(), indent=2) + "\n"
 
 
 def _fit(config: RunConfig, folder: Path, accelerator: Accelerator, num_workers: int, progress: bool) -> None:
@@ -169,15 +186,17 @@ def _defined(accuracies: dict[str, float]) -> dict[str, float | None]:
 
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Keep other processes from training in a folder; empty folders are removed again."""
-    absent = [path for path in (folder, *folder.parents) if not path.exists()]
+    """Keep other processes from training in a folder; empty folders that were made meanwhile are removed again."""
+    checkpoint = folder / "checkpoint"
+    absent = [path for path in (checkpoint, folder, *folder.parents) if not path.exists()]
+    present = set(checkpoint.glob("*/"))
     try:
         with locked(folder / ".lock", timeout=0):
             yield
     except Timeout:
         raise InputError(f"another process is training in {folder}: wait for it, or give another folder") from None
     finally:
-        for path in (*sorted(folder.rglob("*/"), reverse=True), folder, *absent):
+        for path in (*(set(checkpoint.glob("*/")) - present), *absent):
             with contextlib.suppress(OSError):  # it holds something
                 path.rmdir()
 
@@ -199,7 +218,7 @@ def _write_run(folder: Path, config: RunConfig, metrics: dict[str, Any], trained
     """Write the files of a run, ``metrics.json`` last, since it marks a complete run."""
     histories = [pd.DataFrame(one.rows).assign(task=task) for task, one in trained.items()]
     with new_file(folder / "config.json") as partial:
-        partial.write_text(json.dumps(config.to_dict(), indent=2) + "\n", encoding="utf-8")
+        partial.write_text(_config_text(config), encoding="utf-8")
     with new_file(folder / "history.csv") as partial:
         pd.concat(histories).to_csv(partial, index=False)
     with new_file(folder / WEIGHTS) as partial:
@@ -217,5 +236,6 @@ def _write_run(folder: Path, config: RunConfig, metrics: dict[str, Any], trained
 
 def _remove_states(folder: Path) -> None:
     """Remove the states of all trainings, which only an unfinished run needs."""
-    for states in (folder / "checkpoint").glob("*/"):
+    checkpoint = folder / "checkpoint"
+    for states in (*checkpoint.glob("fold_*/"), checkpoint / "test"):
         Checkpoints(states, {}).remove()

@@ -3,6 +3,8 @@
 import json
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +13,13 @@ import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Float, Int
+from numpy.typing import ArrayLike
 from safetensors.torch import load
 from torch import Tensor
 
 from zslcore._io.determinism import reproducible
 from zslcore._io.hashes import check_hash
+from zslcore._io.locations import user_path
 from zslcore._version import __version__
 from zslcore.config import RunConfig
 from zslcore.data.benchmark import Benchmark
@@ -33,6 +37,7 @@ from zslcore.training.objective import build_model
 from zslcore.training.run_metrics import check_metrics
 
 WEIGHTS = "checkpoint/model.safetensors"
+REMEDY = "restore it, or train the run again in another folder"
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,20 +54,17 @@ class Run:
     history: pd.DataFrame
 
     @classmethod
-    def load(cls, folder: Path) -> "Run":
+    def load(cls, folder: Path | str) -> "Run":
         """Read a run folder; InputError if it is not a complete one or a file is damaged."""
-        folder = Path(folder)
+        folder = user_path(folder, what="the run folder")
         if not (folder / "metrics.json").is_file():
             raise InputError(f"{folder} is not a run folder: it has no metrics.json")
-        with damage_named(folder / "config.json", _remedy(folder)):
-            check_hash(folder, "config.json")
-        config = RunConfig.read(folder / "config.json")
-        with damage_named(folder / "metrics.json", _remedy(folder)) as path:
-            check_hash(folder, "metrics.json")
+        with _unchanged(folder, "config.json") as path:
+            config = RunConfig.read(path)
+        with _unchanged(folder, "metrics.json") as path:
             metrics = json.loads(path.read_text(encoding="utf-8"))
-        check_metrics(path, metrics, _remedy(folder))
-        with damage_named(folder / "history.csv", _remedy(folder)) as path:
-            check_hash(folder, "history.csv")
+        check_metrics(path, metrics, REMEDY)
+        with _unchanged(folder, "history.csv") as path:
             history = pd.read_csv(path)
         return cls(folder, config, metrics, history)
 
@@ -74,8 +76,7 @@ class Run:
         benchmark = split_classes(benchmark, self.config.class_split)
         if benchmark.fingerprint != self.metrics["dataset"]["fingerprint"]:
             raise InputError(f"{self.folder} was trained on another version of {benchmark.name} than the one on disk")
-        with damage_named(self.folder / WEIGHTS, _remedy(self.folder)) as path:
-            check_hash(self.folder, WEIGHTS)
+        with _unchanged(self.folder, WEIGHTS) as path:
             state = load(path.read_bytes())
         try:
             return restore_model(self.config, benchmark, state, self._device)
@@ -103,25 +104,48 @@ class Run:
         model, inputs = self.model(benchmark), self.inputs(benchmark)
         return prediction_errors(self.config, model, inputs, split_classes(benchmark, self.config.class_split))
 
-    def predict(self, benchmark: Benchmark, images: Int[np.ndarray, " n"]) -> Float[np.ndarray, "n A"]:
-        """Attributes that the model predicts for the images at these positions of the benchmark."""
+    def predict(self, benchmark: Benchmark, images: ArrayLike) -> Float[np.ndarray, "n A"]:
+        """Attributes that the model predicts for the images at these positions of the benchmark, or in this mask."""
+        places = _positions(images, len(benchmark.labels))
+        if not len(places):
+            return np.zeros((0, benchmark.attributes.shape[1]), dtype=np.float32)
         model, inputs = self.model(benchmark), self.inputs(benchmark)
-        return predict(model, inputs, images, precision=self.config.precision).float().cpu().numpy()
+        return predict(model, inputs, places, precision=self.config.precision).float().cpu().numpy()
 
-    def attention(self, benchmark: Benchmark, images: Int[np.ndarray, " n"]) -> Float[np.ndarray, "n A N"]:
+    def attention(self, benchmark: Benchmark, images: ArrayLike) -> Float[np.ndarray, "n A N"]:
         """Attention of each attribute over the locations of the images; InputError for a network without attention."""
         if self.config.network == "basic":
             raise InputError("attention needs a run with network 'attention' or 'gem', got 'basic'")
+        places = _positions(images, len(benchmark.labels))
+        if not len(places):
+            raise InputError("images must name at least one image, got none")
         model, inputs = self.model(benchmark), self.inputs(benchmark)
-        return attend(model, inputs, images).numpy()
+        return attend(model, inputs, places).numpy()
 
     @property
     def _device(self) -> torch.device:
         return resolve_device(self.config.device, fallback=True)
 
 
-def _remedy(folder: Path) -> str:
-    return f"remove {folder}, and the run can be trained again"
+@contextmanager
+def _unchanged(folder: Path, name: str) -> Iterator[Path]:
+    """Read a file of a run within the block; InputError if it is not what the run wrote."""
+    with damage_named(folder / name, REMEDY, what="has changed since it was written") as path:
+        check_hash(folder, name)
+        yield path
+
+
+def _positions(images: ArrayLike, number: int) -> Int[np.ndarray, " n"]:
+    """Positions of images as int64, from positions in [0, number) or from a mask."""
+    places = np.asarray(images)
+    if places.dtype == bool and places.shape == (number,):
+        return np.flatnonzero(places)
+    if places.ndim != 1 or not (np.issubdtype(places.dtype, np.integer) or places.size == 0):
+        kind = f"{places.dtype} of shape {places.shape}"
+        raise InputError(f"images must be one row of positions, or a mask of {number} images, got {kind}")
+    if ((places < 0) | (places >= number)).any():
+        raise InputError(f"images must be positions in [0, {number}), got {places.min()} to {places.max()}")
+    return places.astype(np.int64)
 
 
 def restore_model(

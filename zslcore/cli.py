@@ -33,6 +33,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         >>> main(["run", "no_such_notebook.txt"])
         2
     """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # where output is not UTF-8, other characters are written as \xe4
+            stream.reconfigure(errors="backslashreplace")
     try:
         arguments = _parser().parse_args(_joined(sys.argv[1:] if argv is None else argv))
         with warnings.catch_warnings():

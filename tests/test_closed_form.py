@@ -157,9 +157,10 @@ class TestArguments:
         with pytest.raises(InputError, match=f"^{re.escape(message)}"):
             solver(*arguments)
 
-    @pytest.mark.parametrize("lam", [0.0, -1.0, float("nan"), float("inf")])
+    @pytest.mark.parametrize("lam", [0.0, -1.0, float("nan"), float("inf"), "1", None])
+    @pytest.mark.usefixtures("unchecked")
     def test_the_ridge_is_above_zero(self, problem, solver, lam):
-        with pytest.raises(InputError, match=rf"^lam must be a finite number above 0, got {lam}$"):
+        with pytest.raises(InputError, match=rf"^lam must be a finite number above 0, got {lam!r}$"):
             solver(*problem, lam=lam)
 
     @pytest.mark.usefixtures("unchecked")

@@ -1,5 +1,7 @@
 """The command line as users meet it: real notebooks through papermill, one sentence for every mistake."""
 
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -161,6 +163,21 @@ MISTAKES = {
     ),
     "data set with a line break": (["train", "--dataset", "C\nUB"], "dataset must have no control characters"),
     "output with a line break": (["train", "--dataset", "CUB", "--output", "a\nb"], "must have no control characters"),
+    "empty run folder": (
+        ["train", "--dataset", "SYNTH", "--output", ""],
+        "--output: a path must not be empty",
+    ),
+    "empty notebook to write": (
+        ["run", "NOTEBOOK", "--output="],
+        "--output: a path must not be empty, got ''",
+    ),
+    "empty folder of a book": (["book", ""], "argument FOLDER: a path must not be empty, got ''"),
+    "empty root": (
+        ["data", "make", "a", "b", "--name", "c", "--root", ""],
+        "--root: a path must not be empty",
+    ),
+    "empty config": (["train", ""], "a path must not be empty, got ''"),
+    "empty notebook": (["run", ""], "notebook must not be empty, got ''"),
     "home of nobody": (["book", "~nobody-here/x"], "begins with the home folder of an unknown user"),
     "method of no study": (["run", "04_train", "-p", "method", "rmse"], "method must be one of cross_entropy, "),
     "data set that is not there": (["run", "04_train", "-p", "dataset", "nope"], "no data"),
@@ -252,6 +269,21 @@ def test_help_of_train_lists_methods_and_settings(capsys):
     for name in [*METHODS, *BASELINES, *(row[0] for row in setting_table())]:
         assert f"\n  {name} " in printed
     assert "(default 16; an integer of at least 1 and at most 10000)" in printed
+
+
+@pytest.mark.parametrize("words", [["params"], ["train", "--help"], ["check", "M\xe4use"]], ids=" ".join)
+def test_output_that_is_not_utf_8_has_every_character(monkeypatch, words):
+    texts = [io.TextIOWrapper(io.BytesIO(), encoding=encoding) for encoding in ("ascii", "ascii", "utf-8", "utf-8")]
+    for out, err in (texts[:2], texts[2:]):
+        monkeypatch.setattr(sys, "stdout", out)
+        monkeypatch.setattr(sys, "stderr", err)
+        with contextlib.suppress(SystemExit):
+            cli.main(words)
+        out.flush()
+        err.flush()
+    escaped, plain = (b"".join(text.buffer.getvalue() for text in pair).decode() for pair in (texts[:2], texts[2:]))
+    assert not plain.isascii()
+    assert escaped == plain.encode("ascii", "backslashreplace").decode()
 
 
 def test_a_closed_pipe_is_silent():

@@ -130,9 +130,37 @@ class TestArguments:
         shuffled = solver(features[order], labels[order], vectors)
         np.testing.assert_allclose(shuffled, solver(*problem), rtol=1e-9, atol=1e-11)
 
-    @pytest.mark.parametrize("lam", [0.0, -1.0, float("nan"), float("inf")])
+    @pytest.mark.parametrize("kind", [np.uint8, np.float64, torch.tensor, np.ndarray.tolist], ids=str)
+    @pytest.mark.usefixtures("unchecked")
+    def test_any_numbers_are_computed_in_float64(self, solver, kind):
+        """Products of uint8 overflow, and double labels, as MATLAB has them, are no index."""
+        rng = np.random.default_rng(0)
+        given = rng.integers(0, 256, (20, 7)), np.arange(20) % 4, rng.integers(0, 256, (4, 5))
+        others = [kind(values) for values in given]
+        expected = solver(given[0].astype(float), given[1], given[2].astype(float))
+        np.testing.assert_array_equal(solver(*others), expected)
+
+    @pytest.mark.parametrize(
+        ("which", "value", "message"),
+        [
+            (0, np.empty((0, 6)), "features must be a matrix of at least one row and one column, got shape (0, 6)"),
+            (2, np.ones(5), "vectors must be a matrix of at least one row and one column, got shape (5,)"),
+            (1, np.full(7, 0.5), "labels must be whole numbers, got 0.5"),
+            (1, np.full(7, np.nan), "labels must be whole numbers, got nan"),
+            (1, ["a"] * 7, "features, labels and vectors must be arrays of numbers: could not convert string to"),
+        ],
+    )
+    @pytest.mark.usefixtures("unchecked")
+    def test_what_is_no_matrix_or_no_label(self, solver, which, value, message):
+        arguments = [np.ones((7, 6)), np.zeros(7, int), np.ones((5, 4))]
+        arguments[which] = value
+        with pytest.raises(InputError, match=f"^{re.escape(message)}"):
+            solver(*arguments)
+
+    @pytest.mark.parametrize("lam", [0.0, -1.0, float("nan"), float("inf"), "1", None])
+    @pytest.mark.usefixtures("unchecked")
     def test_the_ridge_is_above_zero(self, problem, solver, lam):
-        with pytest.raises(InputError, match=rf"^lam must be a finite number above 0, got {lam}$"):
+        with pytest.raises(InputError, match=rf"^lam must be a finite number above 0, got {lam!r}$"):
             solver(*problem, lam=lam)
 
     @pytest.mark.usefixtures("unchecked")

@@ -29,7 +29,7 @@ ALLOWED = {name: allowed for name, _, allowed, _ in setting_table()}
 @pytest.mark.parametrize("name", FIELDS)
 @pytest.mark.usefixtures("unchecked")
 def test_value_of_another_type_is_refused(name):
-    wrong = {int: 1.0, float: "1.0", str: 7, bool: 1, dict: "{}"}[FIELDS[name]]
+    wrong = {int: 1.0, float: "1.0", str: None, bool: 1, dict: "{}"}[FIELDS[name]]
     with pytest.raises(InputError, match=f"^{re.escape(f'{name} must be {ALLOWED[name]}, got {wrong!r}')}$"):
         SYNTH.replace(**{name: wrong})
 
@@ -118,6 +118,16 @@ def test_numbers_of_numpy_become_those_of_python(name, value):
     assert json.dumps(config.to_dict())
 
 
+@pytest.mark.parametrize(
+    ("loss", "options"),
+    [("huber", {"delta": np.float32(0.5)}), ("lds", {"bins": np.int64(9)}), ("eszsl", {"gamma": np.logspace(0, 3)[9]})],
+)
+def test_options_of_a_loss_may_be_numbers_of_numpy(loss, options):
+    config = SYNTH.replace(loss=loss, loss_options=options)
+    assert config.loss_options == options
+    assert json.loads(json.dumps(config.to_dict())) == config.to_dict()
+
+
 @pytest.mark.parametrize(("name", "value"), [("epochs", np.float64(2)), ("epochs", np.bool_(True)), ("lr", 10**400)])
 @pytest.mark.usefixtures("unchecked")
 def test_other_numbers_are_refused(name, value):
@@ -161,13 +171,16 @@ def test_unknown_name_suggests_the_closest(name, meant):
 
 
 @pytest.mark.parametrize("reference", ["min", "mean", "median", "0.1", "1e-3"])
+@pytest.mark.usefixtures("unchecked")
 def test_a_reference_is_a_name_or_a_quantile(reference):
     assert SYNTH.replace(reference=reference).reference == reference
     wanted = reference if reference.isalpha() else float(reference)
     assert reference_value(reference) == wanted
+    assert SYNTH.replace(reference=wanted) == SYNTH.replace(reference=str(wanted))  # a number too, as for ReMSE
 
 
-@pytest.mark.parametrize("reference", ["max", "0", "1.0", "nan", ""])
+@pytest.mark.parametrize("reference", ["max", "0", "1.0", "nan", "", 0, 1.5, np.float32(2)])
+@pytest.mark.usefixtures("unchecked")
 def test_other_references_are_refused(reference):
     with pytest.raises(
         InputError, match=r"^reference must be one of min, mean, median, or a quantile in \(0, 1\), got"

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from zslcore import InputError
+from zslcore._io.mappings import unique_yaml
 from zslcore.config import RunConfig
 
 SYNTH = RunConfig(dataset="SYNTH")
@@ -82,3 +83,24 @@ def test_yaml_and_json_read_alike(tmp_path):
     for name, dump in (("c.yml", yaml.safe_dump), ("c.json", json.dumps)):
         (tmp_path / name).write_text(dump(config.to_dict()))
         assert RunConfig.read(tmp_path / name) == config
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        *(("c.yml", f"{{dataset: SYNTH, lam: {text}}}", float(text)) for text in ("1e-3", "1E3", "+.5e1", "2.e+0")),
+        ("c.JSON", '{"dataset": "SYNTH", "lam": 1e-05}', 1e-05),
+        ("c.json", '\ufeff{"dataset": "SYNTH", "lam": 2}', 2.0),
+        ("c.yml", "\ufeffdataset: SYNTH\r\nlam: 2\r\n", 2.0),
+    ],
+)
+@pytest.mark.parametrize("home", ["~", None])
+def test_files_as_editors_and_people_write_them(tmp_path, monkeypatch, home, name, text, value):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / name).write_bytes(text.encode())
+    assert RunConfig.read(f"{home or tmp_path}/{name}").lam == value
+
+
+@pytest.mark.parametrize("text", ["1e", "e3", "1e-3x", "1e-3 GB", "'1e-3'", "-e3", "."])
+def test_other_words_of_yaml_are_text(text):
+    assert unique_yaml(f"- {text}") == [text.strip("'")]

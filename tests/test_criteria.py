@@ -243,9 +243,10 @@ def test_losses_do_not_import_the_factory_or_remse():
 @pytest.mark.usefixtures("unchecked")
 def test_compiled_losses_check_labels_too(name):
     prediction, target, labels, vectors, counts = inputs("ordinary", torch.float32)
-    compiled = torch.compile(build(name, vectors, counts), backend="eager")
-    plain = build(name, vectors, counts)
-    torch.testing.assert_close(compiled(prediction, target, labels.byte()), plain(prediction, target, labels))
+    compiled, whole = (torch.compile(build(name, vectors, counts), backend="eager", fullgraph=f) for f in (False, True))
+    plain = build(name, vectors, counts)(prediction, target, labels)
+    torch.testing.assert_close(compiled(prediction, target, labels.byte()), plain)
+    torch.testing.assert_close(whole(prediction, target, labels), plain)
     with pytest.raises(InputError, match=r"^labels must have shape \(6,\), got \(6, 1\)$"):
         compiled(prediction, target, labels[:, None])
 

@@ -1,6 +1,7 @@
 """Accuracies against scikit-learn, the exact curve against a brute-force sweep over gamma."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
@@ -204,6 +205,28 @@ def test_labels_of_any_integer_type(dtype, unchecked):
     )
 
 
+def read_only(values):
+    values = values.copy()
+    values.flags.writeable = False
+    return values
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        *(lambda x: x[::-1].copy()[::-1], lambda x: x[:, ::-1].copy()[:, ::-1], lambda x: x.T.copy().T, read_only),
+        *(lambda x: x.astype(">f8"), lambda x: x.astype(np.longdouble), pd.DataFrame, np.ndarray.tolist),
+    ],
+)
+def test_scores_in_any_layout(convert, unchecked):
+    """Warnings are errors here, and torch warns of read-only arrays."""
+    data = problem(6)
+    expected = seen_unseen_curve(*data, num_seen=4)
+    ours = seen_unseen_curve(convert(data[0]), data[1], convert(data[2]), data[3], num_seen=4)
+    np.testing.assert_array_equal(ours.threshold, expected.threshold)
+    np.testing.assert_array_equal(ours.harmonic, expected.harmonic)
+
+
 def test_scores_with_gradients_and_of_other_types(unchecked):
     data = problem(6, ties=True)
     expected = seen_unseen_curve(*data, num_seen=4).ausuc
@@ -228,7 +251,10 @@ def test_scores_with_gradients_and_of_other_types(unchecked):
             r"^labels_seen must be of an integer",
         ),
         (lambda s, y, u, z: seen_unseen_curve(s, y, u, z, num_seen=4.5), r"^num_seen must lie in 1..6 .*, got 4.5$"),
-        (lambda s, y, u, z: seen_unseen_curve(s, y, u, z, num_seen=4).at(np.nan), r"^gamma must be a number, got NaN$"),
+        (lambda s, y, u, z: seen_unseen_curve(s, y, u, z, num_seen=4).at(np.nan), r"^gamma must be a number, got nan$"),
+        (lambda s, y, u, z: seen_unseen_curve(s, y, u, z, num_seen=4).at("0"), r"^gamma must be a number, got '0'$"),
+        (lambda s, y, u, z: seen_unseen_curve(s, y, u, z, num_seen=4).at(s[0]), r"^gamma must be a number, got array"),
+        (lambda s, y, u, z: seen_unseen_curve(s.astype(str) + "?", y, u, z, num_seen=4), "^score_seen must hold numb"),
         (lambda s, y, u, z: per_class_accuracy(y * np.nan, y), r"^predicted must be of an integer type, got float64"),
         (lambda s, y, u, z: per_class_accuracy(y, y.astype(str)), r"^labels must be of an integer type, got <U"),
         (lambda s, y, u, z: per_class_accuracy(s, y), r"^predicted must be of an integer type"),

@@ -8,7 +8,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from zslcore import InputError
-from zslcore.models import AttentionNet, BasicNet, Standardize
+from zslcore.models import AttentionNet, BasicNet, GEMNet, Standardize
 
 
 def plain_attention(net, feature_map):
@@ -94,6 +94,18 @@ def test_attention_is_a_distribution_over_locations():
     attention = net.attention(torch.randn(2, 6, 3, 3))
     torch.testing.assert_close(attention.sum(2), torch.ones(2, 5))
     assert bool((attention >= 0).all())
+
+
+@pytest.mark.parametrize("net", [AttentionNet, GEMNet])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.int64])
+@pytest.mark.usefixtures("unchecked")
+def test_word_vectors_of_any_type(net, dtype):
+    given, feature_map = torch.tensor([[0.0, 1.0], [3.0, 2.0]]), torch.randn(2, 6, 4)
+    with torch.random.fork_rng():
+        expected = net(6, given).attention(feature_map)
+    torch.testing.assert_close(net(6, given.to(dtype)).attention(feature_map), expected, rtol=0, atol=0)
+    with pytest.raises(InputError, match=r"^word_vectors must be a torch.Tensor, got ndarray$"):
+        net(6, given.numpy())
 
 
 def test_permuting_locations_changes_nothing_but_the_map():

@@ -114,6 +114,10 @@ class TestControls:
         ({"reference": None}, r"^reference must be one of min, mean, median or a quantile in \(0, 1\), got None$"),
         ({"reference": [0.5]}, r"^reference must be one of min, mean, median or a quantile in \(0, 1\), got \[0.5\]$"),
         ({"decay": "0.9"}, r"^decay must lie in \[0, 1\), got '0.9'$"),
+        *(
+            ({"seed": seed}, r"^seed must be a whole number of at most 64 bits, got")
+            for seed in (None, "a", 0.5, 2**63)
+        ),
         ({"num_attributes": "7"}, r"^num_attributes must be a whole number of at least 1, got '7'$"),
     ],
 )
@@ -121,6 +125,13 @@ class TestControls:
 def test_impossible_settings_are_refused(change, message):
     with pytest.raises(InputError, match=message):
         ReMSE(**({"num_classes": 3, "num_attributes": 2, "p": 1, "p2": 1} | change))
+
+
+@pytest.mark.parametrize("num_classes", [5.0, "5", None])
+@pytest.mark.usefixtures("unchecked")
+def test_a_number_of_classes_is_whole(num_classes):
+    with pytest.raises(InputError, match=rf"^num_classes must be a whole number of at least 1, got {num_classes!r}$"):
+        class_error(*batch(), num_classes)
 
 
 @pytest.mark.usefixtures("unchecked")
@@ -148,6 +159,19 @@ def test_arrays_are_refused(argument):
         ReMSE(5, 7, p=1, p2=1)(**arguments)
     with pytest.raises(InputError, match=message):
         class_error(**arguments, num_classes=5)
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (torch.ones(2, 3).numpy(), r"^error must be a torch.Tensor, got ndarray$"),
+        (torch.ones(3), r"^error must have shape \(classes, attributes\), got \(3,\)$"),
+    ],
+)
+@pytest.mark.usefixtures("unchecked")
+def test_weights_are_of_a_matrix(error, message):
+    with pytest.raises(InputError, match=message):
+        remse_weights(error, p=1, p2=1)
 
 
 def test_labels_out_of_range_are_named():

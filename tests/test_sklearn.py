@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 import torch
@@ -122,6 +123,14 @@ def test_groups_have_any_hashable_label(data):
     np.testing.assert_array_equal(named.coef_, ReMSERegressor().fit(inputs, outputs, groups).coef_)
 
 
+@pytest.mark.parametrize("kind", [torch.from_numpy, lambda groups: list(torch.from_numpy(groups)), pd.Series])
+def test_groups_come_in_any_container(data, kind):
+    inputs, outputs, groups = data
+    model = ReMSERegressor().fit(inputs, outputs, kind(groups))
+    assert model.groups_ == [0, 1, 2]
+    np.testing.assert_array_equal(model.coef_, ReMSERegressor().fit(inputs, outputs, groups).coef_)
+
+
 def test_weights_of_rows_count_as_repeated_rows(data):
     inputs, outputs, groups = data
     repeats = np.random.default_rng(0).integers(0, 3, len(inputs))
@@ -177,6 +186,9 @@ def test_an_unfinished_fit_warns(data, hidden):
         ({"alpha": -1.0}, {}, "alpha must be a finite number of at least 0, got -1.0"),
         ({}, {"groups": [0.0, np.nan] * 60}, "groups must hold a hashable label for each row"),
         ({}, {"groups": np.zeros((120, 2))}, "groups must hold a hashable label for each row"),
+        ({}, {"groups": torch.zeros(120, 2)}, "groups must hold a hashable label for each row"),
+        ({}, {"groups": [([0],)] * 120}, "groups must hold a hashable label for each row"),
+        ({}, {"groups": [0, pd.NA] * 60}, "groups must hold a hashable label for each row, not a list, NaN or NA"),
     ],
 )
 def test_bad_input_is_named(data, unchecked, settings, arguments, message):

@@ -23,10 +23,11 @@ def test_they_take_the_place_of_the_defaults(file):
     file.write_text(
         "settings: {backbone: res101, lam: 3}\n"
         "methods:\n  cross_entropy_tuned: {scale: 5}\n  cross_entropy_centred: {scale: 5}\n  mse_matched: {lam: 9}\n"
-        "  sae: {loss_options: {lam: 0.1}}\n"
+        "  sae: {loss_options: {lam: 1e-1}}\n"
     )
     assert study_methods("TINY") == list(METHODS)
     assert study_baselines("TINY") == ["sae"]
+    assert RunConfig.study("TINY", method="sae").loss_options == {"lam": 0.1}
     config = RunConfig.study("TINY", method="mse_matched", seed=2)
     assert (config.backbone, config.lam, config.scale, config.ways) == ("res101", 9.0, 20.0, 4)
     assert run_name(config) == "mse_matched-seed2"

@@ -15,7 +15,6 @@ from typing import NoReturn
 import zslcore
 from zslcore import cli_data
 from zslcore._io.extras import MissingExtraError
-from zslcore._io.locations import user_path
 from zslcore.cli_data import add_command, add_values, changed_settings, given_values, path
 from zslcore.errors import InputError
 
@@ -34,6 +33,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         >>> main(["run", "no_such_notebook.txt"])
         2
     """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # where output is not UTF-8, other characters are written as \xe4
+            stream.reconfigure(errors="backslashreplace")
     try:
         arguments = _parser().parse_args(_joined(sys.argv[1:] if argv is None else argv))
         with warnings.catch_warnings():
@@ -186,7 +188,7 @@ def _train(arguments: argparse.Namespace) -> None:
         print(*fit_all(configs), sep="\n")
         return
     if arguments.config is not None:
-        config = RunConfig.read(user_path(arguments.config)).replace(**changes)
+        config = RunConfig.read(arguments.config).replace(**changes)
     elif arguments.published is not None:
         released = RunConfig.published(arguments.dataset, backbone=arguments.published, release=arguments.release)
         config = released.replace(**changes)

@@ -1,8 +1,9 @@
 """Linear zero-shot methods that are solved instead of trained: ESZSL and SAE.
 
-Pure functions of float64 arrays of ``n`` training images, ``D`` features, ``C`` seen classes and ``A`` attributes. Both
-return the weight W (A, D) of a linear layer without bias, so features should be centred: the attributes of an image x
-are W x, and it belongs to the class whose vector has the largest cosine with them.
+Pure functions of ``n`` training images, ``D`` features, ``C`` seen classes and ``A`` attributes. Arrays, lists and
+tensors of any numbers are converted to float64. Both return the weight W (A, D) of a linear layer without bias, so
+features should be centred: the attributes of an image x are W x, and it belongs to the class whose vector has the
+largest cosine with them.
 """
 
 import inspect
@@ -12,7 +13,7 @@ import numpy as np
 from jaxtyping import Float64, Int
 from scipy.linalg import eigh, solve
 
-from zslcore.errors import InputError
+from zslcore.errors import InputError, one_line
 from zslcore.losses.checks import check_positive
 
 Features = Float64[np.ndarray, "n D"]
@@ -45,7 +46,7 @@ def eszsl(features: Features, labels: Labels, vectors: Vectors, *, gamma: float 
         >>> (features @ weight.T).argmax(1).tolist()
         [0, 1, 2]
     """
-    _check(features, labels, vectors)
+    features, labels, vectors = _checked(features, labels, vectors)
     check_positive("gamma", gamma)
     check_positive("lam", lam)
     target = np.where(labels[:, None] == np.arange(len(vectors)), 1.0, -1.0)
@@ -76,7 +77,7 @@ def sae(features: Features, labels: Labels, vectors: Vectors, *, lam: float = 1.
         >>> (features @ weight.T).argmax(1).tolist()
         [0, 1, 2]
     """
-    _check(features, labels, vectors)
+    features, labels, vectors = _checked(features, labels, vectors)
     check_positive("lam", lam)
     target = vectors[labels]
     # in the bases of the eigenvectors the equation is a division; a general solver divides rounding errors where a
@@ -103,14 +104,24 @@ def solver_options(name: str) -> dict[str, Any]:
     return {each.name: each.default for each in parameters if each.kind is each.KEYWORD_ONLY}
 
 
-def _check(features: Features, labels: Labels, vectors: Vectors) -> None:
-    """Raise InputError unless there is a label of a class for each image, and all numbers are finite."""
-    if labels.shape != features.shape[:1] or not len(labels):
+def _checked(features: Any, labels: Any, vectors: Any) -> tuple[Features, Labels, Vectors]:
+    """The arguments as arrays; InputError unless all are finite, and there is a label of a class for each image."""
+    try:
+        features, labels, vectors = (np.asarray(values, np.float64) for values in (features, labels, vectors))
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(f"features, labels and vectors must be arrays of numbers: {one_line(error)}") from None
+    for name, values in (("features", features), ("vectors", vectors)):
+        if values.ndim != 2 or not values.size:
+            raise InputError(f"{name} must be a matrix of at least one row and one column, got shape {values.shape}")
+    if labels.shape != features.shape[:1]:
         raise InputError(f"labels must have shape ({len(features)},), one for each image, got {labels.shape}")
+    if (labels != np.floor(labels)).any():
+        raise InputError(f"labels must be whole numbers, got {labels[labels != np.floor(labels)][0]}")
     if not 0 <= labels.min() <= labels.max() < len(vectors):
-        raise InputError(f"labels must lie in 0..{len(vectors) - 1}, got {labels.min()}..{labels.max()}")
+        raise InputError(f"labels must lie in 0..{len(vectors) - 1}, got {labels.min():g}..{labels.max():g}")
     if not (np.isfinite(features).all() and np.isfinite(vectors).all()):
         raise InputError("features and vectors must be finite")
+    return features, labels.astype(np.int64), vectors
 
 
 def _eigen(matrix: Float64[np.ndarray, "k k"]) -> tuple[Float64[np.ndarray, " k"], Float64[np.ndarray, "k k"]]:

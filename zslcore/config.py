@@ -4,6 +4,7 @@ import dataclasses
 import difflib
 import warnings
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import yaml
 
 from zslcore._io.fields import allowed_values, checked, setting
-from zslcore._io.locations import check_dataset_name
+from zslcore._io.locations import check_dataset_name, user_path
 from zslcore._io.mappings import unique_json, unique_yaml
 from zslcore._io.reading import LARGEST_TEXT, check_regular
 from zslcore._io.text_values import text_value
@@ -144,7 +145,7 @@ class RunConfig:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if value is not field.default:
-                object.__setattr__(self, field.name, checked(field, value))
+                object.__setattr__(self, field.name, _checked(field, value))
         check_dataset_name(self.dataset)
         reference_value(self.reference)
         solved = self.loss in resolve_name("zslcore.closed_form:SOLVERS")
@@ -227,13 +228,13 @@ class RunConfig:
         return cls.from_dict({"dataset": dataset, "backbone": backbone} | file["settings"] | changes)
 
     @classmethod
-    def read(cls, path: Path) -> "RunConfig":
+    def read(cls, path: str | Path) -> "RunConfig":
         """Read a config from a JSON or YAML file, such as the ``config.json`` of a run folder."""
+        path = user_path(path)
         check_regular(path, largest=LARGEST_TEXT)
         try:
-            text = path.read_text(encoding="utf-8")
-            # PyYAML reads JSON too, but 1e-05 as text
-            values = unique_json(text) if path.suffix == ".json" else unique_yaml(text)
+            text = path.read_text(encoding="utf-8-sig")  # without the byte order mark of editors on Windows
+            values = unique_json(text) if path.suffix.lower() == ".json" else unique_yaml(text)
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
         except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:  # RecursionError: thousands of brackets
@@ -258,7 +259,7 @@ class RunConfig:
     @classmethod
     def check(cls, name: str, value: Any) -> None:
         """Raise InputError if a setting cannot have a value, whatever the other settings are."""
-        checked(_field(name), value)
+        _checked(_field(name), value)
         if name == "dataset":
             check_dataset_name(value)
 
@@ -289,6 +290,13 @@ def _field(name: object) -> dataclasses.Field:
         hint = f"did you mean {close[0]!r}?" if close else f"the known ones are {', '.join(fields)}"
         raise InputError(f"unknown setting {name!r}; {hint}")
     return fields[name]
+
+
+def _checked(field: dataclasses.Field, value: Any) -> Any:
+    """The value of a setting as its type; a quantile as ``reference`` may be a number, as for ReMSE itself."""
+    if field.name == "reference" and isinstance(value, Real) and not isinstance(value, bool):
+        value = str(value)
+    return checked(field, value)
 
 
 def _fitting_batch(dataset: str, given: set[str]) -> dict[str, int]:

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from zslcore.errors import InputError
+from zslcore.errors import InputError, one_line
 
 _BLOCK = 1 << 18  # scores that are copied at a time
 
@@ -82,8 +82,12 @@ class SeenUnseenCurve:
 
     def at(self, gamma: float) -> tuple[float, float, float, float]:
         """(S, U, H, gamma) at a constant chosen elsewhere; ``at(0.0)`` is the uncalibrated classifier."""
-        if math.isnan(gamma):
-            raise InputError("gamma must be a number, got NaN")
+        try:
+            undefined = math.isnan(gamma)
+        except (TypeError, ValueError, RuntimeError):  # of text, an array, a tensor
+            undefined = True
+        if undefined:
+            raise InputError(f"gamma must be a number, got {gamma!r:.100}")
         return *self._point(int(np.searchsorted(self.threshold, gamma, side="left"))), float(gamma)
 
     def _point(self, index: int) -> tuple[float, float, float]:
@@ -201,8 +205,7 @@ def _margins(
 ) -> tuple[Margins, Hits, Int[Tensor, " n"]]:
     """Margin of each image, whether the best class of its own side is the right one, and its label; on the CPU."""
     score_name, labels_name = (f"{name}_{side}" if side else name for name in ("score", "labels"))
-    score = torch.as_tensor(score).detach()
-    score = score if score.is_floating_point() else score.double()
+    score = _float_scores(score_name, score)
     classes = score.shape[1]
     if not isinstance(num_seen, Integral) or not 0 < num_seen < classes:
         raise InputError(f"num_seen must lie in 1..{classes - 1} ({score_name} has C={classes}), got {num_seen}")
@@ -224,6 +227,18 @@ def _margins(
     if not margin.isfinite().all():
         raise InputError(f"{score_name} must be finite, got NaN or infinity")
     return torch.where(seen, margin, -margin).cpu(), hit.cpu(), labels.cpu()
+
+
+def _float_scores(name: str, score: Scores) -> Float[Tensor, "n C"]:
+    """The scores as a tensor of floats; copied if they are in an order of memory or of bytes that torch has not."""
+    if not isinstance(score, Tensor):
+        score = np.asarray(score)
+        dtype = score.dtype.newbyteorder("=") if score.dtype.kind == "f" and score.dtype.itemsize <= 8 else np.float64
+        try:
+            score = torch.from_numpy(np.require(score, dtype, ["C", "W"]))  # W: torch warns of read-only arrays
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{name} must hold numbers: {one_line(error)}") from None
+    return score.detach() if score.is_floating_point() else score.double()
 
 
 def _own_and_rivals(

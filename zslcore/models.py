@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from zslcore.errors import InputError
-from zslcore.losses.checks import check_whole
+from zslcore.losses.checks import check_tensors, check_whole
 
 GEM_VARIANTS = ("release", "gem-zsl")
 FeatureMap = Float[Tensor, "B D N"] | Float[Tensor, "B D H W"]
@@ -26,9 +26,12 @@ def _as_sequence(feature_map: Tensor, num_channels: int) -> Float[Tensor, "B D N
     return feature_map.flatten(2)
 
 
-def _check_word_vectors(word_vectors: Tensor) -> None:
+def _checked_word_vectors(word_vectors: Tensor) -> Float[Tensor, "A k"]:
+    """A copy of the word vectors in the type of new layers; InputError if they are no matrix."""
+    check_tensors(word_vectors=word_vectors)
     if word_vectors.ndim != 2 or not word_vectors.numel():
         raise InputError(f"word_vectors must have shape (attributes, dimensions), got {tuple(word_vectors.shape)}")
+    return word_vectors.to(torch.get_default_dtype(), copy=True)
 
 
 def _at_locations(rows: Float[Tensor, "R D"], sequence: Float[Tensor, "B D N"]) -> Float[Tensor, "B R N"]:
@@ -91,11 +94,11 @@ class AttentionNet(nn.Module):
         ratio: float = 1.0,
     ) -> None:
         super().__init__()
-        _check_word_vectors(word_vectors)
+        word_vectors = _checked_word_vectors(word_vectors)
         check_whole("key_dim", key_dim)
         num_attributes, word_dim = word_vectors.shape
         self.num_channels, self.ratio = num_channels, ratio
-        self.register_buffer("word_vectors", word_vectors.clone())
+        self.register_buffer("word_vectors", word_vectors)
         self.query = nn.Linear(word_dim, key_dim)
         self.key = nn.Linear(num_channels, key_dim)
         self.value = nn.Linear(num_channels, key_dim)
@@ -174,10 +177,10 @@ class GEMNet(nn.Module):
         super().__init__()
         if variant not in GEM_VARIANTS:
             raise InputError(f"variant must be one of {', '.join(GEM_VARIANTS)}, got {variant!r}")
-        _check_word_vectors(word_vectors)
+        word_vectors = _checked_word_vectors(word_vectors)
         num_attributes, word_dim = word_vectors.shape
         self.num_channels, self.variant = num_channels, variant
-        self.register_buffer("word_vectors", word_vectors.clone())
+        self.register_buffer("word_vectors", word_vectors)
         self.head = nn.Linear(num_channels, num_attributes)
         # unit variance, as the initial values of the released code
         self.projection = nn.Parameter(torch.randn(word_dim, num_channels))

@@ -16,6 +16,7 @@ weighted means, sum(w x) / sum(w), as in scikit-learn and in torch's cross entro
 """
 
 import warnings
+from numbers import Integral
 
 import torch
 from jaxtyping import Float
@@ -60,6 +61,7 @@ def class_error(
         tensor([[0.],
                 [5.]])
     """
+    check_whole("num_classes", num_classes)
     error, weight = counted_error(
         prediction, target, kind=kind, normalize=normalize, mask=mask, sample_weight=sample_weight
     )
@@ -84,6 +86,9 @@ def remse_weights(error: Cells, *, p: float, p2: float, reference: str | float =
                 [2., 1.],
                 [1., 1.]])
     """
+    check_tensors(error=error)
+    if error.ndim != 2:
+        raise InputError(f"error must have shape (classes, attributes), got {tuple(error.shape)}")
     check_exponents(p, p2)
     _check_reference(reference)
     error = at_least_float32(error.detach())  # torch has no quantile of bfloat16
@@ -163,6 +168,8 @@ class ReMSE(nn.Module):
                 raise InputError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
         if not is_number(decay) or not 0 <= decay < 1:
             raise InputError(f"decay must lie in [0, 1), got {decay!r}")
+        if not isinstance(seed, Integral) or isinstance(seed, bool) or not -(2**63) <= seed < 2**63:
+            raise InputError(f"seed must be a whole number of at most 64 bits, got {seed!r:.100}")
         check_exponents(p, p2)
         _check_reference(reference)
         self._may_warn, normalize = normalize is None, normalize is None or normalize

@@ -5,7 +5,6 @@ solution; weights and solution are updated in turn until they agree. A network c
 """
 
 import warnings
-from collections.abc import Hashable
 from numbers import Integral
 from typing import Any
 
@@ -95,8 +94,11 @@ class ReMSERegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         groups = [0] * len(X) if groups is None else list(groups)
         check_consistent_length(X, groups)
-        if any(not isinstance(group, Hashable) or group != group for group in groups):
-            raise InputError("groups must hold a hashable label for each row, not a list or NaN")
+        groups = [
+            group.tolist() if isinstance(group, Tensor) else group for group in groups
+        ]  # tensors hash by identity
+        if not all(map(_is_label, groups)):
+            raise InputError("groups must hold a hashable label for each row, not a list, NaN or NA")
         self.groups_ = list(dict.fromkeys(groups))
         number = {group: index for index, group in enumerate(self.groups_)}
         labels = torch.tensor([number[group] for group in groups])
@@ -183,6 +185,15 @@ class ReMSERegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         else:
             warnings.warn(f"the loss still falls after max_iter={self.max_iter}", ConvergenceWarning, stacklevel=3)
         return [(first.weight.T, first.bias), (second.weight.T, second.bias)], errors.detach(), weights
+
+
+def _is_label(group: object) -> bool:
+    """Whether a group can be a key and equals itself, as NaN does not; nobody knows whether pd.NA does."""
+    try:
+        hash(group)
+        return bool(group == group)
+    except TypeError:
+        return False
 
 
 class _Cells:

@@ -3,7 +3,9 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -23,6 +25,12 @@ class TestEveryIndex:
     @pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0)])
     def test_without_any_cell_is_nan(self, index, shape):
         assert math.isnan(index(np.zeros(shape)))
+
+    @pytest.mark.parametrize("convert", [torch.from_numpy, pd.Series, np.ndarray.tolist])
+    @pytest.mark.usefixtures("unchecked")
+    def test_errors_come_in_any_container(self, index, convert):
+        errors = np.array([0.0, 1.0, 2.0, 6.0])
+        assert index(convert(errors)) == index(errors)
 
     def test_with_a_nan_is_nan(self, index):
         assert math.isnan(index(np.array([1.0, np.nan, 2.0])))

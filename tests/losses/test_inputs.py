@@ -19,7 +19,7 @@ from zslcore.losses import (
     mse_loss,
     rmse_loss,
 )
-from zslcore.losses.modules import CVaR, GroupDRO, Uncertainty, WeightedMSE
+from zslcore.losses.modules import BMC, CVaR, GroupDRO, Uncertainty, WeightedMSE
 
 CLASSES, ATTRIBUTES = 4, 3
 VECTORS = torch.tensor([[1.0, 2.0, 4.0], [0.0, 3.0, 1.0], [2.0, 2.0, 1.0], [5.0, 0.0, 1.0]])
@@ -145,6 +145,24 @@ def test_one_output_has_no_direction(name, unchecked):
     """The loss was exactly 0 for every positive prediction."""
     with pytest.raises(InputError, match=r"^normalize=True compares directions, which one output does not have"):
         (PLAIN | BY_CLASS)[name](torch.ones(5, 1), torch.rand(5, 1), batch()[2])
+
+
+NUMBERS = {
+    "delta": lambda number: huber_loss(*batch()[:2], delta=number),
+    "gamma": lambda number: focal_loss(*batch()[:2], gamma=number),
+    "step": lambda number: GroupDRO(SHAPE, step=number),
+    "alpha": lambda number: CVaR(SHAPE, alpha=number),
+    "sigma": lambda number: BMC(sigma=number),
+    "sigma of the function": lambda number: bmc_loss(*batch()[:2], sigma=number),
+}
+
+
+@pytest.mark.parametrize("number", ["1", None])
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.usefixtures("unchecked")
+def test_text_is_no_number(name, number):
+    with pytest.raises(InputError, match=rf"^{name.split()[0]} must .*, got {number!r}$"):
+        NUMBERS[name](number)
 
 
 @pytest.mark.parametrize("size", [1e18, 1e25, 3e38])

@@ -42,6 +42,8 @@ def checked(field: dataclasses.Field, value: Any) -> Any:
     """The value as its field's type; InputError if it has another type or is not allowed."""
     if isinstance(value, np.generic):
         value = value.item()
+    if type(value) is dict:
+        value = {name: item.item() if isinstance(item, np.generic) else item for name, item in value.items()}
     if field.type is float and type(value) is int:
         with contextlib.suppress(OverflowError):
             value = float(value)

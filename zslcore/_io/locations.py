@@ -45,6 +45,8 @@ def user_path(text: str | Path, *, what: str = "a path") -> Path:
         >>> user_path("runs/a b")
         PosixPath('runs/a b')
     """
+    if text == "":  # Path("") is the working directory
+        raise InputError(f"{what} must not be empty, got ''")
     if CONTROL.search(str(text)):
         raise InputError(f"{what} must have no control characters, got {str(text)!r:.100}")
     if any(len(part.encode(errors="surrogatepass")) > LONGEST_NAME for part in str(text).split(os.sep)):

@@ -1,6 +1,7 @@
 """JSON and YAML texts in which every key is unique; the usual readers keep the last of several values silently."""
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -26,7 +27,12 @@ def unique_json(text: str) -> Any:
 
 
 def unique_yaml(text: str) -> Any:
-    """The value of a YAML text; InputError if a mapping repeats a key, ``yaml.YAMLError`` if it is not YAML."""
+    """The value of a YAML text; InputError if a mapping repeats a key, ``yaml.YAMLError`` if it is not YAML.
+
+    Example:
+        >>> unique_yaml("lr: 1e-3")
+        {'lr': 0.001}
+    """
     return yaml.load(text, _UniqueLoader)
 
 
@@ -34,6 +40,11 @@ class _UniqueLoader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         _refuse_repeated(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
         return super().construct_mapping(node, deep)
+
+
+# PyYAML reads 1e-3 and 1e3 as text, as YAML 1.1 does; in YAML 1.2 they are numbers
+_EXPONENT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+$")
+_UniqueLoader.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, list("-+.0123456789"))
 
 
 def _refuse_repeated(keys: Iterable[str]) -> None:

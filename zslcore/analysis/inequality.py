@@ -1,5 +1,7 @@
 """Inequality of errors over cells, classes and attributes."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
@@ -20,7 +22,7 @@ def coefficient_of_variation(errors: Float[np.ndarray, "..."]) -> float:
         >>> coefficient_of_variation(np.array([1.0, 3.0]))
         0.5
     """
-    mean = _mean(errors)
+    errors, mean = _checked(errors)
     return float(errors.std(dtype=np.float64) / mean) if mean > 0 else float("nan")
 
 
@@ -34,7 +36,7 @@ def theil_index(errors: Float[np.ndarray, "..."]) -> float:
         >>> theil_index(np.array([2.0, 2.0, 2.0]))
         0.0
     """
-    mean = _mean(errors)
+    errors, mean = _checked(errors)
     if not mean > 0:
         return float("nan")
     share = errors[errors > 0].astype(np.float64) / mean
@@ -50,7 +52,8 @@ def gini_index(errors: Float[np.ndarray, "..."]) -> float:
         >>> gini_index(np.array([0.0, 1.0]))
         0.5
     """
-    if not _mean(errors) > 0:
+    errors, mean = _checked(errors)
+    if not mean > 0:
         return float("nan")
     ordered = np.sort(errors, axis=None).astype(np.float64)
     rank, count = np.arange(1, ordered.size + 1), ordered.size
@@ -72,6 +75,7 @@ def inequality(errors: Float[np.ndarray, "C A"]) -> pd.DataFrame:
         >>> inequality(np.array([[1.0, 3.0], [1.0, 3.0]]))["gini"].to_dict()
         {'cells': 0.25, 'classes': 0.0, 'attributes': 0.25}
     """
+    errors = np.asarray(errors)
     errors = errors[present_classes(errors)].astype(np.float64)
     frame = pd.DataFrame(np.nan, index=pd.Index(OVER, name="over"), columns=STATISTICS)
     if len(errors):
@@ -81,10 +85,11 @@ def inequality(errors: Float[np.ndarray, "C A"]) -> pd.DataFrame:
     return frame
 
 
-def _mean(errors: np.ndarray) -> float:
-    """Mean of all errors, after checking them; NaN without any."""
+def _checked(errors: Any) -> tuple[np.ndarray, float]:
+    """All errors, of an array, a tensor, a Series or a list, and their mean; the mean is NaN without any."""
+    errors = np.asarray(errors)
     if (errors < 0).any():
         raise InputError(f"errors must be at least 0, got {np.nanmin(errors)}")
     if np.isinf(errors).any():
         raise InputError("errors must be finite, got infinity")
-    return float(errors.mean(dtype=np.float64)) if errors.size else float("nan")
+    return errors, float(errors.mean(dtype=np.float64)) if errors.size else float("nan")

@@ -98,7 +98,10 @@ def _squared_distances(rows: Outputs, others: Float[Tensor, "M A"]) -> Float[Ten
 
 
 def _checked_sigma(sigma: Tensor | float, prediction: Tensor) -> Tensor:
-    values = torch.as_tensor(sigma, device=prediction.device)
+    try:
+        values = torch.as_tensor(sigma, device=prediction.device)
+    except (TypeError, ValueError, RuntimeError):
+        raise InputError(f"sigma must be one number or one for each attribute, got {sigma!r:.100}") from None
     if values.shape not in ((), (prediction.shape[1],)):
         raise InputError(f"sigma must be one number or one for each attribute, got shape {tuple(values.shape)}")
     on_cpu = not isinstance(sigma, Tensor) or sigma.device.type == "cpu"  # reading values from a GPU stalls it

@@ -5,7 +5,7 @@ import torch
 from zslcore._io.distributed import all_sum
 from zslcore.errors import InputError
 from zslcore.losses.basic import at_least_float32
-from zslcore.losses.checks import check_labels, check_positive, check_present
+from zslcore.losses.checks import check_labels, check_positive, check_present, is_number
 from zslcore.losses.shapes import Cells, Labels, Outputs, Present, Sizes
 
 
@@ -47,7 +47,7 @@ def cvar_weights(error: Cells, present: Present, *, alpha: float) -> Cells:
     """
     check_present(present, error)
     error = at_least_float32(error)
-    if not 0 < alpha <= 1:
+    if not is_number(alpha) or not 0 < alpha <= 1:
         raise InputError(f"alpha must lie in (0, 1], got {alpha!r}")
     cells = int(present.sum()) * error.shape[1]
     worst = max(1, -(-round(alpha * cells * 1e6) // 1_000_000))  # rounded up, but ignoring floating-point noise

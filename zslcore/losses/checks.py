@@ -94,7 +94,7 @@ def check_labels(labels: Integer[Tensor, " B"], num_images: int, num_classes: in
     if labels.shape != (num_images,):
         raise InputError(f"labels must have shape ({num_images},), got {tuple(labels.shape)}")
     labels = labels.long()  # uint8 would index as a mask
-    if labels.device.type == "cpu" and labels.numel() and not 0 <= labels.min() <= labels.max() < num_classes:
+    if _readable(labels) and labels.numel() and not 0 <= labels.min() <= labels.max() < num_classes:
         given = f"{labels.min().item()}..{labels.max().item()}"
         raise InputError(f"labels must lie in 0..{num_classes - 1} (num_classes={num_classes}), got {given}")
     return labels
@@ -108,7 +108,7 @@ def check_whole(name: str, value: object) -> None:
 
 def check_positive(name: str, value: float, *, or_zero: bool = False) -> None:
     """Check that a number is finite and above 0, or at least 0 with ``or_zero``."""
-    if not (0 <= value < float("inf") if or_zero else 0 < value < float("inf")):
+    if not is_number(value) or not 0 <= value < float("inf") or not (value or or_zero):
         raise InputError(f"{name} must be a finite number {'of at least' if or_zero else 'above'} 0, got {value!r}")
 
 

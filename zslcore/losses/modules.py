@@ -15,7 +15,7 @@ from zslcore.errors import InputError
 from zslcore.losses.balanced import bmc_loss, gai_loss
 from zslcore.losses.basic import elementwise_error, loss_ratio
 from zslcore.losses.cells import cvar_weights, group_dro_update, mean_by_class, mean_one_weights
-from zslcore.losses.checks import check_labels, check_positive
+from zslcore.losses.checks import check_labels, check_positive, is_number
 from zslcore.losses.shapes import Cells, Counts, Labels, Outputs, Scalar, Targets
 
 SIGMA_RANGE = (1e-6, 1e6)  # the square, and its reciprocal, stay far from the limits of float32
@@ -135,7 +135,7 @@ class LearntNoise(nn.Module):
     def __init__(self, shape: tuple[int, ...] = (), *, sigma: float = 0.1, normalize: bool = True) -> None:
         super().__init__()
         low, high = SIGMA_RANGE
-        if not low <= sigma <= high:
+        if not is_number(sigma) or not low <= sigma <= high:
             raise InputError(f"sigma must be a number from {low} to {high}, got {sigma!r}")
         self.normalize = normalize
         self.log_sigma = nn.Parameter(torch.full(shape, math.log(sigma)))

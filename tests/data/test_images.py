@@ -160,6 +160,13 @@ def test_sixteen_bits_become_eight(tmp_path, order):
     assert (decoded == (values >> 8).astype(np.uint8)[:, :, None]).all()
 
 
+@pytest.mark.parametrize("kind", [np.uint16, np.int32])
+def test_eight_bits_stored_in_more_stay(tmp_path, kind):
+    values = noise(channels=1)[..., 0]
+    Image.fromarray(values.astype(kind)).save(tmp_path / "gray.tif")
+    assert (np.asarray(read_image(tmp_path / "gray.tif")) == values[:, :, None]).all()
+
+
 @pytest.mark.parametrize("values", [np.full((8, 8), 0.5, np.float32), np.full((8, 8), 70000, np.int32)], ids=str)
 def test_values_of_unknown_range_are_refused(tmp_path, values):
     Image.fromarray(values).save(tmp_path / "picture.tif")

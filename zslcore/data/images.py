@@ -130,14 +130,17 @@ def _opened(path: Path, use: Callable[[Image.Image], Any]) -> Any:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    """Decode to 8 bits a channel; Pillow would clip the values of a grey picture of 16 bits at 255."""
+    """Decode to 8 bits a channel; Pillow would clip the values of a grey picture of 16 bits at 255.
+
+    A grey picture of 16 or 32 bits without a value above 255 holds 8 bits.
+    """
     if max(image.size) > LONGEST * min(image.size):
         raise ValueError(f"it has {image.width} x {image.height} pixels, a side over {LONGEST} times the other")
     if image.mode == "F" or image.mode.startswith("I"):
         values = np.asarray(image)
         if image.mode == "F" or values.min() < 0 or values.max() > 65535:
             raise ValueError("its values must be whole numbers of 8 or 16 bits")
-        image = Image.fromarray((values >> 8).astype(np.uint8))
+        image = Image.fromarray((values >> 8 if values.max() > 255 else values).astype(np.uint8))
     return image.convert("RGB")
 
 

@@ -129,6 +129,17 @@ def test_size_without_boxes_keeps_the_whole_picture(large, root):
     assert abs(pixels(small.image_paths[7]).mean() - pixels(large.image_paths[7]).mean()) < 2
 
 
+def test_pictures_are_written_upright(tiny, root):
+    tiny.write_images()
+    tags = Image.Exif()
+    tags[0x0112] = 6  # the top is at the right
+    path = tiny.image_paths[0]
+    Image.fromarray(pixels(path)).save(path, exif=tags)
+    with Image.open(make_subset(tiny.load(), "SMALL", root=root, size=16).image_paths[0]) as written:
+        assert written.size == (16, 20)
+        assert not written.getexif()
+
+
 def test_an_image_without_a_known_ending_cannot_be_written_again(tiny, root):
     tiny.image_paths[0] = tiny.image_paths[0].with_suffix(".picture")
     tiny.images["image_files"][0, 0] = tiny.images["image_files"][0, 0].replace(".png", ".picture")

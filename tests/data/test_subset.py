@@ -89,7 +89,7 @@ def test_a_number_of_classes_is_drawn_in_proportion(large, root):
         assert [len(small.train_classes), len(small.val_classes), len(small.unseen_classes)] == [2, 1, 1]
         drawn.add(small.class_names)
     assert len(drawn) > 1
-    again = make_subset(large, "SMALL", root=root / "again", classes=4, seed=5, images="symlink")
+    again = make_subset(large, "SMALL", root=root / "again", classes=np.int64(4), seed=5, images="symlink")
     assert again.fingerprint == small.fingerprint
     assert make_subset(large, "TINY", root=root, classes=8).fingerprint == large.fingerprint
 

@@ -47,6 +47,14 @@ def replace_line(file, number, text):
     file.write_text("\n".join(lines) + "\n")
 
 
+def mark_byte_order(file):
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+
+
+def use_windows_separators(file):
+    file.write_text(file.read_text().replace("/", "\\"))
+
+
 class TestCub:
     def test_labels_follow_the_file_names(self, tiny, cub, labels):
         read = tiny.load().image_attributes
@@ -159,6 +167,12 @@ class TestSun:
         np.testing.assert_array_equal(read[1:], labels[1:])
         assert np.isnan(read[0]).all()
 
+    def test_windows_separators_are_read(self, tiny, sun, labels):
+        stored, files = sun
+        files["images"] = {"images": np.char.replace(files["images"]["images"].astype(str), "/", "\\").astype(object)}
+        self.write(stored, files)
+        np.testing.assert_array_equal(tiny.load().image_attributes[1:], labels[1:])
+
     @pytest.mark.parametrize(
         ("spoil", "message"),
         [
@@ -223,6 +237,19 @@ class TestParts:
         assert parts.names == schema.PARTS
         np.testing.assert_allclose(parts.positions, truth.positions)
         np.testing.assert_allclose(parts.visible, truth.visible)
+
+
+@pytest.mark.parametrize("change", [mark_byte_order, use_windows_separators])
+def test_files_from_windows_are_read(tiny, cub, labels, folder, change):
+    (folder / "parts" / "parts.txt").write_text("1 beak\n")
+    (folder / "parts" / "part_locs.txt").write_text("40 1 10.5 20 1\n")
+    (folder / "bounding_boxes.txt").write_text("40 5 6 7 8\n")
+    for file in (cub, *folder.glob("*.txt"), *folder.glob("parts/*.txt")):
+        change(file)
+    parts = tiny.load().parts()
+    assert parts.names == ("beak",)
+    assert [parts.positions[0, 0].tolist(), parts.birds[0].tolist()] == [[10.5, 20], [5, 6, 12, 14]]
+    np.testing.assert_array_equal(tiny.load().image_attributes, labels)
 
 
 def test_a_data_set_without_labels_is_told_where_they_should_be(tiny):

@@ -6,11 +6,11 @@ import os
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import ExifTags, Image
 from torchvision.transforms import v2
 
 from zslcore.config import RunConfig
-from zslcore.data.images import ImageDataset, eval_transform, read_image
+from zslcore.data.images import ImageDataset, eval_transform, picture_size, read_image
 from zslcore.errors import InputError
 
 
@@ -158,6 +158,50 @@ def test_sixteen_bits_become_eight(tmp_path, order):
         assert stored.mode.startswith("I")
     decoded = np.asarray(read_image(path))
     assert (decoded == (values >> 8).astype(np.uint8)[:, :, None]).all()
+
+
+TURNS = {2: np.fliplr, 3: lambda a: np.rot90(a, 2), 4: np.flipud, 6: lambda a: np.rot90(a, 3), 8: np.rot90}
+
+
+def write_turned(path, pixels, orientation):
+    tags = Image.Exif()
+    tags[ExifTags.Base.Orientation] = orientation
+    Image.fromarray(pixels).save(path, exif=tags)
+
+
+@pytest.mark.parametrize("ending", [".png", ".tif", ".webp"])
+@pytest.mark.parametrize("orientation", TURNS)
+def test_pictures_are_turned_as_their_tag_says(tmp_path, orientation, ending):
+    path = tmp_path / f"bird{ending}"
+    write_turned(path, noise(), 1)
+    plain = np.asarray(read_image(path))
+    write_turned(path, noise(), orientation)
+    upright = TURNS[orientation](plain)
+    np.testing.assert_array_equal(np.asarray(read_image(path)), upright)
+    assert picture_size(path) == upright.shape[1::-1]
+
+
+def test_a_grey_picture_of_sixteen_bits_is_turned(tmp_path):
+    values = np.arange(30 * 40, dtype=np.uint16).reshape(30, 40) * 50
+    write_turned(tmp_path / "gray.png", values, 6)
+    np.testing.assert_array_equal(np.asarray(read_image(tmp_path / "gray.png"))[..., 0], np.rot90(values >> 8, 3))
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+@pytest.mark.parametrize("tags", [b"Exif\0\0nonsense", b"Exif\0\0II*\0\x08\0\0\0\x01\0", b"MM"])
+def test_damaged_tags_are_ignored(tmp_path, tags):
+    Image.fromarray(noise()).save(tmp_path / "bird.jpg")
+    plain = read_image(tmp_path / "bird.jpg")
+    Image.fromarray(noise()).save(tmp_path / "bird.jpg", exif=tags)
+    assert read_image(tmp_path / "bird.jpg").tobytes() == plain.tobytes()
+    assert picture_size(tmp_path / "bird.jpg") == (40, 30)
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.int32])
+def test_eight_bits_stored_in_more_stay(tmp_path, kind):
+    values = noise(channels=1)[..., 0]
+    Image.fromarray(values.astype(kind)).save(tmp_path / "gray.tif")
+    assert (np.asarray(read_image(tmp_path / "gray.tif")) == values[:, :, None]).all()
 
 
 @pytest.mark.parametrize("values", [np.full((8, 8), 0.5, np.float32), np.full((8, 8), 70000, np.int32)], ids=str)

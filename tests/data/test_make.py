@@ -119,6 +119,21 @@ def test_split_that_is_given(source, root, tmp_path, form):
     assert len((lists / "allclasses.txt").read_text(encoding="utf-8").splitlines()) == 8
 
 
+def test_a_file_of_classes_and_a_number_of_any_type(source, root, tmp_path, monkeypatch):
+    (tmp_path / "unseen.txt").write_text("auk\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for number, unseen in enumerate([tmp_path / "unseen.txt", "~/unseen.txt"]):
+        made = make_dataset(source.pictures, source.table, f"B{number}", unseen=unseen, val=np.uint8(2))
+        assert [made.unseen_classes.tolist(), len(made.val_classes)] == [[5], 2]
+
+
+@pytest.mark.parametrize("unseen", [[0, 1], 2.5, ["auk", None], np.arange(2)], ids=str)
+@pytest.mark.usefixtures("unchecked")
+def test_classes_that_are_no_names_are_refused(source, root, unseen):
+    with pytest.raises(InputError, match=r"unseen must be a whole number, a file or names of classes, got .*(\d|None)"):
+        make_dataset(source.pictures, source.table, "BIRDS", unseen=unseen)
+
+
 def test_a_text_that_is_too_long_for_a_path_is_a_list(source, root):
     made = make_dataset(source.pictures, source.table, "BIRDS", unseen=",".join(["auk"] * 2000))
     assert made.unseen_classes.tolist() == [5]

@@ -63,6 +63,29 @@ def test_names_of_numpy_1_are_known(tmp_path):
     np.testing.assert_array_equal(vectors, VECTORS.astype(np.float32))
 
 
+PYTHON_2 = {  # what Python 2 writes, where bytes are text, around the content of an array
+    0: b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR(I1\n(I4\nI6\nt"
+    b"cnumpy\ndtype\n(S'f8'\nI0\nI1\ntR(I3\nS'<'\nNNNI-1\nI-1\nI0\ntbI00\nS'%s'\ntb.",
+    2: b"\x80\x02cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R(K\x01K\x04K\x06\x86"
+    b"cnumpy\ndtype\nU\x02f8K\x00K\x01\x87R(K\x03U\x01<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89U\xc0%stb.",
+}
+
+
+@pytest.mark.parametrize("protocol", PYTHON_2)
+def test_pickles_of_python_2_load(tmp_path, protocol):
+    content = VECTORS.astype("<f8").tobytes()
+    pickled = PYTHON_2[protocol] % ("".join(map("\\x{:02x}".format, content)).encode() if protocol == 0 else content)
+    np.testing.assert_array_equal(pickle.loads(pickled, encoding="latin1"), VECTORS)
+    np.testing.assert_array_equal(load(tmp_path, pickled), VECTORS.astype(np.float32))
+
+
+def test_a_path_may_be_text_and_begin_with_the_home_folder(tmp_path, monkeypatch):
+    np.save(tmp_path / "plain.npy", VECTORS)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for path in (str(tmp_path / "plain.npy"), "~/plain.npy"):
+        assert load_word_vectors(path, num_attributes=4).shape == (4, 6)
+
+
 def test_npy_file_loads_and_may_not_hold_objects(tmp_path):
     np.save(tmp_path / "plain.npy", VECTORS)
     vectors = load_word_vectors(tmp_path / "plain.npy", num_attributes=4)

@@ -4,7 +4,7 @@ import csv
 import math
 import os
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from zslcore._io.reading import LARGEST_TEXT, check_regular
 from zslcore.data.xlsa17 import read_lines
 from zslcore.errors import InputError, one_line
 
-ClassChoice = int | str | Sequence[str]
+ClassChoice = int | np.integer | str | Path | Sequence[str]
 
 
 def read_class_table(path: Path) -> tuple[list[str], list[str], Float[np.ndarray, "C A"]]:
@@ -51,24 +51,29 @@ def class_choice(option: str, wanted: ClassChoice, class_names: Sequence[str]) -
 
     Args:
         option: what the classes are for, in messages.
-        wanted: a number; names; or a text as on the command line: a number, a file with one name per line, or names
-            with commas between.
+        wanted: a number; names; the path of a file with one name per line; or a text as on the command line: a number,
+            such a path, or names with commas between.
         class_names: all classes.
 
     Example:
         >>> class_choice("unseen", "owl, auk", ["auk", "lark", "owl"]), class_choice("unseen", "2", ["auk"])
         ([0, 2], 2)
     """
-    if isinstance(wanted, str):
+    given = wanted
+    if isinstance(wanted, (str, Path)):
+        wanted = os.path.expanduser(wanted)
         if os.path.isfile(wanted):  # False for a text too long to be a path, where Path.is_file raises
             wanted = read_lines(Path(wanted))
         else:
             is_number = wanted.strip().isdecimal() and len(wanted) < 10
             wanted = int(wanted) if is_number else wanted.split(",")
-    if isinstance(wanted, int):
-        return wanted
+    if isinstance(wanted, (int, np.integer)):
+        return int(wanted)
+    names = list(wanted) if isinstance(wanted, Iterable) else [wanted]
+    if not all(isinstance(name, str) for name in names):
+        raise InputError(f"{option} must be a whole number, a file or names of classes, got {given!r:.100}")
     indices = {name: index for index, name in enumerate(class_names)}
-    names = [tidy(name) for name in wanted]
+    names = [tidy(name) for name in names]
     for name in names:
         if name not in indices:
             raise InputError(f"{option} must be a number, a file or names of classes; {name!r:.100} is none of them")

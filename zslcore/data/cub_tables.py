@@ -29,7 +29,7 @@ def opened(file: Path) -> Iterator[TextIO]:
     """A text file, decompressed by its suffix; InputError if it is missing or damaged."""
     check_regular(file)
     try:
-        with _OPEN.get(file.suffix, open)(file, "rt", encoding="utf-8") as lines:
+        with _OPEN.get(file.suffix, open)(file, "rt", encoding="utf-8-sig") as lines:
             yield lines
     except FileNotFoundError:
         raise InputError(f"{file} is missing") from None
@@ -50,6 +50,11 @@ def named_ids(file: Path) -> dict[int, str]:
             if words:
                 names[int(words[0])] = words[1].strip()
     return names
+
+
+def listed_images(file: Path) -> dict[int, str]:
+    """Path of each image id, from an ``images.txt`` of CUB; Windows separators are read."""
+    return {image: path.replace("\\", "/") for image, path in named_ids(file).items()}
 
 
 def read_boxes(file: Path) -> dict[int, tuple[float, float, float, float]]:

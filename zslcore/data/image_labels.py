@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from zslcore.data.cub_tables import cells, named_ids, read_boxes, stored
+from zslcore.data.cub_tables import cells, listed_images, named_ids, read_boxes, stored
 from zslcore.data.part_groups import PARTS_OF_GROUPS
 from zslcore.data.xlsa17 import MatFile
 from zslcore.errors import InputError
@@ -141,7 +141,8 @@ def _drawn_labels(root: Path) -> Float[np.ndarray, "n A"]:
 
 
 def _sun_labels(file: Path, rows: dict[str, int], num_attributes: int) -> Float[np.ndarray, "n A"]:
-    names = MatFile.read(file.with_name("images.mat"), ("images",)).strings("images")
+    listed = MatFile.read(file.with_name("images.mat"), ("images",)).strings("images")
+    names = [name.replace("\\", "/") for name in listed]
     votes = MatFile.read(file, ("labels_cv",)).variables["labels_cv"]
     if votes.shape != (len(names), num_attributes) or votes.dtype.kind not in "fiu":
         wanted = f"numbers, {len(names)} images of images.mat x {num_attributes} attributes"
@@ -161,7 +162,7 @@ def _sun_labels(file: Path, rows: dict[str, int], num_attributes: int) -> Float[
 def _image_rows(folder: Path, rows: dict[str, int]) -> dict[int, int]:
     """Row of each image id of ``images.txt``; -1 for an image that the benchmark does not have."""
     file = folder / "images.txt"
-    found = {image: rows.get(path, -1) for image, path in named_ids(file).items()}
+    found = {image: rows.get(path, -1) for image, path in listed_images(file).items()}
     if not any(row >= 0 for row in found.values()):
         raise InputError(f"{file} must name images of the data set, such as {next(iter(rows))!r}, but names none")
     return found

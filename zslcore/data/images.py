@@ -21,7 +21,7 @@ LONGEST = 50  # largest ratio of the sides; resizing the short side of a longer 
 
 require("study", "torchvision", "PIL")
 
-from PIL import Image, UnidentifiedImageError  # noqa: E402
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError  # noqa: E402
 from torchvision.transforms import v2  # noqa: E402
 
 
@@ -98,13 +98,13 @@ def readable(loader: DataLoader) -> Iterator[Tensor]:
 
 
 def read_image(path: Path) -> Image.Image:
-    """Decode an image file to RGB."""
+    """Decode an image file to RGB, upright."""
     return _opened(path, _to_rgb)
 
 
 def picture_size(path: Path) -> tuple[int, int]:
-    """Width and height of an image file; its pixels are not decoded."""
-    return _opened(path, lambda image: image.size)
+    """Width and height of an image file as :func:`read_image` decodes it."""
+    return _opened(path, lambda image: _upright(image).size)
 
 
 def check_image(path: Path) -> None:
@@ -130,15 +130,31 @@ def _opened(path: Path, use: Callable[[Image.Image], Any]) -> Any:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    """Decode to 8 bits a channel; Pillow would clip the values of a grey picture of 16 bits at 255."""
+    """Decode to 8 bits a channel; Pillow would clip the values of a grey picture of 16 bits at 255.
+
+    A grey picture of 16 or 32 bits without a value above 255 holds 8 bits.
+    """
     if max(image.size) > LONGEST * min(image.size):
         raise ValueError(f"it has {image.width} x {image.height} pixels, a side over {LONGEST} times the other")
+    image = _upright(image)
     if image.mode == "F" or image.mode.startswith("I"):
         values = np.asarray(image)
         if image.mode == "F" or values.min() < 0 or values.max() > 65535:
             raise ValueError("its values must be whole numbers of 8 or 16 bits")
-        image = Image.fromarray((values >> 8).astype(np.uint8))
+        image = Image.fromarray((values >> 8 if values.max() > 255 else values).astype(np.uint8))
     return image.convert("RGB")
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """The image turned as its EXIF tag says, which cameras write; itself without such a tag."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a damaged tag
+            turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+    except Exception:  # Pillow raises many types for damaged tags
+        return image
+    image.info.pop("exif", None)  # Pillow would write the other tags again, which may be damaged
+    return ImageOps.exif_transpose(image) if turned else image
 
 
 class ImageDataset(Dataset):

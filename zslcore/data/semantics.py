@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from zslcore._io.locations import user_path
 from zslcore._io.reading import check_regular
 from zslcore.data.xlsa17 import read_lines
 from zslcore.errors import InputError, one_line
@@ -36,9 +37,12 @@ class _StoredArray:
         _, shape, stored_type, is_fortran, content = state
         self.fill(content, stored_type, shape, "F" if is_fortran else "C")
 
-    def fill(self, content: bytes | bytearray, stored_type: _StoredType, shape: tuple, order: str) -> "_StoredArray":
+    def fill(
+        self, content: bytes | bytearray | str, stored_type: _StoredType, shape: tuple, order: str
+    ) -> "_StoredArray":
         if not re.fullmatch("[fiu][1248]", stored_type.code):
             raise pickle.UnpicklingError(f"it holds values of type {stored_type.code!r}")
+        content = content.encode("latin1") if isinstance(content, str) else content  # text: bytes of Python 2
         self.values = np.frombuffer(content, stored_type.order + stored_type.code).reshape(shape, order=order)
         return self
 
@@ -66,11 +70,12 @@ class _ArrayUnpickler(pickle.Unpickler):
         return _STAND_INS[name]
 
 
-def load_word_vectors(path: Path, *, num_attributes: int) -> Float[np.ndarray, "A k"]:
+def load_word_vectors(path: Path | str, *, num_attributes: int) -> Float[np.ndarray, "A k"]:
     """Read float32 word vectors from a ``.npy`` file or a pickled array; pickles from the internet are safe to read.
 
     A row can be all zero (``man-made`` in SUN), so guard its norm before dividing.
     """
+    path = user_path(path, what="word vectors")
     try:
         check_regular(path, largest=LARGEST)
         content = path.read_bytes()
@@ -80,7 +85,7 @@ def load_word_vectors(path: Path, *, num_attributes: int) -> Float[np.ndarray, "
         if path.suffix == ".npy":
             vectors = np.load(io.BytesIO(content), allow_pickle=False)
         else:
-            vectors = _ArrayUnpickler(io.BytesIO(content)).load()
+            vectors = _ArrayUnpickler(io.BytesIO(content), encoding="latin1").load()
             vectors = vectors.values if isinstance(vectors, _StoredArray) else vectors
     except Exception as error:  # a damaged pickle can fail in any way
         reason = one_line(error)

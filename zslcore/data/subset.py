@@ -11,7 +11,7 @@ from PIL.Image import Resampling
 from zslcore._io.locations import data_root
 from zslcore.data.benchmark import SPLITS, Benchmark
 from zslcore.data.class_table import ClassChoice, class_choice
-from zslcore.data.cub_tables import named_ids, read_boxes
+from zslcore.data.cub_tables import listed_images, read_boxes
 from zslcore.data.images import read_image
 from zslcore.data.new_dataset import place_by, write_dataset
 from zslcore.errors import InputError
@@ -118,7 +118,7 @@ def _kept_classes(benchmark: Benchmark, classes: ClassChoice | None, seed: int) 
 
 def _boxes_of(images: list[str], file: Path) -> list[Box]:
     """The box of each image; InputError for the first image without one."""
-    names = named_ids(file.with_name("images.txt"))
+    names = listed_images(file.with_name("images.txt"))
     boxes = {names.get(image): box for image, box in read_boxes(file).items()}
     for image in images:
         if image not in boxes:

@@ -117,7 +117,7 @@ def _pipe(path) -> None:
     os.mkfifo(path)
 
 
-_file("metrics.json", "half of metrics.json", "damaged")(lambda path: path.write_text(path.read_text()[:90]))
+_file("metrics.json", "half of metrics.json", "has changed")(lambda path: path.write_text(path.read_text()[:90]))
 _file("config.json", "config.json of another seed")(_replaced('"seed": 0', '"seed": 7'))
 _file("config.json", "config.json with other spaces")(lambda path: path.write_text(path.read_text() + "\n"))
 _file("config.json", "text for a number in config.json", "epochs", "'1'", hashes=False)(

@@ -147,6 +147,8 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 def _upright(image: Image.Image) -> Image.Image:
     """The image turned as its EXIF tag says, which cameras write; itself without such a tag."""
+    if "exif" not in image.info and image.format != "TIFF":  # Pillow would decode a PNG to look further
+        return image
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a damaged tag

@@ -47,6 +47,11 @@ FORMS = {
     "model": lambda state: {"model": state},
     "model_state_dict": lambda state: {"model_state_dict": state},
     "another key": lambda state: {"teacher": state, "args": argparse.Namespace(lr=0.1), "epoch": torch.tensor(3)},
+    "numbers of numpy": lambda state: {
+        "model": state,
+        "best": np.float64(0.7),
+        "epochs": [np.int32(3), np.bool_(True)],
+    },
     "nested": lambda state: {"model": {"state_dict": state}},
     "without counts of batches": lambda state: {key: value for key, value in state.items() if "num_batches" not in key},
     "half precision": lambda state: {key: value.half() for key, value in state.items()},
@@ -102,6 +107,23 @@ def test_a_forged_array_among_the_tensors_is_refused(state, tmp_path):
     torch.save(state | {"extra": array}, tmp_path / "forged.pth")
     with pytest.raises(InputError, match=r"forged\.pth is not a state dict of resnet18"):
         build_backbone("resnet18", weights=str(tmp_path / "forged.pth"))
+
+
+@pytest.mark.filterwarnings("ignore:.*ignored")
+def test_a_forged_number_among_the_tensors_is_not_read(state, tmp_path):
+    """As above; numpy itself crashes when it makes this number."""
+    address = Forged(np.dtype, ("O8", False, True))
+    of_type = Forged(np.dtype, ("V8", False, True), (3, "|", None, ("a",), {"a": (address, 0)}, 8, 1, 1))
+    torch.save(state | {"extra": Forged(np._core.multiarray.scalar, (of_type, b"A" * 8))}, tmp_path / "forged.pth")
+    loaded = build_backbone("resnet18", weights=str(tmp_path / "forged.pth")).model.state_dict()
+    assert torch.equal(loaded["bn1.bias"], state["bn1.bias"])
+
+
+@pytest.mark.parametrize("number", [np.float64(1), np.dtype("f8")], ids=repr)
+def test_a_number_of_numpy_is_no_tensor(state, tmp_path, number):
+    torch.save(state | {"bn1.bias": number}, tmp_path / "weights.pth")
+    with pytest.raises(InputError, match=r"bn1\.bias must hold finite numbers of shape \(64,\)$"):
+        build_backbone("resnet18", weights=str(tmp_path / "weights.pth"))
 
 
 @pytest.mark.parametrize("name", ["vit_b_16", "efficientnet_lite0", "resnet50"])

@@ -187,13 +187,29 @@ def _load_file(name: str, model: nn.Module, path: Path) -> None:
         warnings.warn(f"{path}: ignored {len(ignored)} entries that {name} does not use: {named}", stacklevel=3)
 
 
+class _Unread:
+    """What takes the place of a number of numpy in a checkpoint, such as the best accuracy; numpy reads none of it."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def __setstate__(self, _: object) -> None:
+        pass
+
+
+_NUMPY = (("numpy", "dtype"), ("numpy._core.multiarray", "scalar"), ("numpy.core.multiarray", "scalar"))
+# the command line and the numbers that many checkpoints hold; a forged dtype would let numpy's own functions read
+# bytes of the file as pointers, so classes of the same names stand in for them
+_SAFE = [Namespace, *(type(name, (_Unread,), {"__module__": module}) for module, name in _NUMPY)]
+
+
 def _read_weights(path: Path) -> object:
     try:
         if path.suffix.lower() == ".safetensors":
             from safetensors.torch import load_file
 
             return load_file(path)
-        with torch.serialization.safe_globals([Namespace]):  # the command line that many checkpoints hold
+        with torch.serialization.safe_globals(_SAFE):
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch and safetensors raise many types for a damaged or foreign file
         reason = "it is damaged, or holds other objects than tensors: save model.state_dict() alone"

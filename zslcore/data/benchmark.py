@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int
 
+from zslcore._io.locations import user_path
 from zslcore.data import _checks, image_files, xlsa17
 from zslcore.data._splits import class_list, train_and_val_classes, within_trainval
 from zslcore.data.class_vectors import RELATIVE_VECTORS, relative_vectors
@@ -164,7 +165,7 @@ class Benchmark:
     def word_vectors_file(self, source: str = "published") -> Path:
         """The file that :meth:`word_vectors` reads, whether it exists or not."""
         published = self.root / "Attribute" / "w2v" / f"{self.name}_attribute.pkl"
-        path = published if source == "published" else Path(source)
+        path = published if source == "published" else user_path(source, what="word_vectors")
         if path == published and not path.is_file() and path.with_suffix(".npy").is_file():
             path = path.with_suffix(".npy")
         return path

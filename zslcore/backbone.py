@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from zslcore._io.extras import require
-from zslcore._io.locations import cache_root
+from zslcore._io.locations import cache_root, user_path
 from zslcore.errors import InputError, one_line
 
 
@@ -119,7 +119,7 @@ def build_backbone(name: str, *, weights: str = "imagenet") -> Backbone:
     if weights == "imagenet":
         _load_imagenet(name, model)
     elif weights != "random":
-        _load_file(name, model, Path(weights))
+        _load_file(name, model, user_path(weights, what="weights"))
     return Backbone(name, spec, model).eval()
 
 
@@ -127,9 +127,10 @@ def weights_id(weights: str) -> str:
     """Short name of weights for cache keys: ``imagenet``, ``random``, or the hash of a file's content."""
     if weights in ("imagenet", "random"):
         return weights
-    if not os.path.isfile(weights):
+    path = user_path(weights, what="weights")
+    if not os.path.isfile(path):
         raise InputError(f"weights must be 'imagenet', 'random' or the path of a file, got {weights!r}")
-    with open(weights, "rb") as file:
+    with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:12]
 
 

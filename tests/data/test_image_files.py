@@ -1,6 +1,7 @@
 """Stored image paths of every kind, and where the files are found."""
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -152,6 +153,22 @@ def test_pictures_in_one_flat_folder_are_found_by_their_names(tiny):
     benchmark = tiny.load()
     assert benchmark.image_paths[7] == folder / "07.png"
     benchmark.check_images()
+
+
+def test_pictures_that_are_there_twice_are_named(tiny):
+    tiny.write_images()
+    move(tiny, "pictures")
+    shutil.copytree(tiny.root / "TINY" / "pictures", tiny.root / "TINY" / "backup")
+    message = (
+        r"^40 of 40 images of TINY were found several times, such as \S+/lark/00\.png and \S+/lark/00\.png: remove"
+    )
+    with pytest.raises(InputError, match=message):
+        tiny.load().check_images()
+    (tiny.root / "TINY" / "backup" / "lark" / "00.png").unlink()
+    with pytest.raises(InputError, match=r"^39 of 40 images of TINY were found several times"):
+        tiny.load().check_images()
+    shutil.rmtree(tiny.root / "TINY" / "backup")
+    tiny.load().check_images()
 
 
 def test_a_picture_of_another_class_with_the_same_name_is_not_taken(tiny):

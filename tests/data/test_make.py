@@ -183,6 +183,14 @@ def test_images_can_be_links(source, root, how, monkeypatch):
     made.check_images()
 
 
+def test_paths_may_begin_with_the_home_folder(source, root, monkeypatch):
+    monkeypatch.setenv("HOME", str(source.table.parent))
+    np.save(source.table.with_name("vectors.npy"), np.ones((3, 7)))
+    made = make_dataset("~/pictures", "~/classes.csv", "BIRDS", root="~/data", word_vectors="~/vectors.npy")
+    assert made.root == source.table.with_name("data")
+    assert made.word_vectors("~/vectors.npy").shape == (3, 7)
+
+
 def test_word_vectors_are_kept(source, root, tmp_path):
     vectors = np.random.default_rng(0).normal(size=(3, 7)).astype(np.float32)
     np.save(tmp_path / "vectors.npy", vectors)

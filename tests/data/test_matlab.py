@@ -1,5 +1,7 @@
 """MATLAB files: of version 7.3, of other programs, and with changed bits, which crash scipy's own reader."""
 
+import gzip
+import pickle
 import struct
 import sys
 
@@ -162,6 +164,27 @@ def test_variables_that_are_not_asked_for_are_not_unpacked(tmp_path, monkeypatch
     )
     check_structure(tmp_path / "a.mat", ["labels"])
     assert max(sizes) < 1000
+
+
+OTHER_FILES = {
+    "octave.txt": (b"# Created by Octave 8.4.0\n# name: att\n# type: matrix\n", "text of Octave: .* save -v7"),
+    "octave": (b"Octave-1-L\0" + bytes(200), "a binary file of Octave: .* save -v7"),
+    "git-lfs": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS: run git lfs pull"),
+    "git-annex": (b"/annex/objects/MD5E-s123--0.mat\n", "git-annex: run git annex get"),
+    "page": (b"\n<!DOCTYPE html><html><title>Google Drive</title>" + bytes(200), "HTML page, so its download failed"),
+    "old page": (b"<HTML><HEAD>" + b"x" * 200, "HTML page, so its download failed"),
+    "gzip": (gzip.compress(bytes(1000)), "compressed by gzip: unpack it"),
+    "zip": (b"PK\x03\x04" + bytes(200), "a zip archive: unpack it"),
+    "pickle": (pickle.dumps({"att": list(range(100))}), "a pickle of Python: .* scipy.io.savemat"),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), OTHER_FILES.values(), ids=OTHER_FILES)
+def test_other_files_under_the_name_of_a_matlab_file_are_named(tiny, content, message):
+    tiny.write()
+    (tiny.folder / "att_splits.mat").write_bytes(content)
+    with pytest.raises(InputError, match=rf"att_splits\.mat must be a MATLAB file, but is .*{message}"):
+        Benchmark.load(tiny.root, "TINY")
 
 
 def test_version_4_is_read(tmp_path):

@@ -212,6 +212,12 @@ def test_numbers_before_attribute_names_are_dropped(tmp_path, start, mark):
     assert read_attribute_names(tmp_path / "names.txt", num_attributes=2) == ("black", "4 legs")
 
 
+@pytest.mark.parametrize("names", [("0.0", "1.0", "2.0"), ("1 leg", "2 legs", "3 legs")], ids=str)
+def test_numbers_that_tell_attribute_names_apart_are_kept(tmp_path, names):
+    (tmp_path / "names.txt").write_text("\n".join(names))
+    assert read_attribute_names(tmp_path / "names.txt", num_attributes=3) == names
+
+
 def test_numbers_that_do_not_count_the_lines_belong_to_the_names(tmp_path):
     (tmp_path / "names.txt").write_text("2 legs\n4 legs\n")
     assert read_attribute_names(tmp_path / "names.txt", num_attributes=2) == ("2 legs", "4 legs")

@@ -9,6 +9,7 @@ from zslcore import InputError
 from zslcore.backbone import build_backbone
 from zslcore.config import RunConfig
 from zslcore.training import Run, fit
+from zslcore.training.inputs.contents import file_contents
 from zslcore.training.loop import Trainer
 
 pytestmark = pytest.mark.usefixtures("small_world")
@@ -75,6 +76,16 @@ def test_another_content_is_no_continuation(named, tmp_path):
     path.write_bytes(content)
     again, whole = (Run.load(fit(config, tmp_path / to, progress=False)).metrics for to in ("run", "whole"))
     assert again | {"cost": 0} == whole | {"cost": 0}
+
+
+def test_a_file_below_the_home_folder_is_the_same_file(named, small_synth, tmp_path, monkeypatch):
+    name, path, config = named
+    monkeypatch.setenv("HOME", str(tmp_path))
+    below = config.replace(**{name: f"~/{path.name}"})
+    assert file_contents(below, small_synth) == file_contents(config, small_synth)
+    assert name in file_contents(below, small_synth)
+    runs = [Run.load(fit(each, tmp_path / to, progress=False)) for each, to in ((config, "a"), (below, "b"))]
+    assert runs[0].metrics["protocols"] == runs[1].metrics["protocols"]
 
 
 def test_features_of_other_weights_are_not_what_it_was_trained_on(named, small_synth, tmp_path):

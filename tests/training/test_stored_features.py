@@ -139,6 +139,12 @@ class TestImported:
         np.testing.assert_allclose(maps[:, :, 0], values, atol=1e-2 if "16" in name else 1e-6)
         np.testing.assert_array_equal(stored_features(benchmark, "clip").maps, maps)
 
+    def test_a_path_may_be_text_and_begin_with_the_home_folder(self, benchmark, values, tmp_path, monkeypatch):
+        monkeypatch.setenv("HOME", str(tmp_path))
+        path = save(tmp_path / "features.npy", values)
+        for text in (str(path), "~/features.npy"):
+            assert import_features(benchmark, "clip", text).maps.shape == (40, 16, 1)
+
     def test_a_run_on_them(self, benchmark, values, tmp_path):
         with pytest.raises(InputError, match=r"^backbone must be one of resnet18, .*, res101, got 'clip-L.14'$"):
             RunConfig(**SETTINGS, backbone="clip-L.14")

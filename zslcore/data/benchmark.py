@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int
 
+from zslcore._io.locations import user_path
 from zslcore.data import _checks, image_files, xlsa17
 from zslcore.data._splits import class_list, train_and_val_classes, within_trainval
 from zslcore.data.class_vectors import RELATIVE_VECTORS, relative_vectors
@@ -164,7 +165,7 @@ class Benchmark:
     def word_vectors_file(self, source: str = "published") -> Path:
         """The file that :meth:`word_vectors` reads, whether it exists or not."""
         published = self.root / "Attribute" / "w2v" / f"{self.name}_attribute.pkl"
-        path = published if source == "published" else Path(source)
+        path = published if source == "published" else user_path(source, what="word_vectors")
         if path == published and not path.is_file() and path.with_suffix(".npy").is_file():
             path = path.with_suffix(".npy")
         return path
@@ -179,9 +180,16 @@ class Benchmark:
         return read_parts(self.root, self.name, self.image_names)
 
     def check_images(self) -> None:
-        """Raise InputError if images are missing; the message counts them and names the first three."""
+        """Raise InputError if images are missing; the message counts them and names the first three.
+
+        An image for which several files fit equally well counts as missing; the message then names two of these.
+        """
         missing = [path for path in self.image_paths if not os.path.isfile(path)]
         if missing:
+            several = image_files.found_several_times(self.root, self.name, self.image_names)
+            if several := [several[path] for path in missing if path in several]:
+                found = f"{len(several)} of {len(self.image_paths)} images of {self.name} were found several times"
+                raise InputError(f"{found}, such as {several[0][0]} and {several[0][1]}: remove all but one")
             named = ", ".join(str(path) for path in missing[:3]) + (", ..." if len(missing) > 3 else "")
             raise InputError(f"{len(missing)} of {len(self.image_paths)} images of {self.name} are missing: {named}")
 

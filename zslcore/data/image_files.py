@@ -69,16 +69,28 @@ def locate(root: Path, name: str, tails: Sequence[str]) -> tuple[Path, ...]:
     samples = {posixpath.dirname(tail): path for tail, path in zip(tails, expected)}
     if all(os.path.isfile(path) for path in samples.values()):
         return tuple(expected)
+    fitting = _fitting(root, name, tails)
+    return tuple(files[0] if len(files) == 1 else path for path, files in zip(expected, fitting))
+
+
+def found_several_times(root: Path, name: str, tails: Sequence[str]) -> dict[Path, list[Path]]:
+    """The files that fit an image equally well, by its expected path, for images that have several."""
+    expected = [root / expected_folder(name) / tail for tail in tails]
+    return {path: files for path, files in zip(expected, _fitting(root, name, tails)) if len(files) > 1}
+
+
+def _fitting(root: Path, name: str, tails: Sequence[str]) -> list[list[Path]]:
+    """The files that fit each image best, all below the data set's folder."""
     found = _files_by_name(root / expected_folder(name).parts[0])
     sharing = Counter(_folded(tail.rsplit("/", 1)[-1]) for tail in set(tails))
-    return tuple(_best(path, tail, found, sharing) for path, tail in zip(expected, tails))
+    return [_best(root / expected_folder(name) / tail, tail, found, sharing) for tail in tails]
 
 
-def _best(expected: Path, tail: str, found: dict[str, list[Path]], sharing: Counter) -> Path:
+def _best(expected: Path, tail: str, found: dict[str, list[Path]], sharing: Counter) -> list[Path]:
     name = _folded(expected.name)
     candidates = found.get(name, [])
     if not candidates or expected in candidates:
-        return expected
+        return [expected]
     wanted = _without_images(Path(tail))
     ends = [_without_images(path)[-len(wanted) :] for path in candidates]
     same = [path for path, end in zip(candidates, ends) if end == wanted]
@@ -86,7 +98,7 @@ def _best(expected: Path, tail: str, found: dict[str, list[Path]], sharing: Coun
         same = [path for path, end in zip(candidates, ends) if list(map(_folded, end)) == list(map(_folded, wanted))]
     if len(same) != 1 and sharing[name] == 1:
         same = candidates
-    return same[0] if len(same) == 1 else expected
+    return same
 
 
 def _without_images(path: Path) -> list[str]:

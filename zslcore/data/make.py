@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int
 
-from zslcore._io.locations import data_root
+from zslcore._io.locations import data_root, user_path
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.class_table import ClassChoice, check_name, class_choice, read_class_table, tidy
 from zslcore.data.images import check_image
@@ -49,7 +49,7 @@ def make_dataset(
     Raises:
         InputError: if the folder, the table and the split do not fit together.
     """
-    root, table = Path(root or data_root()).expanduser().absolute(), Path(table)
+    root, table = user_path(root or data_root(), what="root").absolute(), user_path(table, what="table")
     if not 0 < test_share < 1:
         raise InputError(f"test_share must lie in (0, 1), got {test_share}")
     if seed < 0:
@@ -58,8 +58,8 @@ def make_dataset(
     class_names, attribute_names, values = read_class_table(table)
     vectors = None
     if word_vectors is not None:
-        vectors = load_word_vectors(Path(word_vectors), num_attributes=len(attribute_names))
-    sources, labels = _class_images(Path(source), class_names, table)
+        vectors = load_word_vectors(word_vectors, num_attributes=len(attribute_names))
+    sources, labels = _class_images(user_path(source, what="source"), class_names, table)
     rng = np.random.default_rng(seed)
     train, val_classes, unseen_classes = _roles(class_names, unseen, val, rng)
     files = [Path(class_names[label], path.name) for label, path in zip(labels, sources)]

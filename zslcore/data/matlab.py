@@ -25,6 +25,24 @@ _COMPLEX_FLAG = 0x800
 _OTHER_KINDS = {2: "a structure", 3: "an object", 5: "a sparse matrix", 17: "an object"}
 
 
+# First bytes of other files under the name of a MATLAB file, in small letters: what they are, and the way out
+_OTHER_FILES = {
+    b"# created by octave": "text of Octave: write it with save -v7",
+    b"octave-1": "a binary file of Octave: write it with save -v7",
+    b"version https://git-lfs": "a pointer of Git LFS: run git lfs pull",
+    b"/annex/objects/": "a pointer of git-annex: run git annex get",
+    b"<!doctype": "an HTML page, so its download failed: download it again",
+    b"<html": "an HTML page, so its download failed: download it again",
+    b"\x1f\x8b": "compressed by gzip: unpack it",
+    b"pk\x03\x04": "a zip archive: unpack it",
+    b"\x80": "a pickle of Python: write it with scipy.io.savemat",
+}
+
+
+class OtherFileError(ValueError):
+    """A file of another kind, which the message names with the way out."""
+
+
 class OtherVariableError(ValueError):
     """A variable of a kind that is not read."""
 
@@ -43,6 +61,9 @@ def read_variables(path: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
         return _read_hdf5(path, names)
     with open(path, "rb") as file:
         head = file.read(129)
+    for begin, kind in _OTHER_FILES.items():
+        if head.lstrip().lower().startswith(begin):
+            raise OtherFileError(kind)
     if len(head) > 128 and 0 not in head[:4]:  # else of version 4, or too short
         check_structure(path, names)
     content = loadmat(path, variable_names=names)

@@ -106,7 +106,8 @@ def load_word_vectors(path: Path | str, *, num_attributes: int) -> Float[np.ndar
 def read_attribute_names(path: Path, *, num_attributes: int) -> tuple[str, ...]:
     """Names of the attributes, one per line. Without a file they are called ``attribute 1``, ``attribute 2``, ...
 
-    Numbers from 1 or 0 at the beginning of all lines, as in ``1 black``, are no part of the names.
+    Numbers from 1 or 0 at the beginning of all lines, as in ``1 black``, are no part of the names if these differ
+    without them, as those of ``1 leg``, ``2 legs``, ``3 legs`` do not.
     """
     if not path.exists():
         return tuple(f"attribute {index + 1}" for index in range(num_attributes))
@@ -116,7 +117,8 @@ def read_attribute_names(path: Path, *, num_attributes: int) -> tuple[str, ...]:
     numbered = [re.fullmatch(r"(\d+)[\s.:)]+(.+)", name) for name in names]
     numbers = [int(found[1]) for found in numbered if found]
     if numbers in (list(range(len(names))), list(range(1, len(names) + 1))):
-        names = tuple(found[2] for found in numbered)
+        unnumbered = tuple(found[2] for found in numbered)
+        names = unnumbered if len(set(unnumbered)) == len(names) else names
     if len(set(names)) < len(names):
         repeated = next(name for name in names if names.count(name) > 1)
         raise InputError(f"{path} must name each attribute once, but repeats {repeated!r:.100}")

@@ -8,7 +8,7 @@ from jaxtyping import Int
 from PIL import Image
 from PIL.Image import Resampling
 
-from zslcore._io.locations import data_root
+from zslcore._io.locations import data_root, user_path
 from zslcore.data.benchmark import SPLITS, Benchmark
 from zslcore.data.class_table import ClassChoice, class_choice
 from zslcore.data.cub_tables import listed_images, read_boxes
@@ -54,7 +54,7 @@ def make_subset(
     Raises:
         InputError: if a class, a box or an image is missing.
     """
-    root, drawn = Path(root or data_root()).expanduser().absolute(), boxes is not None or size is not None
+    root, drawn = user_path(root or data_root(), what="root").absolute(), boxes is not None or size is not None
     if size is not None and not 1 <= size <= LARGEST:
         raise InputError(f"size must be 1 to {LARGEST} pixels, got {size}")
     if square and size is None:
@@ -68,7 +68,7 @@ def make_subset(
     sources = [benchmark.image_paths[index] for index in kept]
     dataclasses.replace(benchmark, image_paths=tuple(sources)).check_images()
     names = [benchmark.image_names[index] for index in kept]
-    found = {} if boxes is None else dict(zip(sources, _boxes_of(names, Path(boxes))))
+    found = {} if boxes is None else dict(zip(sources, _boxes_of(names, user_path(boxes, what="boxes"))))
 
     def place_smaller(source: Path, target: Path) -> None:
         _write_smaller(source, target, found.get(source), size, square)

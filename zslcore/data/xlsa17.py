@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from zslcore._io.extras import MissingExtraError
 from zslcore._io.locations import check_dataset_name
 from zslcore._io.reading import LARGEST_TEXT, check_regular
-from zslcore.data.matlab import OtherVariableError, is_hdf5, read_variables
+from zslcore.data.matlab import OtherFileError, OtherVariableError, is_hdf5, read_variables
 from zslcore.errors import InputError, one_line
 from zslcore.layout import ARCHIVE
 
@@ -47,6 +47,8 @@ class MatFile:
             content = read_variables(path, (*required, *optional))
         except MissingExtraError:
             raise
+        except OtherFileError as error:
+            raise InputError(f"{path} must be a MATLAB file, but is {error}") from None
         except OtherVariableError as error:
             raise InputError(f"{path}: {error}") from None
         except Exception as error:  # scipy and h5py raise many types for a truncated or foreign file

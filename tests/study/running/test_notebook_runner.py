@@ -171,6 +171,24 @@ def test_a_relative_output_is_relative_to_the_current_directory(tmp_path, monkey
     assert bind(known, [("output", "")]) == {"output": ""}
 
 
+@pytest.mark.parametrize(
+    ("given", "bound"),
+    [
+        ('{"lam":1, "weights":"w.pth"}', '{"lam": 1, "weights": "HERE/w.pth"}'),
+        ('{"word_vectors": "~/w.pth"}', '{"word_vectors": "HERE/w.pth"}'),
+        ('{"weights":"random"}', '{"weights":"random"}'),  # as it is, since it names the output
+        ('{"weights":"absent.pth"}', '{"weights":"absent.pth"}'),
+        ('{"weights": 3', '{"weights": 3'),
+    ],
+)
+def test_relative_files_in_settings_are_relative_to_the_current_directory(tmp_path, monkeypatch, given, bound):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "w.pth").touch()
+    known = {"settings": Parameter("settings", "str", "{}", "")}
+    assert bind(known, [("settings", given)]) == {"settings": bound.replace("HERE", str(tmp_path))}
+
+
 def test_every_notebook_has_a_title():
     titles = notebook_titles()
     assert "04_train" in titles

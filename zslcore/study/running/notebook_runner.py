@@ -24,6 +24,7 @@ from zslcore.study.running.parameter_checks import check_parameters
 require("notebooks", "papermill", "nbformat", "ipykernel")
 
 START_TIMEOUT = 300  # seconds; a busy machine may need more than papermill's 60
+PATHS = ("weights", "word_vectors")  # settings that may be files
 KINDS = (*SCALARS, *(f"list[{kind}]" for kind in SCALARS))
 
 
@@ -112,7 +113,7 @@ def bind(parameters: dict[str, Parameter], given: Sequence[tuple[str, str]]) -> 
     """Convert the names and texts that a user gave for parameters to the types that the notebook declares.
 
     The parameter ``output`` is a path. A relative one is relative to the current directory, not to the folder of the
-    executed notebook.
+    executed notebook, and so are the files in the parameter ``settings``.
 
     Example:
         >>> bind({"epochs": Parameter("epochs", "int", 3, "")}, [("epochs", "10")])
@@ -129,7 +130,20 @@ def bind(parameters: dict[str, Parameter], given: Sequence[tuple[str, str]]) -> 
         if name == "output" and text:
             values[name] = str(user_path(text, what="output").absolute())
             check_folder("the parameter output", Path(values[name]))
+        if name == "settings":
+            values[name] = _with_absolute_paths(text)
     return values
+
+
+def _with_absolute_paths(settings: str) -> str:
+    """A JSON object of settings with absolute paths of files; unchanged where it names none."""
+    try:
+        values = text_value("settings", "dict", settings)
+    except InputError:  # told when the settings are checked
+        return settings
+    files = {name: user_path(values[name], what=name) for name in PATHS if isinstance(values.get(name), str)}
+    found = {name: str(path.absolute()) for name, path in files.items() if os.path.isfile(path)}
+    return json.dumps(values | found) if found else settings
 
 
 def check_values(notebook: Path, parameters: dict[str, Parameter], values: dict[str, object]) -> None:

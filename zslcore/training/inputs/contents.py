@@ -7,7 +7,7 @@ import hashlib
 import os
 
 from zslcore._io.hashes import file_hash, file_hashes
-from zslcore._io.locations import cache_root
+from zslcore._io.locations import cache_root, user_path
 from zslcore._io.reading import check_regular
 from zslcore.backbone import BACKBONES, weights_id
 from zslcore.config import RunConfig
@@ -55,7 +55,8 @@ def file_contents(config: RunConfig, benchmark: Benchmark) -> dict[str, str]:
             contents["features"] = features_id(benchmark, config.backbone)
     except InputError:  # missing, which is told when they are read
         pass
-    if config.backbone in BACKBONES and os.path.isfile(config.weights) and config.weights not in ("imagenet", "random"):
+    from_file = config.backbone in BACKBONES and config.weights not in ("imagenet", "random")
+    if from_file and os.path.isfile(user_path(config.weights, what="weights")):
         contents["weights"] = weights_id(config.weights)
     if config.network != "basic" and (vectors := benchmark.word_vectors_file(config.word_vectors)).is_file():
         check_regular(vectors, largest=LARGEST)

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from zslcore._io.hashes import check_hash, file_hash, file_hashes, note_hashes
-from zslcore._io.locations import cache_root
+from zslcore._io.locations import cache_root, user_path
 from zslcore._io.writing import new_folder
 from zslcore.backbone import BACKBONES, FILE_FEATURES, imported_features
 from zslcore.data.benchmark import Benchmark
@@ -56,7 +56,7 @@ def features_id(benchmark: Benchmark, backbone: str) -> str:
     return _folder(benchmark, backbone).name[-12:]
 
 
-def import_features(benchmark: Benchmark, name: str, path: Path) -> FrozenFeatures:
+def import_features(benchmark: Benchmark, name: str, path: Path | str) -> FrozenFeatures:
     """Import features of a data set, one row per image in its order, to use them as ``backbone=NAME``.
 
     The file is not needed afterwards. Features that were imported before for this data set and name are replaced.
@@ -74,6 +74,7 @@ def import_features(benchmark: Benchmark, name: str, path: Path) -> FrozenFeatur
         raise InputError(f"the name of features must be letters, digits, '.', '_' and '-', up to 64, got {name!r:.100}")
     if name in BACKBONES or name == FILE_FEATURES:
         raise InputError(f"{name!r} is the name of a backbone, so imported features must have another name")
+    path = user_path(path, what="features")
     values = _checked(_read(path, len(benchmark.labels)), str(path), benchmark)
     home = imported_features() / name
     folder = home / f"{benchmark.name}-{benchmark.fingerprint}-{file_hash(path)[:12]}"

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import ExifTags, Image
+from torch.utils.data import DataLoader
 from torchvision.transforms import v2
 
 from zslcore.config import RunConfig
-from zslcore.data.images import ImageDataset, eval_transform, picture_size, read_image
+from zslcore.data.images import ImageDataset, eval_transform, picture_size, read_image, readable
 from zslcore.errors import InputError
 
 
@@ -133,6 +134,30 @@ def test_dataset_gives_the_images_in_the_order_of_the_paths(tmp_path):
     dataset = ImageDataset(paths, eval_transform(8))
     assert len(dataset) == 3
     assert [round(float(dataset[index].mean()) * 255) for index in range(3)] == [10, 200, 90]
+
+
+@pytest.mark.parametrize(
+    ("text", "method", "raised", "message"),
+    [
+        (
+            "DataLoader worker (pid(s) 7) exited unexpectedly",
+            "spawn",
+            InputError,
+            r"under if __name__ == .* num_workers=0",
+        ),
+        ("before the current process has finished its bootstrapping phase", "spawn", InputError, "the processes that"),
+        ("DataLoader worker (pid(s) 7) exited unexpectedly", "fork", RuntimeError, "exited unexpectedly"),
+        ("CUDA error", "spawn", RuntimeError, "CUDA error"),
+    ],
+)
+def test_a_script_that_spawned_processes_run_again_is_told_the_ways_out(monkeypatch, text, method, raised, message):
+    def fail(self):
+        raise RuntimeError(text)
+
+    monkeypatch.setattr(DataLoader, "__iter__", fail)
+    monkeypatch.setattr("multiprocessing.get_start_method", lambda: method)
+    with pytest.raises(raised, match=message):
+        next(readable(DataLoader([0])))
 
 
 @pytest.mark.parametrize(("width", "height"), [(640, 480), (300, 512), (448, 448), (449, 1000)])

@@ -108,6 +108,13 @@ def test_truncated_image_is_an_input_error_that_names_it(tmp_path, kind):
         assert "\n" not in str(caught.value)
 
 
+def test_a_picture_with_other_bytes_in_its_middle_is_an_input_error(tmp_path):
+    content = encoded(Image.fromarray(noise()), "PNG")
+    (tmp_path / "bird.png").write_bytes(content[:500] + bytes(500) + content[1000:])
+    with pytest.raises(InputError, match=r"bird\.png cannot be read as an image"):
+        read_image(tmp_path / "bird.png")
+
+
 def test_what_is_no_image_is_an_input_error_that_names_it(tmp_path):
     (tmp_path / "text.jpg").write_text("not a bird\n")
     with pytest.raises(InputError, match=r"text\.jpg cannot be read as an image: not an image file$"):

@@ -148,6 +148,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     """
     if max(image.size) > LONGEST * min(image.size):
         raise ValueError(f"it has {image.width} x {image.height} pixels, a side over {LONGEST} times the other")
+    image.load()  # raises for damaged pixels
     image = _upright(image)
     if image.mode == "F" or image.mode.startswith("I"):
         values = np.asarray(image)

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import ExifTags, Image
+from torch.utils.data import DataLoader
 from torchvision.transforms import v2
 
 from zslcore.config import RunConfig
-from zslcore.data.images import ImageDataset, eval_transform, picture_size, read_image
+from zslcore.data.images import ImageDataset, eval_transform, picture_size, read_image, readable
 from zslcore.errors import InputError
 
 
@@ -107,6 +108,13 @@ def test_truncated_image_is_an_input_error_that_names_it(tmp_path, kind):
         assert "\n" not in str(caught.value)
 
 
+def test_a_picture_with_other_bytes_in_its_middle_is_an_input_error(tmp_path):
+    content = encoded(Image.fromarray(noise()), "PNG")
+    (tmp_path / "bird.png").write_bytes(content[:500] + bytes(500) + content[1000:])
+    with pytest.raises(InputError, match=r"bird\.png cannot be read as an image"):
+        read_image(tmp_path / "bird.png")
+
+
 def test_what_is_no_image_is_an_input_error_that_names_it(tmp_path):
     (tmp_path / "text.jpg").write_text("not a bird\n")
     with pytest.raises(InputError, match=r"text\.jpg cannot be read as an image: not an image file$"):
@@ -133,6 +141,30 @@ def test_dataset_gives_the_images_in_the_order_of_the_paths(tmp_path):
     dataset = ImageDataset(paths, eval_transform(8))
     assert len(dataset) == 3
     assert [round(float(dataset[index].mean()) * 255) for index in range(3)] == [10, 200, 90]
+
+
+@pytest.mark.parametrize(
+    ("text", "method", "raised", "message"),
+    [
+        (
+            "DataLoader worker (pid(s) 7) exited unexpectedly",
+            "spawn",
+            InputError,
+            r"under if __name__ == .* num_workers=0",
+        ),
+        ("before the current process has finished its bootstrapping phase", "spawn", InputError, "the processes that"),
+        ("DataLoader worker (pid(s) 7) exited unexpectedly", "fork", RuntimeError, "exited unexpectedly"),
+        ("CUDA error", "spawn", RuntimeError, "CUDA error"),
+    ],
+)
+def test_a_script_that_spawned_processes_run_again_is_told_the_ways_out(monkeypatch, text, method, raised, message):
+    def fail(self):
+        raise RuntimeError(text)
+
+    monkeypatch.setattr(DataLoader, "__iter__", fail)
+    monkeypatch.setattr("multiprocessing.get_start_method", lambda: method)
+    with pytest.raises(raised, match=message):
+        next(readable(DataLoader([0])))
 
 
 @pytest.mark.parametrize(("width", "height"), [(640, 480), (300, 512), (448, 448), (449, 1000)])

@@ -96,10 +96,9 @@ def _rows(path: Path) -> list[tuple[int, list[str]]]:
     check_regular(path, largest=LARGEST_TEXT)
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
-            header = file.readline()
-            file.seek(0)
-            reader = csv.reader(file, delimiter=next((mark for mark in ",;\t" if mark in header), ","), strict=True)
-            rows = [(reader.line_num, [tidy(cell) for cell in row]) for row in reader]
+            lines = file.readlines()
+        reader = csv.reader(lines, delimiter=_delimiter(lines), strict=True)
+        rows = [(reader.line_num, [tidy(cell) for cell in row]) for row in reader]
     except OSError as error:
         raise InputError(f"no class table at {path}: {error.strerror}") from None
     except (UnicodeDecodeError, csv.Error) as error:
@@ -108,6 +107,13 @@ def _rows(path: Path) -> list[tuple[int, list[str]]]:
     if not rows or len(rows[0][1]) < 2:
         raise InputError(f"{path} must begin with a header that names the class column and the attributes")
     return rows
+
+
+def _delimiter(lines: list[str]) -> str:
+    """The first of the marks in the header that gives all lines as many cells; the first of them if none does."""
+    marks = [mark for mark in ",;\t" if mark in "".join(lines[:1])] or [","]
+    widths = [{len(row) for row in csv.reader(lines, delimiter=mark) if any(row)} for mark in marks]
+    return next((mark for mark, found in zip(marks, widths) if len(found) == 1), marks[0])
 
 
 def _number(where: str, attribute: str, cell: str) -> float:

@@ -1,5 +1,6 @@
 """Images of a benchmark as tensors: decoding, resizing and cropping."""
 
+import multiprocessing
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -90,11 +91,22 @@ def cropped(picture: UInt8[Tensor, "3 H W"], size: int, place: Place) -> UInt8[T
 
 
 def readable(loader: DataLoader) -> Iterator[Tensor]:
-    """Items of a loader. An InputError of a worker process is raised again without the worker's traceback."""
+    """Items of a loader. An InputError of a worker process is raised again without the worker's traceback.
+
+    Where processes are spawned, they run the user's script again, and end at once if it is not made for that.
+    """
     try:
         yield from loader
     except InputError as error:
         raise InputError(str(error).strip().splitlines()[-1].removeprefix("zslcore.errors.InputError: ")) from None
+    except RuntimeError as error:
+        ended = "exited unexpectedly" in str(error) or "bootstrapping phase" in str(error)
+        if not ended or multiprocessing.get_start_method() == "fork":
+            raise
+        raise InputError(
+            "the processes that decode images ended early: a script must do its work under if __name__ == '__main__': "
+            "or call frozen_features or decoded_pictures first, with num_workers=0"
+        ) from None
 
 
 def read_image(path: Path) -> Image.Image:
@@ -136,6 +148,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     """
     if max(image.size) > LONGEST * min(image.size):
         raise ValueError(f"it has {image.width} x {image.height} pixels, a side over {LONGEST} times the other")
+    image.load()  # raises for damaged pixels
     image = _upright(image)
     if image.mode == "F" or image.mode.startswith("I"):
         values = np.asarray(image)

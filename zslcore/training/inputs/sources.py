@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 from zslcore.backbone import BACKBONES, build_backbone, check_size
 from zslcore.config import RunConfig
 from zslcore.data.benchmark import Benchmark
-from zslcore.data.images import resized_side
+from zslcore.data.images import readable, resized_side
 from zslcore.training.device import weight_dtype
 from zslcore.training.inputs.features import features_folder, frozen_features
 from zslcore.training.inputs.pictures import Crops, Pictures, decoded_pictures
@@ -99,7 +99,8 @@ class PictureInputs:
                 yield resident_crops(stored, crops, step).to(self.dtype) / 255
             return
         # its own generator, since a loader draws from the global random state otherwise
-        for batch in DataLoader(crops, batch_size=None, num_workers=self.num_workers, generator=torch.Generator()):
+        loader = DataLoader(crops, batch_size=None, num_workers=self.num_workers, generator=torch.Generator())
+        for batch in readable(loader):
             yield batch.to(self.device, self.dtype, non_blocking=True, memory_format=torch.channels_last)
 
 

@@ -10,6 +10,8 @@ import types
 
 import nbformat
 import pytest
+import torch
+from torch._inductor import config as inductor
 
 from zslcore import cli
 from zslcore._io.extras import require
@@ -260,6 +262,38 @@ def test_one_process_of_torchrun_prints_the_run_folder(monkeypatch, capsys, rank
         monkeypatch.setenv("RANK", rank)
     assert cli.main(["train", "--dataset", "SYNTH"]) == 0
     assert capsys.readouterr().out == printed
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ({"RANK": ""}, "RANK in the environment must be a whole number or be unset, got ''"),
+        ({"LOCAL_RANK": "0.5"}, "LOCAL_RANK in the environment must be a whole number or be unset, got '0.5'"),
+        ({"WORLD_SIZE": "two"}, "WORLD_SIZE in the environment must be a whole number or be unset, got 'two'"),
+        (
+            {"LOCAL_RANK": "0"},
+            "LOCAL_RANK in the environment must be unset, except by torchrun, which sets MASTER_ADDR too",
+        ),
+    ],
+)
+def test_left_over_variables_of_a_launcher_are_one_sentence(monkeypatch, capsys, variables, sentence):
+    for name, text in variables.items():
+        monkeypatch.setenv(name, text)
+    assert cli.main(["train", "--dataset", "SYNTH"]) == 2
+    assert capsys.readouterr().err == f"zslcore: {sentence}\n"
+
+
+def test_a_missing_compiler_is_one_sentence(monkeypatch, capsys):
+    def fit(config, output, num_workers):
+        with inductor.patch({"cpp.cxx": (None, "/no/compiler"), "fx_graph_cache": False}):
+            torch.compile(lambda values: values.sin() + 1)(torch.ones(3))
+
+    monkeypatch.setattr("zslcore.training.fit", fit)
+    assert cli.main(["train", "--dataset", "SYNTH", "-s", "compile", "true"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("zslcore: the training step cannot be compiled: ")
+    assert "No working C++ compiler found" in line
+    assert line.endswith("; leave compile false")
 
 
 def test_help_of_train_lists_methods_and_settings(capsys):

@@ -235,7 +235,8 @@ def test_scores_with_gradients_and_of_other_types(unchecked):
         assert seen_unseen_curve(*given, num_seen=4).ausuc == expected
     whole = [(8 * data[0]).astype(int), data[1], (8 * data[2]).astype(int), data[3]]
     assert seen_unseen_curve(*whole, num_seen=4).ausuc == expected
-    half = torch.tensor(0.5, requires_grad=True)
+    curve, half = seen_unseen_curve(*data, num_seen=4), torch.tensor(0.5, requires_grad=True)
+    assert curve.at(half.detach()) == curve.at(0.5)
     assert harmonic_mean(half, half) == 0.5
 
 

@@ -19,6 +19,7 @@ from zslcore.cli_data import add_command, add_values, changed_settings, given_va
 from zslcore.errors import InputError
 
 MAX_WORKERS = 1024
+_COMPILER_ERRORS = ("InductorError", "BackendCompilerFailed")  # of torch.compile, without a C++ compiler for example
 
 
 class _Parser(argparse.ArgumentParser):
@@ -49,6 +50,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes it once more at its exit
         return 141
+    except RuntimeError as error:
+        if type(error).__name__ not in _COMPILER_ERRORS:  # by name, because torch is not imported here
+            raise
+        reason = str(error).strip().split("\n")[0]
+        return _fail(f"the training step cannot be compiled: {reason}; leave compile false", 2)
     except OSError as error:
         reason = error.strerror or str(error) or type(error).__name__
         return _fail(f"{reason}: {error.filename}" if error.filename else reason, 2)
@@ -182,6 +188,7 @@ def _train(arguments: argparse.Namespace) -> None:
 
     changes = changed_settings(arguments.set)
     _refuse_contradictions(arguments, changes)
+    _check_launcher()
     if arguments.seeds is not None:
         settings = [changes | {"seed": seed} for seed in range(arguments.seeds)]
         configs = [RunConfig.study(arguments.dataset, method=arguments.method, **chosen) for chosen in settings]
@@ -220,6 +227,16 @@ def _refuse_contradictions(arguments: argparse.Namespace, changes: dict[str, obj
         raise InputError("the data set is given twice, by --dataset and by -s dataset")
     if not 0 <= arguments.workers <= MAX_WORKERS:
         raise InputError(f"--workers must be a number of processes from 0 to {MAX_WORKERS}, got {arguments.workers}")
+
+
+def _check_launcher() -> None:
+    """Raise InputError for variables of a launcher such as torchrun that are empty, or left over from it."""
+    for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE"):
+        text = os.environ.get(name, "0")
+        if not re.fullmatch("-?[0-9]+", text):
+            raise InputError(f"{name} in the environment must be a whole number or be unset, got {text!r:.100}")
+    if os.environ.get("LOCAL_RANK", "-1") != "-1" and not os.environ.get("MASTER_ADDR"):
+        raise InputError("LOCAL_RANK in the environment must be unset, except by torchrun, which sets MASTER_ADDR too")
 
 
 def _baselines(arguments: argparse.Namespace) -> None:

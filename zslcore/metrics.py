@@ -88,7 +88,7 @@ class SeenUnseenCurve:
             undefined = True
         if undefined:
             raise InputError(f"gamma must be a number, got {gamma!r:.100}")
-        return *self._point(int(np.searchsorted(self.threshold, gamma, side="left"))), float(gamma)
+        return *self._point(int(np.searchsorted(self.threshold, float(gamma), side="left"))), float(gamma)
 
     def _point(self, index: int) -> tuple[float, float, float]:
         return float(self.seen[index]), float(self.unseen[index]), float(self.harmonic[index])

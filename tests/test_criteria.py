@@ -247,6 +247,8 @@ def test_compiled_losses_check_labels_too(name):
     plain = build(name, vectors, counts)(prediction, target, labels)
     torch.testing.assert_close(compiled(prediction, target, labels.byte()), plain)
     torch.testing.assert_close(whole(prediction, target, labels), plain)
+    with pytest.raises(RuntimeError, match=r"^labels must lie in 0\.\."):
+        whole(prediction, target, labels - labels.max() - 1)
     with pytest.raises(InputError, match=r"^labels must have shape \(6,\), got \(6, 1\)$"):
         compiled(prediction, target, labels[:, None])
 

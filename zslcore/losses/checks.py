@@ -1,6 +1,7 @@
 """Input checks that all losses share; each raises InputError with one sentence.
 
-Values are read on the CPU only, because reading them from a GPU stalls it, and not in compiled code.
+Values are read on the CPU only, because reading them from a GPU stalls it, and not in compiled code. There, only labels
+are checked, by an assertion.
 """
 
 from numbers import Integral, Real
@@ -97,6 +98,8 @@ def check_labels(labels: Integer[Tensor, " B"], num_images: int, num_classes: in
     if _readable(labels) and labels.numel() and not 0 <= labels.min() <= labels.max() < num_classes:
         given = f"{labels.min().item()}..{labels.max().item()}"
         raise InputError(f"labels must lie in 0..{num_classes - 1} (num_classes={num_classes}), got {given}")
+    if labels.device.type == "cpu" and torch.compiler.is_compiling():  # there, -1 would be the last class
+        torch._assert_async(((labels >= 0) & (labels < num_classes)).all(), f"labels must lie in 0..{num_classes - 1}")
     return labels
 
 

@@ -121,7 +121,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	  number=0; total=$$(grep -c == requirements.lock); \
 	  while read -r verb name rest; do case "$$verb $$name" in \
 	    "Collecting "*|"Processing "*|"Requirement already") number=$$((number + 1)); \
-	      if [ $$((number % 25)) = 0 ]; then echo "  looked up $$number of $$total packages"; fi ;; \
+	      if [ $$((number % 25)) = 0 ] && [ $$number -le $$total ]; then echo "  looked up $$number of $$total packages"; fi ;; \
 	    "Downloading "*|"Using cached"*) case "$$rest" in *[0-9][0-9][0-9].[0-9]" MB)"|*" GB)") echo "  $$verb $$name $$rest" ;; esac ;; \
 	    "Installing collected") echo "  unpacking (a minute or two)" ;; \
 	  esac; done; } || { grep -v '^WARNING' .venv/pip-errors.log >&2; exit 1; }

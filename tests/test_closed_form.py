@@ -130,7 +130,9 @@ class TestArguments:
         shuffled = solver(features[order], labels[order], vectors)
         np.testing.assert_allclose(shuffled, solver(*problem), rtol=1e-9, atol=1e-11)
 
-    @pytest.mark.parametrize("kind", [np.uint8, np.float64, torch.tensor, np.ndarray.tolist], ids=str)
+    @pytest.mark.parametrize(
+        "kind", [np.uint8, np.float64, torch.tensor, np.ndarray.tolist], ids=["integers", "floats", "tensors", "lists"]
+    )
     @pytest.mark.usefixtures("unchecked")
     def test_any_numbers_are_computed_in_float64(self, solver, kind):
         """Products of uint8 overflow, and double labels, as MATLAB has them, are no index."""

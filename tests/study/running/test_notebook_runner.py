@@ -152,7 +152,9 @@ def test_notebooks_are_found_by_path_name_and_prefix(tmp_path, monkeypatch):
     assert find_notebook("02_imbalance") == folder / "02_imbalance.ipynb"
     with pytest.raises(InputError, match="'02' could be any of: 02_imbalance, 02_imbalance_more"):
         find_notebook("02")
-    for name in ("", "9", "other.ipynb"):
+    with pytest.raises(InputError, match=r"^notebook must not be empty"):
+        find_notebook("")
+    for name in ("9", "other.ipynb"):
         with pytest.raises(InputError, match="there are: 01_data, 02_imbalance"):
             find_notebook(name)
 

@@ -14,9 +14,6 @@ CORES   ?= 2
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-# Python keeps compiled modules, whatever the shell says: the tests start a hundred processes that import the package.
-unexport PYTHONDONTWRITEBYTECODE
-
 # One word of a shell, whatever it holds: blanks, quotes, semicolons.
 quoted = '$(subst ','\'',$(1))'
 
@@ -47,6 +44,8 @@ docs: $(INSTALLED) ## Build the book from the committed notebooks and results, w
 
 # A progress bar in a stored output would stand at 0 % for ever, so the notebooks are run, and compared, without bars.
 # The features that they need are computed beside the unit tests, because one process computes them.
+# No compiled module is kept, since those of the tests hold shape checks, which a notebook could load.
+test: export PYTHONDONTWRITEBYTECODE := 1
 test: $(INSTALLED) lint ## Lint, then unit tests and doctests, then every notebook against its stored outputs
 	@$(BIN)/zslcore features SYNTH > /dev/null 2>&1 & \
 	echo "$(BIN)/pytest -n $(CORES) --dist worksteal"; \

@@ -1,7 +1,5 @@
 """The command line as users meet it: real notebooks through papermill, one sentence for every mistake."""
 
-import contextlib
-import io
 import json
 import os
 import subprocess
@@ -10,11 +8,8 @@ import types
 
 import nbformat
 import pytest
-import torch
-from torch._inductor import config as inductor
 
 from zslcore import cli
-from zslcore._io.extras import require
 from zslcore.config import setting_table
 from zslcore.methods import BASELINES, METHODS
 
@@ -255,47 +250,6 @@ def test_params_alone_lists_the_notebooks(capsys):
     assert all(len(row) == 2 for row in rows)
 
 
-@pytest.mark.parametrize(("rank", "printed"), [(None, "folder\n"), ("0", "folder\n"), ("1", "")])
-def test_one_process_of_torchrun_prints_the_run_folder(monkeypatch, capsys, rank, printed):
-    monkeypatch.setattr("zslcore.training.fit", lambda config, output, num_workers: "folder")
-    if rank is not None:
-        monkeypatch.setenv("RANK", rank)
-    assert cli.main(["train", "--dataset", "SYNTH"]) == 0
-    assert capsys.readouterr().out == printed
-
-
-@pytest.mark.parametrize(
-    ("variables", "sentence"),
-    [
-        ({"RANK": ""}, "RANK in the environment must be a whole number or be unset, got ''"),
-        ({"LOCAL_RANK": "0.5"}, "LOCAL_RANK in the environment must be a whole number or be unset, got '0.5'"),
-        ({"WORLD_SIZE": "two"}, "WORLD_SIZE in the environment must be a whole number or be unset, got 'two'"),
-        (
-            {"LOCAL_RANK": "0"},
-            "LOCAL_RANK in the environment must be unset, except by torchrun, which sets MASTER_ADDR too",
-        ),
-    ],
-)
-def test_left_over_variables_of_a_launcher_are_one_sentence(monkeypatch, capsys, variables, sentence):
-    for name, text in variables.items():
-        monkeypatch.setenv(name, text)
-    assert cli.main(["train", "--dataset", "SYNTH"]) == 2
-    assert capsys.readouterr().err == f"zslcore: {sentence}\n"
-
-
-def test_a_missing_compiler_is_one_sentence(monkeypatch, capsys):
-    def fit(config, output, num_workers):
-        with inductor.patch({"cpp.cxx": (None, "/no/compiler"), "fx_graph_cache": False}):
-            torch.compile(lambda values: values.sin() + 1)(torch.ones(3))
-
-    monkeypatch.setattr("zslcore.training.fit", fit)
-    assert cli.main(["train", "--dataset", "SYNTH", "-s", "compile", "true"]) == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("zslcore: the training step cannot be compiled: ")
-    assert "No working C++ compiler found" in line
-    assert line.endswith("; leave compile false")
-
-
 def test_help_of_train_lists_methods_and_settings(capsys):
     with pytest.raises(SystemExit):
         cli.main(["train", "--help"])
@@ -303,55 +257,6 @@ def test_help_of_train_lists_methods_and_settings(capsys):
     for name in [*METHODS, *BASELINES, *(row[0] for row in setting_table())]:
         assert f"\n  {name} " in printed
     assert "(default 16; an integer of at least 1 and at most 10000)" in printed
-
-
-@pytest.mark.parametrize("words", [["params"], ["train", "--help"], ["check", "M\xe4use"]], ids=" ".join)
-def test_output_that_is_not_utf_8_has_every_character(monkeypatch, words):
-    texts = [io.TextIOWrapper(io.BytesIO(), encoding=encoding) for encoding in ("ascii", "ascii", "utf-8", "utf-8")]
-    for out, err in (texts[:2], texts[2:]):
-        monkeypatch.setattr(sys, "stdout", out)
-        monkeypatch.setattr(sys, "stderr", err)
-        with contextlib.suppress(SystemExit):
-            cli.main(words)
-        out.flush()
-        err.flush()
-    escaped, plain = (b"".join(text.buffer.getvalue() for text in pair).decode() for pair in (texts[:2], texts[2:]))
-    assert not plain.isascii()
-    assert escaped == plain.encode("ascii", "backslashreplace").decode()
-
-
-def test_a_closed_pipe_is_silent():
-    command = [sys.executable, "-m", "zslcore", "params"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    process.stdout.close()
-    assert process.stderr.read() == ""
-    assert process.wait() == 141
-
-
-@pytest.mark.parametrize(
-    ("error", "sentence"),
-    [
-        (OSError(28, "No space left on device"), "No space left on device"),
-        (PermissionError(13, "Permission denied", "a.csv"), "Permission denied: a.csv"),
-    ],
-)
-def test_other_errors_of_files_are_one_sentence(monkeypatch, capsys, error, sentence):
-    def fail():
-        raise error
-
-    monkeypatch.setattr("zslcore.synthbirds.ensure", fail)
-    assert cli.main(["synth"]) == 2
-    assert capsys.readouterr().err == f"zslcore: {sentence}\n"
-
-
-def test_a_missing_extra_is_one_sentence(monkeypatch, capsys):
-    def fail():
-        require("study", "no_such_package")
-
-    monkeypatch.setattr("zslcore.synthbirds.ensure", fail)
-    assert cli.main(["synth"]) == 2
-    message = "zslcore: no_such_package is not installed; run: pip install 'zslcore[study]'\n"
-    assert capsys.readouterr().err == message
 
 
 def test_book_prints_its_page(monkeypatch, capsys, tmp_path):

@@ -189,7 +189,7 @@ def _load_file(name: str, model: nn.Module, path: Path) -> None:
 
 
 class _Unread:
-    """What takes the place of a number of numpy in a checkpoint, such as the best accuracy; numpy reads none of it."""
+    """Stands for a number of numpy in a checkpoint, such as the best accuracy; its value is dropped."""
 
     def __init__(self, *_: object) -> None:
         pass
@@ -199,8 +199,8 @@ class _Unread:
 
 
 _NUMPY = (("numpy", "dtype"), ("numpy._core.multiarray", "scalar"), ("numpy.core.multiarray", "scalar"))
-# the command line and the numbers that many checkpoints hold; a forged dtype would let numpy's own functions read
-# bytes of the file as pointers, so classes of the same names stand in for them
+# What torch may unpickle besides tensors: the command line of a training, and numbers of numpy. For these, classes of
+# the same names stand in, because a forged dtype makes numpy read memory at an address from the file.
 _SAFE = [Namespace, *(type(name, (_Unread,), {"__module__": module}) for module, name in _NUMPY)]
 
 

@@ -94,9 +94,8 @@ class ReMSERegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         groups = [0] * len(X) if groups is None else list(groups)
         check_consistent_length(X, groups)
-        groups = [
-            group.tolist() if isinstance(group, Tensor) else group for group in groups
-        ]  # tensors hash by identity
+        # equal tensors are different keys
+        groups = [group.tolist() if isinstance(group, Tensor) else group for group in groups]
         if not all(map(_is_label, groups)):
             raise InputError("groups must hold a hashable label for each row, not a list, NaN or NA")
         self.groups_ = list(dict.fromkeys(groups))

@@ -150,7 +150,7 @@ def test_dataset_gives_the_images_in_the_order_of_the_paths(tmp_path):
             "DataLoader worker (pid(s) 7) exited unexpectedly",
             "spawn",
             InputError,
-            r"under if __name__ == .* num_workers=0",
+            r"below if __name__ == .* num_workers=0",
         ),
         ("before the current process has finished its bootstrapping phase", "spawn", InputError, "the processes that"),
         ("DataLoader worker (pid(s) 7) exited unexpectedly", "fork", RuntimeError, "exited unexpectedly"),

@@ -93,7 +93,7 @@ def cropped(picture: UInt8[Tensor, "3 H W"], size: int, place: Place) -> UInt8[T
 def readable(loader: DataLoader) -> Iterator[Tensor]:
     """Items of a loader. An InputError of a worker process is raised again without the worker's traceback.
 
-    Where processes are spawned, they run the user's script again, and end at once if it is not made for that.
+    A spawned worker imports the user's script, and fails where this starts the work again. That is an InputError, too.
     """
     try:
         yield from loader
@@ -104,8 +104,8 @@ def readable(loader: DataLoader) -> Iterator[Tensor]:
         if not ended or multiprocessing.get_start_method() == "fork":
             raise
         raise InputError(
-            "the processes that decode images ended early: a script must do its work under if __name__ == '__main__': "
-            "or call frozen_features or decoded_pictures first, with num_workers=0"
+            "the processes that decode images ended early: start the script's work below if __name__ == '__main__', "
+            "or call frozen_features or decoded_pictures with num_workers=0 first"
         ) from None
 
 

@@ -133,7 +133,6 @@ class TestArguments:
     @pytest.mark.parametrize(
         "kind", [np.uint8, np.float64, torch.tensor, np.ndarray.tolist], ids=["integers", "floats", "tensors", "lists"]
     )
-    @pytest.mark.usefixtures("unchecked")
     def test_any_numbers_are_computed_in_float64(self, solver, kind):
         """Products of uint8 overflow, and double labels, as MATLAB has them, are no index."""
         rng = np.random.default_rng(0)

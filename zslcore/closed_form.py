@@ -1,7 +1,7 @@
 """Linear zero-shot methods that are solved instead of trained: ESZSL and SAE.
 
-Pure functions of ``n`` training images, ``D`` features, ``C`` seen classes and ``A`` attributes. Arrays, lists and
-tensors of any numbers are converted to float64. Both return the weight W (A, D) of a linear layer without bias, so
+Pure functions of ``n`` training images, ``D`` features, ``C`` seen classes and ``A`` attributes, computed in float64.
+Both return the weight W (A, D) of a linear layer without bias, so
 features should be centred: the attributes of an image x are W x, and it belongs to the class whose vector has the
 largest cosine with them.
 """
@@ -11,18 +11,19 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float64, Int
+from numpy.typing import ArrayLike
 from scipy.linalg import eigh, solve
 
 from zslcore.errors import InputError, one_line
 from zslcore.losses.checks import check_positive
 
-Features = Float64[np.ndarray, "n D"]
-Labels = Int[np.ndarray, " n"]  # in [0, C)
-Vectors = Float64[np.ndarray, "C A"]
+Checked = tuple[Float64[np.ndarray, "n D"], Int[np.ndarray, " n"], Float64[np.ndarray, "C A"]]
 Weight = Float64[np.ndarray, "A D"]
 
 
-def eszsl(features: Features, labels: Labels, vectors: Vectors, *, gamma: float = 1.0, lam: float = 1.0) -> Weight:
+def eszsl(
+    features: ArrayLike, labels: ArrayLike, vectors: ArrayLike, *, gamma: float = 1.0, lam: float = 1.0
+) -> Weight:
     """ESZSL (Romera-Paredes & Torr, ICML 2015): a bilinear score of features and class vectors, regressed on ±1.
 
     With the features X (n, D), the class vectors S (C, A) and Y (n, C), which is 1 for the class of an image and -1
@@ -34,11 +35,14 @@ def eszsl(features: Features, labels: Labels, vectors: Vectors, *, gamma: float 
     product of W x and its vector. For vectors of unit length it ranks the classes of an image as the cosine does.
 
     Args:
-        features: X.
-        labels: class of each image, a row of ``vectors``.
-        vectors: S, the class vectors.
+        features: X, (n, D), any finite numbers.
+        labels: class of each image, a row of ``vectors``, (n,), whole numbers in [0, C).
+        vectors: S, the class vectors, (C, A), any finite numbers.
         gamma: ridge of the features, above 0.
         lam: ridge of the class vectors, above 0.
+
+    Raises:
+        InputError: for other shapes or values.
 
     Example:
         >>> features = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]])
@@ -56,7 +60,7 @@ def eszsl(features: Features, labels: Labels, vectors: Vectors, *, gamma: float 
     return solve(of_vectors, half.T, assume_a="pos")
 
 
-def sae(features: Features, labels: Labels, vectors: Vectors, *, lam: float = 1.0) -> Weight:
+def sae(features: ArrayLike, labels: ArrayLike, vectors: ArrayLike, *, lam: float = 1.0) -> Weight:
     """SAE (Kodirov, Xiang & Gong, CVPR 2017): the encoder of a linear autoencoder whose code is the class vector.
 
     With the features X (n, D) and the vector of each image's class T (n, A), W minimises::
@@ -70,6 +74,9 @@ def sae(features: Features, labels: Labels, vectors: Vectors, *, lam: float = 1.
     Args:
         features, labels, vectors: as for :func:`eszsl`.
         lam: weight of the encoder's error, above 0.
+
+    Raises:
+        InputError: for other shapes or values.
 
     Example:
         >>> features = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]])
@@ -104,7 +111,7 @@ def solver_options(name: str) -> dict[str, Any]:
     return {each.name: each.default for each in parameters if each.kind is each.KEYWORD_ONLY}
 
 
-def _checked(features: Any, labels: Any, vectors: Any) -> tuple[Features, Labels, Vectors]:
+def _checked(features: ArrayLike, labels: ArrayLike, vectors: ArrayLike) -> Checked:
     """The arguments as arrays; InputError unless all are finite, and there is a label of a class for each image."""
     try:
         features, labels, vectors = (np.asarray(values, np.float64) for values in (features, labels, vectors))

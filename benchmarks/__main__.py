@@ -1,8 +1,8 @@
 """``python -m benchmarks [SUBJECT ...]`` measures subjects, all by default, and writes the results.
 
-All figures of a device are of one run, so a report of some subjects holds these alone. The figures of other devices
-stay: ``--device cuda`` adds those of a GPU to a report that was made elsewhere. ``--output FOLDER`` keeps a report
-apart from the committed one.
+All figures of a subject on a device are of one run. The report keeps the figures of other subjects and of other
+devices, so ``--device cuda`` adds those of a GPU to a report that was made elsewhere. ``--output FOLDER`` keeps a
+report apart from the committed one.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import torch
 from benchmarks.report import line_of, read_csv, write_csv, write_page
 
 SUBJECTS = ("remse", "curve", "attention", "extraction", "training", "grid", "study")
+DEVICES = ("cpu", "cuda")
 
 
 def main() -> None:
@@ -23,7 +24,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
     parser.add_argument("subjects", metavar="SUBJECT", nargs="*", help=", ".join(SUBJECTS))
     parser.add_argument("--output", metavar="FOLDER", type=Path, default=Path(__file__).parent, help="of the report")
-    parser.add_argument("--device", choices=("cpu", "cuda"), help="by default the CPU, and the GPU if there is one")
+    parser.add_argument("--device", choices=DEVICES, help="by default the CPU, and the GPU if there is one")
     given = parser.parse_args()
     chosen, output = given.subjects or SUBJECTS, given.output
     if unknown := set(chosen) - set(SUBJECTS):
@@ -31,20 +32,23 @@ def main() -> None:
     os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"  # of the processes that are started
     os.environ["TQDM_DISABLE"] = "1"
     torch.set_num_threads(1)
-    devices = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
+    devices = DEVICES if torch.cuda.is_available() else DEVICES[:1]
     if given.device:
         devices = (given.device,)
     output.mkdir(parents=True, exist_ok=True)
     table = output / "results.csv"
-    lines = [row for row in read_csv(table) if row["device"] not in devices] if table.exists() else []
+    lines = read_csv(table) if table.exists() else []
     words = [*given.subjects, *(["--device", given.device] if given.device else [])]
     command = " ".join(["python -m benchmarks", *words]) if words else "make bench"
     for subject in chosen:
         start = time.perf_counter()
         for device in devices:
-            lines += [line_of(row, command) for row in importlib.import_module(f"benchmarks.{subject}").rows(device)]
-        write_csv(lines, table)  # after each subject, since a lent GPU may be taken back
-        write_page(lines, output / "results.md")
+            lines = [line for line in lines if (line["subject"], line["device"]) != (subject, device)]
+            for row in importlib.import_module(f"benchmarks.{subject}").rows(device):
+                lines.append(line_of(row, subject, command))
+                lines.sort(key=lambda line: (DEVICES.index(line["device"]), SUBJECTS.index(line["subject"])))
+                write_csv(lines, table)  # after each row, since a lent GPU may be taken back
+                write_page(lines, output / "results.md")
         print(f"{subject}: {time.perf_counter() - start:.0f} s", flush=True)
     print(output / "results.md")
 

@@ -14,16 +14,17 @@ from benchmarks.harness import Row
 from zslcore.training.run import environment
 
 FIELDS = [
-    *("what", "size", "device", "repeats", "median_s", "quartile1_s", "quartile3_s", "plain_s", "plain_over_ours"),
-    *("floor_s", "ours_over_floor", "memory_bytes", "target", "met", "note", "machine", "command"),
+    *("subject", "what", "size", "device", "repeats", "median_s", "quartile1_s", "quartile3_s", "plain_s"),
+    *("plain_over_ours", "floor_s", "ours_over_floor", "memory_bytes", "target", "met", "note", "machine", "command"),
 ]
 NO_GPU = "No GPU was at hand, so the columns of the GPU are empty."
 
 
-def line_of(row: Row, command: str) -> dict[str, str]:
-    """The line of the CSV file for a row that a command measured, as text."""
+def line_of(row: Row, subject: str, command: str) -> dict[str, str]:
+    """The line of the CSV file for a row of a subject that a command measured, as text."""
     first, third = row.ours.quartiles
     return {
+        "subject": subject,
         "what": row.what,
         "size": row.size,
         "device": row.device,

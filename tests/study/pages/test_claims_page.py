@@ -38,6 +38,7 @@ def test_every_finding_stands_with_its_interval_and_verdict():
         ("CUB100", "attention", "frozen, AttentionNet"),
         ("SYNTH", "attention", "frozen, AttentionNet"),
         ("CUB100", "fine_tuned", "fine-tuned, linear map"),
+        ("SYNTH", "fine_tuned_attention", "fine-tuned, AttentionNet"),
     ],
 )
 def test_other_regimes_stand_with_their_scope_time_and_memory(dataset, name, scope):

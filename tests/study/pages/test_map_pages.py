@@ -64,7 +64,7 @@ def test_sentence_of_the_map():
     setting = {"dataset": "X", "network": "basic", "fine_tune": False, "vectors": "normalised", "scale": 20.0}
     rows = rows.assign(unseen_share=0.2, **setting)
     text = "**Compared with the MSE, ReMSE's errors on seen classes are more even at λ = 60. Its T1 is"
-    assert map_sentence(rows) == f"{text} not shown to be higher or lower at any λ.**"
+    assert map_sentence(rows) == f"{text} not shown to be higher or lower at λ = 60.**"
     rows.loc[rows["method"] == "remse", "seen_theil"] += 0.2
     assert "errors on seen classes are less even at λ = 60. " in map_sentence(rows)
 

@@ -15,11 +15,11 @@ from zslcore._io.writing import new_file
 from zslcore.config import RunConfig
 from zslcore.errors import InputError
 from zslcore.study.checkout import root
-from zslcore.study.experiments.configs import configs_of, measure_of
+from zslcore.study.experiments.configs import FINE_TUNED, configs_of, measure_of
 from zslcore.training.device import resolve_device
 from zslcore.training.run import environment
 
-EXPERIMENTS = ("map", "attention", "fine_tuned", "vectors", "tuned", "image_training")
+EXPERIMENTS = ("map", "attention", *FINE_TUNED, "vectors", "tuned", "image_training")
 
 
 def peak_memory(measure: Callable[[RunConfig], object], config: RunConfig) -> float:

@@ -170,7 +170,7 @@ def _times(rows: pd.DataFrame) -> str:
 def _memory(folder: Path, dataset: str, name: str) -> str:
     """Peak memory of an experiment."""
     table = pd.read_csv(folder / "memory.csv").set_index(["dataset", "experiment"])["gigabytes"]
-    return f"{table[dataset, name]:.1f} GB"
+    return f"{table[dataset, name]:.1f} GB" if (dataset, name) in table.index else "memory not measured"
 
 
 def _solved_rows(folder: Path) -> list[list[str]]:

@@ -65,7 +65,9 @@ def _shown(rows: pd.DataFrame, better: str, worse: str) -> str:
         if lambdas:
             listed = ", ".join(lambdas[:-1])
             found.append(f"{word} at λ = {listed} and {lambdas[-1]}" if listed else f"{word} at λ = {lambdas[0]}")
-    return ", and ".join(found) or f"not shown to be {better} or {worse} at any λ"
+    tried = rows["lam"].unique()
+    where = "any λ" if len(tried) > 1 else f"λ = {lambda_text(tried[0])}"
+    return ", and ".join(found) or f"not shown to be {better} or {worse} at {where}"
 
 
 def image_table(rows: pd.DataFrame) -> str:

@@ -20,7 +20,7 @@ from numbers import Integral
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from zslcore._io.distributed import share_of_batch
 from zslcore.errors import InputError
@@ -29,6 +29,7 @@ from zslcore.losses.cells import mean_by_cell
 from zslcore.losses.checks import check_exponents, check_labels, check_normalize, check_tensors, check_whole, is_number
 from zslcore.losses.controls import CONTROLS, at_equal_loss, draw_control
 from zslcore.losses.shapes import Cells, Labels, Mask, Outputs, SampleWeight, Scalar, Targets
+from zslcore.losses.state import Stateful
 
 MEMORIES = ("batch", "running", "ema")
 REFERENCES = ("min", "mean", "median")
@@ -99,7 +100,7 @@ def remse_weights(error: Cells, *, p: float, p2: float, reference: str | float =
     return (between_classes * between_attributes).nan_to_num(nan=1.0, posinf=1.0)
 
 
-class ReMSE(nn.Module):
+class ReMSE(Stateful):
     """Rebalanced regression loss: ``remse(prediction (B, A), target (B, A), labels (B,))`` -> scalar.
 
     The weights raise the loss several times: lower the learning rate, or set ``unit_mean=True``. To choose p and p2,
@@ -178,9 +179,10 @@ class ReMSE(nn.Module):
         self.p, self.p2, self.kind, self.normalize = p, p2, kind, normalize
         self.memory, self.reference, self.unit_mean, self.decay = memory, reference, unit_mean, decay
         self.control, self.seed = control, seed
-        self.register_buffer("error", torch.zeros(num_classes, num_attributes), persistent=memory != "batch")
-        self.register_buffer("weights", torch.ones(num_classes, num_attributes), persistent=False)
-        self.register_buffer("amplification", torch.ones(()), persistent=False)
+        error = at_least_float32(torch.zeros(num_classes, num_attributes))
+        self.register_buffer("error", error, persistent=memory != "batch")
+        self.register_buffer("weights", torch.ones_like(error), persistent=False)
+        self.register_buffer("amplification", error.new_ones(()), persistent=False)
         self.register_buffer("step", torch.zeros((), dtype=torch.int64), persistent=control != "none")
 
     def forward(

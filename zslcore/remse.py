@@ -26,7 +26,15 @@ from zslcore._io.distributed import share_of_batch
 from zslcore.errors import InputError
 from zslcore.losses.basic import ERROR_KINDS, at_least_float32, counted_error, loss_ratio
 from zslcore.losses.cells import mean_by_cell
-from zslcore.losses.checks import check_exponents, check_labels, check_normalize, check_tensors, check_whole, is_number
+from zslcore.losses.checks import (
+    check_exponents,
+    check_flag,
+    check_labels,
+    check_normalize,
+    check_tensors,
+    check_whole,
+    is_number,
+)
 from zslcore.losses.controls import CONTROLS, at_equal_loss, draw_control
 from zslcore.losses.shapes import Cells, Labels, Mask, Outputs, SampleWeight, Scalar, Targets
 from zslcore.losses.state import Stateful
@@ -173,6 +181,7 @@ class ReMSE(Stateful):
             raise InputError(f"seed must be a whole number of at most 64 bits, got {seed!r:.100}")
         check_exponents(p, p2)
         _check_reference(reference)
+        check_flag("unit_mean", unit_mean)
         self._may_warn, normalize = normalize is None, normalize is None or normalize
         check_normalize(normalize, num_attributes)
         self.num_classes, self.num_attributes = num_classes, num_attributes

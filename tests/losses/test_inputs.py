@@ -171,7 +171,7 @@ def test_the_text_false_is_not_true(name, unchecked):
         with pytest.raises(InputError, match=rf"^{name} must be True or False, got {value!r}$"):
             ReMSE(2, 2, p=1, p2=1, **{name: value})
     assert ReMSE(2, 2, p=1, p2=1, **{name: np.False_})
-    with pytest.raises(InputError, match="^normalize must be True or False, got 'no'$"):
+    with pytest.raises(InputError, match=r"^normalize must be True or False, got 'no'$"):
         class_error(*batch(), 4, normalize="no")
 
 

@@ -108,6 +108,10 @@ class AttentionNet(nn.Module):
         # unit variance as in the released code: cosine scores ignore its scale, but the step size depends on it
         self.embedding = nn.Parameter(torch.randn(num_attributes, hidden or num_channels))
 
+    def reset_parameters(self) -> None:
+        """Draw the embedding anew; the layers have their own ``reset_parameters``."""
+        nn.init.normal_(self.embedding)
+
     def forward(self, feature_map: FeatureMap) -> Float[Tensor, "B A"]:
         """Predicted attributes."""
         sequence = _as_sequence(feature_map, self.num_channels)
@@ -186,6 +190,10 @@ class GEMNet(nn.Module):
         # unit variance, as the initial values of the released code
         self.projection = nn.Parameter(torch.randn(word_dim, num_channels))
 
+    def reset_parameters(self) -> None:
+        """Draw the projection anew; the layer has its own ``reset_parameters``."""
+        nn.init.normal_(self.projection)
+
     def forward(self, feature_map: FeatureMap) -> Float[Tensor, "B A"]:
         """Attributes predicted by the global branch."""
         return self.head(_as_sequence(feature_map, self.num_channels).mean(2))
@@ -217,6 +225,11 @@ class Standardize(nn.Module):
         super().__init__()
         self.register_buffer("mean", torch.zeros(num_channels, 1))
         self.register_buffer("std", torch.ones(num_channels, 1))
+
+    def reset_parameters(self) -> None:
+        """Be the identity again."""
+        self.mean.fill_(0)
+        self.std.fill_(1)
 
     @torch.no_grad()
     def fit(self, batches: Iterable[FeatureMap]) -> None:

@@ -194,6 +194,11 @@ class ReMSE(Stateful):
         self.register_buffer("amplification", error.new_ones(()), persistent=False)
         self.register_buffer("step", torch.zeros((), dtype=torch.int64), persistent=control != "none")
 
+    def reset_parameters(self) -> None:
+        """Forget all steps: before another fold, and after ``to_empty``, which leaves buffers undefined."""
+        for buffer, initial in ((self.error, 0), (self.weights, 1), (self.amplification, 1), (self.step, 0)):
+            buffer.fill_(initial)
+
     def forward(
         self,
         prediction: Targets,

@@ -7,6 +7,7 @@ import torch
 
 from zslcore import ReMSE
 from zslcore.losses.modules import BMC, GroupDRO, WeightedMSE
+from zslcore.models import AttentionNet, GEMNet, Standardize
 
 HALVES = [torch.bfloat16, torch.float16]
 LABELS = torch.tensor([0, 1])
@@ -71,3 +72,38 @@ def test_other_conversions_stay():
     assert remse.step.dtype == torch.int64
     assert copy.deepcopy(remse).to("meta", torch.bfloat16).error.device.type == "meta"
     assert WeightedMSE(torch.ones(2, 2, dtype=torch.float16)).weights.dtype == torch.float32
+
+
+def test_nothing_is_left_of_another_fold():
+    """The usual loop over folds resets each module that has reset_parameters."""
+    losses = [
+        ReMSE(2, 2, p=1, p2=1, normalize=False, memory="ema", control="permuted"),
+        GroupDRO((2, 2), normalize=False),
+        BMC(normalize=False),
+    ]
+    nets = [AttentionNet(3, torch.rand(2, 4), key_dim=2), GEMNet(3, torch.rand(2, 4)), Standardize(3)]
+    fresh = [copy.deepcopy(module.state_dict()) for module in losses]
+    for loss in losses:
+        steps(loss, [2.0], torch.float32) if isinstance(loss, ReMSE) else loss(torch.eye(2), torch.ones(2, 2), LABELS)
+    nets[2].fit([torch.rand(2, 3, 4)])
+    torch.nn.init.ones_(losses[2].log_sigma)
+    before = [list(net.state_dict().values()) for net in copy.deepcopy(nets)]
+    for module in torch.nn.ModuleList(losses + nets).modules():
+        if hasattr(module, "reset_parameters"):
+            module.reset_parameters()
+    for loss, state in zip(losses, fresh, strict=True):
+        torch.testing.assert_close(loss.state_dict(), state)
+    assert torch.equal(losses[0].weights, torch.ones(2, 2))
+    for net, old in zip(nets, before, strict=True):
+        same = [
+            name for name, values, other in zip(net.state_dict(), net.state_dict().values(), old) if values.equal(other)
+        ]
+        assert same in ([], ["word_vectors"])
+
+
+def test_buffers_from_the_meta_device_are_defined_after_a_reset():
+    with torch.device("meta"):
+        remse = ReMSE(2, 2, p=1, p2=1, normalize=False, memory="ema")
+    remse.to_empty(device="cpu").reset_parameters()
+    other = ReMSE(2, 2, p=1, p2=1, normalize=False, memory="ema")
+    assert torch.equal(steps(remse, [3.0, 2.0], torch.float32), steps(other, [3.0, 2.0], torch.float32))

@@ -103,6 +103,11 @@ class GroupDRO(_OverCells):
         self.step = step
         self.register_buffer("log_weights", torch.zeros_like(self.weights))
 
+    def reset_parameters(self) -> None:
+        """Forget all steps."""
+        self.log_weights.fill_(0)
+        self.weights.fill_(1)
+
     def _of_cells(self, matrix: Tensor, present: Tensor) -> Tensor:
         if self.training:
             self.log_weights.copy_(group_dro_update(self.log_weights.to(matrix), matrix, present, step=self.step))
@@ -138,9 +143,14 @@ class LearntNoise(Stateful):
         low, high = SIGMA_RANGE
         if not is_number(sigma) or not low <= sigma <= high:
             raise InputError(f"sigma must be a number from {low} to {high}, got {sigma!r}")
-        self.normalize = normalize
+        self.normalize, self.initial_sigma = normalize, sigma
         self.log_sigma = nn.Parameter(at_least_float32(torch.zeros(shape)).fill_(math.log(sigma)))
         self.register_buffer("amplification", torch.tensor(math.nan), persistent=False)
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Give sigma its initial value."""
+        self.log_sigma.fill_(math.log(self.initial_sigma))
 
     @property
     def sigma(self) -> Float[Tensor, "..."]:

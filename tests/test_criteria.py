@@ -169,9 +169,12 @@ def test_options_change_the_loss(name, changed):
         ),
         (lambda v, c: build_criterion("cvar", v, c, alpha=2.0), "^alpha must lie in"),
         (lambda v, c: build_criterion("lds", v, c, bins=0), "^bins must be a whole number of at least 1"),
+        (lambda v, c: build_criterion("mse", v.numpy(), c), "^vectors must be a torch.Tensor, got ndarray$"),
+        (lambda v, c: build_criterion("gai", v, c.tolist()), "^counts must be a torch.Tensor, got list$"),
+        (lambda v, c: build_criterion("mse", v, c, normalize="False"), "^normalize must be True or False, got 'False'"),
     ],
 )
-def test_bad_input_is_one_sentence(call, message):
+def test_bad_input_is_one_sentence(call, message, unchecked):
     _, _, _, vectors, counts = inputs("ordinary", torch.float32)
     with pytest.raises(InputError, match=message):
         call(vectors, counts)

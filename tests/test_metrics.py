@@ -251,7 +251,7 @@ def test_scores_with_gradients_and_of_other_types(unchecked):
             lambda s, y, u, z: seen_unseen_curve(s, y * 1.0, u, z, num_seen=4),
             r"^labels_seen must be of an integer",
         ),
-        (lambda s, y, u, z: seen_unseen_curve(s, y, u, z, num_seen=4.5), r"^num_seen must lie in 1..6 .*, got 4.5$"),
+        (lambda s, y, u, z: seen_unseen_curve(s, y, u, z, num_seen=4.5), r"^num_seen must be a whole .*, got 4.5$"),
         (lambda s, y, u, z: seen_unseen_curve(s, y, u, z, num_seen=4).at(np.nan), r"^gamma must be a number, got nan$"),
         (lambda s, y, u, z: seen_unseen_curve(s, y, u, z, num_seen=4).at("0"), r"^gamma must be a number, got '0'$"),
         (lambda s, y, u, z: seen_unseen_curve(s, y, u, z, num_seen=4).at(s[0]), r"^gamma must be a number, got array"),
@@ -259,9 +259,33 @@ def test_scores_with_gradients_and_of_other_types(unchecked):
         (lambda s, y, u, z: per_class_accuracy(y * np.nan, y), r"^predicted must be of an integer type, got float64"),
         (lambda s, y, u, z: per_class_accuracy(y, y.astype(str)), r"^labels must be of an integer type, got <U"),
         (lambda s, y, u, z: per_class_accuracy(s, y), r"^predicted must be of an integer type"),
+        (lambda s, y, u, z: per_class_accuracy(y, np.where(y == 0, -100, y)), r"^labels must be at least 0, got -100"),
+        (lambda s, y, u, z: per_class_accuracy(y, np.ma.masked_equal(y, 0)), r"^labels must not be masked"),
+        (
+            lambda s, y, u, z: seen_unseen_curve(np.ma.masked_less(s, 0), y, u, z, num_seen=4),
+            r"^score_seen must not be masked; a score of -inf rules a class out$",
+        ),
+        (
+            lambda s, y, u, z: seen_unseen_curve(s, y, u, z, num_seen=torch.tensor(4)),
+            r"^num_seen must be a whole number of at least 1, got tensor\(4\)$",
+        ),
+        (lambda s, y, u, z: CurveAccumulator(num_seen="4"), r"^num_seen must be a whole number of at least 1, got '4'"),
     ],
 )
 def test_inputs_of_another_shape_or_type_are_named(call, message, unchecked):
     """Labels (n, 1) were compared with every image."""
     with pytest.raises(InputError, match=message):
         call(*problem(0))
+
+
+def test_an_accumulator_takes_buffers_that_are_filled_again_and_empty_chunks():
+    score, labels, unseen, labels_unseen = map(torch.from_numpy, problem(0))
+    accumulator, buffer, of_buffer = CurveAccumulator(num_seen=4), torch.empty(100, 7), torch.empty(100).long()
+    for scores, classes in ((score, labels), (score[:0], labels[:0]), (unseen, labels_unseen)):
+        rows = slice(len(classes))
+        buffer = buffer.to(scores)
+        buffer[rows], of_buffer[rows] = scores, classes
+        accumulator.update(buffer[rows], of_buffer[rows])
+    expected = seen_unseen_curve(score, labels, unseen, labels_unseen, num_seen=4)
+    np.testing.assert_array_equal(accumulator.compute().seen, expected.seen)
+    np.testing.assert_array_equal(accumulator.compute().unseen, expected.unseen)

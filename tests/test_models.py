@@ -156,3 +156,18 @@ class TestStandardize:
         layer = Standardize(1)
         layer.fit([maps])
         assert layer.std.item() == pytest.approx(maps.double().std(correction=0).item(), rel=1e-4)
+
+    @pytest.mark.parametrize("size", [(1, 1), (1, 6), (6, 6), (2, 3)])
+    def test_a_map_of_rows_and_columns_is_that_of_its_locations(self, size):
+        maps = torch.randn(5, 6, *size)
+        flat, square = Standardize(6), Standardize(6)
+        flat.fit([maps.flatten(2)])
+        square.fit([maps.contiguous(memory_format=torch.channels_last)])
+        torch.testing.assert_close(square(maps), flat(maps.flatten(2)).view(maps.shape))
+
+    def test_no_or_other_maps_are_refused_in_one_sentence(self, unchecked):
+        with pytest.raises(InputError, match="batches must hold at least one image"):
+            Standardize(3).fit([])
+        for other in (torch.zeros(3, 4), torch.zeros(2, 4, 3), np.zeros((2, 3, 4))):
+            with pytest.raises(InputError, match="feature_map must"):
+                Standardize(3).fit([other])

@@ -185,8 +185,21 @@ def test_an_unfinished_fit_warns(data, hidden):
         ({"max_iter": 0}, {}, "max_iter must be a whole number of at least 1, got 0"),
         ({"alpha": -1.0}, {}, "alpha must be a finite number of at least 0, got -1.0"),
         ({}, {"groups": [0.0, np.nan] * 60}, "groups must hold a hashable label for each row"),
-        ({}, {"groups": np.zeros((120, 2))}, "groups must hold a hashable label for each row"),
-        ({}, {"groups": torch.zeros(120, 2)}, "groups must hold a hashable label for each row"),
+        (
+            {},
+            {"groups": np.zeros((120, 2))},
+            r"groups must be a label for each row, of shape \(120,\), got shape \(120, 2\)",
+        ),
+        (
+            {},
+            {"groups": torch.zeros(120, 2)},
+            r"groups must be a label for each row, of shape \(120,\), got shape \(120, 2\)",
+        ),
+        ({}, {"groups": pd.DataFrame({"site": [0] * 120})}, r"of shape \(120,\), got shape \(120, 1\)"),
+        ({}, {"groups": dict.fromkeys(range(120), 0)}, r"of shape \(120,\), got dict"),
+        ({"hidden": True}, {}, "hidden must be a whole number of at least 0, got True"),
+        ({"tol": None}, {}, "tol must be a finite number of at least 0, got None"),
+        ({"learning_rate": "adaptive"}, {}, "learning_rate must be a finite number above 0, got 'adaptive'"),
         ({}, {"groups": [([0],)] * 120}, "groups must hold a hashable label for each row"),
         ({}, {"groups": [0, pd.NA] * 60}, "groups must hold a hashable label for each row, not a list, NaN or NA"),
     ],
@@ -199,3 +212,36 @@ def test_bad_input_is_named(data, unchecked, settings, arguments, message):
 def test_groups_must_have_a_label_for_each_row(data):
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         ReMSERegressor().fit(*data[:2], groups=[0, 1])
+
+
+def surrounded(by, fit):
+    if by == "device":
+        torch.set_default_device("meta")  # as "cuda" would be where there is a GPU
+    with torch.inference_mode(by == "inference_mode"), torch.set_grad_enabled(by != "no_grad"):
+        try:
+            return fit()
+        finally:
+            torch.set_default_device(None)
+
+
+@pytest.mark.parametrize("hidden", [0, 3])
+@pytest.mark.parametrize("by", ["no_grad", "inference_mode", "device"])
+@pytest.mark.filterwarnings("ignore:the loss still falls")
+def test_a_fit_does_not_depend_on_the_state_of_torch(data, by, hidden):
+    model = ReMSERegressor(hidden=hidden, max_iter=200 if hidden == 0 else 5, random_state=0)
+    expected = model.fit(*data).predict(data[0])
+    np.testing.assert_array_equal(surrounded(by, lambda: model.fit(*data)).predict(data[0]), expected)
+
+
+@pytest.mark.filterwarnings("ignore:the loss still falls")
+def test_a_second_fit_leaves_nothing_of_the_first(data):
+    model = ReMSERegressor().fit(*data)
+    model.set_params(hidden=2, max_iter=2).fit(*data)
+    assert not hasattr(model, "coef_")
+    assert not hasattr(model, "intercept_")
+
+
+def test_numbers_may_be_text_in_y_as_in_x(data):
+    inputs, outputs, groups = data
+    text = ReMSERegressor().fit(inputs.astype(str), outputs.astype(str), groups)
+    np.testing.assert_array_equal(text.coef_, ReMSERegressor().fit(*data).coef_)

@@ -9,7 +9,7 @@ from torch import nn
 
 from zslcore.errors import InputError
 from zslcore.losses import charbonnier_loss, focal_loss, frequency_weights, huber_loss, mae_loss, mse_loss, rmse_loss
-from zslcore.losses.checks import check_normalize
+from zslcore.losses.checks import check_counts, check_normalize
 from zslcore.losses.modules import BMC, GAI, Criterion, CVaR, GroupDRO, Uncertainty, WeightedMSE
 from zslcore.losses.shapes import Cells, Counts
 from zslcore.remse import ReMSE
@@ -95,6 +95,7 @@ def build_criterion(name: str, vectors: Cells, counts: Counts, *, normalize: boo
     missing = [option for option in known if known[option] is inspect.Parameter.empty and option not in options]
     if missing:
         raise InputError(f"{name} needs the options {', '.join(missing)}")
+    check_counts(counts, vectors)
     check_normalize(normalize, vectors.shape[1])
     criterion = CRITERIA[name](vectors, counts, normalize=normalize, **options)
     if isinstance(criterion, Criterion):

@@ -6,7 +6,6 @@ Learning: A Comprehensive Evaluation", TPAMI 2019). All functions take tensors o
 
 import math
 from dataclasses import dataclass
-from numbers import Integral
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from zslcore.errors import InputError, one_line
+from zslcore.losses.checks import check_whole
 
 _BLOCK = 1 << 18  # scores that are copied at a time
 
@@ -36,6 +36,8 @@ def per_class_accuracy(predicted: Classes, labels: Classes) -> float:
     if predicted.shape != labels.shape:
         shapes = f"{tuple(predicted.shape)} and {tuple(labels.shape)}"
         raise InputError(f"predicted and labels must have one shape, got {shapes}")
+    if labels.numel() and labels.min() < 0:  # such as -1 or -100 for images that do not count
+        raise InputError(f"labels must be at least 0, got {labels.min()}: leave out images without a class")
     return float((_class_balanced_weights(labels) * (predicted == labels).cpu().numpy()).sum())
 
 
@@ -149,12 +151,13 @@ class CurveAccumulator:
     """
 
     def __init__(self, *, num_seen: int) -> None:
+        check_whole("num_seen", num_seen)
         self.num_seen = num_seen
         self._num_classes: int | None = None
         self._chunks: list[tuple[Margins, Hits, Int[Tensor, " n"]]] = []
 
     def update(self, score: Scores, labels: Classes) -> None:
-        """Add images of seen and unseen classes, in any order.
+        """Add images of seen and unseen classes, in any order; a chunk may be empty.
 
         Args:
             score: scores over all C classes, seen classes first, (n, C).
@@ -164,8 +167,9 @@ class CurveAccumulator:
         if np.ndim(score) != 2 or self._num_classes not in (None, np.shape(score)[1]):
             shape = f"(images, {self._num_classes or 'classes'})"
             raise InputError(f"score must have shape {shape}, got {tuple(np.shape(score))}")
-        self._chunks.append(_margins(score, labels, self.num_seen))
         self._num_classes = np.shape(score)[1]
+        if len(labels) or len(score):
+            self._chunks.append(_margins(score, labels, self.num_seen))
 
     def compute(self) -> SeenUnseenCurve:
         """The curve of all images so far."""
@@ -207,7 +211,8 @@ def _margins(
     score_name, labels_name = (f"{name}_{side}" if side else name for name in ("score", "labels"))
     score = _float_scores(score_name, score)
     classes = score.shape[1]
-    if not isinstance(num_seen, Integral) or not 0 < num_seen < classes:
+    check_whole("num_seen", num_seen)
+    if num_seen >= classes:
         raise InputError(f"num_seen must lie in 1..{classes - 1} ({score_name} has C={classes}), got {num_seen}")
     if not len(score) or len(score) != len(labels):
         sizes = f"{len(score)} and {len(labels)}"
@@ -232,13 +237,19 @@ def _margins(
 def _float_scores(name: str, score: Scores) -> Float[Tensor, "n C"]:
     """The scores as a tensor of floats; copied if they are in an order of memory or of bytes that torch has not."""
     if not isinstance(score, Tensor):
-        score = np.asarray(score)
+        score = _unmasked(name, score)
         dtype = score.dtype.newbyteorder("=") if score.dtype.kind == "f" and score.dtype.itemsize <= 8 else np.float64
         try:
             score = torch.from_numpy(np.require(score, dtype, ["C", "W"]))  # W: torch warns of read-only arrays
         except (TypeError, ValueError) as error:
             raise InputError(f"{name} must hold numbers: {one_line(error)}") from None
     return score.detach() if score.is_floating_point() else score.double()
+
+
+def _unmasked(name: str, values: object) -> np.ndarray:
+    if np.ma.is_masked(values):  # np.asarray would show what is behind the mask
+        raise InputError(f"{name} must not be masked; a score of -inf rules a class out")
+    return np.asarray(values)
 
 
 def _own_and_rivals(
@@ -259,15 +270,18 @@ def _own_and_rivals(
 
 
 def _classes(name: str, values: Tensor | np.ndarray) -> Int[Tensor, " n"]:
-    """Check that there is a whole number for each image, of any integer type, and return them as int64."""
-    values = values if isinstance(values, Tensor) else np.asarray(values)
+    """Check that there is a whole number for each image, of any integer type, and return a copy as int64."""
+    values = values if isinstance(values, Tensor) else _unmasked(name, values)
     given = f"{values.dtype} {tuple(values.shape)}"
     whole = isinstance(values, Tensor) and not values.is_floating_point() and not values.is_complex()
     if not whole and getattr(values.dtype, "kind", "f") not in "iub":
         raise InputError(f"{name} must be of an integer type, got {given}")
     if values.ndim != 1:
         raise InputError(f"{name} must have shape (images,), got {given}")
-    return values.long() if isinstance(values, Tensor) else torch.from_numpy(values.astype(np.int64))
+    # a copy, because an accumulator keeps labels whose tensor may be filled again
+    return (
+        values.to(torch.int64, copy=True) if isinstance(values, Tensor) else torch.from_numpy(values.astype(np.int64))
+    )
 
 
 def _class_balanced_weights(labels: Int[Tensor, " n"]) -> Float[np.ndarray, " n"]:

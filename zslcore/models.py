@@ -20,6 +20,7 @@ FeatureMap = Float[Tensor, "B D N"] | Float[Tensor, "B D H W"]
 
 def _as_sequence(feature_map: Tensor, num_channels: int) -> Float[Tensor, "B D N"]:
     """Check the channels of a feature map and flatten its locations."""
+    check_tensors(feature_map=feature_map)
     if feature_map.ndim not in (3, 4) or feature_map.shape[1] != num_channels:
         shape = f"(images, {num_channels}, locations) or (images, {num_channels}, height, width)"
         raise InputError(f"feature_map must have shape {shape}, got {tuple(feature_map.shape)}")
@@ -107,6 +108,10 @@ class AttentionNet(nn.Module):
         # unit variance as in the released code: cosine scores ignore its scale, but the step size depends on it
         self.embedding = nn.Parameter(torch.randn(num_attributes, hidden or num_channels))
 
+    def reset_parameters(self) -> None:
+        """Draw the embedding anew; the layers have their own ``reset_parameters``."""
+        nn.init.normal_(self.embedding)
+
     def forward(self, feature_map: FeatureMap) -> Float[Tensor, "B A"]:
         """Predicted attributes."""
         sequence = _as_sequence(feature_map, self.num_channels)
@@ -185,6 +190,10 @@ class GEMNet(nn.Module):
         # unit variance, as the initial values of the released code
         self.projection = nn.Parameter(torch.randn(word_dim, num_channels))
 
+    def reset_parameters(self) -> None:
+        """Draw the projection anew; the layer has its own ``reset_parameters``."""
+        nn.init.normal_(self.projection)
+
     def forward(self, feature_map: FeatureMap) -> Float[Tensor, "B A"]:
         """Attributes predicted by the global branch."""
         return self.head(_as_sequence(feature_map, self.num_channels).mean(2))
@@ -217,23 +226,31 @@ class Standardize(nn.Module):
         self.register_buffer("mean", torch.zeros(num_channels, 1))
         self.register_buffer("std", torch.ones(num_channels, 1))
 
+    def reset_parameters(self) -> None:
+        """Be the identity again."""
+        self.mean.fill_(0)
+        self.std.fill_(1)
+
     @torch.no_grad()
-    def fit(self, batches: Iterable[Float[Tensor, "B D N"]]) -> None:
+    def fit(self, batches: Iterable[FeatureMap]) -> None:
         """Set mean and deviation to those over all images and locations; a constant channel is only shifted."""
         count, total, squares = 0, 0.0, 0.0
         for maps in batches:
-            maps = maps.double()  # a sum of many float32 squares would lose digits
+            maps = _as_sequence(maps, len(self.mean)).double()  # a sum of many float32 squares would lose digits
             count += maps.shape[0] * maps.shape[2]
             total = total + maps.sum((0, 2))
             squares = squares + maps.square().sum((0, 2))
+        if not count:
+            raise InputError("batches must hold at least one image, got none")
         mean = total / count
         std = (squares / count - mean.square()).clamp(min=0).sqrt()
         self.mean.copy_(mean[:, None])
         self.std.copy_(torch.where(std > 1e-6 * mean.abs().clamp(min=1e-12), std, 1.0)[:, None])
 
-    def forward(self, feature_map: Float[Tensor, "B D N"]) -> Float[Tensor, "B D N"]:
-        """The standardised feature map."""
-        return (feature_map - self.mean) / self.std
+    def forward(self, feature_map: FeatureMap) -> FeatureMap:
+        """The standardised feature map, in its own shape."""
+        sequence = _as_sequence(feature_map, len(self.mean))
+        return ((sequence - self.mean) / self.std).view(feature_map.shape)
 
 
 class AttributeModel(nn.Module):

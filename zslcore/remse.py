@@ -20,15 +20,24 @@ from numbers import Integral
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from zslcore._io.distributed import share_of_batch
 from zslcore.errors import InputError
 from zslcore.losses.basic import ERROR_KINDS, at_least_float32, counted_error, loss_ratio
 from zslcore.losses.cells import mean_by_cell
-from zslcore.losses.checks import check_exponents, check_labels, check_normalize, check_tensors, check_whole, is_number
+from zslcore.losses.checks import (
+    check_exponents,
+    check_flag,
+    check_labels,
+    check_normalize,
+    check_tensors,
+    check_whole,
+    is_number,
+)
 from zslcore.losses.controls import CONTROLS, at_equal_loss, draw_control
 from zslcore.losses.shapes import Cells, Labels, Mask, Outputs, SampleWeight, Scalar, Targets
+from zslcore.losses.state import Stateful
 
 MEMORIES = ("batch", "running", "ema")
 REFERENCES = ("min", "mean", "median")
@@ -99,7 +108,7 @@ def remse_weights(error: Cells, *, p: float, p2: float, reference: str | float =
     return (between_classes * between_attributes).nan_to_num(nan=1.0, posinf=1.0)
 
 
-class ReMSE(nn.Module):
+class ReMSE(Stateful):
     """Rebalanced regression loss: ``remse(prediction (B, A), target (B, A), labels (B,))`` -> scalar.
 
     The weights raise the loss several times: lower the learning rate, or set ``unit_mean=True``. To choose p and p2,
@@ -172,16 +181,23 @@ class ReMSE(nn.Module):
             raise InputError(f"seed must be a whole number of at most 64 bits, got {seed!r:.100}")
         check_exponents(p, p2)
         _check_reference(reference)
+        check_flag("unit_mean", unit_mean)
         self._may_warn, normalize = normalize is None, normalize is None or normalize
         check_normalize(normalize, num_attributes)
         self.num_classes, self.num_attributes = num_classes, num_attributes
         self.p, self.p2, self.kind, self.normalize = p, p2, kind, normalize
         self.memory, self.reference, self.unit_mean, self.decay = memory, reference, unit_mean, decay
         self.control, self.seed = control, seed
-        self.register_buffer("error", torch.zeros(num_classes, num_attributes), persistent=memory != "batch")
-        self.register_buffer("weights", torch.ones(num_classes, num_attributes), persistent=False)
-        self.register_buffer("amplification", torch.ones(()), persistent=False)
+        error = at_least_float32(torch.zeros(num_classes, num_attributes))
+        self.register_buffer("error", error, persistent=memory != "batch")
+        self.register_buffer("weights", torch.ones_like(error), persistent=False)
+        self.register_buffer("amplification", error.new_ones(()), persistent=False)
         self.register_buffer("step", torch.zeros((), dtype=torch.int64), persistent=control != "none")
+
+    def reset_parameters(self) -> None:
+        """Forget all steps: before another fold, and after ``to_empty``, which leaves buffers undefined."""
+        for buffer, initial in ((self.error, 0), (self.weights, 1), (self.amplification, 1), (self.step, 0)):
+            buffer.fill_(initial)
 
     def forward(
         self,

@@ -5,6 +5,7 @@ solution; weights and solution are updated in turn until they agree. A network c
 """
 
 import warnings
+from collections.abc import Mapping
 from numbers import Integral
 from typing import Any
 
@@ -87,11 +88,17 @@ class ReMSERegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """
         for name, smallest in (("hidden", 0), ("max_iter", 1)):
             value = getattr(self, name)
-            if not isinstance(value, Integral) or value < smallest:
+            if not isinstance(value, Integral) or isinstance(value, bool) or value < smallest:
                 raise InputError(f"{name} must be a whole number of at least {smallest}, got {value!r}")
         check_positive("alpha", self.alpha, or_zero=True)
+        check_positive("tol", self.tol, or_zero=True)
+        check_positive("learning_rate", self.learning_rate)
         X, y = validate_data(self, X, y, multi_output=True, y_numeric=True, dtype=np.float64)
+        y = y.astype(np.float64)  # numbers as text, as in X
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        if isinstance(groups, Mapping) or getattr(groups, "ndim", 1) != 1:
+            given = f"shape {tuple(groups.shape)}" if hasattr(groups, "shape") else type(groups).__name__
+            raise InputError(f"groups must be a label for each row, of shape ({len(X)},), got {given}")
         groups = [0] * len(X) if groups is None else list(groups)
         check_consistent_length(X, groups)
         # equal tensors are different keys
@@ -100,14 +107,15 @@ class ReMSERegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             raise InputError("groups must hold a hashable label for each row, not a list, NaN or NA")
         self.groups_ = list(dict.fromkeys(groups))
         number = {group: index for index, group in enumerate(self.groups_)}
-        labels = torch.tensor([number[group] for group in groups])
+        labels = np.array([number[group] for group in groups])
 
         scaler = StandardScaler().fit(X, sample_weight=weight)
         center = np.average(y, axis=0, weights=weight)
         unit = np.sqrt(np.average((y - center) ** 2, axis=0, weights=weight).mean()) or 1.0  # the same for all outputs
-        cells = _Cells((y - center).reshape(len(y), -1) / unit, labels, weight)
         fit = self._fit_network if self.hidden else self._fit_linear
-        layers, errors, weights = fit(torch.from_numpy(scaler.transform(X)), cells, torch.from_numpy(scaler.scale_))
+        with torch.device("cpu"), torch.inference_mode(False), torch.enable_grad():  # whatever the caller has set
+            cells = _Cells((y - center).reshape(len(y), -1) / unit, labels, weight)
+            layers, errors, weights = fit(torch.from_numpy(scaler.transform(X)), cells, torch.from_numpy(scaler.scale_))
         self.errors_, self.weights_ = errors.numpy() * unit**2, weights.numpy()
 
         coefs, intercepts = ([values.detach().numpy() for values in each] for each in zip(*layers))
@@ -116,6 +124,8 @@ class ReMSERegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         coefs[-1] = (coefs[-1] * unit).reshape(-1, *y.shape[1:])
         intercepts[-1] = (intercepts[-1] * unit).reshape(y.shape[1:]) + center
         self.coefs_, self.intercepts_ = coefs, intercepts
+        for name in ("coef_", "intercept_"):  # of a linear model that was fitted before
+            self.__dict__.pop(name, None)
         if not self.hidden:
             self.coef_, self.intercept_ = self.coefs_[0].T, self.intercepts_[0]
         return self
@@ -198,9 +208,9 @@ def _is_label(group: object) -> bool:
 class _Cells:
     """Outputs, group and weight of each row, and the size of each group."""
 
-    def __init__(self, outputs: np.ndarray, labels: Tensor, weight: np.ndarray) -> None:
-        self.outputs, self.labels, self.weight = torch.from_numpy(outputs), labels, torch.from_numpy(weight)
-        self.size = torch.zeros(int(labels.max()) + 1, dtype=torch.float64).index_add(0, labels, self.weight)
+    def __init__(self, outputs: np.ndarray, labels: np.ndarray, weight: np.ndarray) -> None:
+        self.outputs, self.labels, self.weight = map(torch.from_numpy, (outputs, labels, weight))
+        self.size = torch.zeros(labels.max() + 1, dtype=torch.float64).index_add(0, self.labels, self.weight)
 
     def errors(self, prediction: Outputs) -> Cells:
         """Mean squared error of each group and output; 0 for groups of weight 0."""

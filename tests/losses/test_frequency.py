@@ -104,3 +104,10 @@ def test_values_on_edges_are_in_the_bins_of_numpy(bins, dtype):
 def test_gaps_in_class_vectors_are_refused():
     with pytest.raises(InputError, match=r"^vectors must be finite, got NaN or infinity$"):
         frequency_weights(torch.tensor([[0.0], [torch.nan]]), torch.tensor([1, 1]))
+
+
+def test_a_mixed_precision_step_makes_the_same_weights():
+    vectors, counts = torch.rand(30, 3), torch.arange(30) + 200
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = frequency_weights(vectors, counts, kernel_width=2.0)
+    assert torch.equal(mixed, frequency_weights(vectors, counts, kernel_width=2.0))

@@ -165,6 +165,16 @@ def test_text_is_no_number(name, number):
         NUMBERS[name](number)
 
 
+@pytest.mark.parametrize("name", ["normalize", "unit_mean"])
+def test_the_text_false_is_not_true(name, unchecked):
+    for value in ("False", "", None if name == "unit_mean" else "no"):
+        with pytest.raises(InputError, match=rf"^{name} must be True or False, got {value!r}$"):
+            ReMSE(2, 2, p=1, p2=1, **{name: value})
+    assert ReMSE(2, 2, p=1, p2=1, **{name: np.False_})
+    with pytest.raises(InputError, match=r"^normalize must be True or False, got 'no'$"):
+        class_error(*batch(), 4, normalize="no")
+
+
 @pytest.mark.parametrize("size", [1e18, 1e25, 3e38])
 def test_large_rows_are_normalised_without_overflow(size):
     values = torch.tensor([[0.5, -1.0, 1.0]], requires_grad=True)

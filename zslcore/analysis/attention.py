@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
+from zslcore.analysis._arrays import takes_tables
 from zslcore.analysis.intervals import bootstrap, percentile_interval
 from zslcore.errors import InputError
 
@@ -43,6 +44,7 @@ def group_index(groups: Mapping[str, Sequence[int]], names: Sequence[str]) -> In
     return found
 
 
+@takes_tables
 def pointing_accuracy(
     attention: Float[np.ndarray, "n A H W"],
     boxes: Float[np.ndarray, "n G 4"] | Float[np.ndarray, "n G P 4"],
@@ -86,6 +88,7 @@ def pointing_accuracy(
     return _per_group(peaks, boxes, _hits, size, visible, groups, names, resamples)
 
 
+@takes_tables
 def energy_inside(
     attention: Float[np.ndarray, "n A H W"],
     boxes: Float[np.ndarray, "n G 4"] | Float[np.ndarray, "n G P 4"],

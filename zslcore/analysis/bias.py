@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from zslcore.analysis._arrays import takes_tables
 from zslcore.analysis._classes import Images, Labels, Vectors, check_images, class_means, unit_rows
 from zslcore.errors import InputError
 
@@ -16,6 +17,7 @@ class BiasVariance(NamedTuple):
     variance: Vectors
 
 
+@takes_tables
 def bias_variance(prediction: Images, vectors: Vectors, labels: Labels, *, normalize: bool = True) -> BiasVariance:
     """Split the error matrix into the squared bias of each class's mean prediction and the variance within the class.
 
@@ -38,6 +40,7 @@ def bias_variance(prediction: Images, vectors: Vectors, labels: Labels, *, norma
     return BiasVariance((mean - vectors) ** 2, variance)
 
 
+@takes_tables
 def shared_direction(vectors: Vectors) -> Float[np.ndarray, " A"]:
     """Direction of the mean of the class vectors, each scaled to unit length; itself of unit length.
 
@@ -51,6 +54,7 @@ def shared_direction(vectors: Vectors) -> Float[np.ndarray, " A"]:
     return mean / np.linalg.norm(mean)
 
 
+@takes_tables
 def shared_bias(
     prediction: Images, vectors: Vectors, labels: Labels, direction: Float[np.ndarray, " A"]
 ) -> Float[np.ndarray, " C"]:
@@ -68,6 +72,7 @@ def shared_bias(
     return (along - unit_rows(vectors) @ direction) ** 2
 
 
+@takes_tables
 def restore_mean(prediction: Images, shared: Float[np.ndarray, " A"], scale: float) -> Images:
     """Put the shared component back: ``shared + scale * prediction``, with predictions scaled to unit length first.
 
@@ -78,6 +83,7 @@ def restore_mean(prediction: Images, shared: Float[np.ndarray, " A"], scale: flo
     return shared + scale * unit_rows(prediction)
 
 
+@takes_tables
 def restoring_scale(prediction: Images, vectors: Vectors, labels: Labels, shared: Float[np.ndarray, " A"]) -> float:
     """The scale for :func:`restore_mean` with the smallest mean squared error; fit it on training images.
 

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from zslcore.analysis._arrays import takes_tables
 from zslcore.analysis._checks import check_shapes, present_classes
 from zslcore.analysis.inequality import inequality
 from zslcore.analysis.intervals import bootstrap, percentile_interval, t_interval, verdict
@@ -33,6 +34,7 @@ COLUMNS = ["claim", "estimate", "low", "high", "verdict"]
 NAMES = {"mean": "mean error", "theil": "Theil index of the errors", "gini": "Gini index of the errors"}
 
 
+@takes_tables
 def label_claim(
     labels: Float[np.ndarray, "C A"],
     errors: Matrices,
@@ -81,6 +83,7 @@ def label_claim(
     return frame
 
 
+@takes_tables
 def slope_claim(
     labels: Float[np.ndarray, "C A"], errors: Matrices, *, axis: str = "class", resamples: int = 500, seed: int = 0
 ) -> pd.DataFrame:
@@ -101,6 +104,7 @@ def slope_claim(
     return _slopes(claims, labels, errors, axis, resamples, seed)
 
 
+@takes_tables
 def agreement_claim(errors: Matrices, *, resamples: int = 500, seed: int = 0) -> pd.DataFrame:
     """Claim 2: classes agree on which attributes have large errors.
 
@@ -125,6 +129,7 @@ def agreement_claim(errors: Matrices, *, resamples: int = 500, seed: int = 0) ->
     return _compared(claims, mean_correlation, pairs, resamples, seed)
 
 
+@takes_tables
 def evenness_claim(
     method: Sequence[Float[np.ndarray, "C A"]],
     baseline: Sequence[Float[np.ndarray, "C A"]],

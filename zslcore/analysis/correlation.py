@@ -4,6 +4,7 @@ import numpy as np
 import scipy  # scipy.stats takes a second to load, so it is loaded when it is used
 from jaxtyping import Bool, Float, Int
 
+from zslcore.analysis._arrays import takes_tables
 from zslcore.analysis._checks import check_counts, check_shapes, present_classes
 from zslcore.analysis.intervals import bootstrap, percentile_interval
 
@@ -24,6 +25,7 @@ def ranks(rows: Float[np.ndarray, "R n"]) -> Float[np.ndarray, "R n"]:
     return np.where(constant(rows, 1)[:, None], (rows.shape[1] + 1) / 2, scipy.stats.rankdata(rows, axis=1))
 
 
+@takes_tables
 def row_correlation(values: Float[np.ndarray, "C A"], errors: Float[np.ndarray, "C A"]) -> Float[np.ndarray, " C"]:
     """Pearson correlation of each row of ``values`` with the same row of ``errors``.
 
@@ -50,6 +52,7 @@ def _deviations(rows: Float[np.ndarray, "C A"]) -> Float[np.ndarray, "C A"]:
     return centred / np.where(largest > 0, largest, 1)
 
 
+@takes_tables
 def sample_correlation(
     errors: Float[np.ndarray, "C A"], counts: Int[np.ndarray, " C"], *, seed: int = 0
 ) -> tuple[float, float, float]:

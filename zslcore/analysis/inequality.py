@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from zslcore.analysis._arrays import takes_tables
 from zslcore.analysis._checks import present_classes
 from zslcore.errors import InputError
 
@@ -13,6 +14,7 @@ OVER = ["cells", "classes", "attributes"]
 STATISTICS = ["mean", "standard deviation", "coefficient of variation", "theil", "gini"]
 
 
+@takes_tables
 def coefficient_of_variation(errors: Float[np.ndarray, "..."]) -> float:
     """Standard deviation over mean of all errors, at least 0.
 
@@ -26,6 +28,7 @@ def coefficient_of_variation(errors: Float[np.ndarray, "..."]) -> float:
     return float(errors.std(dtype=np.float64) / mean) if mean > 0 else float("nan")
 
 
+@takes_tables
 def theil_index(errors: Float[np.ndarray, "..."]) -> float:
     """Theil's T: the mean of (m / mean) ln(m / mean) over all n errors m, from 0 (all equal) to ln n.
 
@@ -43,6 +46,7 @@ def theil_index(errors: Float[np.ndarray, "..."]) -> float:
     return float((share * np.log(share)).sum() / errors.size)
 
 
+@takes_tables
 def gini_index(errors: Float[np.ndarray, "..."]) -> float:
     """Gini index, in [0, 1): half the mean absolute difference of two errors, over their mean.
 
@@ -60,6 +64,7 @@ def gini_index(errors: Float[np.ndarray, "..."]) -> float:
     return float((2 * rank - count - 1) @ ordered / (count * ordered.sum()))
 
 
+@takes_tables
 def inequality(errors: Float[np.ndarray, "C A"]) -> pd.DataFrame:
     """Size and inequality of an error matrix, over all cells, class means and attribute means.
 

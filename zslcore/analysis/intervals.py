@@ -7,6 +7,7 @@ import pandas as pd
 import scipy  # scipy.stats takes a second to load, so it is loaded when it is used
 from jaxtyping import Float
 
+from zslcore.analysis._arrays import takes_tables
 from zslcore.errors import InputError
 
 
@@ -25,6 +26,7 @@ def verdict(low: float, high: float) -> str:
     return "supported" if low > 0 else "contradicted" if high < 0 else "inconclusive"
 
 
+@takes_tables
 def t_interval(
     values: pd.Series | Float[np.ndarray, " n"], *, confidence: float = 0.95, test_share: float = 0.0
 ) -> tuple[float, float]:
@@ -56,6 +58,7 @@ def t_interval(
     return float(values.mean() - half), float(values.mean() + half)
 
 
+@takes_tables
 def holm(p: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     """P values corrected for their number by Holm's method ("A simple sequentially rejective test", 1979).
 
@@ -73,6 +76,7 @@ def holm(p: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     return corrected
 
 
+@takes_tables
 def bootstrap(statistic: Callable, *arrays: np.ndarray, resamples: int, seed: int) -> Float[np.ndarray, " resamples"]:
     """Draw from the bootstrap distribution of a statistic of paired arrays.
 
@@ -96,6 +100,7 @@ def bootstrap(statistic: Callable, *arrays: np.ndarray, resamples: int, seed: in
     return draws
 
 
+@takes_tables
 def percentile_interval(draws: Float[np.ndarray, " n"]) -> tuple[float, float]:
     """Central 95 % of bootstrap draws; NaN, where the statistic is undefined, is ignored.
 

@@ -5,12 +5,14 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from zslcore.analysis._arrays import takes_tables
 from zslcore.analysis._checks import check_shapes
 from zslcore.analysis._classes import Images, Labels, Vectors, check_images, class_means, lengths, unit_rows
 from zslcore.analysis.correlation import ROUNDING
 from zslcore.errors import InputError
 
 
+@takes_tables
 def oracle_errors(image_labels: Images, labels: Labels, vectors: Vectors, *, normalize: bool = False) -> Vectors:
     """Error matrix of a detector that predicts each image's own label: the mean of (label - class value)^2.
 
@@ -53,6 +55,7 @@ class ErrorParts(NamedTuple):
     cross: Vectors
 
 
+@takes_tables
 def error_parts(
     prediction: Images, image_labels: Images, vectors: Vectors, labels: Labels, *, normalize: bool = True
 ) -> ErrorParts:
@@ -78,6 +81,7 @@ def error_parts(
     return ErrorParts(*(class_means(np.where(np.isnan(shown), np.nan, part), labels, len(vectors)) for part in parts))
 
 
+@takes_tables
 def image_information(
     prediction: Images,
     image_labels: Images,
@@ -118,6 +122,7 @@ def image_information(
     return _column_correlation(predicted, shown), shuffled
 
 
+@takes_tables
 def average_precision(scores: Images, image_labels: Images) -> Float[np.ndarray, " A"]:
     """Average precision of each attribute: the mean, over the images that show it, of the precision at their score.
 

@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from zslcore.analysis._arrays import takes_tables
 from zslcore.analysis._checks import check_choice, check_shapes, present_classes
 from zslcore.analysis.correlation import constant, ranks, row_correlation
 from zslcore.errors import InputError
 
 
+@takes_tables
 def label_correlation(
     labels: Float[np.ndarray, "C A"], errors: Float[np.ndarray, "C A"], *, axis: str = "class", method: str = "pearson"
 ) -> float:
@@ -57,6 +59,7 @@ def mean_correlation(x: Float[np.ndarray, "R n"], y: Float[np.ndarray, "R n"]) -
     return float(found.mean()) if len(found) else float("nan")
 
 
+@takes_tables
 def relative_slope(labels: Float[np.ndarray, "C A"], errors: Float[np.ndarray, "C A"], *, axis: str = "class") -> float:
     """Increase of the error per standard deviation of the label, relative to the mean error.
 
@@ -85,6 +88,7 @@ def slope_of_rows(x: Float[np.ndarray, "R n"], y: Float[np.ndarray, "R n"]) -> f
     return float((deviation * y).mean() / (spread * y.mean()))
 
 
+@takes_tables
 def error_by_label(
     values: Float[np.ndarray, "..."], errors: Float[np.ndarray, "..."], *, bins: int = 12
 ) -> pd.DataFrame:

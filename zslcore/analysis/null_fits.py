@@ -8,6 +8,7 @@ import numpy as np
 import scipy
 from jaxtyping import Float, Int
 
+from zslcore.analysis._arrays import takes_tables
 from zslcore.analysis._checks import check_shapes, present_classes
 from zslcore.analysis.nulls import LARGEST_PULL, NULLS, check_null, errors_of_draws, image_counts, null_draws
 from zslcore.errors import InputError
@@ -21,6 +22,7 @@ class FittedNull(NamedTuple):
     errors: Float[np.ndarray, "C A"]
 
 
+@takes_tables
 def fit_null(
     labels: Float[np.ndarray, "C A"],
     errors: Float[np.ndarray, "C A"],
@@ -67,6 +69,7 @@ def fit_null(
     return FittedNull(noise, pull, placed)
 
 
+@takes_tables
 def matched_nulls(
     labels: Float[np.ndarray, "C A"],
     errors: Float[np.ndarray, "C A"],
@@ -95,6 +98,7 @@ def matched_nulls(
     }
 
 
+@takes_tables
 def explained_share(errors: Float[np.ndarray, "C A"], null: Float[np.ndarray, "C A"]) -> float:
     """R^2: the share of the variance of the errors over cells that a null model explains; negative if it misleads.
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from jaxtyping import Float, Int
 
+from zslcore.analysis._arrays import takes_tables
 from zslcore.analysis._checks import check_choice
 from zslcore.analysis._classes import lengths, unit_rows
 from zslcore.errors import InputError
@@ -14,6 +15,7 @@ KINDS = (*NULLS, "image_labels")  # the last needs shares as labels
 LARGEST_PULL = {"shrinkage": 1.0, "missing_mean": 2.0}  # the others have no pull
 
 
+@takes_tables
 def null_errors(
     labels: Float[np.ndarray, "C A"],
     kind: str,

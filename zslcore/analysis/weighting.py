@@ -4,6 +4,7 @@ import numpy as np
 import scipy
 from jaxtyping import Float, Int
 
+from zslcore.analysis._arrays import takes_tables
 from zslcore.analysis._checks import check_counts, check_shapes
 from zslcore.errors import InputError
 
@@ -30,6 +31,7 @@ def noise_weight(count: int, shots: int) -> float:
     return float(1 + scipy.special.digamma(shape) - smallest)
 
 
+@takes_tables
 def effective_lambda(
     lam: float, weights: Float[np.ndarray, "C A"], error: Float[np.ndarray, "C A"], counts: Int[np.ndarray, " C"]
 ) -> float:
@@ -51,6 +53,7 @@ def effective_lambda(
     return lam * _amplification(weights, error, counts)
 
 
+@takes_tables
 def matched_lambda(
     effective: float, weights: Float[np.ndarray, "C A"], error: Float[np.ndarray, "C A"], counts: Int[np.ndarray, " C"]
 ) -> float:

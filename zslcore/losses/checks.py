@@ -36,6 +36,7 @@ def check_outputs(prediction: Tensor, target: Tensor, *, normalize: bool) -> Non
 
 def check_normalize(normalize: bool, num_attributes: int) -> None:
     """Check that directions are not compared where there are none: a normalised single output is always 1 or -1."""
+    check_flag("normalize", normalize)
     if normalize and num_attributes == 1:
         raise InputError("normalize=True compares directions, which one output does not have: pass normalize=False")
 
@@ -101,6 +102,12 @@ def check_labels(labels: Integer[Tensor, " B"], num_images: int, num_classes: in
     if labels.device.type == "cpu" and torch.compiler.is_compiling():  # there, -1 would be the last class
         torch._assert_async(((labels >= 0) & (labels < num_classes)).all(), f"labels must lie in 0..{num_classes - 1}")
     return labels
+
+
+def check_flag(name: str, value: object) -> None:
+    """Check that a value is True or False; the text "False" would count as True."""
+    if isinstance(value, str) or value not in (True, False):
+        raise InputError(f"{name} must be True or False, got {value!r:.100}")
 
 
 def check_whole(name: str, value: object) -> None:

@@ -40,7 +40,9 @@ def label_frequency(
         reach = max(1, round(3 * kernel_width))
         kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / kernel_width).square())
         kernel = (kernel / kernel.sum()).to(vectors)[None, None]
-        histogram = F.conv1d(histogram.T[:, None], kernel, padding="same")[:, 0].T
+        with torch.autocast("cpu", enabled=False):  # on the CPU, because a GPU would round to TF32
+            smoothed = F.conv1d(histogram.T[:, None].cpu(), kernel.cpu(), padding="same")[:, 0].T
+        histogram = smoothed.to(vectors.device)
     return histogram.gather(0, index)
 
 

@@ -13,10 +13,11 @@ from torch import Tensor, nn
 
 from zslcore.errors import InputError
 from zslcore.losses.balanced import bmc_loss, gai_loss
-from zslcore.losses.basic import elementwise_error, loss_ratio
+from zslcore.losses.basic import at_least_float32, elementwise_error, loss_ratio
 from zslcore.losses.cells import cvar_weights, group_dro_update, mean_by_class, mean_one_weights
 from zslcore.losses.checks import check_labels, check_positive, is_number
 from zslcore.losses.shapes import Cells, Counts, Labels, Outputs, Scalar, Targets
+from zslcore.losses.state import Stateful
 
 SIGMA_RANGE = (1e-6, 1e6)  # the square, and its reciprocal, stay far from the limits of float32
 
@@ -43,7 +44,7 @@ class Criterion(nn.Module):
         return self.function(prediction, target)
 
 
-class WeightedMSE(nn.Module):
+class WeightedMSE(Stateful):
     """Mean of weight x squared error, with a fixed weight, at least 0, for each class and attribute.
 
     Example:
@@ -56,7 +57,7 @@ class WeightedMSE(nn.Module):
     def __init__(self, weights: Cells, *, normalize: bool = True) -> None:
         super().__init__()
         self.normalize = normalize
-        self.register_buffer("weights", weights.clone())
+        self.register_buffer("weights", at_least_float32(weights).clone())
         self.register_buffer("amplification", torch.ones(()), persistent=False)
 
     def forward(self, prediction: Targets, target: Targets, labels: Labels) -> Scalar:
@@ -100,7 +101,12 @@ class GroupDRO(_OverCells):
         super().__init__(torch.ones(shape), normalize=normalize)
         check_positive("step", step)
         self.step = step
-        self.register_buffer("log_weights", torch.zeros(shape))
+        self.register_buffer("log_weights", torch.zeros_like(self.weights))
+
+    def reset_parameters(self) -> None:
+        """Forget all steps."""
+        self.log_weights.fill_(0)
+        self.weights.fill_(1)
 
     def _of_cells(self, matrix: Tensor, present: Tensor) -> Tensor:
         if self.training:
@@ -121,7 +127,7 @@ class CVaR(_OverCells):
         return cvar_weights(matrix, present, alpha=self.alpha)
 
 
-class LearntNoise(nn.Module):
+class LearntNoise(Stateful):
     """Base of losses with a trained noise sigma, stored as its logarithm ``log_sigma``.
 
     Train sigma with Adam, as :class:`zslcore.training.loop.Trainer` does. The likelihood is multiplied by constants
@@ -137,9 +143,14 @@ class LearntNoise(nn.Module):
         low, high = SIGMA_RANGE
         if not is_number(sigma) or not low <= sigma <= high:
             raise InputError(f"sigma must be a number from {low} to {high}, got {sigma!r}")
-        self.normalize = normalize
-        self.log_sigma = nn.Parameter(torch.full(shape, math.log(sigma)))
+        self.normalize, self.initial_sigma = normalize, sigma
+        self.log_sigma = nn.Parameter(at_least_float32(torch.zeros(shape)).fill_(math.log(sigma)))
         self.register_buffer("amplification", torch.tensor(math.nan), persistent=False)
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Give sigma its initial value."""
+        self.log_sigma.fill_(math.log(self.initial_sigma))
 
     @property
     def sigma(self) -> Float[Tensor, "..."]:

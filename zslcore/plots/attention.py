@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
+from zslcore.analysis._arrays import takes_tables
 from zslcore.errors import InputError
 from zslcore.methods import display_name
 from zslcore.plots.style import WIDTH, method_looks
@@ -19,6 +20,7 @@ from zslcore.plots.style import WIDTH, method_looks
 VEIL = 0.75  # opacity of the white layer where attention is 0
 
 
+@takes_tables
 def attention_maps(
     image: np.ndarray,
     attention: Float[np.ndarray, "K H W"],

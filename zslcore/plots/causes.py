@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
+from zslcore.analysis._arrays import takes_tables
 from zslcore.errors import InputError
 from zslcore.plots.errors import draw_means, error_against_label
 from zslcore.plots.style import DATASET_LOOKS, WIDTH
@@ -14,6 +15,7 @@ from zslcore.plots.style import DATASET_LOOKS, WIDTH
 MEASURED = "normalised predictions"
 
 
+@takes_tables
 def errors_beside_nulls(
     labels: Float[np.ndarray, "C A"],
     errors: Float[np.ndarray, "C A"],
@@ -43,6 +45,7 @@ def errors_beside_nulls(
     return error_against_label({MEASURED: labels}, matrices, bins=bins)
 
 
+@takes_tables
 def oracle_against_variance(
     vectors: Mapping[str, Float[np.ndarray, "C A"]], errors: Mapping[str, Float[np.ndarray, "C A"]], *, bins: int = 12
 ) -> Figure:

@@ -41,6 +41,8 @@ def seen_unseen_curves(
         >>> seen_unseen_curves({"remse": curve}, clean={"remse": 0.0}).axes[0].texts[0].get_text()
         '+ ReMSE\\nH 0.0 clean, 66.7 oracle; AUSUC 75.0'
     """
+    if not curves:
+        raise InputError("curves must hold at least one curve, got none")
     points, clean = points or {}, clean or {}
     if unknown := set(clean) - set(curves):
         raise InputError(f"clean must be for curves among {', '.join(curves)}, got {', '.join(sorted(unknown))}")

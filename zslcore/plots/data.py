@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
+from zslcore.analysis._arrays import takes_tables
 from zslcore.errors import InputError
 from zslcore.plots.groups import columns_in_groups, mark_groups
 from zslcore.plots.style import NAVY, WIDTH
@@ -33,6 +34,7 @@ def image_grid(images: Sequence, titles: Sequence[str], *, columns: int = 6) -> 
     return figure
 
 
+@takes_tables
 def attribute_heatmap(
     attributes: Float[np.ndarray, "C A"], attribute_names: Sequence[str], *, unit: str, num_seen: int
 ) -> Figure:
@@ -57,6 +59,7 @@ def attribute_heatmap(
     return figure
 
 
+@takes_tables
 def label_distribution(values: Float[np.ndarray, "C A"], *, unit: str) -> Figure:
     """How often each label value occurs, and the spread of values within each attribute.
 

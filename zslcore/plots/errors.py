@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from zslcore.analysis import error_by_label, explained_share
+from zslcore.analysis._arrays import takes_tables
 from zslcore.data.semantics import pretty
 from zslcore.errors import InputError
 from zslcore.methods import display_name
@@ -21,6 +22,7 @@ from zslcore.plots.style import NULL_LINES, WIDTH, Look, method_looks, panel_tit
 LABEL_AXIS = "label value (class vectors of length 1)"
 
 
+@takes_tables
 def error_against_label(
     values: Mapping[str, Float[np.ndarray, "C A"]],
     errors: Mapping[str, Mapping[str, Float[np.ndarray, "C A"]]],
@@ -69,6 +71,7 @@ def error_against_label(
     return figure
 
 
+@takes_tables
 def error_by_attribute(
     errors: Mapping[str, Float[np.ndarray, "C A"]], attribute_names: Sequence[str], *, shown: int = 12
 ) -> Figure:
@@ -113,6 +116,7 @@ def error_by_attribute(
     return figure
 
 
+@takes_tables
 def reduction_against_label(
     values: Float[np.ndarray, "C A"],
     before: Float[np.ndarray, "C A"],

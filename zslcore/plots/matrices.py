@@ -10,6 +10,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
+from zslcore.analysis._arrays import takes_tables
 from zslcore.errors import InputError
 from zslcore.methods import display_name
 from zslcore.plots.groups import columns_in_groups, mark_groups
@@ -17,6 +18,7 @@ from zslcore.plots.ratios import RATIO_NAMES, RATIO_TICKS, log_ratio, ratio_limi
 from zslcore.plots.style import WIDTH
 
 
+@takes_tables
 def error_heatmaps(
     errors: Mapping[str, Float[np.ndarray, "C A"]],
     *,
@@ -93,6 +95,7 @@ def error_heatmaps(
     return figure
 
 
+@takes_tables
 def weight_matrix(
     weights: Float[np.ndarray, "C A"], *, rows: str = "class", attribute_names: Sequence[str] | None = None
 ) -> Figure:

@@ -183,12 +183,12 @@ def _synth(arguments: argparse.Namespace) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> None:
+    from zslcore._io.distributed import share_of_batch
     from zslcore.config import RunConfig
     from zslcore.training import fit, fit_all
 
     changes = changed_settings(arguments.set)
     _refuse_contradictions(arguments, changes)
-    _check_launcher()
     if arguments.seeds is not None:
         settings = [changes | {"seed": seed} for seed in range(arguments.seeds)]
         configs = [RunConfig.study(arguments.dataset, method=arguments.method, **chosen) for chosen in settings]
@@ -202,7 +202,7 @@ def _train(arguments: argparse.Namespace) -> None:
     else:
         config = RunConfig.study(arguments.dataset, method=arguments.method, **changes)
     folder = fit(config, arguments.output, num_workers=arguments.workers)
-    if os.environ.get("RANK", "0") == "0":  # one of the processes that torchrun starts
+    if share_of_batch()[0] == 0:  # one of the processes that torchrun starts
         print(folder)
 
 
@@ -227,16 +227,6 @@ def _refuse_contradictions(arguments: argparse.Namespace, changes: dict[str, obj
         raise InputError("the data set is given twice, by --dataset and by -s dataset")
     if not 0 <= arguments.workers <= MAX_WORKERS:
         raise InputError(f"--workers must be a number of processes from 0 to {MAX_WORKERS}, got {arguments.workers}")
-
-
-def _check_launcher() -> None:
-    """Raise InputError for variables of a launcher such as torchrun that are empty, or left over from it."""
-    for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE"):
-        text = os.environ.get(name, "0")
-        if not re.fullmatch("-?[0-9]+", text):
-            raise InputError(f"{name} in the environment must be a whole number or be unset, got {text!r:.100}")
-    if os.environ.get("LOCAL_RANK", "-1") != "-1" and not os.environ.get("MASTER_ADDR"):
-        raise InputError("LOCAL_RANK in the environment must be unset, except by torchrun, which sets MASTER_ADDR too")
 
 
 def _baselines(arguments: argparse.Namespace) -> None:

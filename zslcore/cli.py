@@ -38,7 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):  # where output is not UTF-8, other characters are written as \xe4
             stream.reconfigure(errors="backslashreplace")
     try:
-        arguments = _parser().parse_args(_joined(sys.argv[1:] if argv is None else argv))
+        arguments, unknown = _parser().parse_known_args(_joined(sys.argv[1:] if argv is None else argv))
+        _refuse_unknown(arguments, unknown)
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
             status = arguments.command(arguments) or 0
@@ -59,6 +60,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         reason = error.strerror or str(error) or type(error).__name__
         return _fail(f"{reason}: {error.filename}" if error.filename else reason, 2)
     return status
+
+
+def _refuse_unknown(arguments: argparse.Namespace, unknown: list[str]) -> None:
+    if unknown:
+        way_out = " (see zslcore --help)"
+        if "set" in arguments:
+            way_out = "; give each setting as -s NAME VALUE"
+        if "parameter" in arguments:
+            way_out = "; give each parameter as -p NAME VALUE"
+        raise InputError(f"unrecognized arguments: {' '.join(unknown)}{way_out}")
 
 
 def _show_warning(message: Warning | str, *_: object) -> None:
@@ -210,7 +221,8 @@ def _refuse_contradictions(arguments: argparse.Namespace, changes: dict[str, obj
     from zslcore.methods import MAX_SEEDS
 
     if (arguments.config is None) == (arguments.dataset is None):
-        raise InputError("train needs a CONFIG file or --dataset NAME, one of the two")
+        given = f", got CONFIG {arguments.config!r} and --dataset {arguments.dataset!r}" if arguments.config else ""
+        raise InputError(f"train needs a CONFIG file or --dataset NAME, one of the two{given}")
     for option in ("method", "published", "release"):
         if arguments.config is not None and getattr(arguments, option) is not None:
             raise InputError(f"--{option} goes with --dataset, not with a CONFIG file, which holds all settings")

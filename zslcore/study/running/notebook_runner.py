@@ -274,7 +274,7 @@ def _load(path: Path) -> "nbformat.NotebookNode":  # noqa: F821
 
 
 def _did_you_mean(name: str, known: dict[str, object]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
+    close = difflib.get_close_matches(name.lower(), known, n=1)
     return f" (did you mean {close[0]}?)" if close else ""
 
 

@@ -102,6 +102,8 @@ def _default(path: Path, name: str, kind: str, source: str) -> object:
         value = ...
     if kind == "float" and type(value) is int:
         value = float(value)
+    if kind == "list[float]" and type(value) is list:
+        value = [float(item) if type(item) is int else item for item in value]
     inner = kind.removeprefix("list[").removesuffix("]")
     values = value if kind != inner and type(value) is list else [value]
     if any(type(item).__name__ != inner for item in values):

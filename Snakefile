@@ -7,7 +7,8 @@
 #   snakemake --cores 2 --config dataset=SYNTH seeds=3 --dry-run
 #   snakemake --workflow-profile profiles/slurm --config dataset=CUB seeds=5        on a cluster, see there
 #
-# Finished steps are not run again; delete a run folder to repeat it.
+# Finished steps are not run again; delete a run folder to repeat it. After a change of the chosen settings, or of the
+# tables of the data set, the runs are looked at again, and those that do not fit are named.
 
 import os
 
@@ -15,7 +16,7 @@ from snakemake.exceptions import WorkflowError
 from zslcore._io.locations import DATASET_NAME, environment
 from zslcore.errors import InputError
 from zslcore.methods import BASELINES, METHODS, SAME_TARGETS, study_baselines, study_methods
-from zslcore.study.running.snakemake_config import study_config, has_test_seen
+from zslcore.study.running.snakemake_config import dataset_files, has_test_seen, settings_text, study_config
 from zslcore.study.running.snakemake_lock import note_owner, remove_stale_lock
 
 try:
@@ -59,24 +60,30 @@ rule all:
 
 # The data set is checked as a whole before anything is computed on it; SYNTH is generated here.
 rule features:
+    input:
+        lambda wildcards: dataset_files(wildcards.dataset),
     output:
         RUNS / "{dataset}" / "features.ok",
+    params:
+        settings=lambda wildcards: settings_text(wildcards.dataset),
     threads: 8  # one computes, the others decode images; fewer where --cores says so
     shell:
         "zslcore check {wildcards.dataset} && zslcore features {wildcards.dataset} && touch {output:q}"
 
 
 # One process for all seeds of a method: starting Python takes longer than a training on frozen features. Finished runs
-# are only read, so they are not removed before the job ("update").
+# are only read, so they are not removed before the job ("update"). The mark is removed, and is missing if the job fails.
 rule train:
     input:
         rules.features.output,
     output:
+        touch(RUNS / "{dataset}" / "{method}.ok"),
         update(expand(RUNS / "{{dataset}}" / "{{method}}-seed{seed}" / "metrics.json", seed=SEEDS)),
     wildcard_constraints:
         method="|".join(METHODS),
     params:
         seeds=len(SEEDS),
+        settings=lambda wildcards: settings_text(wildcards.dataset, wildcards.method),
     shell:
         "zslcore train --dataset {wildcards.dataset} --method {wildcards.method} --seeds {params.seeds}"
 
@@ -86,9 +93,12 @@ rule solve:
     input:
         rules.features.output,
     output:
-        RUNS / "{dataset}" / "{method}-seed0" / "metrics.json",
+        touch(RUNS / "{dataset}" / "{method}.ok"),
+        update(RUNS / "{dataset}" / "{method}-seed0" / "metrics.json"),
     wildcard_constraints:
         method="|".join(BASELINES),
+    params:
+        settings=lambda wildcards: settings_text(wildcards.dataset, wildcards.method),
     shell:
         "zslcore train --dataset {wildcards.dataset} --method {wildcards.method}"
 

@@ -38,7 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):  # where output is not UTF-8, other characters are written as \xe4
             stream.reconfigure(errors="backslashreplace")
     try:
-        arguments = _parser().parse_args(_joined(sys.argv[1:] if argv is None else argv))
+        arguments, unknown = _parser().parse_known_args(_joined(sys.argv[1:] if argv is None else argv))
+        _refuse_unknown(arguments, unknown)
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
             status = arguments.command(arguments) or 0
@@ -59,6 +60,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         reason = error.strerror or str(error) or type(error).__name__
         return _fail(f"{reason}: {error.filename}" if error.filename else reason, 2)
     return status
+
+
+def _refuse_unknown(arguments: argparse.Namespace, unknown: list[str]) -> None:
+    if unknown:
+        way_out = " (see zslcore --help)"
+        if "set" in arguments:
+            way_out = "; give each setting as -s NAME VALUE"
+        if "parameter" in arguments:
+            way_out = "; give each parameter as -p NAME VALUE"
+        raise InputError(f"unrecognized arguments: {' '.join(unknown)}{way_out}")
 
 
 def _show_warning(message: Warning | str, *_: object) -> None:
@@ -183,12 +194,12 @@ def _synth(arguments: argparse.Namespace) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> None:
+    from zslcore._io.distributed import share_of_batch
     from zslcore.config import RunConfig
     from zslcore.training import fit, fit_all
 
     changes = changed_settings(arguments.set)
     _refuse_contradictions(arguments, changes)
-    _check_launcher()
     if arguments.seeds is not None:
         settings = [changes | {"seed": seed} for seed in range(arguments.seeds)]
         configs = [RunConfig.study(arguments.dataset, method=arguments.method, **chosen) for chosen in settings]
@@ -202,7 +213,7 @@ def _train(arguments: argparse.Namespace) -> None:
     else:
         config = RunConfig.study(arguments.dataset, method=arguments.method, **changes)
     folder = fit(config, arguments.output, num_workers=arguments.workers)
-    if os.environ.get("RANK", "0") == "0":  # one of the processes that torchrun starts
+    if share_of_batch()[0] == 0:  # one of the processes that torchrun starts
         print(folder)
 
 
@@ -210,7 +221,8 @@ def _refuse_contradictions(arguments: argparse.Namespace, changes: dict[str, obj
     from zslcore.methods import MAX_SEEDS
 
     if (arguments.config is None) == (arguments.dataset is None):
-        raise InputError("train needs a CONFIG file or --dataset NAME, one of the two")
+        given = f", got CONFIG {arguments.config!r} and --dataset {arguments.dataset!r}" if arguments.config else ""
+        raise InputError(f"train needs a CONFIG file or --dataset NAME, one of the two{given}")
     for option in ("method", "published", "release"):
         if arguments.config is not None and getattr(arguments, option) is not None:
             raise InputError(f"--{option} goes with --dataset, not with a CONFIG file, which holds all settings")
@@ -227,16 +239,6 @@ def _refuse_contradictions(arguments: argparse.Namespace, changes: dict[str, obj
         raise InputError("the data set is given twice, by --dataset and by -s dataset")
     if not 0 <= arguments.workers <= MAX_WORKERS:
         raise InputError(f"--workers must be a number of processes from 0 to {MAX_WORKERS}, got {arguments.workers}")
-
-
-def _check_launcher() -> None:
-    """Raise InputError for variables of a launcher such as torchrun that are empty, or left over from it."""
-    for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE"):
-        text = os.environ.get(name, "0")
-        if not re.fullmatch("-?[0-9]+", text):
-            raise InputError(f"{name} in the environment must be a whole number or be unset, got {text!r:.100}")
-    if os.environ.get("LOCAL_RANK", "-1") != "-1" and not os.environ.get("MASTER_ADDR"):
-        raise InputError("LOCAL_RANK in the environment must be unset, except by torchrun, which sets MASTER_ADDR too")
 
 
 def _baselines(arguments: argparse.Namespace) -> None:

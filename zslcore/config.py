@@ -286,7 +286,7 @@ def _field(name: object) -> dataclasses.Field:
     if not isinstance(name, str):  # YAML has keys of other types
         raise InputError(f"names of settings must be text, got {name!r:.100}")
     if name not in fields:
-        close = difflib.get_close_matches(name, fields, n=1)
+        close = difflib.get_close_matches(name.lower(), fields, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"the known ones are {', '.join(fields)}"
         raise InputError(f"unknown setting {name!r}; {hint}")
     return fields[name]

@@ -195,6 +195,9 @@ def test_missing_folder_file_and_data_set(tiny, tmp_path):
         Benchmark.load(tmp_path / "nowhere", "TINY")
     with pytest.raises(InputError, match=r"no data set 'tiny' in .*; there are: TINY$"):
         Benchmark.load(tmp_path, "tiny")
+    for root in ("", "nowhere"):
+        with pytest.raises(InputError, match=r"^no data .*; the drawn one is called SYNTH$"):
+            Benchmark.load(tmp_path / root, "SynthBirds")
     for name in (
         "",
         ".",

@@ -35,6 +35,36 @@ def test_batches_that_cannot_be_shared_are_refused(monkeypatch):
         make_accelerator(CONFIG)
 
 
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ({"RANK": ""}, "RANK in the environment must be a whole number or be unset, got ''"),
+        ({"LOCAL_RANK": "0.5"}, "LOCAL_RANK in the environment must be a whole number or be unset, got '0.5'"),
+        ({"WORLD_SIZE": "two"}, "WORLD_SIZE in the environment must be a whole number or be unset, got 'two'"),
+        ({"LOCAL_RANK": "0"}, "LOCAL_RANK in the environment must be unset, except by torchrun"),
+        ({"WORLD_SIZE": "2"}, "WORLD_SIZE in the environment must be unset, except by torchrun"),
+        ({"OMPI_COMM_WORLD_SIZE": "2"}, "the launcher's variables in the environment .*: .*MASTER_ADDR"),
+        ({"PMI_SIZE": ""}, "the launcher's variables in the environment cannot be followed: invalid literal"),
+        ({"ACCELERATE_USE_CPU": "maybe"}, "the launcher's variables in the environment .*: .*maybe"),
+        ({"RANK": "1"}, ""),
+    ],
+)
+def test_left_over_variables_of_a_launcher_are_one_sentence(monkeypatch, variables, sentence):
+    set_by_accelerate = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_PORT")
+    for name in set_by_accelerate:
+        monkeypatch.setenv(name, "0")
+        monkeypatch.delenv(name)
+    with monkeypatch.context() as left:
+        for name, text in variables.items():
+            left.setenv(name, text)
+        if sentence:
+            with pytest.raises(InputError, match=f"^{sentence}"):
+                make_accelerator(CONFIG)
+    for name in set_by_accelerate:
+        monkeypatch.delenv(name, raising=False)
+    assert make_accelerator(CONFIG).num_processes == 1
+
+
 @pytest.mark.filterwarnings("ignore:this CPU has no AVX-512")
 class TestPrecision:
     def test_bf16_multiplies_in_bf16_and_keeps_weights_and_statistics(self, run, monkeypatch):

@@ -41,7 +41,10 @@ def test_a_refused_run_leaves_a_folder_as_it_was(project):
     assert contents(project) == before
 
 
-@pytest.mark.parametrize("name", ["config.json", "history.csv", "hashes.json", "checkpoint/model.safetensors"])
+FILES = ["config.json", "metrics.json", "history.csv", "hashes.json", "checkpoint/model.safetensors"]
+
+
+@pytest.mark.parametrize("name", FILES)
 def test_files_of_other_programs_are_not_overwritten(project, name):
     (project / name).write_text('{"model": "mine"}')
     with pytest.raises(InputError, match=f"project holds {name}, but no run: give another folder$"):

@@ -87,6 +87,7 @@ def check_dataset_name(name: str) -> None:
 def _folder(variable: str, default: str) -> Path:
     checkout = Path(__file__).resolve().parents[2]
     home = checkout if (checkout / "notebooks").is_dir() else Path.cwd()
-    folder = home / user_path(os.environ.get(variable) or default, what=variable)
+    given = os.environ.get(variable, "").strip()  # blanks and the line ends of Windows come from files of variables
+    folder = home / user_path(given or default, what=variable)
     check_folder(variable, folder)
     return folder

@@ -21,12 +21,13 @@ from zslcore.layout import ARCHIVE
 def dataset_folder(root: Path, name: str) -> Path:
     """Folder ``root/xlsa17/data/NAME``; InputError if it does not exist, with a list of the data sets that do."""
     archive = root / ARCHIVE
+    drawn = "; the drawn one is called SYNTH" if name.lower() in ("synth", "synthbirds") else ""
     if not archive.is_dir():
         way_out = "set ZSLCORE_DATA to the folder with the benchmark files"
-        raise InputError(f"no data at {root}: it must hold {ARCHIVE}/ ({way_out})")
+        raise InputError(f"no data at {root}: it must hold {ARCHIVE}/ ({way_out}){drawn}")
     present = sorted(path.name for path in archive.iterdir() if path.is_dir())
     if name not in present:  # "CUB/" exists as a path, but is not the name of a data set
-        raise InputError(f"no data set {name!r} in {archive}; there are: {', '.join(present) or 'none'}")
+        raise InputError(f"no data set {name!r} in {archive}; there are: {', '.join(present) or 'none'}{drawn}")
     check_dataset_name(name)
     return archive / name
 

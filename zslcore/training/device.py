@@ -4,6 +4,8 @@ Several processes, under ``torchrun`` or ``accelerate launch``, give the results
 norms of a fine-tuned backbone normalise by a process's part of the batch, and keep the statistics of the first process.
 """
 
+import os
+import re
 import warnings
 from contextlib import AbstractContextManager
 
@@ -13,7 +15,7 @@ from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.state import AcceleratorState
 
 from zslcore.config import RunConfig
-from zslcore.errors import InputError
+from zslcore.errors import InputError, one_line
 
 SLOW_BF16 = "this CPU has no AVX-512, so bf16 is emulated and far slower than float32; set precision to 'float32'"
 
@@ -35,24 +37,42 @@ def resolve_device(name: str, *, fallback: bool = False) -> torch.device:
 def make_accelerator(config: RunConfig) -> Accelerator:
     """An accelerator with the device, precision and compilation of a config.
 
-    Raises InputError for a missing GPU, and if the processes cannot share a batch equally.
+    Raises InputError for a missing GPU, for variables that a launcher left, and if the processes cannot share a batch
+    equally.
     """
+    _check_launcher()
     device = resolve_device(config.device).type
     if config.precision == "bf16" and device == "cpu" and torch.backends.cpu.get_cpu_capability() == "AVX2":
         warnings.warn(SLOW_BF16, stacklevel=2)  # oneDNN's bf16 convolutions need AVX-512
     # accelerate keeps one set-up per process and refuses another, but the runs of a notebook may differ
     AcceleratorState._reset_state(reset_partial_state=not dist.is_initialized())
-    accelerator = Accelerator(
-        cpu=device == "cpu",
-        mixed_precision="bf16" if config.precision == "bf16" else "no",
-        dynamo_backend="inductor" if config.compile else "no",
-        # unused: a ResNet's own classifier, and GEMNet's queries without their losses
-        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
-    )
+    try:
+        accelerator = Accelerator(
+            cpu=device == "cpu",
+            mixed_precision="bf16" if config.precision == "bf16" else "no",
+            dynamo_backend="inductor" if config.compile else "no",
+            # unused: a ResNet's own classifier, and GEMNet's queries without their losses
+            kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+        )
+    except (ValueError, ImportError, dist.DistError) as error:  # what variables of other launchers ask for
+        reason = f"the launcher's variables in the environment cannot be followed: {one_line(error)}"
+        raise InputError(f"{reason}; unset them if no launcher started this process") from None
     batch, processes = config.ways * config.shots, accelerator.num_processes
     if batch % processes:
         raise InputError(f"ways x shots must be a multiple of the {processes} processes, got {batch}")
     return accelerator
+
+
+def _check_launcher() -> None:
+    """Raise InputError for variables of a launcher such as torchrun that are empty, or left over from it."""
+    values = {name: os.environ.get(name, "-1") for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE")}
+    for name, text in values.items():
+        if not re.fullmatch("-?[0-9]+", text):
+            raise InputError(f"{name} in the environment must be a whole number or be unset, got {text!r:.100}")
+    started = {"LOCAL_RANK": int(values["LOCAL_RANK"]) != -1, "WORLD_SIZE": int(values["WORLD_SIZE"]) > 1}
+    for name in started:
+        if started[name] and not os.environ.get("MASTER_ADDR"):
+            raise InputError(f"{name} in the environment must be unset, except by torchrun, which sets MASTER_ADDR too")
 
 
 def weight_dtype(precision: str) -> torch.dtype:

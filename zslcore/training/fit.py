@@ -88,12 +88,13 @@ def default_folder(config: RunConfig) -> Path:
 
 def _check_own(folder: Path, config: RunConfig) -> None:
     """Raise InputError if a run would overwrite files that no run wrote."""
-    if (folder / "metrics.json").exists() or any(folder.glob("checkpoint/*/epoch-*/progress.json")):
-        return
     own = folder / "config.json"
+    finished = (folder / "metrics.json").exists() and (own.exists() or (folder / HASHES).exists())
+    if finished or any(folder.glob("checkpoint/*/epoch-*/progress.json")):
+        return
     if own.is_file() and own.read_bytes() == _config_text(config).encode():  # killed before metrics.json was written
         return
-    for name in ("config.json", "history.csv", HASHES, WEIGHTS):
+    for name in ("config.json", "metrics.json", "history.csv", HASHES, WEIGHTS):
         if (folder / name).exists():
             raise InputError(f"{folder} holds {name}, but no run: give another folder")
 

@@ -44,6 +44,11 @@ def test_names_types_defaults_and_help_are_read(tmp_path):
     assert isinstance(read["lr"].default, float)
 
 
+def test_whole_numbers_among_the_default_numbers_of_a_list(tmp_path):
+    (parameter,) = read_parameters(_write(tmp_path / "a.ipynb", "lams: list[float] = [1, -2.5]")).values()
+    assert list(map(repr, parameter.default)) == ["1.0", "-2.5"]
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [

@@ -18,7 +18,7 @@ from snakemake.cli import parse_config
 from zslcore.config import RunConfig
 from zslcore.errors import InputError
 from zslcore.methods import BASELINES, METHODS, study_baselines, study_methods
-from zslcore.study.running.snakemake_config import study_config
+from zslcore.study.running.snakemake_config import dataset_files, study_config
 from zslcore.training.identity import run_name
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -156,6 +156,22 @@ def test_such_a_config_stops_snakemake(tmp_path):
     assert result.returncode != 0
     assert MISTAKES["dataset="] in printed
     assert "Traceback" not in printed
+
+
+def test_the_tables_of_a_data_set_decide_whether_its_study_is_up_to_date(tiny, monkeypatch):
+    monkeypatch.setenv("ZSLCORE_DATA", str(tiny.root))
+    assert dataset_files("TINY") == []  # reported by the first job
+    tiny.write()
+    assert dataset_files("TINY") == [str(tiny.folder / "att_splits.mat"), str(tiny.folder / "res101.mat")]
+    assert dataset_files("SYNTH") == []
+
+
+def test_settings_that_cannot_be_read_are_one_sentence(tiny, monkeypatch):
+    """Snakemake printed a part of a traceback."""
+    monkeypatch.setenv("ZSLCORE_DATA", str(tiny.root))
+    (tiny.folder / "settings.yml").write_text("settings: {lam: 1")
+    with pytest.raises(InputError, match=r"settings\.yml cannot be read as YAML"):
+        study_config({"dataset": "TINY"})
 
 
 def test_every_planned_run_writes_where_the_graph_waits_for_it():

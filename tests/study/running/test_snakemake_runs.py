@@ -27,6 +27,8 @@ if words[0] == "run":
     made = [Path(words[words.index("--output") + 1])]
     made += [Path(words[words.index("output") + 1], "results.csv")] if words[1] == "05_results" else []
 elif words[0] == "train":
+    if "STUB_REFUSES" in os.environ:
+        sys.exit(2)
     method = words[words.index("--method") + 1]
     seeds = int(words[words.index("--seeds") + 1]) if "--seeds" in words else 1
     runs = Path(os.environ["ZSLCORE_RUNS"], words[words.index("--dataset") + 1])
@@ -132,6 +134,24 @@ def test_more_seeds_keep_the_runs_that_are_there(study):
     assert done.returncode == 0, done.stdout + done.stderr
     assert (runs / "mse-seed0" / "metrics.json").read_text() == "as it was"
     assert (runs / "mse-seed2" / "metrics.json").is_file()
+
+
+def test_runs_are_looked_at_again_after_a_change_of_settings(study, monkeypatch):
+    """A study of other settings than it was asked for was said to be up to date, as was one after a failure."""
+    settings = study / "data" / "xlsa17" / "data" / "CUB" / "settings.yml"
+    settings.parent.mkdir(parents=True)
+    monkeypatch.setenv("ZSLCORE_DATA", str(study / "data"))
+
+    def train(**variables):
+        """The exit status, and how often runs of MSE have been asked for."""
+        words = [*command(), "--", "runs/CUB/mse.ok"]
+        done = subprocess.run(words, env=os.environ | variables, capture_output=True, timeout=120, check=False)
+        return done.returncode, [words[0] for words, _ in logged(study)].count("train")
+
+    assert train() == (0, 1)
+    settings.write_text("settings: {lam: 3.0}")
+    assert train(STUB_REFUSES="1") == (1, 2)
+    assert train(STUB_REFUSES="1") == (1, 3)
 
 
 @pytest.mark.parametrize("target", ["study", "results", "docs"])

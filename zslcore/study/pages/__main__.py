@@ -1,5 +1,8 @@
 """What ``make figures`` writes from committed tables: pages of ``docs/``, ``CLAIMS.md``, and the README's figure."""
 
+import argparse
+from collections.abc import Sequence
+
 from zslcore._io.writing import new_file
 from zslcore.study.checkout import root
 from zslcore.study.pages.claims_page import claims_page
@@ -8,8 +11,9 @@ from zslcore.study.pages.option_pages import options_page, other_models_page
 from zslcore.study.pages.results_page import results_page
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Write what README and docs show of the committed results and of the settings: ``make figures``."""
+    argparse.ArgumentParser(prog="python -m zslcore.study.pages", description=__doc__).parse_args(argv)
     print(readme_figure())
     pages = {
         "docs/options.md": options_page(),

@@ -102,6 +102,8 @@ def _default(path: Path, name: str, kind: str, source: str) -> object:
         value = ...
     if kind == "float" and type(value) is int:
         value = float(value)
+    if kind == "list[float]" and type(value) is list:
+        value = [float(item) if type(item) is int else item for item in value]
     inner = kind.removeprefix("list[").removesuffix("]")
     values = value if kind != inner and type(value) is list else [value]
     if any(type(item).__name__ != inner for item in values):
@@ -274,7 +276,7 @@ def _load(path: Path) -> "nbformat.NotebookNode":  # noqa: F821
 
 
 def _did_you_mean(name: str, known: dict[str, object]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
+    close = difflib.get_close_matches(name.lower(), known, n=1)
     return f" (did you mean {close[0]}?)" if close else ""
 
 

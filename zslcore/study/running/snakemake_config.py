@@ -1,5 +1,6 @@
 """What ``snakemake --config`` may say about a study."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -7,7 +8,9 @@ from typing import Any, NamedTuple
 from zslcore._io.locations import check_dataset_name, check_folder, data_root, runs_root, user_path
 from zslcore.data.benchmark import Benchmark
 from zslcore.errors import InputError
-from zslcore.methods import MAX_SEEDS
+from zslcore.layout import ARCHIVE
+from zslcore.methods import MAX_SEEDS, study_methods
+from zslcore.settings import chosen_settings
 
 KEYS = ("dataset", "seeds", "runs", "report")
 
@@ -54,12 +57,30 @@ def has_test_seen(dataset: str) -> bool:
         return True
 
 
+def dataset_files(dataset: str) -> list[str]:
+    """The tables of a data set that are there; none for SYNTH, which is made by the study."""
+    tables = [data_root() / ARCHIVE / dataset / name for name in ("att_splits.mat", "res101.mat")]
+    return [str(table) for table in tables if dataset != "SYNTH" and table.is_file()]
+
+
+def settings_text(dataset: str, method: str | None = None) -> str:
+    """The settings that were chosen for a data set, and for a method: Snakemake looks at the runs again if they change.
+
+    Example:
+        >>> settings_text("CUB100", "mse_matched") != settings_text("CUB100", "mse")
+        True
+    """
+    chosen = chosen_settings(dataset)
+    return json.dumps(chosen["settings"] | chosen["methods"].get(method, {}), sort_keys=True, default=str)
+
+
 def _datasets(given: object) -> list[str]:
     names = [name.strip() for name in str(given).split(",")]
     if type(given) not in (str, int) or not all(names):  # dataset=2024 is an int, and dataset= is None
         raise InputError(f"dataset in --config must be names with commas between them: SYNTH,CUB100; got {given!r}")
     for name in names:
         check_dataset_name(name)
+        study_methods(name)  # InputError for a file of settings that cannot be read
     return list(dict.fromkeys(names))
 
 

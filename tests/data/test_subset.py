@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 from PIL import Image
-from tiny import CLASS_NAMES, UNSEEN, VAL
+from tiny import CLASS_NAMES, UNSEEN, VAL, cells
 
 from zslcore import cli
 from zslcore.data.benchmark import SPLITS, Benchmark
@@ -79,6 +79,18 @@ def test_without_word_vectors_there_are_none(tiny, large, root):
     small = make_subset(large, "SMALL", root=root)
     with pytest.raises(InputError, match="no word vectors at"):
         small.word_vectors()
+
+
+def test_classes_without_images_are_kept_by_default_and_never_drawn(tiny, root):
+    tiny.write_images()
+    original = np.hstack([tiny.splits["original_att"], np.full((9, 1), 50.0)])
+    tiny.splits |= {"original_att": original, "att": original / np.linalg.norm(original, axis=0)}
+    tiny.splits["allclasses_names"] = cells([*CLASS_NAMES, "dodo"])
+    large = tiny.load()
+    assert make_subset(large, "TINY", root=root).fingerprint == large.fingerprint
+    assert "dodo" not in make_subset(large, "SMALL", root=root, classes=8).class_names
+    with pytest.raises(InputError, match="classes must be 1 to 8 of TINY, got 9"):
+        make_subset(large, "OTHER", root=root, classes=9)
 
 
 def test_a_number_of_classes_is_drawn_in_proportion(large, root):

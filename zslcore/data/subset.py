@@ -100,9 +100,11 @@ def subset_tables(
 def _kept_classes(benchmark: Benchmark, classes: ClassChoice | None, seed: int) -> Int[np.ndarray, " c"]:
     """Sorted indices of the classes to keep; InputError unless they hold train, val and unseen classes."""
     roles = {"train": benchmark.train_classes, "val": benchmark.val_classes, "unseen": benchmark.unseen_classes}
-    count = len(benchmark.class_names)
-    choice = count if classes is None else class_choice("classes", classes, benchmark.class_names)
+    if classes is None:
+        return np.arange(len(benchmark.class_names))
+    choice = class_choice("classes", classes, benchmark.class_names)
     if isinstance(choice, int):
+        count = sum(map(len, roles.values()))  # a class without images has no role
         if not 1 <= choice <= count:
             raise InputError(f"classes must be 1 to {count} of {benchmark.name}, got {choice}")
         rng = np.random.default_rng(seed)

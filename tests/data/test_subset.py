@@ -186,9 +186,12 @@ MISTAKES = {
     "no val": ({"classes": "lark,auk"}, None, r"but hold no val class"),
     "too few": ({"classes": 2}, None, r"but hold no \w+ class"),
     "too many": ({"classes": 9}, None, r"classes must be 1 to 8 of TINY, got 9"),
-    "size": ({"size": 0}, None, r"size must be 1 to 4096 pixels, got 0"),
+    "size": ({"size": 0}, None, r"size must be a whole number of 1 to 4096 pixels, got 0"),
+    "size as text": ({"size": "16"}, None, r"size must be a whole number of 1 to 4096 pixels, got '16'"),
+    "two sizes": ({"size": (16, 16)}, None, r"size must be a whole number of 1 to 4096 pixels, got \(16, 16\)"),
+    "fraction as size": ({"size": 16.5}, None, r"size must be a whole number of 1 to 4096 pixels, got 16\.5"),
     "square": ({"square": True}, None, r"square needs the size of its side"),
-    "seed": ({"seed": -1}, None, r"seed must be at least 0"),
+    "seed": ({"seed": -1}, None, r"seed must be a whole number of at least 0, got -1"),
     "links": ({"size": 9, "images": "symlink"}, None, r"images must be copy where they are cropped or resized"),
     "no box": ({}, edit("7 5.2 8.0 20.0 10.0\n", ""), r"must give a box for each image, but have none for \w+/33\.png"),
     "text": ({}, edit("1 5.2 8.0", "1 x 8.0"), r"left, top, width and height of image 1, got x 8\.0 20\.0 10\.0"),
@@ -202,6 +205,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize(("options", "change", "message"), MISTAKES.values(), ids=MISTAKES)
+@pytest.mark.usefixtures("unchecked")
 def test_a_mistake_is_one_sentence_and_writes_nothing(large, root, boxes, options, change, message):
     root.mkdir()
     if change:

@@ -11,6 +11,7 @@ from zslcore import InputError
 from zslcore.backbone import known_backbones
 from zslcore.config import RunConfig
 from zslcore.data.benchmark import Benchmark
+from zslcore.data.semantics import load_word_vectors
 from zslcore.training import Run, fit
 from zslcore.training.identity import run_name
 from zslcore.training.inputs.sources import load_features
@@ -206,11 +207,21 @@ class TestImported:
         ):
             stored_features(changed, "clip")
 
-    @pytest.mark.parametrize("name", ["resnet18", "res101", "", "a/b", "../up", ".hidden", "a b", "x" * 65])
+    @pytest.mark.parametrize("name", ["resnet18", "res101", "", "a/b", "../up", ".hidden", "a b", "x" * 65, 5, None])
+    @pytest.mark.usefixtures("unchecked")
     def test_names_that_cannot_be_used(self, benchmark, values, tmp_path, name):
         with pytest.raises(InputError, match="name"):
             import_features(benchmark, name, save(tmp_path / "features.npy", values))
         assert not (tmp_path / "cache").exists()
+
+    @pytest.mark.usefixtures("unchecked")
+    def test_arrays_are_no_path(self, benchmark, values):
+        with pytest.raises(InputError, match=r"^features must be a path, got ndarray$"):
+            import_features(benchmark, "clip", values)
+        with pytest.raises(InputError, match=r"^word vectors must be a path, got ndarray$"):
+            load_word_vectors(values, num_attributes=9)
+        with pytest.raises(InputError, match=r"^root must be a path, got NoneType$"):
+            Benchmark.load(None, "TINY")
 
     @pytest.mark.parametrize(
         ("spoil", "message"),

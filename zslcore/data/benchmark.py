@@ -64,7 +64,7 @@ class Benchmark:
     @classmethod
     def load(cls, root: Path | str, name: str) -> "Benchmark":
         """Read ``root/xlsa17/data/NAME``; InputError if a file is missing or damaged, or the tables disagree."""
-        root = Path(root).expanduser().absolute()
+        root = user_path(root, what="root").absolute()
         folder = xlsa17.dataset_folder(root, name)
         file = folder / "att_splits.mat"
         optional = ("allclasses_names", "original_att", "test_seen_loc", "train_loc", "val_loc")

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from zslcore._io.numbers import is_whole
 from zslcore._io.reading import LARGEST_TEXT, check_regular
 from zslcore.data.xlsa17 import read_lines
 from zslcore.errors import InputError, one_line
@@ -65,9 +66,9 @@ def class_choice(option: str, wanted: ClassChoice, class_names: Sequence[str]) -
         if os.path.isfile(wanted):  # False for a text too long to be a path, where Path.is_file raises
             wanted = read_lines(Path(wanted))
         else:
-            is_number = wanted.strip().isdecimal() and len(wanted) < 10
-            wanted = int(wanted) if is_number else wanted.split(",")
-    if isinstance(wanted, (int, np.integer)):
+            is_count = wanted.strip().isdecimal() and len(wanted) < 10
+            wanted = int(wanted) if is_count else wanted.split(",")
+    if is_whole(wanted):
         return int(wanted)
     names = list(wanted) if isinstance(wanted, Iterable) else [wanted]
     if not all(isinstance(name, str) for name in names):

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Int
 
 from zslcore._io.locations import data_root, user_path
+from zslcore._io.numbers import is_number, is_whole
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.class_table import ClassChoice, check_name, class_choice, read_class_table, tidy
 from zslcore.data.images import check_image
@@ -49,11 +50,12 @@ def make_dataset(
     Raises:
         InputError: if the folder, the table and the split do not fit together.
     """
-    root, table = user_path(root or data_root(), what="root").absolute(), user_path(table, what="table")
-    if not 0 < test_share < 1:
-        raise InputError(f"test_share must lie in (0, 1), got {test_share}")
-    if seed < 0:
-        raise InputError(f"seed must be at least 0, got {seed}")
+    root = user_path(data_root() if root is None else root, what="root").absolute()
+    table = user_path(table, what="table")
+    if not is_number(test_share) or not 0 < test_share < 1:
+        raise InputError(f"test_share must be a number in (0, 1), got {test_share!r:.100}")
+    if not is_whole(seed) or seed < 0:
+        raise InputError(f"seed must be a whole number of at least 0, got {seed!r:.100}")
     place = place_by(images)
     class_names, attribute_names, values = read_class_table(table)
     vectors = None

@@ -74,6 +74,6 @@ PLACES: dict[str, Place] = {"copy": shutil.copyfile, "hardlink": os.link, "symli
 
 def place_by(how: str) -> Place:
     """The function that copies or links an image; InputError for another word than those of ``PLACES``."""
-    if how not in PLACES:
-        raise InputError(f"images must be one of {', '.join(PLACES)}, got {how!r}")
+    if not isinstance(how, str) or how not in PLACES:
+        raise InputError(f"images must be one of {', '.join(PLACES)}, got {how!r:.100}")
     return PLACES[how]

@@ -70,7 +70,7 @@ def import_features(benchmark: Benchmark, name: str, path: Path | str) -> Frozen
     Raises:
         InputError: if the name is taken, or the file does not hold finite numbers, one row per image.
     """
-    if not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InputError(f"the name of features must be letters, digits, '.', '_' and '-', up to 64, got {name!r:.100}")
     if name in BACKBONES or name == FILE_FEATURES:
         raise InputError(f"{name!r} is the name of a backbone, so imported features must have another name")

@@ -1,5 +1,6 @@
 """Reading the files of the xlsa17 layout, where indices start at 1. InputErrors name the file."""
 
+import os
 import re
 import unicodedata
 from collections import Counter
@@ -22,8 +23,10 @@ def dataset_folder(root: Path, name: str) -> Path:
     """Folder ``root/xlsa17/data/NAME``; InputError if it does not exist, with a list of the data sets that do."""
     archive = root / ARCHIVE
     if not archive.is_dir():
-        way_out = "set ZSLCORE_DATA to the folder with the benchmark files"
-        raise InputError(f"no data at {root}: it must hold {ARCHIVE}/ ({way_out})")
+        holds = "the folder with the benchmark files"
+        if "xlsa17" in root.parts:  # one or more folders too deep
+            holds = Path(*root.parts[: root.parts.index("xlsa17")])
+        raise InputError(f"no data at {root}: it must hold {ARCHIVE}/ (set ZSLCORE_DATA to {holds})")
     present = sorted(path.name for path in archive.iterdir() if path.is_dir())
     if name not in present:  # "CUB/" exists as a path, but is not the name of a data set
         raise InputError(f"no data set {name!r} in {archive}; there are: {', '.join(present) or 'none'}")
@@ -80,6 +83,12 @@ class MatFile:
         if not valid.all():
             raise InputError(f"{key} in {self.path} must hold whole numbers in 1..{limit}, got {indices[~valid][0]}")
         return indices.astype(np.int64) - 1
+
+    def locations(self, key: str, *, limit: int) -> Int[np.ndarray, " n"]:
+        """As :meth:`indices`, also from a mask that holds a 1 for each image that counts, and else 0."""
+        mask = np.ravel(self.variables[key])
+        is_mask = mask.dtype.kind in "biuf" and mask.size == limit and np.isin(mask, (0, 1)).all() and not mask.all()
+        return np.flatnonzero(mask) if is_mask else self.indices(key, limit=limit)
 
     def matrix(self, key: str, *, num_classes: int | None = None) -> Float[np.ndarray, "C A"]:
         """A matrix stored as attributes x classes, transposed, as float32."""
@@ -140,7 +149,7 @@ def class_list(path: Path, class_names: list[str]) -> Int[np.ndarray, " n"] | No
 
     Another spelling of a name is accepted if it fits one class only, see :func:`name_key`.
     """
-    if not path.exists():
+    if not os.path.lexists(path):  # a broken link is no missing file
         return None
     by_name, by_key = {name: index for index, name in enumerate(class_names)}, classes_by_key(class_names)
     listed = []

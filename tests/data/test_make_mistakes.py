@@ -90,6 +90,12 @@ def test_files_that_are_no_csv(source, root):
         make_dataset(source.pictures, source.table.with_name("none.csv"), "BIRDS")
 
 
+def test_an_image_with_a_backslash_in_its_name(source, root):
+    os.rename(source.pictures / "lark" / "lark 0.png", source.pictures / "lark" / "a\\b.png")
+    with pytest.raises(InputError, match=r"an image in .*lark must have a name without a backslash, got 'a\\\\b\.png'"):
+        make_dataset(source.pictures, source.table, "BIRDS")
+
+
 def test_an_image_whose_name_is_not_text(source, root):
     name = os.fsencode(source.pictures / "lark") + b"/\xff.png"
     with open(name, "wb") as file:

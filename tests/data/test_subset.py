@@ -81,6 +81,11 @@ def test_without_word_vectors_there_are_none(tiny, large, root):
         small.word_vectors()
 
 
+def test_classes_may_be_numbered_or_spelt_otherwise(large, root, tmp_path):
+    (tmp_path / "classes.txt").write_text("1\tLark\n2\theron\n3\tAUK\n")
+    assert make_subset(large, "SMALL", root=root, classes=tmp_path / "classes.txt").class_names[2] == "auk"
+
+
 def test_classes_without_images_are_kept_by_default_and_never_drawn(tiny, root):
     tiny.write_images()
     original = np.hstack([tiny.splits["original_att"], np.full((9, 1), 50.0)])

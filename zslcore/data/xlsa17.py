@@ -4,7 +4,7 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -144,17 +144,27 @@ def classes_by_key(class_names: Sequence[str]) -> dict[str, int]:
     return {key: index for index, key in enumerate(keys) if key and counts[key] == 1}
 
 
-def class_list(path: Path, class_names: list[str]) -> Int[np.ndarray, " n"] | None:
-    """Sorted indices of the classes that a file names, one per line; None if the file does not exist.
+def class_finder(class_names: Sequence[str]) -> Callable[[str], int | None]:
+    """A function from a name to the index of its class, or None.
 
     Another spelling of a name is accepted if it fits one class only, see :func:`name_key`.
+
+    Example:
+        >>> find = class_finder(["great tit", "owl"])
+        >>> find("001.Great_Tit"), find("auk")
+        (0, None)
     """
+    by_name, by_key = {name: index for index, name in enumerate(class_names)}, classes_by_key(class_names)
+    return lambda name: by_name.get(name, by_key.get(name_key(name)))
+
+
+def class_list(path: Path, class_names: list[str]) -> Int[np.ndarray, " n"] | None:
+    """Sorted indices of the classes that a file names, one per line; None if the file does not exist."""
     if not os.path.lexists(path):  # a broken link is no missing file
         return None
-    by_name, by_key = {name: index for index, name in enumerate(class_names)}, classes_by_key(class_names)
-    listed = []
+    find, listed = class_finder(class_names), []
     for name in read_lines(path):
-        index = by_name.get(name, by_key.get(name_key(name)))
+        index = find(name)
         if index is None:
             raise InputError(f"{path} names the class {name!r}, which is not among allclasses_names")
         listed.append(index)

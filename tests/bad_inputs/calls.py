@@ -111,7 +111,7 @@ _EXPRESSIONS = {
     "an unknown setting": ("RunConfig.from_dict({'dataset': 'TINY', 'lambda': 1})", "'lambda'"),
     "a data set that is not there": ("Benchmark.load('data', 'NOPE')", "'NOPE'"),
     "a root that is not there": ("Benchmark.load('nowhere', 'TINY')", "nowhere"),
-    "a root with NUL": ("Benchmark.load('a\\0b', 'TINY')", "no data"),
+    "a root with NUL": ("Benchmark.load('a\\0b', 'TINY')", "root must have no control"),
     "an unknown split": ("Benchmark.load('data', 'TINY').split('test')", "'test'"),
     "unknown class vectors": ("Benchmark.load('data', 'TINY').vectors('raw')", "'raw'"),
     "no labels of single images": ("Benchmark.load('data', 'TINY').image_attributes", "data/TINY"),

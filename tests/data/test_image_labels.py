@@ -83,6 +83,13 @@ class TestCub:
         assert np.isnan(read[0]).all()
         assert np.isnan(read[:, [1, 3, 4, 5, 6, 7, 8]]).all()
 
+    def test_ids_may_be_large(self, tiny, cub, labels, folder):
+        """Numbers of a photo site, for example."""
+        for file in (cub, folder / "images.txt"):
+            lines = [line.split(maxsplit=1) for line in file.read_text().splitlines()]
+            file.write_text("".join(f"{10**12 + int(image)} {rest}\n" for image, rest in lines))
+        np.testing.assert_array_equal(tiny.load().image_attributes, labels)
+
     def test_further_columns_and_empty_lines_are_ignored(self, tiny, cub, labels):
         """A few lines of the original file have more than five columns."""
         replace_line(cub, 3, cub.read_text().splitlines()[2] + " 0 12.8\n")
@@ -223,6 +230,29 @@ class TestParts:
         read = tiny.load().parts()
         assert read.names == expected.names
         np.testing.assert_array_equal(read.positions, expected.positions)
+
+    def test_parts_are_numbered_by_their_ids(self, tiny, located):
+        located.with_name("parts.txt").write_text("2 left eye\n1 beak\n")
+        parts = tiny.load().parts()
+        assert parts.names == ("beak", "left eye")
+        np.testing.assert_array_equal(parts.positions[0], [[10.5, 20], [np.nan, np.nan]])
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("0 beak\n1 left eye\n", r"parts\.txt must number the parts from 1, got 0, 1$"),
+            ("1 beak\n1 left eye\n", r"parts\.txt must hold each id once, but repeats 1 in line 2$"),
+        ],
+    )
+    def test_parts_with_other_numbers_are_refused(self, tiny, located, text, message):
+        located.with_name("parts.txt").write_text(text)
+        with pytest.raises(InputError, match=message):
+            tiny.load().parts()
+
+    def test_a_broken_link_to_the_boxes_is_refused(self, tiny, located, folder):
+        (folder / "bounding_boxes.txt").symlink_to("annex")
+        with pytest.raises(InputError, match=r"bounding_boxes\.txt is missing$"):
+            tiny.load().parts()
 
     def test_faults_are_named(self, tiny, located):
         located.write_text("40 3 1 1 1\n")

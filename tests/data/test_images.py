@@ -117,7 +117,7 @@ def test_a_picture_with_other_bytes_in_its_middle_is_an_input_error(tmp_path):
 
 def test_what_is_no_image_is_an_input_error_that_names_it(tmp_path):
     (tmp_path / "text.jpg").write_text("not a bird\n")
-    with pytest.raises(InputError, match=r"text\.jpg cannot be read as an image: not an image file$"):
+    with pytest.raises(InputError, match=r"text\.jpg cannot be read as an image: not an image file \(BMP, .*, WEBP\)$"):
         read_image(tmp_path / "text.jpg")
     with pytest.raises(InputError, match=r"absent\.jpg cannot be read as an image: no such file$"):
         read_image(tmp_path / "absent.jpg")
@@ -190,6 +190,31 @@ def test_sixteen_bits_become_eight(tmp_path, order):
         assert stored.mode.startswith("I")
     decoded = np.asarray(read_image(path))
     assert (decoded == (values >> 8).astype(np.uint8)[:, :, None]).all()
+
+
+def test_twelve_bits_become_eight(tmp_path):
+    """Cameras store 12 bits in 16; their pictures would be almost black."""
+    values = np.linspace(0, 4095, 30 * 40).reshape(30, 40).astype(np.uint16)
+    Image.fromarray(values).save(tmp_path / "gray.png")
+    np.testing.assert_array_equal(np.asarray(read_image(tmp_path / "gray.png"))[:, :, 0], values >> 4)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "RGB"])
+def test_what_is_transparent_is_white(tmp_path, mode):
+    """Colours below full transparency are arbitrary, and differ between programs."""
+    pixels, options = np.zeros((30, 40, 4), dtype=np.uint8), {}
+    pixels[5:15, 5:15] = 40, 40, 40, 255
+    image = Image.fromarray(pixels)
+    if mode == "P":
+        image = image.convert("RGB").quantize(2)
+        options["transparency"] = image.getpixel((0, 0))
+    elif mode == "RGB":
+        image, options = image.convert("RGB"), {"transparency": (0, 0, 0)}
+    else:
+        image = image.convert(mode)
+    image.save(tmp_path / "bird.png", **options)
+    expected = np.where(pixels[:, :, 3:] > 0, 40, 255).repeat(3, axis=2)
+    np.testing.assert_array_equal(np.asarray(read_image(tmp_path / "bird.png")), expected)
 
 
 TURNS = {2: np.fliplr, 3: lambda a: np.rot90(a, 2), 4: np.flipud, 6: lambda a: np.rot90(a, 3), 8: np.rot90}

@@ -1,13 +1,17 @@
 """``zslcore data make``: what it writes, what it takes, and that it trains."""
 
+import errno
 import json
 import os
 import unicodedata
+from functools import partial
 
 import numpy as np
 import pytest
 from new_birds import ATTRIBUTES, CLASSES, files
+from PIL import Image
 
+import zslcore.data.new_dataset
 from zslcore import cli
 from zslcore.config import RunConfig
 from zslcore.data import load_benchmark
@@ -99,13 +103,47 @@ def test_a_text_that_is_too_long_for_a_path_is_a_list(source, root):
     assert made.unseen_classes.tolist() == [5]
 
 
-@pytest.mark.parametrize(("encoding", "delimiter"), [("utf-8-sig", ","), ("utf-8", ";"), ("utf-8", "\t")])
+@pytest.mark.parametrize(
+    ("encoding", "delimiter"), [("utf-8-sig", ","), ("utf-8", ";"), ("utf-8", "\t"), ("utf-16", "\t")]
+)
 def test_other_forms_of_csv(source, root, encoding, delimiter):
     plain = make_dataset(source.pictures, source.table, "BIRDS", root=root / "a")
     source.rows.insert(3, [])
-    source.rows[1] = [f"  {cell} " for cell in source.rows[1]]
+    source.rows.insert(0, [])
+    source.rows[2] = [f"  {cell} " for cell in source.rows[2]]
     source.write(encoding, delimiter)
     assert same(make_dataset(source.pictures, source.table, "BIRDS", root=root / "b"), plain)
+
+
+def test_tables_of_a_spreadsheet(source, root):
+    """Where the comma is the decimal mark, Excel writes semicolons; emptied cells stay, as columns and rows."""
+    plain = make_dataset(source.pictures, source.table, "BIRDS", root=root / "a")
+    source.rows[1:] = [[name, *(cell.replace(".", ",") for cell in cells)] for name, *cells in source.rows[1:]]
+    source.rows = [[*row, "", ""] for row in source.rows] + [[""] * 6]
+    source.write(delimiter=";")
+    assert same(make_dataset(source.pictures, source.table, "BIRDS", root=root / "b"), plain)
+    source.table.write_bytes(b"sep=;\r\n" + source.table.read_bytes())
+    assert same(make_dataset(source.pictures, source.table, "BIRDS", root=root / "c"), plain)
+
+
+def test_true_and_false_are_1_and_0(source, root):
+    source.rows[1][1:], source.rows[2][1:] = ["TRUE", "False", "1"], ["0", "true", "FALSE"]
+    source.write()
+    made = make_dataset(source.pictures, source.table, "BIRDS")
+    assert made.original_attributes[:2].tolist() == [[1, 0, 1], [0, 1, 0]]
+
+
+def test_folders_may_be_numbered_or_spelt_otherwise(source, root):
+    plain = make_dataset(source.pictures, source.table, "BIRDS", root=root / "a", unseen=["auk", "great tit"])
+    (source.pictures / "great tit").rename(source.pictures / "001.Great_Tit")
+    (source.pictures / "auk").rename(source.pictures / "AUK")
+    made = make_dataset(source.pictures, source.table, "BIRDS", root=root / "b", unseen=["1 Great-Tit", "Auk"])
+    assert same(made, plain)
+
+
+def test_a_name_with_a_comma_is_one_class(source, root):
+    made = make_dataset(source.pictures, source.table, "BIRDS", unseen="owl, barn", val="gull,lark")
+    assert [made.class_names[index] for index in made.unseen_classes] == ["owl, barn"]
 
 
 def test_a_name_in_decomposed_letters_finds_its_folder(source, root):
@@ -127,6 +165,8 @@ def test_other_files_are_passed_over(source, root):
     plain = make_dataset(source.pictures, source.table, "BIRDS", root=root / "a")
     (source.pictures / ".git").mkdir()
     (source.pictures / "read me.txt").write_text("of 2024")
+    (source.pictures / "@eaDir" / "1.jpg").mkdir(parents=True)
+    (source.pictures / "lark" / "@eaDir" / "1.jpg").mkdir(parents=True)
     for name in ("._lark 0.png", "Thumbs.db", "notes.txt"):
         (source.pictures / "lark" / name).write_bytes(b"x")
     assert same(make_dataset(source.pictures, source.table, "BIRDS", root=root / "b"), plain)
@@ -140,6 +180,26 @@ def test_images_can_be_links(source, root, how, monkeypatch):
     assert path.is_symlink() == (how == "symlink")
     assert os.path.samefile(path, original) == (how != "copy")
     made.check_images()
+
+
+@pytest.mark.parametrize("how", ["hardlink", "symlink"])
+def test_a_file_system_without_links_is_named(source, root, how, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    place = zslcore.data.new_dataset.PLACES[how]
+    monkeypatch.setitem(zslcore.data.new_dataset.PLACES, how, partial(place.func, refuse))
+    message = r"^images must be copy, because .*great tit 0\.png cannot be linked: Invalid cross-device link$"
+    with pytest.raises(InputError, match=message):
+        make_dataset(source.pictures, source.table, "BIRDS", images=how)
+    assert not list(root.rglob("*"))
+
+
+def test_jpegs_under_their_rarer_endings_count(source, root):
+    for number, suffix in enumerate((".jfif", ".JPE")):
+        Image.new("RGB", (24, 30)).save(source.pictures / "lark" / f"x{number}{suffix}", "JPEG")
+    made = make_dataset(source.pictures, source.table, "BIRDS")
+    assert np.bincount(made.labels)[3] == 10
 
 
 def test_paths_may_begin_with_the_home_folder(source, root, monkeypatch):

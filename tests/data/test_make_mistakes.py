@@ -90,6 +90,12 @@ def test_files_that_are_no_csv(source, root):
         make_dataset(source.pictures, source.table.with_name("none.csv"), "BIRDS")
 
 
+def test_an_image_with_a_backslash_in_its_name(source, root):
+    os.rename(source.pictures / "lark" / "lark 0.png", source.pictures / "lark" / "a\\b.png")
+    with pytest.raises(InputError, match=r"an image in .*lark must have a name without a backslash, got 'a\\\\b\.png'"):
+        make_dataset(source.pictures, source.table, "BIRDS")
+
+
 def test_an_image_whose_name_is_not_text(source, root):
     name = os.fsencode(source.pictures / "lark") + b"/\xff.png"
     with open(name, "wb") as file:
@@ -104,8 +110,16 @@ OPTIONS = {
     "too many val": ({"unseen": 2, "val": 6}, r"val must be 1 to 5 of the 6 classes it is chosen from, got 6"),
     "unknown class": ({"unseen": "dodo"}, r"unseen must be a number, a file or names of classes; 'dodo' is none"),
     "unseen val": ({"unseen": ["auk"], "val": ["auk"]}, r"val must name seen classes, but 'auk' is unseen"),
-    "share": ({"test_share": 1.0}, r"test_share must lie in \(0, 1\), got 1\.0"),
-    "seed": ({"seed": -1}, r"seed must be at least 0, got -1"),
+    "share": ({"test_share": 1.0}, r"test_share must be a number in \(0, 1\), got 1\.0"),
+    "share as text": ({"test_share": "0.2"}, r"test_share must be a number in \(0, 1\), got '0\.2'"),
+    "seed": ({"seed": -1}, r"seed must be a whole number of at least 0, got -1"),
+    "seed as text": ({"seed": "1"}, r"seed must be a whole number of at least 0, got '1'"),
+    "no seed": ({"seed": None}, r"seed must be a whole number of at least 0, got None"),
+    "no root": ({"root": ""}, r"root must not be empty"),
+    "table as rows": ({"table": [["class", "a"]]}, r"table must be a path, got list"),
+    "number as a name": ({"name": 5}, r"dataset must be a name such as my-birds .* got 5"),
+    "list of images": ({"images": ["copy"]}, r"images must be one of copy, hardlink, symlink, got \['copy'\]"),
+    "yes as a number of classes": ({"unseen": True}, r"unseen must be a whole number, a file or names"),
     "images": ({"images": "move"}, r"images must be one of copy, hardlink, symlink, got 'move'"),
     "word vectors": ({"word_vectors": "none.npy"}, r"no word vectors at none\.npy"),
     "name": ({"name": "my birds"}, r"dataset must be a name such as my-birds .* got 'my birds'"),
@@ -115,9 +129,10 @@ OPTIONS = {
 
 
 @pytest.mark.parametrize(("options", "message"), OPTIONS.values(), ids=OPTIONS)
+@pytest.mark.usefixtures("unchecked")
 def test_options_that_cannot_be_used(source, root, options, message):
     with pytest.raises(InputError, match=message):
-        make_dataset(source.pictures, source.table, **({"name": "BIRDS"} | options))
+        make_dataset(source.pictures, **({"table": source.table, "name": "BIRDS"} | options))
     assert not root.exists()
 
 

@@ -86,6 +86,16 @@ def test_a_path_may_be_text_and_begin_with_the_home_folder(tmp_path, monkeypatch
         assert load_word_vectors(path, num_attributes=4).shape == (4, 6)
 
 
+def test_the_content_tells_the_format(tmp_path):
+    np.save(tmp_path / "array.npy", VECTORS)
+    for suffix in (".NPY", ".pkl"):
+        vectors = load(tmp_path, (tmp_path / "array.npy").read_bytes(), suffix=suffix)
+        np.testing.assert_array_equal(vectors, VECTORS.astype(np.float32))
+    np.testing.assert_array_equal(load(tmp_path, pickle.dumps(VECTORS), suffix=".npy"), VECTORS.astype(np.float32))
+    with pytest.raises(InputError, match=r"vectors\.txt must hold a numpy array .*, as a \.npy file or a pickle, but"):
+        load(tmp_path, b"black 0.1 0.2\nwhite 0.3 0.4\n", suffix=".txt")
+
+
 def test_npy_file_loads_and_may_not_hold_objects(tmp_path):
     np.save(tmp_path / "plain.npy", VECTORS)
     vectors = load_word_vectors(tmp_path / "plain.npy", num_attributes=4)

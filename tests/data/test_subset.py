@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 from PIL import Image
-from tiny import CLASS_NAMES, UNSEEN, VAL
+from tiny import CLASS_NAMES, UNSEEN, VAL, cells
 
 from zslcore import cli
 from zslcore.data.benchmark import SPLITS, Benchmark
@@ -79,6 +79,23 @@ def test_without_word_vectors_there_are_none(tiny, large, root):
     small = make_subset(large, "SMALL", root=root)
     with pytest.raises(InputError, match="no word vectors at"):
         small.word_vectors()
+
+
+def test_classes_may_be_numbered_or_spelt_otherwise(large, root, tmp_path):
+    (tmp_path / "classes.txt").write_text("1\tLark\n2\theron\n3\tAUK\n")
+    assert make_subset(large, "SMALL", root=root, classes=tmp_path / "classes.txt").class_names[2] == "auk"
+
+
+def test_classes_without_images_are_kept_by_default_and_never_drawn(tiny, root):
+    tiny.write_images()
+    original = np.hstack([tiny.splits["original_att"], np.full((9, 1), 50.0)])
+    tiny.splits |= {"original_att": original, "att": original / np.linalg.norm(original, axis=0)}
+    tiny.splits["allclasses_names"] = cells([*CLASS_NAMES, "dodo"])
+    large = tiny.load()
+    assert make_subset(large, "TINY", root=root).fingerprint == large.fingerprint
+    assert "dodo" not in make_subset(large, "SMALL", root=root, classes=8).class_names
+    with pytest.raises(InputError, match="classes must be 1 to 8 of TINY, got 9"):
+        make_subset(large, "OTHER", root=root, classes=9)
 
 
 def test_a_number_of_classes_is_drawn_in_proportion(large, root):
@@ -174,9 +191,12 @@ MISTAKES = {
     "no val": ({"classes": "lark,auk"}, None, r"but hold no val class"),
     "too few": ({"classes": 2}, None, r"but hold no \w+ class"),
     "too many": ({"classes": 9}, None, r"classes must be 1 to 8 of TINY, got 9"),
-    "size": ({"size": 0}, None, r"size must be 1 to 4096 pixels, got 0"),
+    "size": ({"size": 0}, None, r"size must be a whole number of 1 to 4096 pixels, got 0"),
+    "size as text": ({"size": "16"}, None, r"size must be a whole number of 1 to 4096 pixels, got '16'"),
+    "two sizes": ({"size": (16, 16)}, None, r"size must be a whole number of 1 to 4096 pixels, got \(16, 16\)"),
+    "fraction as size": ({"size": 16.5}, None, r"size must be a whole number of 1 to 4096 pixels, got 16\.5"),
     "square": ({"square": True}, None, r"square needs the size of its side"),
-    "seed": ({"seed": -1}, None, r"seed must be at least 0"),
+    "seed": ({"seed": -1}, None, r"seed must be a whole number of at least 0, got -1"),
     "links": ({"size": 9, "images": "symlink"}, None, r"images must be copy where they are cropped or resized"),
     "no box": ({}, edit("7 5.2 8.0 20.0 10.0\n", ""), r"must give a box for each image, but have none for \w+/33\.png"),
     "text": ({}, edit("1 5.2 8.0", "1 x 8.0"), r"left, top, width and height of image 1, got x 8\.0 20\.0 10\.0"),
@@ -190,6 +210,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize(("options", "change", "message"), MISTAKES.values(), ids=MISTAKES)
+@pytest.mark.usefixtures("unchecked")
 def test_a_mistake_is_one_sentence_and_writes_nothing(large, root, boxes, options, change, message):
     root.mkdir()
     if change:

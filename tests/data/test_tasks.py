@@ -138,7 +138,8 @@ def test_relabel_refuses_a_class_of_another_task(stranger):
         task.relabel(np.array([task.classes[0], label]))
 
 
-@pytest.mark.parametrize("held_out", [0.0, 1.0, -0.2, float("nan")])
+@pytest.mark.parametrize("held_out", [0.0, 1.0, -0.2, float("nan"), "0.2"])
+@pytest.mark.usefixtures("unchecked")
 def test_share_outside_0_1_is_refused(held_out):
     with pytest.raises(InputError, match=r"held_out must lie in \(0, 1\), got"):
         validation_task(make_benchmark([3]), held_out=held_out)

@@ -105,6 +105,21 @@ def test_labels_and_locations_of_any_type_and_direction(tiny, dtype, shape):
     assert same(tiny.load(), expected)
 
 
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.float64])
+@pytest.mark.parametrize("shape", [(-1, 1), (1, -1)], ids=["column", "row"])
+def test_locations_may_be_masks(tiny, dtype, shape):
+    expected = tiny.load()
+    for key in [key for key in tiny.splits if key.endswith("_loc")]:
+        tiny.splits[key] = np.isin(np.arange(1, 41), tiny.splits[key]).astype(dtype).reshape(shape)
+    assert same(tiny.load(), expected)
+
+
+def test_masks_of_another_length_are_refused(tiny):
+    tiny.splits["trainval_loc"] = np.zeros((39, 1))
+    with pytest.raises(InputError, match=r"trainval_loc in .* must hold whole numbers in 1\.\.40, got 0"):
+        tiny.load()
+
+
 def test_labels_from_zero_are_refused(tiny):
     tiny.images["labels"] = tiny.images["labels"] - 1
     with pytest.raises(InputError, match=r"labels in .* must hold whole numbers in 1\.\.8, got 0$"):
@@ -138,6 +153,16 @@ def test_without_class_names_classes_are_numbered(tiny, lists):
     assert benchmark.class_names == tuple(f"class {number}" for number in range(1, 9))
     for name in ("train", "val"):
         np.testing.assert_array_equal(benchmark.split(name), expected.split(name))
+
+
+def test_transposed_vectors_without_class_names_are_refused(tiny):
+    """Nine classes of eight attributes fit labels from 1 to 8, too."""
+    tiny.names_file.unlink()
+    del tiny.splits["allclasses_names"]
+    tiny.splits |= {"att": tiny.splits["att"].T, "original_att": tiny.splits["original_att"].T}
+    message = r"att in .* must hold attributes x classes, got shape \(8, 9\) with labels up to 8; it looks transposed$"
+    with pytest.raises(InputError, match=message):
+        tiny.load()
 
 
 def test_numbered_classes_are_not_compared_with_folders(tiny):
@@ -205,7 +230,7 @@ def test_a_spelling_that_two_classes_share_is_that_of_neither(tmp_path):
 
 
 @pytest.mark.parametrize("start", [0, 1])
-@pytest.mark.parametrize("mark", [" ", "\t", ". "])
+@pytest.mark.parametrize("mark", [" ", "\t", ". ", ",", ") ", " - "])
 def test_numbers_before_attribute_names_are_dropped(tmp_path, start, mark):
     lines = [f"   {number}{mark}{name}" for number, name in enumerate(("black", "4 legs"), start)]
     (tmp_path / "names.txt").write_text("\n".join(lines))
@@ -216,6 +241,23 @@ def test_numbers_before_attribute_names_are_dropped(tmp_path, start, mark):
 def test_numbers_that_tell_attribute_names_apart_are_kept(tmp_path, names):
     (tmp_path / "names.txt").write_text("\n".join(names))
     assert read_attribute_names(tmp_path / "names.txt", num_attributes=3) == names
+
+
+def test_numbers_in_brackets_before_attribute_names_are_dropped(tmp_path):
+    (tmp_path / "names.txt").write_text("(1) black\n(2) white\n")
+    assert read_attribute_names(tmp_path / "names.txt", num_attributes=2) == ("black", "white")
+
+
+def test_a_broken_link_to_a_list_is_no_missing_file(tiny):
+    (tiny.folder / "testclasses.txt").unlink()
+    (tiny.folder / "testclasses.txt").symlink_to("annex")
+    with pytest.raises(InputError, match=r"testclasses\.txt cannot be read: No such file or directory$"):
+        tiny.load()
+    (tiny.folder / "testclasses.txt").unlink()
+    tiny.names_file.unlink()
+    tiny.names_file.symlink_to("annex")
+    with pytest.raises(InputError, match=r"TINY\.txt cannot be read: No such file or directory$"):
+        tiny.load()
 
 
 def test_numbers_that_do_not_count_the_lines_belong_to_the_names(tmp_path):

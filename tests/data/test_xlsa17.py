@@ -193,6 +193,10 @@ def test_missing_folder_file_and_data_set(tiny, tmp_path):
     tiny.write()
     with pytest.raises(InputError, match=r"no data at .*nowhere: it must hold xlsa17/data/ \(set ZSLCORE_DATA"):
         Benchmark.load(tmp_path / "nowhere", "TINY")
+    for inside in ("xlsa17", "xlsa17/data", "xlsa17/data/TINY"):
+        message = rf"{inside}: it must hold xlsa17/data/ \(set ZSLCORE_DATA to {tmp_path}\)$"
+        with pytest.raises(InputError, match=message):
+            Benchmark.load(tmp_path / inside, "TINY")
     with pytest.raises(InputError, match=r"no data set 'tiny' in .*; there are: TINY$"):
         Benchmark.load(tmp_path, "tiny")
     for root in ("", "nowhere"):

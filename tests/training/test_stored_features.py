@@ -6,11 +6,13 @@ import re
 import numpy as np
 import pytest
 from scipy.io import savemat
+from tiny import cells
 
 from zslcore import InputError
 from zslcore.backbone import known_backbones
 from zslcore.config import RunConfig
 from zslcore.data.benchmark import Benchmark
+from zslcore.data.semantics import load_word_vectors
 from zslcore.training import Run, fit
 from zslcore.training.identity import run_name
 from zslcore.training.inputs.sources import load_features
@@ -206,11 +208,56 @@ class TestImported:
         ):
             stored_features(changed, "clip")
 
-    @pytest.mark.parametrize("name", ["resnet18", "res101", "", "a/b", "../up", ".hidden", "a b", "x" * 65])
+    @pytest.mark.parametrize("name", ["resnet18", "res101", "", "a/b", "../up", ".hidden", "a b", "x" * 65, 5, None])
+    @pytest.mark.usefixtures("unchecked")
     def test_names_that_cannot_be_used(self, benchmark, values, tmp_path, name):
         with pytest.raises(InputError, match="name"):
             import_features(benchmark, name, save(tmp_path / "features.npy", values))
         assert not (tmp_path / "cache").exists()
+
+    @pytest.mark.parametrize("suffix", [".mat", ".npz"])
+    @pytest.mark.parametrize("folder", ["/home/me/TINY/images/", "", None], ids=["outside", "class", "name alone"])
+    def test_rows_that_name_their_images_may_have_any_order(self, benchmark, values, tmp_path, suffix, folder):
+        order, path = np.random.default_rng(1).permutation(40), tmp_path / f"features{suffix}"
+        names = [benchmark.image_names[row] for row in order]
+        names = [name.split("/")[1] if folder is None else f"{folder}{name}" for name in names]
+        if suffix == ".mat":
+            savemat(path, {"features": values[order].T, "image_files": cells(names)})
+        else:
+            np.savez(path, features=values[order], image_files=names)
+        np.testing.assert_allclose(import_features(benchmark, "clip", path).maps[:, :, 0], values, rtol=1e-6)
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (lambda names: ["lark/x.png", *names[1:]], r"but has no 'lark/00\.png'$"),
+            (lambda names: names[:-1], r"but has no 'wren/39\.png'$"),
+            (lambda names: [*names, "lark/00.png"], r"but has some more than once, in another order$"),
+        ],
+    )
+    def test_rows_that_name_other_images(self, benchmark, values, tmp_path, change, message):
+        path = tmp_path / "features.npz"
+        np.savez(path, features=values, image_files=change(list(benchmark.image_names)))
+        with pytest.raises(
+            InputError, match=rf"image_files in .*features\.npz must name the images of TINY, {message}"
+        ):
+            import_features(benchmark, "clip", path)
+        assert not (tmp_path / "cache").exists()
+
+    def test_images_that_are_listed_twice_keep_their_rows(self, benchmark, tiny, values, tmp_path):
+        tiny.images["image_files"][1] = tiny.images["image_files"][0]
+        twice, path = tiny.load(), tmp_path / "features.npz"
+        np.savez(path, features=values, image_files=twice.image_names)
+        np.testing.assert_allclose(import_features(twice, "clip", path).maps[:, :, 0], values, rtol=1e-6)
+
+    @pytest.mark.usefixtures("unchecked")
+    def test_arrays_are_no_path(self, benchmark, values):
+        with pytest.raises(InputError, match=r"^features must be a path, got ndarray$"):
+            import_features(benchmark, "clip", values)
+        with pytest.raises(InputError, match=r"^word vectors must be a path, got ndarray$"):
+            load_word_vectors(values, num_attributes=9)
+        with pytest.raises(InputError, match=r"^root must be a path, got NoneType$"):
+            Benchmark.load(None, "TINY")
 
     @pytest.mark.parametrize(
         ("spoil", "message"),

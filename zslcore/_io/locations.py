@@ -45,6 +45,8 @@ def user_path(text: str | Path, *, what: str = "a path") -> Path:
         >>> user_path("runs/a b")
         PosixPath('runs/a b')
     """
+    if not isinstance(text, (str, os.PathLike)):
+        raise InputError(f"{what} must be a path, got {type(text).__name__}")
     if text == "":  # Path("") is the working directory
         raise InputError(f"{what} must not be empty, got ''")
     if CONTROL.search(str(text)):
@@ -78,7 +80,7 @@ def check_dataset_name(name: str) -> None:
         Traceback (most recent call last):
         zslcore.errors.InputError: dataset must be a name such as my-birds or CUB.v2 (letters, digits, _ . -), got 'a/b'
     """
-    if not re.fullmatch(DATASET_NAME, name) or len(name) > 100:
+    if not isinstance(name, str) or not re.fullmatch(DATASET_NAME, name) or len(name) > 100:
         raise InputError(
             f"dataset must be a name such as my-birds or CUB.v2 (letters, digits, _ . -), got {name!r:.100}"
         )

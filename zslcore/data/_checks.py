@@ -24,6 +24,14 @@ def check_attributes(file: Path, attributes: np.ndarray, original: np.ndarray, n
             raise InputError(f"{key} in {file} must describe every class, but is all zero for {names[row]!r}")
 
 
+def check_orientation(file: Path, attributes: np.ndarray, labels: np.ndarray) -> None:
+    """Check that class vectors without names are not stored as classes x attributes, which labels may fit as well."""
+    classes, columns = attributes.shape
+    if labels.max(initial=0) + 1 == columns < classes:
+        given = f"shape ({columns}, {classes}) with labels up to {columns}; it looks transposed"
+        raise InputError(f"att in {file} must hold attributes x classes, got {given}")
+
+
 def check_normalised(file: Path, attributes: np.ndarray, original: np.ndarray, names: tuple[str, ...]) -> None:
     """Check that ``att``, of unit norm, has the directions of ``original_att``, except where that holds a -1."""
     original = original.astype(np.float64)

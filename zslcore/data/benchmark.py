@@ -64,7 +64,7 @@ class Benchmark:
     @classmethod
     def load(cls, root: Path | str, name: str) -> "Benchmark":
         """Read ``root/xlsa17/data/NAME``; InputError if a file is missing or damaged, or the tables disagree."""
-        root = Path(root).expanduser().absolute()
+        root = user_path(root, what="root").absolute()
         folder = xlsa17.dataset_folder(root, name)
         file = folder / "att_splits.mat"
         optional = ("allclasses_names", "original_att", "test_seen_loc", "train_loc", "val_loc")
@@ -76,9 +76,11 @@ class Benchmark:
         original = tables.matrix(annotated, num_classes=len(class_names))
         _checks.check_attributes(file, attributes, original, class_names)
         labels, image_names = _read_images(folder / "res101.mat", len(class_names))
+        if not stored_names:
+            _checks.check_orientation(file, attributes, labels)
         stored = ["trainval", "test_unseen"]
         stored += [split for split in ("test_seen", "train", "val") if tables.has_values(f"{split}_loc")]
-        splits = {split: tables.indices(f"{split}_loc", limit=len(labels)) for split in stored}
+        splits = {split: tables.locations(f"{split}_loc", limit=len(labels)) for split in stored}
         _checks.check_splits(file, splits)
         splits.setdefault("test_seen", np.empty(0, dtype=np.int64))
         seen, unseen = np.unique(labels[splits["trainval"]]), np.unique(labels[splits["test_unseen"]])

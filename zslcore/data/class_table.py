@@ -3,6 +3,7 @@
 import csv
 import math
 import os
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,15 +11,19 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from zslcore._io.numbers import is_whole
 from zslcore._io.reading import LARGEST_TEXT, check_regular
-from zslcore.data.xlsa17 import read_lines
+from zslcore.data.xlsa17 import class_finder, read_lines
 from zslcore.errors import InputError, one_line
 
 ClassChoice = int | np.integer | str | Path | Sequence[str]
 
 
 def read_class_table(path: Path) -> tuple[list[str], list[str], Float[np.ndarray, "C A"]]:
-    """Class names, attribute names and values of a CSV file in UTF-8, with commas, semicolons or tabs between cells.
+    """Class names, attribute names and values of a CSV file, with commas, semicolons or tabs between cells.
+
+    The file is UTF-8, or UTF-16 with a byte order mark. TRUE counts as 1 and FALSE as 0. Between semicolons a number
+    may have a decimal comma.
 
     Raises:
         InputError: about the first line that cannot be used.
@@ -59,25 +64,26 @@ def class_choice(option: str, wanted: ClassChoice, class_names: Sequence[str]) -
         >>> class_choice("unseen", "owl, auk", ["auk", "lark", "owl"]), class_choice("unseen", "2", ["auk"])
         ([0, 2], 2)
     """
-    given = wanted
+    given, find = wanted, class_finder(class_names)
     if isinstance(wanted, (str, Path)):
         wanted = os.path.expanduser(wanted)
         if os.path.isfile(wanted):  # False for a text too long to be a path, where Path.is_file raises
             wanted = read_lines(Path(wanted))
         else:
-            is_number = wanted.strip().isdecimal() and len(wanted) < 10
-            wanted = int(wanted) if is_number else wanted.split(",")
-    if isinstance(wanted, (int, np.integer)):
+            is_count = wanted.strip().isdecimal() and len(wanted) < 10
+            names = [wanted] if find(tidy(wanted)) is not None else wanted.split(",")  # a name may hold a comma
+            wanted = int(wanted) if is_count else names
+    if is_whole(wanted):
         return int(wanted)
     names = list(wanted) if isinstance(wanted, Iterable) else [wanted]
     if not all(isinstance(name, str) for name in names):
         raise InputError(f"{option} must be a whole number, a file or names of classes, got {given!r:.100}")
-    indices = {name: index for index, name in enumerate(class_names)}
-    names = [tidy(name) for name in names]
-    for name in names:
-        if name not in indices:
+    chosen = set()
+    for name in map(tidy, names):
+        if (index := find(name)) is None:
             raise InputError(f"{option} must be a number, a file or names of classes; {name!r:.100} is none of them")
-    return sorted({indices[name] for name in names})
+        chosen.add(index)
+    return sorted(chosen)
 
 
 def tidy(name: str) -> str:
@@ -95,23 +101,35 @@ def _rows(path: Path) -> list[tuple[int, list[str]]]:
     """Number and cells of each line that is not empty, the header first."""
     check_regular(path, largest=LARGEST_TEXT)
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
+        with open(path, "rb") as file:
+            marked = file.read(2) in (b"\xff\xfe", b"\xfe\xff")
+        with open(path, encoding="utf-16" if marked else "utf-8-sig", newline="") as file:
             lines = file.readlines()
-        reader = csv.reader(lines, delimiter=_delimiter(lines), strict=True)
+        lines[:1] = ["\n" if re.match(r"sep=.\s*$", line, re.IGNORECASE) else line for line in lines[:1]]  # of Excel
+        delimiter = _delimiter(lines)
+        reader = csv.reader(lines, delimiter=delimiter, strict=True)
         rows = [(reader.line_num, [tidy(cell) for cell in row]) for row in reader]
     except OSError as error:
         raise InputError(f"no class table at {path}: {error.strerror}") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} must be a CSV file in UTF-8, but cannot be read: {one_line(error)}") from None
     rows = [(line, row) for line, row in rows if any(row)]
-    if not rows or len(rows[0][1]) < 2:
+    width = max((place + 1 for place, cell in enumerate(rows[0][1]) if cell), default=0) if rows else 0
+    if width < 2:
         raise InputError(f"{path} must begin with a header that names the class column and the attributes")
-    return rows
+    if delimiter == ";":
+        rows[1:] = [(line, [*row[:1], *map(_decimal_point, row[1:])]) for line, row in rows[1:]]
+    return [(line, row if any(row[width:]) else row[:width]) for line, row in rows]  # without empty columns at the end
+
+
+def _decimal_point(cell: str) -> str:
+    return cell.replace(",", ".") if re.fullmatch(r"[+-]?\d*,\d+(e[+-]?\d+)?", cell, re.IGNORECASE) else cell
 
 
 def _delimiter(lines: list[str]) -> str:
     """The first of the marks in the header that gives all lines as many cells; the first of them if none does."""
-    marks = [mark for mark in ",;\t" if mark in "".join(lines[:1])] or [","]
+    header = next((line for line in lines if line.strip()), "")
+    marks = [mark for mark in ",;\t" if mark in header] or [","]
     widths = [{len(row) for row in csv.reader(lines, delimiter=mark) if any(row)} for mark in marks]
     return next((mark for mark, found in zip(marks, widths) if len(found) == 1), marks[0])
 
@@ -119,7 +137,7 @@ def _delimiter(lines: list[str]) -> str:
 def _number(where: str, attribute: str, cell: str) -> float:
     try:
         with np.errstate(over="ignore"):
-            value = float(np.float32(cell))
+            value = float(np.float32({"true": 1, "false": 0}.get(cell.lower(), cell)))
     except ValueError:
         value = math.nan
     if not math.isfinite(value):

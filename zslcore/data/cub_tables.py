@@ -47,6 +47,8 @@ def named_ids(file: Path) -> dict[int, str]:
             words = line.split(maxsplit=1)
             if words and not (len(words) == 2 and words[0].isdecimal()):
                 raise InputError(f"{file} must hold an id and a name per line, got {line.strip()!r} in line {number}")
+            if words and int(words[0]) in names:
+                raise InputError(f"{file} must hold each id once, but repeats {int(words[0])} in line {number}")
             if words:
                 names[int(words[0])] = words[1].strip()
     return names
@@ -76,11 +78,11 @@ def cells(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Row and column of each line of a CUB table whose image is known, and the table; further columns are ignored."""
     table = _read_table(file, columns)
-    rows = np.full(max(row_of_id) + 1, -1)
-    rows[list(row_of_id)] = list(row_of_id.values())
+    ids = np.array(sorted(row_of_id), dtype=np.float64)  # as in the table
+    rows = np.array([row_of_id[image] for image in sorted(row_of_id)])
     image, column, flag = table[:, 0], table[:, 1], table[:, columns - 1]
-    listed = np.isin(image, list(row_of_id))
-    at = rows[np.where(listed, image, 0).astype(int)]
+    listed = np.isin(image, ids)
+    at = rows[np.searchsorted(ids, np.where(listed, image, ids[0]))]
     _refuse(file, ~listed, image, "image ids of images.txt")
     _refuse(file, ~np.isin(column, np.arange(1, limit + 1)), column, f"{kind} ids in 1..{limit}")
     _refuse(file, ~np.isin(flag, (0, 1)), flag, f"0 or 1 in column {columns}")

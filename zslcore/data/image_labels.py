@@ -13,6 +13,7 @@ The text files may be compressed (``.xz``, ``.gz``, ``.bz2``). Images are matche
 these files differs from that of ``res101.mat``. They may hold more images, or fewer.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,16 +104,24 @@ def read_parts(root: Path, name: str, image_names: Sequence[str]) -> Parts:
     if file is None:
         raise InputError(f"no part positions for {name}: {folder} must hold {_PARTS} (also compressed)")
     rows = {image: row for row, image in enumerate(dict.fromkeys(image_names))}
-    row_of_id, names = _image_rows(folder, rows), tuple(named_ids(folder / "parts" / "parts.txt").values())
+    row_of_id, names = _image_rows(folder, rows), _part_names(folder / "parts" / "parts.txt")
     at, part, table = cells(file, row_of_id, len(names), "part", columns=5)
     positions, visible = np.full((len(rows), len(names), 2), np.nan), np.full((len(rows), len(names)), np.nan)
     visible[at, part] = table[:, 4]
     positions[at, part] = np.where(table[:, 4:] > 0, table[:, 2:4], np.nan)
     listed, birds = [rows[image] for image in image_names], None
-    if (boxes := stored(folder / _BIRDS)).is_file():
+    if os.path.lexists(boxes := stored(folder / _BIRDS)):  # a broken link is no missing file
         birds = _birds(boxes, row_of_id, len(rows))[listed].astype(np.float32)
     positions, visible = positions[listed].astype(np.float32), visible[listed].astype(np.float32)
     return Parts(names, positions, visible, PARTS_OF_GROUPS, birds=birds)
+
+
+def _part_names(file: Path) -> tuple[str, ...]:
+    """Names of the parts in the order of their ids, in which ``part_locs.txt`` counts them."""
+    names = named_ids(file)
+    if sorted(names) != list(range(1, len(names) + 1)):
+        raise InputError(f"{file} must number the parts from 1, got {', '.join(map(str, sorted(names))):.100}")
+    return tuple(names[part] for part in sorted(names))
 
 
 def _birds(file: Path, row_of_id: dict[int, int], count: int) -> Float[np.ndarray, "n 4"]:

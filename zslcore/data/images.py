@@ -135,16 +135,17 @@ def _opened(path: Path, use: Callable[[Image.Image], Any]) -> Any:
     except FileNotFoundError:
         reason = "no such file"
     except UnidentifiedImageError:
-        reason = "not an image file"
+        reason = f"not an image file ({', '.join(FORMATS)})"
     except Exception as error:  # Pillow's decoders raise many types for a damaged file
         reason = one_line(error)
     raise InputError(f"{path} cannot be read as an image: {reason}")
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    """Decode to 8 bits a channel; Pillow would clip the values of a grey picture of 16 bits at 255.
+    """Decode to 8 bits a channel, on white where a picture is transparent: Pillow would show colours that nobody sees.
 
-    A grey picture of 16 or 32 bits without a value above 255 holds 8 bits.
+    Pillow would also clip the values of a grey picture of 16 bits at 255. A grey picture of 16 or 32 bits without a
+    value above 255 holds 8 bits, and one without a value above 4095 holds 12, as cameras of microscopes write them.
     """
     if max(image.size) > LONGEST * min(image.size):
         raise ValueError(f"it has {image.width} x {image.height} pixels, a side over {LONGEST} times the other")
@@ -154,7 +155,10 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         values = np.asarray(image)
         if image.mode == "F" or values.min() < 0 or values.max() > 65535:
             raise ValueError("its values must be whole numbers of 8 or 16 bits")
-        image = Image.fromarray((values >> 8 if values.max() > 255 else values).astype(np.uint8))
+        bits = next(bits for bits in (8, 12, 16) if values.max() < 1 << bits)
+        image = Image.fromarray((values >> (bits - 8)).astype(np.uint8))
+    if "A" in image.getbands() or "transparency" in image.info:
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
     return image.convert("RGB")
 
 

@@ -7,15 +7,17 @@ import numpy as np
 from jaxtyping import Int
 
 from zslcore._io.locations import data_root, user_path
+from zslcore._io.numbers import is_number, is_whole
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.class_table import ClassChoice, check_name, class_choice, read_class_table, tidy
 from zslcore.data.images import check_image
 from zslcore.data.new_dataset import place_by, write_dataset
 from zslcore.data.semantics import load_word_vectors
+from zslcore.data.xlsa17 import class_finder
 from zslcore.errors import InputError
 from zslcore.layout import Tables, class_lists, expected_folder
 
-SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+SUFFIXES = frozenset({".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 MIN_IMAGES = 4  # of a seen class: two to train, one held out for validation, one for the test
 
 
@@ -49,11 +51,12 @@ def make_dataset(
     Raises:
         InputError: if the folder, the table and the split do not fit together.
     """
-    root, table = user_path(root or data_root(), what="root").absolute(), user_path(table, what="table")
-    if not 0 < test_share < 1:
-        raise InputError(f"test_share must lie in (0, 1), got {test_share}")
-    if seed < 0:
-        raise InputError(f"seed must be at least 0, got {seed}")
+    root = user_path(data_root() if root is None else root, what="root").absolute()
+    table = user_path(table, what="table")
+    if not is_number(test_share) or not 0 < test_share < 1:
+        raise InputError(f"test_share must be a number in (0, 1), got {test_share!r:.100}")
+    if not is_whole(seed) or seed < 0:
+        raise InputError(f"seed must be a whole number of at least 0, got {seed!r:.100}")
     place = place_by(images)
     class_names, attribute_names, values = read_class_table(table)
     vectors = None
@@ -80,33 +83,43 @@ def _class_images(source: Path, class_names: Sequence[str], table: Path) -> tupl
     """Images by class and name, and their labels; InputError unless the folders are the classes."""
     if not source.is_dir():
         raise InputError(f"{source} must be a folder with one folder of images for each class")
-    folders: dict[str, Path] = {}
+    find, folders = class_finder(class_names), {}
     for path in sorted(source.iterdir()):
-        if path.is_dir() and path.name[0] != "." and (known := folders.setdefault(tidy(path.name), path)) != path:
+        if not path.is_dir() or path.name[0] == ".":
+            continue
+        label = find(tidy(path.name))
+        if label is None and _pictures(path):  # other folders come from archives and network drives
+            raise InputError(f"{table} must have a row for each folder in {source}, but has none for {path.name!r}")
+        if label is not None and (known := folders.setdefault(label, path)) != path:
             names = f"{known.name!r} and {path.name!r}"
             raise InputError(f"{source} must hold one folder for each class, but {names} are the same name")
-    for name in folders:
-        if name not in class_names:
-            raise InputError(f"{table} must have a row for each folder in {source}, but has none for {name!r}")
     paths, labels = [], []
     for label, name in enumerate(class_names):
-        if name not in folders:
+        if label not in folders:
             raise InputError(f"{source} must hold a folder for each class in {table}, but has none for {name!r}")
         if name in ("images", "JPEGImages"):  # a path in the layout may have any folders before one of these names
             raise InputError(f"a class in {table} must have another name than {name!r}")
-        members = _images(folders[name], name)
+        members = _images(folders[label], name)
         paths += members
         labels += [label] * len(members)
     return paths, np.array(labels)
 
 
-def _images(folder: Path, name: str) -> list[Path]:
-    """Sorted images of a class. Hidden files and those with other endings are passed over."""
+def _pictures(folder: Path) -> list[Path]:
+    """Sorted images in a folder. Hidden files and those with other endings are passed over."""
     paths = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES and path.name[0] != "."]
+    return [path for path in paths if not path.is_dir()]
+
+
+def _images(folder: Path, name: str) -> list[Path]:
+    """The images of a class, which are enough and can be read."""
+    paths = _pictures(folder)
     if len(paths) < MIN_IMAGES:
         raise InputError(f"the class {name!r} must have at least {MIN_IMAGES} images, got {len(paths)} in {folder}")
     for path in paths:
         check_name(f"an image in {folder}", path.name)
+        if "\\" in path.name:  # separates folders in the layout
+            raise InputError(f"an image in {folder} must have a name without a backslash, got {path.name!r}")
         check_image(path)
     return paths
 

@@ -1,8 +1,10 @@
 """Writing a new data set in the xlsa17 layout, so that it appears complete or not at all."""
 
+import errno
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -52,28 +54,39 @@ def write_dataset(
     for part in (*parts, vectors.with_suffix(".pkl")):
         if os.path.lexists(root / part):
             raise InputError(f"{root / part} exists already: give the new data set another name")
-    with new_tree(root, name, parts) as partial:
-        write_tables(partial, name, tables)
+    with new_tree(root, name, parts) as unfinished:
+        write_tables(unfinished, name, tables)
         if word_vectors is not None:
-            (partial / vectors).parent.mkdir(parents=True)
-            np.save(partial / vectors, word_vectors)
+            (unfinished / vectors).parent.mkdir(parents=True)
+            np.save(unfinished / vectors, word_vectors)
         source_of = dict(zip(tables.image_files, sources, strict=True))  # a file may be listed more than once
         for file, source in progress_bar(source_of.items(), desc="images", unit="image", leave=False):
-            (partial / file).parent.mkdir(parents=True, exist_ok=True)
-            place(source, partial / file)
-        Benchmark.load(partial, name).check_images()
+            (unfinished / file).parent.mkdir(parents=True, exist_ok=True)
+            place(source, unfinished / file)
+        Benchmark.load(unfinished, name).check_images()
     return Benchmark.load(root, name)
 
 
-def _symlink(source: Path, target: Path) -> None:
-    target.symlink_to(source.resolve())
+def _link(link: Callable[[Path, Path], None], source: Path, target: Path) -> None:
+    try:
+        link(source.resolve(), target)
+    except OSError as error:
+        if error.errno not in NO_LINK:
+            raise
+        raise InputError(f"images must be copy, because {source} cannot be linked: {error.strerror}") from None
 
 
-PLACES: dict[str, Place] = {"copy": shutil.copyfile, "hardlink": os.link, "symlink": _symlink}
+# errors of file systems without links, and of links between two file systems
+NO_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOSYS, errno.EOPNOTSUPP)
+PLACES: dict[str, Place] = {
+    "copy": shutil.copyfile,
+    "hardlink": partial(_link, os.link),
+    "symlink": partial(_link, os.symlink),
+}
 
 
 def place_by(how: str) -> Place:
     """The function that copies or links an image; InputError for another word than those of ``PLACES``."""
-    if how not in PLACES:
-        raise InputError(f"images must be one of {', '.join(PLACES)}, got {how!r}")
+    if not isinstance(how, str) or how not in PLACES:
+        raise InputError(f"images must be one of {', '.join(PLACES)}, got {how!r:.100}")
     return PLACES[how]

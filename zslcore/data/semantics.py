@@ -1,6 +1,7 @@
 """Names, groups and word vectors of attributes."""
 
 import io
+import os
 import pickle
 import re
 from collections.abc import Sequence
@@ -82,14 +83,15 @@ def load_word_vectors(path: Path | str, *, num_attributes: int) -> Float[np.ndar
     except OSError as error:
         raise InputError(f"no word vectors at {path}: {error.strerror}") from None
     try:
-        if path.suffix == ".npy":
+        if content.startswith(b"\x93NUMPY"):
             vectors = np.load(io.BytesIO(content), allow_pickle=False)
         else:
             vectors = _ArrayUnpickler(io.BytesIO(content), encoding="latin1").load()
             vectors = vectors.values if isinstance(vectors, _StoredArray) else vectors
     except Exception as error:  # a damaged pickle can fail in any way
         reason = one_line(error)
-        raise InputError(f"{path} must hold a numpy array and nothing else, but cannot be read: {reason}") from None
+        wanted = "a numpy array and nothing else, as a .npy file or a pickle"
+        raise InputError(f"{path} must hold {wanted}, but cannot be read: {reason}") from None
     is_array = isinstance(vectors, np.ndarray)
     if not is_array or vectors.dtype.kind not in "fiu" or vectors.ndim != 2 or not vectors.shape[1]:
         given = f"an array of shape {vectors.shape} and type {vectors.dtype}" if is_array else type(vectors).__name__
@@ -109,12 +111,12 @@ def read_attribute_names(path: Path, *, num_attributes: int) -> tuple[str, ...]:
     Numbers from 1 or 0 at the beginning of all lines, as in ``1 black``, are no part of the names if these differ
     without them, as those of ``1 leg``, ``2 legs``, ``3 legs`` do not.
     """
-    if not path.exists():
+    if not os.path.lexists(path):  # a broken link is no missing file
         return tuple(f"attribute {index + 1}" for index in range(num_attributes))
     names = tuple(read_lines(path))
     if len(names) != num_attributes:
         raise InputError(f"{path} must hold one name for each of the {num_attributes} attributes, got {len(names)}")
-    numbered = [re.fullmatch(r"(\d+)[\s.:)]+(.+)", name) for name in names]
+    numbered = [re.fullmatch(r"\(?(\d+)[\s.,:;)]+(?:[-–]\s+)?(.+)", name) for name in names]
     numbers = [int(found[1]) for found in numbered if found]
     if numbers in (list(range(len(names))), list(range(1, len(names) + 1))):
         unnumbered = tuple(found[2] for found in numbered)

@@ -9,6 +9,7 @@ from PIL import Image
 from PIL.Image import Resampling
 
 from zslcore._io.locations import data_root, user_path
+from zslcore._io.numbers import is_whole
 from zslcore.data.benchmark import SPLITS, Benchmark
 from zslcore.data.class_table import ClassChoice, class_choice
 from zslcore.data.cub_tables import listed_images, read_boxes
@@ -54,15 +55,16 @@ def make_subset(
     Raises:
         InputError: if a class, a box or an image is missing.
     """
-    root, drawn = user_path(root or data_root(), what="root").absolute(), boxes is not None or size is not None
-    if size is not None and not 1 <= size <= LARGEST:
-        raise InputError(f"size must be 1 to {LARGEST} pixels, got {size}")
+    root = user_path(data_root() if root is None else root, what="root").absolute()
+    drawn = boxes is not None or size is not None
+    if size is not None and not (is_whole(size) and 1 <= size <= LARGEST):
+        raise InputError(f"size must be a whole number of 1 to {LARGEST} pixels, got {size!r:.100}")
     if square and size is None:
         raise InputError("square needs the size of its side")
     if drawn and images != "copy":
         raise InputError(f"images must be copy where they are cropped or resized, got {images!r}")
-    if seed < 0:
-        raise InputError(f"seed must be at least 0, got {seed}")
+    if not is_whole(seed) or seed < 0:
+        raise InputError(f"seed must be a whole number of at least 0, got {seed!r:.100}")
     place = place_by(images)
     tables, kept = subset_tables(benchmark, name, _kept_classes(benchmark, classes, seed))
     sources = [benchmark.image_paths[index] for index in kept]
@@ -100,9 +102,11 @@ def subset_tables(
 def _kept_classes(benchmark: Benchmark, classes: ClassChoice | None, seed: int) -> Int[np.ndarray, " c"]:
     """Sorted indices of the classes to keep; InputError unless they hold train, val and unseen classes."""
     roles = {"train": benchmark.train_classes, "val": benchmark.val_classes, "unseen": benchmark.unseen_classes}
-    count = len(benchmark.class_names)
-    choice = count if classes is None else class_choice("classes", classes, benchmark.class_names)
+    if classes is None:
+        return np.arange(len(benchmark.class_names))
+    choice = class_choice("classes", classes, benchmark.class_names)
     if isinstance(choice, int):
+        count = sum(map(len, roles.values()))  # a class without images has no role
         if not 1 <= choice <= count:
             raise InputError(f"classes must be 1 to {count} of {benchmark.name}, got {choice}")
         rng = np.random.default_rng(seed)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int
 
+from zslcore._io.numbers import is_number, is_whole
 from zslcore.data.benchmark import Benchmark
 from zslcore.errors import InputError
 
@@ -94,8 +95,8 @@ def fold_tasks(
         [[0, 2], [1, 4]]
     """
     folds = min(FOLDS, len(benchmark.seen_classes)) if folds is None else folds
-    if not 2 <= folds <= len(benchmark.seen_classes):
-        raise InputError(f"folds must lie in 2..{len(benchmark.seen_classes)}, the seen classes, got {folds}")
+    if not is_whole(folds) or not 2 <= folds <= len(benchmark.seen_classes):
+        raise InputError(f"folds must lie in 2..{len(benchmark.seen_classes)}, the seen classes, got {folds!r:.100}")
     rng, trainval, tasks = np.random.default_rng(seed), benchmark.split("trainval"), []
     for fold, classes in enumerate(np.array_split(rng.permutation(benchmark.seen_classes), folds)):
         name, unseen = f"fold_{fold + 1}", np.isin(benchmark.labels[trainval], classes)
@@ -112,8 +113,8 @@ def _held_out_task(
     rng: np.random.Generator,
 ) -> ZeroShotTask:
     """Task that trains on images, without a share of each class that is held out as its seen test images."""
-    if not 0 < held_out < 1:
-        raise InputError(f"held_out must lie in (0, 1), got {held_out}")
+    if not is_number(held_out) or not 0 < held_out < 1:
+        raise InputError(f"held_out must lie in (0, 1), got {held_out!r:.100}")
     seen, held = np.unique(benchmark.labels[images]), []
     for index in seen:
         members = images[benchmark.labels[images] == index]

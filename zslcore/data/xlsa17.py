@@ -1,9 +1,10 @@
 """Reading the files of the xlsa17 layout, where indices start at 1. InputErrors name the file."""
 
+import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,10 +22,12 @@ from zslcore.layout import ARCHIVE
 def dataset_folder(root: Path, name: str) -> Path:
     """Folder ``root/xlsa17/data/NAME``; InputError if it does not exist, with a list of the data sets that do."""
     archive = root / ARCHIVE
-    drawn = "; the drawn one is called SYNTH" if name.lower() in ("synth", "synthbirds") else ""
+    drawn = "; the drawn one is called SYNTH" if str(name).lower() in ("synth", "synthbirds") else ""
     if not archive.is_dir():
-        way_out = "set ZSLCORE_DATA to the folder with the benchmark files"
-        raise InputError(f"no data at {root}: it must hold {ARCHIVE}/ ({way_out}){drawn}")
+        holds = "the folder with the benchmark files"
+        if "xlsa17" in root.parts:  # one or more folders too deep
+            holds = Path(*root.parts[: root.parts.index("xlsa17")])
+        raise InputError(f"no data at {root}: it must hold {ARCHIVE}/ (set ZSLCORE_DATA to {holds}){drawn}")
     present = sorted(path.name for path in archive.iterdir() if path.is_dir())
     if name not in present:  # "CUB/" exists as a path, but is not the name of a data set
         raise InputError(f"no data set {name!r} in {archive}; there are: {', '.join(present) or 'none'}{drawn}")
@@ -82,6 +85,12 @@ class MatFile:
             raise InputError(f"{key} in {self.path} must hold whole numbers in 1..{limit}, got {indices[~valid][0]}")
         return indices.astype(np.int64) - 1
 
+    def locations(self, key: str, *, limit: int) -> Int[np.ndarray, " n"]:
+        """As :meth:`indices`, also from a mask that holds a 1 for each image that counts, and else 0."""
+        mask = np.ravel(self.variables[key])
+        is_mask = mask.dtype.kind in "biuf" and mask.size == limit and np.isin(mask, (0, 1)).all() and not mask.all()
+        return np.flatnonzero(mask) if is_mask else self.indices(key, limit=limit)
+
     def matrix(self, key: str, *, num_classes: int | None = None) -> Float[np.ndarray, "C A"]:
         """A matrix stored as attributes x classes, transposed, as float32."""
         stored = self.variables[key]
@@ -136,17 +145,27 @@ def classes_by_key(class_names: Sequence[str]) -> dict[str, int]:
     return {key: index for index, key in enumerate(keys) if key and counts[key] == 1}
 
 
-def class_list(path: Path, class_names: list[str]) -> Int[np.ndarray, " n"] | None:
-    """Sorted indices of the classes that a file names, one per line; None if the file does not exist.
+def class_finder(class_names: Sequence[str]) -> Callable[[str], int | None]:
+    """A function from a name to the index of its class, or None.
 
     Another spelling of a name is accepted if it fits one class only, see :func:`name_key`.
+
+    Example:
+        >>> find = class_finder(["great tit", "owl"])
+        >>> find("001.Great_Tit"), find("auk")
+        (0, None)
     """
-    if not path.exists():
-        return None
     by_name, by_key = {name: index for index, name in enumerate(class_names)}, classes_by_key(class_names)
-    listed = []
+    return lambda name: by_name.get(name, by_key.get(name_key(name)))
+
+
+def class_list(path: Path, class_names: list[str]) -> Int[np.ndarray, " n"] | None:
+    """Sorted indices of the classes that a file names, one per line; None if the file does not exist."""
+    if not os.path.lexists(path):  # a broken link is no missing file
+        return None
+    find, listed = class_finder(class_names), []
     for name in read_lines(path):
-        index = by_name.get(name, by_key.get(name_key(name)))
+        index = find(name)
         if index is None:
             raise InputError(f"{path} names the class {name!r}, which is not among allclasses_names")
         listed.append(index)

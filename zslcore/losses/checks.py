@@ -4,12 +4,11 @@ Values are read on the CPU only, because reading them from a GPU stalls it, and 
 are checked, by an assertion.
 """
 
-from numbers import Integral, Real
-
 import torch
 from jaxtyping import Bool, Int, Integer
 from torch import Tensor
 
+from zslcore._io.numbers import is_number, is_whole
 from zslcore.errors import InputError
 
 LARGEST_EXPONENT = 16  # float32 ratios have a logarithm below 192, and 192^16 does not overflow float32
@@ -112,7 +111,7 @@ def check_flag(name: str, value: object) -> None:
 
 def check_whole(name: str, value: object) -> None:
     """Check that a value is a whole number of at least 1."""
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+    if not is_whole(value) or value < 1:
         raise InputError(f"{name} must be a whole number of at least 1, got {value!r}")
 
 
@@ -140,8 +139,3 @@ def check_exponents(p: float, p2: float) -> None:
             raise InputError(f"{name} must be a finite number >= 0, got {value!r}")
     if p + p2 > LARGEST_EXPONENT:
         raise InputError(f"p + p2 must be at most {LARGEST_EXPONENT}, beyond which weights overflow, got {p + p2!r}")
-
-
-def is_number(value: object) -> bool:
-    """Whether a value is a real number of Python or numpy; a bool is not."""
-    return isinstance(value, Real) and not isinstance(value, bool)

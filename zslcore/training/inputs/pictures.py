@@ -36,7 +36,7 @@ from zslcore.training.damage import damage_named
 from zslcore.training.inputs.contents import check_pictures, pictures_id
 from zslcore.training.inputs.stored import check_cached
 
-VERSION = 3  # raise when a change here changes the bytes
+VERSION = 4  # raise when a change here changes the bytes
 USUAL_SHAPE = 1.4  # long over short side of a photograph, to estimate the size of a data set
 
 

@@ -4,19 +4,21 @@ Their maps have one location. They are kept under ``cache_root()/features``: tho
 (dataset, content), imported ones in ``imported/NAME/``, which holds a folder for each data set.
 """
 
+import posixpath
 import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 
 from zslcore._io.hashes import check_hash, file_hash, file_hashes, note_hashes
 from zslcore._io.locations import cache_root, user_path
 from zslcore._io.writing import new_folder
 from zslcore.backbone import BACKBONES, FILE_FEATURES, imported_features
 from zslcore.data.benchmark import Benchmark
+from zslcore.data.image_files import tails
 from zslcore.data.xlsa17 import MatFile, dataset_folder
 from zslcore.errors import InputError, one_line
 from zslcore.training.damage import damage_named
@@ -65,17 +67,21 @@ def import_features(benchmark: Benchmark, name: str, path: Path | str) -> Frozen
         benchmark: the data set.
         name: letters, digits, dots, dashes and underscores; not the name of a backbone.
         path: an ``.npy`` file, an ``.npz`` file with one array or one called ``features``, or a ``.mat`` file with the
-            variable ``features``, which may also be stored as dimensions x images, as in ``res101.mat``.
+            variable ``features``, which may also be stored as dimensions x images, as in ``res101.mat``. If an
+            ``.npz`` or ``.mat`` file names the images of its rows in ``image_files``, their order is free.
 
     Raises:
         InputError: if the name is taken, or the file does not hold finite numbers, one row per image.
     """
-    if not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InputError(f"the name of features must be letters, digits, '.', '_' and '-', up to 64, got {name!r:.100}")
     if name in BACKBONES or name == FILE_FEATURES:
         raise InputError(f"{name!r} is the name of a backbone, so imported features must have another name")
     path = user_path(path, what="features")
-    values = _checked(_read(path, len(benchmark.labels)), str(path), benchmark)
+    values, image_files = _read(path, len(benchmark.labels))
+    values = _checked(values, str(path), benchmark)
+    if image_files is not None:
+        values = values[_rows_by_name(image_files, path, benchmark)]
     home = imported_features() / name
     folder = home / f"{benchmark.name}-{benchmark.fingerprint}-{file_hash(path)[:12]}"
     if not folder.is_dir():
@@ -131,30 +137,48 @@ def _of_benchmark(benchmark: Benchmark) -> Float[np.ndarray, "n D 1"]:
     return _checked(by_row, f"features in {file}", benchmark)
 
 
-def _read(path: Path, images: int) -> Shaped[np.ndarray, "..."]:
-    """The array of a file that a user gives."""
+def _read(path: Path, images: int) -> tuple[Shaped[np.ndarray, "..."], list[str] | None]:
+    """The array of a file that a user gives, and the paths of the images of its rows if the file holds them."""
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise InputError(f"features must be a file that ends in {', '.join(SUFFIXES)}, got {path}")
     if not path.is_file():
         raise InputError(f"{path} is missing")
     if suffix == ".mat":
-        values = MatFile.read(path, ("features",)).variables["features"]
+        tables = MatFile.read(path, ("features",), optional=("image_files",))
+        values = tables.variables["features"]
         turned = values.ndim == 2 and values.shape[1] == images != values.shape[0]  # as in res101.mat
-        return values.T if turned else values
+        named = tables.strings("image_files") if tables.has_values("image_files") else None
+        return values.T if turned else values, named
     try:
         loaded = np.load(path, mmap_mode="r", allow_pickle=False)
         if isinstance(loaded, np.ndarray):
-            return loaded
+            return loaded, None
         with loaded:
-            names = list(loaded)
+            named = [str(name) for name in loaded["image_files"].ravel()] if "image_files" in loaded else None
+            names = [name for name in loaded if name != "image_files"]
             if "features" not in names and len(names) != 1:
                 raise InputError(f"{path} must hold one array, or one called 'features', got {names!r:.100}")
-            return loaded["features" if "features" in names else names[0]]
+            return loaded["features" if "features" in names else names[0]], named
     except InputError:
         raise
     except Exception as error:  # numpy and zipfile raise many types for a damaged or foreign file
         raise InputError(f"{path} cannot be read as an array: {one_line(error)}") from None
+
+
+def _rows_by_name(image_files: list[str], path: Path, benchmark: Benchmark) -> Int[np.ndarray, " n"]:
+    """The row of each image of a benchmark, from the paths of the images of all rows, or from their names alone."""
+    paths = tails(path, image_files, len(benchmark.class_names))
+    for part in (str, posixpath.basename):
+        given, wanted = list(map(part, paths)), list(map(part, benchmark.image_names))
+        if given == wanted:  # an image may be listed more than once
+            return np.arange(len(wanted))
+        row = {name: index for index, name in enumerate(given)}
+        if len(row) == len(given) == len(wanted) and set(row) == set(wanted):
+            return np.array([row[name] for name in wanted])
+    missing = next((name for name in benchmark.image_names if name not in paths), None)
+    found = f"has no {missing!r}" if missing else "has some more than once, in another order"
+    raise InputError(f"image_files in {path} must name the images of {benchmark.name}, but {found}")
 
 
 def _checked(values: np.ndarray, source: str, benchmark: Benchmark) -> Float[np.ndarray, "n D 1"]:

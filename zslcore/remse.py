@@ -16,13 +16,13 @@ weighted means, sum(w x) / sum(w), as in scikit-learn and in torch's cross entro
 """
 
 import warnings
-from numbers import Integral
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from zslcore._io.distributed import share_of_batch
+from zslcore._io.numbers import is_number, is_whole
 from zslcore.errors import InputError
 from zslcore.losses.basic import ERROR_KINDS, at_least_float32, counted_error, loss_ratio
 from zslcore.losses.cells import mean_by_cell
@@ -33,7 +33,6 @@ from zslcore.losses.checks import (
     check_normalize,
     check_tensors,
     check_whole,
-    is_number,
 )
 from zslcore.losses.controls import CONTROLS, at_equal_loss, draw_control
 from zslcore.losses.shapes import Cells, Labels, Mask, Outputs, SampleWeight, Scalar, Targets
@@ -177,7 +176,7 @@ class ReMSE(Stateful):
                 raise InputError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
         if not is_number(decay) or not 0 <= decay < 1:
             raise InputError(f"decay must lie in [0, 1), got {decay!r}")
-        if not isinstance(seed, Integral) or isinstance(seed, bool) or not -(2**63) <= seed < 2**63:
+        if not is_whole(seed) or not -(2**63) <= seed < 2**63:
             raise InputError(f"seed must be a whole number of at most 64 bits, got {seed!r:.100}")
         check_exponents(p, p2)
         _check_reference(reference)

@@ -6,7 +6,6 @@ solution; weights and solution are updated in turn until they agree. A network c
 
 import warnings
 from collections.abc import Mapping
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from zslcore._io.extras import require
+from zslcore._io.numbers import is_whole
 from zslcore.errors import InputError
 from zslcore.losses.checks import check_positive
 from zslcore.losses.shapes import Cells, Outputs
@@ -88,7 +88,7 @@ class ReMSERegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """
         for name, smallest in (("hidden", 0), ("max_iter", 1)):
             value = getattr(self, name)
-            if not isinstance(value, Integral) or isinstance(value, bool) or value < smallest:
+            if not is_whole(value) or value < smallest:
                 raise InputError(f"{name} must be a whole number of at least {smallest}, got {value!r}")
         check_positive("alpha", self.alpha, or_zero=True)
         check_positive("tol", self.tol, or_zero=True)

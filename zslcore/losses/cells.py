@@ -3,9 +3,10 @@
 import torch
 
 from zslcore._io.distributed import all_sum
+from zslcore._io.numbers import is_number
 from zslcore.errors import InputError
 from zslcore.losses.basic import at_least_float32
-from zslcore.losses.checks import check_labels, check_positive, check_present, is_number
+from zslcore.losses.checks import check_labels, check_positive, check_present
 from zslcore.losses.shapes import Cells, Labels, Outputs, Present, Sizes
 
 

@@ -11,11 +11,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from zslcore._io.numbers import is_number
 from zslcore.errors import InputError
 from zslcore.losses.balanced import bmc_loss, gai_loss
 from zslcore.losses.basic import at_least_float32, elementwise_error, loss_ratio
 from zslcore.losses.cells import cvar_weights, group_dro_update, mean_by_class, mean_one_weights
-from zslcore.losses.checks import check_labels, check_positive, is_number
+from zslcore.losses.checks import check_labels, check_positive
 from zslcore.losses.shapes import Cells, Counts, Labels, Outputs, Scalar, Targets
 from zslcore.losses.state import Stateful
 

@@ -1,5 +1,6 @@
 """Settings of a run: what is refused and how, the settings of the study, and the names of runs."""
 
+import argparse
 import dataclasses
 import json
 import os
@@ -261,3 +262,17 @@ def test_settings_are_read_as_utf_8_whatever_the_locale():
     command = [sys.executable, "-c", script]
     shown = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert shown.stdout.split() == ["10.0", "0.25"], shown.stderr
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("values", [None, ["dataset"], "SYNTH", argparse.Namespace(dataset="SYNTH")], ids=repr)
+def test_settings_are_a_dictionary(values):
+    with pytest.raises(InputError, match=f"^settings must be a dictionary, got {type(values).__name__}$"):
+        RunConfig.from_dict(values)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("name", ["weights", "word_vectors"])
+def test_a_file_may_be_given_as_a_path(name, tmp_path):
+    config = RunConfig(dataset="SYNTH", **{name: tmp_path / "file"})
+    assert config == RunConfig(dataset="SYNTH", **{name: str(tmp_path / "file")})

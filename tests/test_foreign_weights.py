@@ -1,13 +1,17 @@
 """Weights of a backbone as others store them: what the forward pass uses is loaded, and nothing else is needed."""
 
 import argparse
+import datetime
 import re
+import types
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from torchvision import models
 
 from zslcore.backbone import build_backbone
 from zslcore.errors import InputError
@@ -37,6 +41,13 @@ def without(state, *beginnings):
     return {key: value for key, value in state.items() if not key.startswith(beginnings)}
 
 
+def numbered(state):
+    """As of ``nn.Sequential(*list(model.children())[:-1])``."""
+    places = {"conv1": "0", "bn1": "1"} | {f"layer{number}": str(number + 3) for number in (1, 2, 3, 4)}
+    parts = {key: key.partition(".") for key in without(state, "fc.")}
+    return {f"{places[parts[key][0]]}.{parts[key][2]}": state[key] for key in parts}
+
+
 FORMS = {
     "no classifier": lambda state: without(state, "fc."),
     "DataParallel": lambda state: under("module.", state),
@@ -54,6 +65,14 @@ FORMS = {
     },
     "nested": lambda state: {"model": {"state_dict": state}},
     "without counts of batches": lambda state: {key: value for key, value in state.items() if "num_batches" not in key},
+    "path beside it": lambda state: {
+        "state_dict": state,
+        "args": argparse.Namespace(out=Path("runs")),
+        "settings": types.SimpleNamespace(day=datetime.date(2026, 1, 1), folders=[Path("a")]),
+    },
+    "array beside it": lambda state: {"model": state, "losses": np.zeros(3)},
+    "Sequential": lambda state: numbered(state),
+    "Sequential with a head": lambda state: under("module.0.", numbered(state)) | {"module.1.weight": torch.zeros(3)},
     "half precision": lambda state: {key: value.half() for key, value in state.items()},
 }
 
@@ -65,6 +84,49 @@ def test_what_is_used_is_loaded(form, state, tmp_path):
     loaded = build_backbone("resnet18", weights=str(tmp_path / "weights.pth.tar")).model.state_dict()
     for key in without(state, "fc."):
         torch.testing.assert_close(loaded[key], state[key], atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("suffix", [".bin", ".pth", ".safetensors"])
+def test_the_content_tells_the_format(state, tmp_path, suffix):
+    for save in (save_file, torch.save):
+        save(state, tmp_path / f"weights{suffix}")
+        loaded = build_backbone("resnet18", weights=str(tmp_path / f"weights{suffix}")).model.state_dict()
+        assert torch.equal(loaded["bn1.bias"], state["bn1.bias"])
+
+
+@pytest.mark.parametrize(
+    ("start", "reason"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\n", "it is a pointer of Git LFS: run git lfs pull"),
+        (b"<!DOCTYPE html>", "it is a web page, so its download failed: download it again"),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_other_files_are_named(start, reason, suffix, tmp_path):
+    (tmp_path / f"weights{suffix}").write_bytes(start + b"oid sha256:4d7a" * 20)
+    with pytest.raises(InputError, match=rf"weights{suffix} is not a state dict of resnet18: {reason}$"):
+        build_backbone("resnet18", weights=str(tmp_path / f"weights{suffix}"))
+
+
+@pytest.mark.parametrize(
+    ("name", "larger", "first"),
+    [("resnet18", "resnet34", r"layer1\.2\.bn1\.bias"), ("resnet50", "resnet101", r"layer3\.10\.bn1\.bias")],
+)
+def test_a_larger_network_is_refused(name, larger, first, tmp_path):
+    """All tensors of the smaller one are in it, with the same shapes."""
+    with torch.device("meta"):
+        state = models.get_model(larger).state_dict()
+    torch.save({key: torch.zeros(value.shape, dtype=value.dtype) for key, value in state.items()}, tmp_path / "w.pth")
+    with pytest.raises(InputError, match=rf"its layers hold \d+ more tensors, as of another network: {first}$"):
+        build_backbone(name, weights=str(tmp_path / "w.pth"))
+
+
+def test_the_choice_between_weights_and_their_average_is_said(state, tmp_path):
+    average = {key: torch.zeros_like(value) for key, value in state.items()}
+    torch.save({"state_dict_ema": average, "state_dict": state}, tmp_path / "weights.pth")
+    with pytest.warns(UserWarning, match="^of state_dict, state_dict_ema in weights, state_dict is used$"):
+        loaded = build_backbone("resnet18", weights=str(tmp_path / "weights.pth")).model.state_dict()
+    assert torch.equal(loaded["bn1.bias"], state["bn1.bias"])
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
@@ -98,15 +160,16 @@ class Forged:
         return self.call
 
 
-def test_a_forged_array_among_the_tensors_is_refused(state, tmp_path):
+@pytest.mark.filterwarnings("ignore:.*ignored")
+def test_a_forged_array_among_the_tensors_is_not_read(state, tmp_path):
     """Its type says that its numbers are addresses of objects; a copy of such an array crashes Python."""
     address = Forged(np.dtype, ("O8", False, True))
     of_type = Forged(np.dtype, ("u4", False, True), (3, "|", None, ("a",), {"a": (address, 0)}, 4, 1, 1))
     content = (1, (4,), of_type, False, b"A" * 16)
     array = Forged(np._core.multiarray._reconstruct, (np.ndarray, (0,), b"b"), content)
     torch.save(state | {"extra": array}, tmp_path / "forged.pth")
-    with pytest.raises(InputError, match=r"forged\.pth is not a state dict of resnet18"):
-        build_backbone("resnet18", weights=str(tmp_path / "forged.pth"))
+    loaded = build_backbone("resnet18", weights=str(tmp_path / "forged.pth")).model.state_dict()
+    assert torch.equal(loaded["bn1.bias"], state["bn1.bias"])
 
 
 @pytest.mark.filterwarnings("ignore:.*ignored")
@@ -151,6 +214,14 @@ def test_every_backbone_does_without_its_classifier(name, tmp_path):
         ),
         (lambda s: {"teacher": s, "student": s}, "it holds 2 state dicts: 'teacher', 'student'$"),
         (lambda s: {"best": re.compile("a")}, r"it is damaged, or holds .*: save model\.state_dict\(\) alone$"),
+        (lambda s: {key: value.numpy() for key, value in s.items()}, "it is damaged, or holds other objects than"),
+        (lambda s: {"model": torch.nn.Linear(2, 2)}, "it is damaged, or holds other objects than tensors"),
+        (lambda s: s | {"bn1.bias": torch.zeros(64, dtype=torch.int8)}, r"bn1\.bias must hold finite numbers"),
+        (
+            lambda s: s | {"layer1.0.se.fc.weight": torch.zeros(2)},
+            "its layers hold 1 more tensors, .* layer1.0.se.fc.w",
+        ),
+        (lambda s: {"stem.conv1.weight": s["conv1.weight"], "res2.0.conv1.weight": s["conv1.weight"]}, "99 of 100"),
         (lambda s: {"state_dict": [1, 2]}, "100 of 100 tensors are missing"),
         (lambda s: {}, "100 of 100 tensors are missing"),
         (lambda s: {1: torch.zeros(2)}, "it holds a dict instead of tensors by name"),

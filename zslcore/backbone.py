@@ -7,7 +7,6 @@ on ImageNet-1k. ImageNet-21k contains unseen classes of the benchmarks, so a bac
 import hashlib
 import os
 import warnings
-from argparse import Namespace
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 
 from zslcore._io.extras import require
 from zslcore._io.locations import cache_root, user_path
+from zslcore._io.weights import load_used, read_weights, unwrapped
 from zslcore.errors import InputError, one_line
 
 
@@ -180,87 +180,9 @@ def _lite0_state(model: nn.Module) -> dict[str, Tensor]:
 def _load_file(name: str, model: nn.Module, path: Path) -> None:
     weights_id(str(path))  # raises for a missing file
     try:
-        ignored = _load_used(model, _unwrapped(_read_weights(path)))
+        ignored = load_used(model, unwrapped(read_weights(path)))
     except ValueError as error:
         raise InputError(f"{path} is not a state dict of {name}: {one_line(error)}") from error
     if ignored:
         named = ", ".join(ignored[:3]) + (", ..." if len(ignored) > 3 else "")
         warnings.warn(f"{path}: ignored {len(ignored)} entries that {name} does not use: {named}", stacklevel=3)
-
-
-class _Unread:
-    """Stands for a number of numpy in a checkpoint, such as the best accuracy; its value is dropped."""
-
-    def __init__(self, *_: object) -> None:
-        pass
-
-    def __setstate__(self, _: object) -> None:
-        pass
-
-
-_NUMPY = (("numpy", "dtype"), ("numpy._core.multiarray", "scalar"), ("numpy.core.multiarray", "scalar"))
-# What torch may unpickle besides tensors: the command line of a training, and numbers of numpy. For these, classes of
-# the same names stand in, because a forged dtype makes numpy read memory at an address from the file.
-_SAFE = [Namespace, *(type(name, (_Unread,), {"__module__": module}) for module, name in _NUMPY)]
-
-
-def _read_weights(path: Path) -> object:
-    try:
-        if path.suffix.lower() == ".safetensors":
-            from safetensors.torch import load_file
-
-            return load_file(path)
-        with torch.serialization.safe_globals(_SAFE):
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch and safetensors raise many types for a damaged or foreign file
-        reason = "it is damaged, or holds other objects than tensors: save model.state_dict() alone"
-        raise ValueError(reason) from error
-
-
-def _unwrapped(stored: object) -> dict[str, object]:
-    """The state dict in a training checkpoint, or what was stored if it is one itself."""
-    if isinstance(stored, dict):
-        for key in ("state_dict", "model_state_dict", "model"):
-            if isinstance(stored.get(key), dict):
-                return _unwrapped(stored[key])
-        holders = [key for key, value in stored.items() if _holds_tensors(value)]
-        if len(holders) > 1:
-            raise ValueError(f"it holds {len(holders)} state dicts: {', '.join(map(repr, holders))}")
-        if holders:
-            return _unwrapped(stored[holders[0]])
-    if not isinstance(stored, dict) or not all(isinstance(key, str) for key in stored):
-        raise ValueError(f"it holds a {type(stored).__name__} instead of tensors by name")
-    return stored
-
-
-def _holds_tensors(value: object) -> bool:
-    """Whether a value is a dictionary with at least one tensor in it."""
-    return isinstance(value, dict) and any(isinstance(item, Tensor) for item in value.values())
-
-
-def _load_used(model: nn.Module, stored: dict[str, object]) -> list[str]:
-    """Load the tensors that the forward pass uses, and the others if they fit; returns the names left out.
-
-    All names may have one prefix, such as the ``module.`` of DataParallel.
-    """
-    ours, unused = model.state_dict(), ("fc.", "heads.", "classifier.")  # the classifiers of the backbones
-    used = [key for key in ours if not key.startswith(unused) and not key.endswith("num_batches_tracked")]
-    prefixes = sorted({key.removesuffix(used[0]) for key in stored if f".{key}".endswith(f".{used[0]}")})
-    counts = {prefix: sum(prefix + key in stored for key in used) for prefix in prefixes or [""]}
-    best = [prefix for prefix, count in counts.items() if count == max(counts.values())]
-    if len(best) > 1:
-        raise ValueError(f"it holds {len(best)} of them, with the prefixes {' and '.join(map(repr, best))}")
-    prefix = best[0]
-    if counts[prefix] < len(used):
-        first = next(key for key in used if prefix + key not in stored)
-        raise ValueError(f"{len(used) - counts[prefix]} of {len(used)} tensors are missing, the first is {first}")
-    fitting = {}
-    for key, value in ours.items():
-        given = stored.get(prefix + key)
-        fits = isinstance(given, Tensor) and given.shape == value.shape
-        if key in used and not (fits and bool(given.isfinite().all())):
-            raise ValueError(f"{prefix}{key} must hold finite numbers of shape {tuple(value.shape)}")
-        if fits:
-            fitting[key] = given
-    model.load_state_dict(fitting, strict=False)
-    return sorted(stored.keys() - {prefix + key for key in fitting})

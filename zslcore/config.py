@@ -3,9 +3,10 @@
 import dataclasses
 import difflib
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
-from pathlib import Path
+from pathlib import Path, PurePath
 from pkgutil import resolve_name
 from typing import Any
 
@@ -165,8 +166,10 @@ class RunConfig:
             raise InputError("standardize must be False with fine_tune, because the features change at every step")
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "RunConfig":
+    def from_dict(cls, values: Mapping[str, Any]) -> "RunConfig":
         """Make a config from a mapping; InputError for an unknown name."""
+        if not isinstance(values, Mapping):
+            raise InputError(f"settings must be a dictionary, got {type(values).__name__}")
         for name in values:
             _field(name)
         if "dataset" not in values:
@@ -272,6 +275,13 @@ class RunConfig:
         return self.from_dict(self.to_dict() | changes)
 
 
+def check_config(config: object) -> None:
+    """Raise InputError for anything but a :class:`RunConfig`."""
+    if not isinstance(config, RunConfig):
+        way = "make one with RunConfig.from_dict or RunConfig.read"
+        raise InputError(f"config must be a RunConfig, got {type(config).__name__}; {way}")
+
+
 def setting_table() -> list[tuple[str, str, str, str]]:
     """Name, default, allowed values and help of every setting, as texts."""
     rows = []
@@ -293,7 +303,9 @@ def _field(name: object) -> dataclasses.Field:
 
 
 def _checked(field: dataclasses.Field, value: Any) -> Any:
-    """The value of a setting as its type; a quantile as ``reference`` may be a number, as for ReMSE itself."""
+    """The value of a setting as its type. A path may be given as such, and a quantile as ``reference`` as a number."""
+    if field.name in ("weights", "word_vectors") and isinstance(value, PurePath):
+        value = str(value)
     if field.name == "reference" and isinstance(value, Real) and not isinstance(value, bool):
         value = str(value)
     return checked(field, value)

@@ -19,7 +19,7 @@ from zslcore import InputError
 from zslcore.analysis import theil_index
 from zslcore.training import Run, fit
 from zslcore.training.errors_by_class import error_statistics, prediction_errors
-from zslcore.training.fit import default_folder
+from zslcore.training.fit import default_folder, fit_all
 from zslcore.training.identity import run_name
 
 training = importlib.import_module("zslcore.training.fit")  # the name zslcore.training.fit is the function
@@ -313,3 +313,24 @@ def test_many_runs_under_one_bar(tmp_path, capfd, monkeypatch):
     bars = capfd.readouterr().err
     assert "runs: 100%" in bars
     assert "fold_1:" not in bars
+
+
+@pytest.mark.usefixtures("unchecked", "no_training")
+class TestArguments:
+    @pytest.mark.parametrize("config", ["SYNTH", SMALL_RUN.to_dict(), Path("config.json"), None], ids=type)
+    def test_a_config_is_one(self, config):
+        message = f"^config must be a RunConfig, got {type(config).__name__}; make one with RunConfig.from_dict or"
+        for use in (fit, default_folder, lambda config: fit_all([SMALL_RUN, config])):
+            with pytest.raises(InputError, match=message):
+                use(config)
+
+    @pytest.mark.parametrize("configs", [SMALL_RUN, {"one": SMALL_RUN}], ids=type)
+    def test_configs_are_a_list(self, configs):
+        with pytest.raises(InputError, match=f"^configs must be a list of RunConfig, got {type(configs).__name__}$"):
+            fit_all(configs)
+
+    @pytest.mark.parametrize("num_workers", [-1, 2.0, None, "2"])
+    def test_num_workers_is_a_whole_number(self, num_workers):
+        message = f"^num_workers must be an integer of at least 0, got {num_workers!r}$"
+        with pytest.raises(InputError, match=message):
+            fit(SMALL_RUN, num_workers=num_workers)

@@ -1,9 +1,12 @@
 """Results that depend neither on the number of cores nor on what ran before."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from threading import RLock
 
 import torch
+
+_ONE_AT_A_TIME = RLock()  # random state, default type and number of threads belong to the whole process
 
 
 @contextmanager
@@ -32,3 +35,40 @@ def reproducible(seed: int) -> Iterator[None]:
     with torch.random.fork_rng(), single_thread():
         torch.manual_seed(seed)
         yield
+
+
+@contextmanager
+def usual_torch() -> Iterator[None]:
+    """Within the block torch has its usual settings, whatever the caller has set; after it the caller's again.
+
+    These are the default type and device, the recording of gradients, and autocast. The random state is restored too.
+    Another thread waits until the block has ended.
+
+    Example:
+        >>> with torch.no_grad(), usual_torch():
+        ...     torch.is_grad_enabled()
+        True
+    """
+    with _ONE_AT_A_TIME, _usual_settings():
+        yield
+
+
+@contextmanager
+def _usual_settings() -> Iterator[None]:
+    dtype, elsewhere = torch.get_default_dtype(), torch.get_default_device().type != "cpu"
+    # a device as a context slows every call of torch, so it is entered only where it changes something
+    device = torch.device("cpu") if elsewhere else nullcontext()
+    cuda = torch.autocast("cuda", enabled=False) if torch.is_autocast_enabled("cuda") else nullcontext()
+    with (
+        torch.random.fork_rng(),
+        torch.inference_mode(False),
+        torch.enable_grad(),
+        torch.autocast("cpu", enabled=False),
+        cuda,
+        device,
+    ):
+        torch.set_default_dtype(torch.float32)
+        try:
+            yield
+        finally:
+            torch.set_default_dtype(dtype)

@@ -13,7 +13,7 @@ A run folder holds ``config.json``, ``metrics.json``, ``history.csv`` and the la
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,14 @@ from accelerate import Accelerator
 from filelock import Timeout
 from safetensors.torch import save
 
+from zslcore._io.determinism import usual_torch
 from zslcore._io.hashes import HASHES, file_hash
 from zslcore._io.locations import check_folder, runs_root, user_path
+from zslcore._io.numbers import is_whole
 from zslcore._io.progress import progress_bar
 from zslcore._io.writing import flush_files, locked, new_file
 from zslcore.closed_form import SOLVERS
-from zslcore.config import RunConfig
+from zslcore.config import RunConfig, check_config
 from zslcore.criteria import CRITERIA
 from zslcore.data import load_benchmark
 from zslcore.data.benchmark import Benchmark
@@ -49,6 +51,7 @@ from zslcore.training.run import WEIGHTS, Run, environment, restore_model
 from zslcore.training.solve import solve
 
 
+@usual_torch()
 def fit(config: RunConfig, folder: Path | str | None = None, *, num_workers: int = 0, progress: bool = True) -> Path:
     """Train and evaluate a config; a finished run is returned at once, an interrupted one resumes.
 
@@ -64,6 +67,9 @@ def fit(config: RunConfig, folder: Path | str | None = None, *, num_workers: int
         InputError: if the folder holds a run of other settings, finished or not, or other files with the names of a
             run's; if another process is training there; or if data, weights or settings cannot be used.
     """
+    check_config(config)
+    if not is_whole(num_workers) or num_workers < 0:
+        raise InputError(f"num_workers must be an integer of at least 0, got {num_workers!r:.100}")
     folder = user_path(folder or default_folder(config), what="the run folder")
     check_folder("the run folder", folder)
     _check_own(folder, config)
@@ -77,12 +83,17 @@ def fit(config: RunConfig, folder: Path | str | None = None, *, num_workers: int
 
 def fit_all(configs: Iterable[RunConfig]) -> list[Path]:
     """Run configs one after the other in their default folders, under one progress bar; returns the folders."""
+    if isinstance(configs, (RunConfig, Mapping)):
+        raise InputError(f"configs must be a list of RunConfig, got {type(configs).__name__}")
     configs = list(configs)
+    for config in configs:
+        check_config(config)
     return [fit(config, progress=False) for config in progress_bar(configs, desc="runs", unit="run")]
 
 
 def default_folder(config: RunConfig) -> Path:
     """``runs_root()/DATASET/NAME``, see :func:`zslcore.training.identity.run_name`."""
+    check_config(config)
     return runs_root() / config.dataset / run_name(config)
 
 

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from safetensors.torch import load
 from torch import Tensor
 
-from zslcore._io.determinism import reproducible
+from zslcore._io.determinism import reproducible, usual_torch
 from zslcore._io.hashes import check_hash
 from zslcore._io.locations import user_path
 from zslcore._version import __version__
@@ -56,7 +56,7 @@ class Run:
     @classmethod
     def load(cls, folder: Path | str) -> "Run":
         """Read a run folder; InputError if it is not a complete one or a file is damaged."""
-        folder = user_path(folder, what="the run folder")
+        folder = user_path(folder, what="the run folder").absolute()  # so that a later chdir does not matter
         if not (folder / "metrics.json").is_file():
             raise InputError(f"{folder} is not a run folder: it has no metrics.json")
         with _unchanged(folder, "config.json") as path:
@@ -68,6 +68,7 @@ class Run:
             history = pd.read_csv(path)
         return cls(folder, config, metrics, history)
 
+    @usual_torch()
     def model(self, benchmark: Benchmark) -> AttributeModel:
         """The trained model after its last epoch, in evaluation mode.
 
@@ -83,6 +84,7 @@ class Run:
         except (KeyError, RuntimeError) as error:  # of torch, for tensors of other names or shapes
             raise InputError(f"{path} must hold the weights of this run's model, got: {one_line(error)}") from error
 
+    @usual_torch()
     def inputs(self, benchmark: Benchmark) -> Inputs:
         """The inputs of the run's model; InputError if the files that they come from changed since the training."""
         changed = changed_contents(file_contents(self.config, benchmark), self.metrics["contents"])
@@ -93,17 +95,20 @@ class Run:
                 raise InputError(f"{self.folder} was trained with another content of {name} than {place} has")
         return load_inputs(self.config, benchmark, self._device)
 
+    @usual_torch()
     def evaluate(self, benchmark: Benchmark) -> Evaluation:
         """T1 and the seen-unseen curve of the model on the test split."""
         model, inputs = self.model(benchmark), self.inputs(benchmark)
         benchmark = split_classes(benchmark, self.config.class_split)
         return evaluate(self.config, model, inputs, benchmark, test_task(benchmark))
 
+    @usual_torch()
     def errors(self, benchmark: Benchmark) -> tuple[Float[np.ndarray, "S A"], Float[np.ndarray, "U A"]]:
         """Errors by class and attribute on the seen and unseen test images, see :func:`prediction_errors`."""
         model, inputs = self.model(benchmark), self.inputs(benchmark)
         return prediction_errors(self.config, model, inputs, split_classes(benchmark, self.config.class_split))
 
+    @usual_torch()
     def predict(self, benchmark: Benchmark, images: ArrayLike) -> Float[np.ndarray, "n A"]:
         """Attributes that the model predicts for the images at these positions of the benchmark, or in this mask."""
         places = _positions(images, len(benchmark.labels))
@@ -112,6 +117,7 @@ class Run:
         model, inputs = self.model(benchmark), self.inputs(benchmark)
         return predict(model, inputs, places, precision=self.config.precision).float().cpu().numpy()
 
+    @usual_torch()
     def attention(self, benchmark: Benchmark, images: ArrayLike) -> Float[np.ndarray, "n A N"]:
         """Attention of each attribute over the locations of the images; InputError for a network without attention."""
         if self.config.network == "basic":

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch.utils.data import DataLoader
 
-from zslcore._io.determinism import single_thread
+from zslcore._io.determinism import single_thread, usual_torch
 from zslcore._io.hashes import note_hashes
 from zslcore._io.locations import cache_root
 from zslcore._io.progress import progress_bar
@@ -29,6 +29,7 @@ CPU_BATCH, GPU_BATCH = 4, 64  # a CPU is fastest with batches that fit its cache
 POOLINGS = {"mean": np.float32, "map": np.float16}  # maps are at least 49 times larger, and half precision is enough
 
 
+@usual_torch()
 def frozen_features(
     benchmark: Benchmark,
     *,

@@ -94,6 +94,13 @@ def test_the_command_writes_the_table(small_synth, tmp_path, monkeypatch, capsys
         image_labels.main([])
 
 
+def test_help_is_no_data_set(monkeypatch, capsys):
+    monkeypatch.setattr(image_labels, "load_benchmark", lambda name: pytest.fail(f"{name} is taken for a data set"))
+    with pytest.raises(SystemExit, match=r"^0$"):
+        image_labels.main(["--help"])
+    assert "usage: python -m zslcore.study.experiments.image_labels" in capsys.readouterr().out
+
+
 @pytest.mark.filterwarnings("ignore:.*found in sys.modules")
 def test_the_command_shows_faults_in_one_line(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["image_labels"])

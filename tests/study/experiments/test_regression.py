@@ -85,9 +85,16 @@ def test_the_experiment_writes_a_row_for_each_fit(monkeypatch, tmp_path):
     monkeypatch.setattr(regression, "MODELS", {"linear": "linear"})
     monkeypatch.setattr(regression, "SPLITS", 2)
     monkeypatch.setattr(regression, "root", lambda: tmp_path)
-    frame = pd.read_csv(regression.main())
+    frame = pd.read_csv(regression.main([]))
     expected = ERRORS[(ERRORS["dataset"] == "breast_cancer") & (ERRORS["model"] == "linear") & (ERRORS["split"] < 2)]
     pd.testing.assert_frame_equal(frame, expected.reset_index(drop=True), rtol=1e-3)
+
+
+@pytest.mark.parametrize(("words", "status"), [(["--help"], 0), (["SYNTH"], 2)])
+def test_nothing_is_trained_for_words_that_it_does_not_take(monkeypatch, words, status):
+    monkeypatch.setattr(regression, "experiment", lambda: pytest.fail("the experiment runs"))
+    with pytest.raises(SystemExit, match=f"^{status}$"):
+        regression.main(words)
 
 
 def test_changes_are_paired_and_their_intervals_widened():

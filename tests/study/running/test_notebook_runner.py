@@ -164,6 +164,21 @@ def test_notebooks_are_found_by_path_name_and_prefix(tmp_path, monkeypatch):
             find_notebook(name)
 
 
+def test_the_installed_package_says_where_the_notebooks_are(tmp_path, monkeypatch):
+    monkeypatch.setattr(notebook_runner, "notebooks_root", lambda: tmp_path / "notebooks")
+    with pytest.raises(InputError, match=r"^no notebook '04_train', and none of the study in .*: they are in"):
+        find_notebook("04_train")
+    with pytest.raises(InputError, match=r"^no notebook of the study in .*notebooks: they are in the repository"):
+        notebook_titles()
+
+
+def test_a_byte_order_mark_is_named(tmp_path):
+    path = tmp_path / "mine.ipynb"
+    path.write_bytes(b"\xef\xbb\xbf" + find_notebook("04_train").read_bytes())
+    with pytest.raises(InputError, match=r"\(it starts with a byte order mark: save it as UTF-8 without one\)$"):
+        read_parameters(path)
+
+
 def test_default_outputs_differ_by_parameters_not_by_their_order(tmp_path):
     paths = [output_path(tmp_path / "a.ipynb", v, tmp_path) for v in ({"x": 1, "y": 2}, {"y": 2, "x": 1}, {"x": 2}, {})]
     assert paths[0] == paths[1]

@@ -4,6 +4,7 @@
 nothing.
 """
 
+import argparse
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -103,21 +104,24 @@ def oracle_table(benchmarks: Iterable[Benchmark], *, seed: int = 0) -> pd.DataFr
     return pd.DataFrame(rows)
 
 
-def main(names: Sequence[str]) -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Write ``results/image_labels.csv`` for the data sets that have image labels; InputError if none has."""
+    command = "zslcore.study.experiments.image_labels"
+    parser = argparse.ArgumentParser(prog=f"python -m {command}", description=__doc__.split("\n")[0])
+    parser.add_argument("names", metavar="DATASET", nargs="*")
+    names = parser.parse_args(argv).names
+    path = root() / "results" / "image_labels.csv"
     table = oracle_table(map(load_benchmark, names)).round(4)
     if table.empty:
-        raise InputError(
-            "zslcore.study.experiments.image_labels needs data sets with image labels, such as SYNTH CUB100 CUB SUN"
-        )
-    with new_file(root() / "results" / "image_labels.csv") as file:
+        raise InputError(f"{command} needs data sets with image labels, such as SYNTH CUB100 CUB SUN")
+    with new_file(path) as file:
         table.to_csv(file, index=False)
     print(table.to_string(index=False))
 
 
 if __name__ == "__main__":
     try:
-        main(sys.argv[1:])
+        main()
     except InputError as error:
         print(f"zslcore: {error}", file=sys.stderr)
         sys.exit(2)

@@ -4,7 +4,10 @@
 writes the tables of ``docs/other_models.md`` from it.
 """
 
+import argparse
+import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +18,7 @@ from jaxtyping import Float, Int
 from zslcore._io.extras import require
 from zslcore._io.writing import new_file
 from zslcore.analysis import t_interval, theil_index
+from zslcore.errors import InputError
 from zslcore.losses.controls import at_equal_loss, control_weights
 from zslcore.study.checkout import root
 
@@ -139,8 +143,10 @@ def changes(errors: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*keys, "measure", "change", "low", "high"])
 
 
-def main() -> Path:
+def main(argv: Sequence[str] | None = None) -> Path:
     """Run the experiment and write its table."""
+    prog = "python -m zslcore.study.experiments.regression"
+    argparse.ArgumentParser(prog=prog, description=__doc__.split("\n")[0]).parse_args(argv)
     path = root() / "results" / "regression" / "errors.csv"
     with new_file(path) as partial:
         experiment().to_csv(partial, index=False, float_format="%.6g")
@@ -148,4 +154,8 @@ def main() -> Path:
 
 
 if __name__ == "__main__":
-    print(main())
+    try:
+        print(main())
+    except InputError as error:
+        print(f"zslcore: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -1,9 +1,11 @@
 """What ``make figures`` writes from committed tables: pages of ``docs/``, ``CLAIMS.md``, and the README's figure."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 
 from zslcore._io.writing import new_file
+from zslcore.errors import InputError
 from zslcore.study.checkout import root
 from zslcore.study.pages.claims_page import claims_page
 from zslcore.study.pages.map_pages import map_page, readme_figure
@@ -28,4 +30,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except InputError as error:
+        print(f"zslcore: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -45,7 +45,7 @@ class Parameter:
 def notebook_titles() -> dict[str, str]:
     """Names of the study's notebooks, with the first heading of each."""
     titles = {}
-    for path in sorted(notebooks_root().glob("*.ipynb")):
+    for path in _study_notebooks().values():
         lines = "\n".join(cell.source for cell in _load(path).cells if cell.cell_type == "markdown").splitlines()
         titles[path.stem] = next((line.lstrip("# ") for line in lines if line.startswith("#")), "")
     return titles
@@ -61,15 +61,23 @@ def find_notebook(name: str) -> Path:
     path = user_path(name, what="notebook")
     if path.suffix == ".ipynb" and path.is_file():
         return path.absolute()
-    known = {found.stem: found for found in sorted(notebooks_root().glob("*.ipynb"))}
+    known = _study_notebooks(f"{name!r}, and none of the study")
     wanted = name.removesuffix(".ipynb")
     fits = [wanted] if wanted in known else [stem for stem in known if wanted and stem.startswith(wanted)]
     if len(fits) == 1:
         return known[fits[0]]
     if fits:
         raise InputError(f"notebook {name!r} could be any of: {', '.join(fits)}")
-    there = ", ".join(known) or f"none in {notebooks_root()}"
-    raise InputError(f"no notebook {name!r}{_did_you_mean(wanted, known)}; there are: {there}")
+    raise InputError(f"no notebook {name!r}{_did_you_mean(wanted, known)}; there are: {', '.join(known)}")
+
+
+def _study_notebooks(wanted: str = "of the study") -> dict[str, Path]:
+    """The notebooks of the checkout by name; InputError, which says what was wanted, if there are none."""
+    known = {path.stem: path for path in sorted(notebooks_root().glob("*.ipynb"))}
+    if not known:
+        where = "they are in the repository of zslcore, not in the installed package"
+        raise InputError(f"no notebook {wanted} in {notebooks_root()}: {where}")
+    return known
 
 
 def read_parameters(notebook: str | Path) -> dict[str, Parameter]:
@@ -271,7 +279,10 @@ def _load(path: Path) -> "nbformat.NotebookNode":  # noqa: F821
             raise ValueError("no cells")  # nbformat raises other errors for these
         nbformat.validate(content, version=4)
     except (OSError, ValueError, RecursionError, nbformat.ValidationError) as error:  # Recursion: brackets
-        raise InputError(f"{path} cannot be read as a notebook of format 4 ({type(error).__name__})") from error
+        reason = type(error).__name__
+        if "UTF-8 BOM" in str(error):
+            reason = "it starts with a byte order mark: save it as UTF-8 without one"
+        raise InputError(f"{path} cannot be read as a notebook of format 4 ({reason})") from error
     return nbformat.reads(text, as_version=4)
 
 

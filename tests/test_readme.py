@@ -213,6 +213,12 @@ def test_advice_is_as_committed():
     assert small.max() - small.min() <= 1
 
 
+def test_the_run_on_exported_features_is_that_of_the_table():
+    runs = table("CUB100", "results").query("protocol == 'clean' and seed == 0").set_index("method")
+    run = runs.loc[display_name("remse")]
+    assert f"T1 is {run['T1']:.2f} and H {run['H']:.2f} in both" in DOCS["data"]
+
+
 def test_the_figure_shows_what_is_committed():
     """Its bytes are compared in tests/study/pages/test_book.py."""
     assert "](results/findings.png)" in README

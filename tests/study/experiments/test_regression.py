@@ -111,6 +111,13 @@ def test_the_tables_of_the_page_are_generated():
     assert other_models_page() == PAGE
 
 
+def test_flares_are_counted_as_on_the_page():
+    _, flares, _ = regression.load("solar_flares")
+    common, moderate, severe = flares.sum(0).astype(int)
+    text = f"The {len(flares):,} regions of the Sun had {common} C flares, {moderate} M flares and {severe} X flares."
+    assert text in " ".join(PAGE.split())
+
+
 def change(dataset, model, method, measure, sign=1):
     row = CHANGES.loc[(method, measure)].set_index(["dataset", "model"]).loc[(dataset, model)]
     return [float(value) for value in sorted((sign * row[["change", "low", "high"]]).astype(float))]

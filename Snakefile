@@ -8,7 +8,7 @@
 #   snakemake --workflow-profile profiles/slurm --config dataset=CUB seeds=5        on a cluster, see there
 #
 # Finished steps are not run again; delete a run folder to repeat it. After a change of the chosen settings, or of the
-# tables of the data set, the runs are looked at again, and those that do not fit are named.
+# tables of the data set, the runs are checked again, and those that do not fit are named.
 
 import os
 
@@ -72,7 +72,7 @@ rule features:
 
 
 # One process for all seeds of a method: starting Python takes longer than a training on frozen features. Finished runs
-# are only read, so they are not removed before the job ("update"). The mark is removed, and is missing if the job fails.
+# are only read, so they are not removed before the job ("update"). The mark (.ok) is written only if the job succeeds.
 rule train:
     input:
         rules.features.output,

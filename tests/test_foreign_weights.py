@@ -124,7 +124,7 @@ def test_a_larger_network_is_refused(name, larger, first, tmp_path):
 def test_the_choice_between_weights_and_their_average_is_said(state, tmp_path):
     average = {key: torch.zeros_like(value) for key, value in state.items()}
     torch.save({"state_dict_ema": average, "state_dict": state}, tmp_path / "weights.pth")
-    with pytest.warns(UserWarning, match="^of state_dict, state_dict_ema in weights, state_dict is used$"):
+    with pytest.warns(UserWarning, match="^weights holds state_dict and state_dict_ema; state_dict is used$"):
         loaded = build_backbone("resnet18", weights=str(tmp_path / "weights.pth")).model.state_dict()
     assert torch.equal(loaded["bn1.bias"], state["bn1.bias"])
 

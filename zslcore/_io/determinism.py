@@ -39,10 +39,10 @@ def reproducible(seed: int) -> Iterator[None]:
 
 @contextmanager
 def usual_torch() -> Iterator[None]:
-    """Within the block torch has its usual settings, whatever the caller has set; after it the caller's again.
+    """Give torch its default settings within the block, and restore those of the caller after it.
 
-    These are the default type and device, the recording of gradients, and autocast. The random state is restored too.
-    Another thread waits until the block has ended.
+    The settings are the default type and device, the recording of gradients, and autocast. The random state is restored
+    too. Another thread that enters such a block waits until this one has ended.
 
     Example:
         >>> with torch.no_grad(), usual_torch():

@@ -27,7 +27,10 @@ _OTHER_FILES = {  # by their first bytes
 
 
 def read_weights(path: Path) -> object:
-    """What a file of torch or safetensors holds, with stand-ins for all but tensors; ValueError if it is another."""
+    """The content of a file of torch or safetensors; objects other than tensors are dropped.
+
+    A file of another kind raises ValueError.
+    """
     with path.open("rb") as file:
         start = file.read(32)
     for beginning, reason in _OTHER_FILES.items():
@@ -54,7 +57,10 @@ def _others(path: Path) -> set[str]:
 
 
 def _stand_in(name: str) -> type:
-    """A class under the name of another, which is never run: a forged one makes numpy read memory at any address."""
+    """A class that takes the place of another, so that nothing that a file names is run.
+
+    A forged numpy dtype, for example, would make numpy read memory at an address from the file.
+    """
     module, _, own = name.rpartition(".")
     return type(own, (_Unread,), {"__module__": module})
 
@@ -66,7 +72,8 @@ def unwrapped(stored: object) -> dict[str, object]:
             if isinstance(stored.get(key), dict):
                 twins = [name for name, value in stored.items() if name != key and _same_names(value, stored[key])]
                 if twins:
-                    warnings.warn(f"of {key}, {', '.join(map(str, twins))} in weights, {key} is used", stacklevel=4)
+                    others = ", ".join(map(str, twins))
+                    warnings.warn(f"weights holds {key} and {others}; {key} is used", stacklevel=4)
                 return unwrapped(stored[key])
         holders = [key for key, value in stored.items() if _holds_tensors(value)]
         if len(holders) > 1:

@@ -25,7 +25,7 @@ def check_attributes(file: Path, attributes: np.ndarray, original: np.ndarray, n
 
 
 def check_orientation(file: Path, attributes: np.ndarray, labels: np.ndarray) -> None:
-    """Check that class vectors without names are not stored as classes x attributes, which labels may fit as well."""
+    """Check that the class vectors of a file without class names are not transposed (classes x attributes)."""
     classes, columns = attributes.shape
     if labels.max(initial=0) + 1 == columns < classes:
         given = f"shape ({columns}, {classes}) with labels up to {columns}; it looks transposed"

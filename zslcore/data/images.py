@@ -142,10 +142,10 @@ def _opened(path: Path, use: Callable[[Image.Image], Any]) -> Any:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    """Decode to 8 bits a channel, on white where a picture is transparent: Pillow would show colours that nobody sees.
+    """Decode to 8 bits a channel; transparent pictures are laid on white, as Pillow would show their hidden colours.
 
     Pillow would also clip the values of a grey picture of 16 bits at 255. A grey picture of 16 or 32 bits without a
-    value above 255 holds 8 bits, and one without a value above 4095 holds 12, as cameras of microscopes write them.
+    value above 255 holds 8 bits, and one without a value above 4095 holds 12, as microscope cameras write them.
     """
     if max(image.size) > LONGEST * min(image.size):
         raise ValueError(f"it has {image.width} x {image.height} pixels, a side over {LONGEST} times the other")

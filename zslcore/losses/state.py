@@ -10,8 +10,8 @@ from zslcore.losses.basic import at_least_float32
 class Stateful(nn.Module):
     """A loss whose buffers and parameters stay in float32 or float64 in a model of float16 or bfloat16.
 
-    In bfloat16 a slow average, or a sigma with a small learning rate, never changes, because every step is rounded
-    off. In float16 errors above 65504 are infinite.
+    In bfloat16 a slow average, or a sigma with a small learning rate, never changes, because rounding
+    removes every step. In float16, errors above 65504 are infinite.
     """
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> nn.Module:

@@ -64,7 +64,7 @@ def dataset_files(dataset: str) -> list[str]:
 
 
 def settings_text(dataset: str, method: str | None = None) -> str:
-    """The settings that were chosen for a data set, and for a method: Snakemake looks at the runs again if they change.
+    """The settings chosen for a data set, and for a method, as text; if it changes, Snakemake checks the runs again.
 
     Example:
         >>> settings_text("CUB100", "mse_matched") != settings_text("CUB100", "mse")

@@ -8,7 +8,7 @@ from zslcore.config import RunConfig
 from zslcore.data.class_splits import split_classes
 from zslcore.data.tasks import validation_task
 from zslcore.study.experiments import rebalancing
-from zslcore.study.experiments.rebalancing import gradient_row, map_configs, map_row, vector_configs
+from zslcore.study.experiments.rebalancing import gradient_row, map_configs, map_row, validation_row, vector_configs
 from zslcore.training import Run, fit
 from zslcore.training.identity import run_name
 from zslcore.training.loop import train
@@ -48,17 +48,24 @@ class TestRows:
         run = Run.load(fit(config))
         last = run.history[run.history["task"] == "test"].iloc[-1]
         assert (row["T1"], row["oracle_H"]) == (round(100 * last["T1"], 2), round(100 * last["H"], 2))
-        assert row["H"] <= row["oracle_H"]
+        assert row["H"] == round(100 * run.metrics["protocols"]["clean"]["H"], 2) <= row["oracle_H"]
+        assert row["validation_H"] == round(100 * run.metrics["validation"]["H"], 2)
         split = split_classes(small_synth, 3)
-        validation = train(config, split, run.inputs(small_synth), validation_task(split)).rows[-1]
-        assert row["validation_H"] == round(100 * validation["H"], 2)
-        assert row["H"] == round(100 * run.evaluate(small_synth).at(validation["gamma"])["H"], 2)
         errors = run.errors(small_synth)[1]
         assert errors.shape == (len(split.unseen_classes), small_synth.attributes.shape[1])
         assert row["unseen_theil"] == pytest.approx(theil_index(errors), abs=1e-7)
         assert row["unseen_p99"] == pytest.approx(np.quantile(errors, 0.99), abs=1e-7)
         assert row["unseen_worst_attribute"] == pytest.approx(errors.mean(0).max(), abs=1e-7)
         assert row["lam"] == (np.inf if config.lam_cls == 0 else 0 if config.loss == "none" else config.lam)
+
+    def test_long_trainings_take_gamma_from_the_validation_split(self, small_synth):
+        config = RunConfig(dataset="SYNTH", class_split=3, **SMALL)
+        row, run = validation_row(config).iloc[0], Run.load(fit(config))
+        split = split_classes(small_synth, 3)
+        validation = train(config, split, run.inputs(small_synth), validation_task(split)).rows[-1]
+        assert row["validation_H"] == round(100 * validation["H"], 2)
+        assert row["H"] == round(100 * run.evaluate(small_synth).at(validation["gamma"])["H"], 2)
+        assert (row["T1"], row["gamma_from"]) == (round(100 * run.metrics["protocols"]["clean"]["T1"], 2), "validation")
 
     def test_gradients_of_plain_weights_are_parallel(self):
         row = gradient_row(RunConfig(dataset="SYNTH", p=0.0, p2=0.0, **SMALL)).iloc[0]

@@ -12,7 +12,13 @@ from zslcore.study.experiments.grid import run_grid
 from zslcore.study.experiments.image_training import image_configs, image_row
 from zslcore.study.experiments.pointing import pointing_configs, pointing_rows
 from zslcore.study.experiments.protocol_audit import audit
-from zslcore.study.experiments.rebalancing import gradient_row, map_configs, map_row, vector_configs
+from zslcore.study.experiments.rebalancing import (
+    gradient_row,
+    map_configs,
+    map_row,
+    validation_row,
+    vector_configs,
+)
 from zslcore.study.experiments.tuning import tuned_configs, tuned_row
 
 FINE_TUNED = ("fine_tuned", "fine_tuned_224", "fine_tuned_attention")  # larger pictures, and another network
@@ -120,7 +126,7 @@ def _one_lambda(dataset: str, **changes: object) -> list[RunConfig]:
 
 def measure_of(name: str) -> Callable[[RunConfig], pd.DataFrame]:
     """The function that trains a config of an experiment, and returns its rows."""
-    others = {
+    others = dict.fromkeys((*FINE_TUNED, "fine_tuned_rates"), validation_row) | {
         "audit": audit,
         "gradients": gradient_row,
         "image_training": image_row,

@@ -14,7 +14,7 @@ from zslcore.analysis import theil_index
 from zslcore.config import RunConfig
 from zslcore.data import load_benchmark
 from zslcore.data.class_splits import split_classes
-from zslcore.data.tasks import test_task, validation_task
+from zslcore.data.tasks import fold_tasks, test_task, validation_task
 from zslcore.losses import cosine_cross_entropy, mse_loss
 from zslcore.training.device import resolve_device
 from zslcore.training.errors_by_class import prediction_errors
@@ -23,6 +23,7 @@ from zslcore.training.inputs.episodes import draw_episodes
 from zslcore.training.inputs.sources import load_inputs
 from zslcore.training.loop import train
 from zslcore.training.objective import regression_loss, seen_vectors
+from zslcore.training.protocols import fold_config, validation_means
 from zslcore.training.run import environment, restore_model
 
 ARMS = {
@@ -99,15 +100,21 @@ def varied_settings(config: RunConfig) -> dict[str, object]:
     }
 
 
-def map_row(config: RunConfig) -> pd.DataFrame:
+def map_row(config: RunConfig, *, folds: bool = True) -> pd.DataFrame:
     """Train a config and measure it after the last epoch, so that no choice of an epoch adds noise.
+
+    Args:
+        config: what to train.
+        folds: whether gamma comes from three folds of the seen classes, as in the protocol ``clean``. Otherwise it
+            comes from the validation split, where the val classes act as unseen: one training less.
 
     Returns:
         One row: the settings that the map varies; ``unseen_share``, the share of all classes that are unseen; on the
-        test split ``T1``, ``AUSUC`` and ``H`` (percent; gamma from the last epoch of the validation split, where the
-        val classes act as unseen) and ``oracle_H`` (gamma from the test split); ``validation_T1`` and
-        ``validation_H``; over the error cells of the seen and of the unseen test images the mean, the Theil index, the
-        99th percentile and the mean of the worst attribute; ``seconds`` and ``device``.
+        test split ``T1``, ``AUSUC`` and ``H`` (percent; at the mean of the best gammas of the folds after their last
+        epoch) and ``oracle_H`` (gamma from the test split); ``validation_T1`` and ``validation_H``, means over the
+        folds; ``gamma_from``, ``folds`` or ``validation``; over the error cells of the seen and of the unseen test
+        images the mean, the Theil index, the 99th percentile and the mean of the worst attribute; ``seconds`` and
+        ``device``.
 
     Raises:
         InputError: if the training diverges.
@@ -116,27 +123,39 @@ def map_row(config: RunConfig) -> pd.DataFrame:
     whole = load_benchmark(config.dataset)
     benchmark = split_classes(whole, config.class_split)
     inputs = load_inputs(config, whole, resolve_device(config.device))
-    validation = train(config, benchmark, inputs, validation_task(benchmark), progress=False)
+    if folds:
+        tasks = [(task, fold_config(config, benchmark, task)) for task in fold_tasks(benchmark)]
+    else:
+        tasks = [(validation_task(benchmark), config)]
+    trained = [train(settings, benchmark, inputs, task, progress=False) for task, settings in tasks]
+    validation = validation_means([one.rows[-1] for one in trained])
     final = train(config, benchmark, inputs, test_task(benchmark), progress=False)
     model = restore_model(config, benchmark, final.state, inputs.device)
     row["unseen_share"] = round(len(benchmark.unseen_classes) / len(benchmark.class_names), 4)
     evaluation = evaluate(config, model, inputs, benchmark, test_task(benchmark))
     row["T1"], row["AUSUC"] = 100 * evaluation.t1, 100 * evaluation.curve.ausuc
-    row["H"] = 100 * evaluation.at(validation.rows[-1]["gamma"])["H"]
+    row["H"] = 100 * evaluation.at(validation["gamma"])["H"]
     row["oracle_H"] = 100 * evaluation.best()["H"]
     for name in ("T1", "H"):
-        row[f"validation_{name}"] = 100 * validation.rows[-1][name]
+        row[f"validation_{name}"] = 100 * validation[name]
+    row["gamma_from"] = "folds" if folds else "validation"
     for split, errors in zip(("seen", "unseen"), prediction_errors(config, model, inputs, benchmark)):
         cells = errors[~np.isnan(errors).all(1)]
         row[f"{split}_mean"] = cells.mean()
         row[f"{split}_theil"] = theil_index(cells)
         row[f"{split}_p99"] = np.quantile(cells, 0.99)
         row[f"{split}_worst_attribute"] = cells.mean(0).max()
-    row["seconds"], row["device"] = validation.seconds + final.seconds, environment(inputs.device)["device"]
+    row["seconds"] = sum(one.seconds for one in [*trained, final])
+    row["device"] = environment(inputs.device)["device"]
     frame = pd.DataFrame([row])
     accuracies = ["T1", "AUSUC", "H", "oracle_H", "validation_T1", "validation_H"]
     frame[accuracies] = frame[accuracies].round(2)
     return frame.round({name: 7 for name in frame.columns if "seen_" in name} | {"seconds": 1})
+
+
+def validation_row(config: RunConfig) -> pd.DataFrame:
+    """A row of :func:`map_row` with gamma from the validation split, for trainings that are long or many."""
+    return map_row(config, folds=False)
 
 
 def gradient_row(config: RunConfig) -> pd.DataFrame:

@@ -115,8 +115,8 @@ def map_table(rows: pd.DataFrame) -> str:
 def vector_table(rows: pd.DataFrame) -> str:
     """Differences between kinds of class vectors at tuned scales, and their T1 at fixed scales."""
     parts = [
-        "Cross entropy alone, at the scale with the highest H on each split's validation classes. The grid of scales "
-        "is the same for all.",
+        "Cross entropy alone, at the scale with the highest mean H on the folds of each split's seen classes. The grid "
+        "of scales is the same for all.",
         "",
     ]
     for _, group in vector_differences(rows, measures=ACCURACIES).groupby("replicates", sort=False):

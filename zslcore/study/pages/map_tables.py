@@ -59,7 +59,7 @@ def map_differences(rows: pd.DataFrame, *, measures: Sequence[str]) -> pd.DataFr
 
 
 def vector_differences(rows: pd.DataFrame, *, measures: Sequence[str] = ("T1", "H", "AUSUC")) -> pd.DataFrame:
-    """Compare each kind of class vectors with plain ones, each at the scale that the validation split chose.
+    """Compare each kind of class vectors with plain ones, each at the scale that :func:`tuned_scale` chooses.
 
     Returns:
         As :func:`map_differences`; ``method`` and ``baseline`` are kinds of class vectors.
@@ -136,7 +136,7 @@ def pointing_differences(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def tuned_scale(rows: pd.DataFrame) -> pd.DataFrame:
-    """Keep, for each class split, seed and kind of vectors, the scale that is best on the validation split.
+    """Keep, for each class split, seed and kind of vectors, the scale that is best on the folds of the seen classes.
 
     Every kind of vectors gets the same grid of scales, and no test accuracy is used.
 

@@ -33,11 +33,12 @@ def paired_differences(frame: pd.DataFrame, method: str, baseline: str, value: s
         {0: 1.5}
     """
     check_seeds(frame, ["method"])
-    values = frame.pivot(index="seed", columns="method", values=value)
+    runs, methods = frame.set_index("seed"), list(dict.fromkeys(frame["method"]))
     for name in (method, baseline):
-        if name not in values:
-            raise InputError(f"method must be one of {', '.join(values)}, got {name!r}")
-    difference = (values[method] - values[baseline]).dropna()
+        if name not in methods:
+            raise InputError(f"method must be one of {', '.join(sorted(methods))}, got {name!r}")
+    first, second = (runs.loc[runs["method"] == name, value] for name in (method, baseline))
+    difference = (first - second).dropna().sort_index()
     if difference.empty:
         raise InputError(f"{method!r} and {baseline!r} have no seed in common")
     return difference.rename("difference")

@@ -1,8 +1,16 @@
 """Set-up of the doctests: no windows, closed figures, and a small SynthBirds under the name ``benchmark``."""
 
+# The packages that zslcore imports come first. Within the import of a module whose shapes are checked, Python would
+# compile them anew in every process, which takes 15 seconds.
+import accelerate  # noqa: F401
+import beartype.door  # noqa: F401
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import pandas  # noqa: F401
 import pytest
+import scipy.stats  # noqa: F401
+import seaborn  # noqa: F401
+import torchvision  # noqa: F401
 
 from zslcore import Benchmark
 from zslcore.synthbirds import generate

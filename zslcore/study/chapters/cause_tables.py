@@ -97,4 +97,4 @@ def stored_oracle() -> pd.DataFrame:
 
 
 def _interval(row: pd.Series) -> str:
-    return f"{row['estimate']:.2f} ({row['low']:.2f} to {row['high']:.2f})".replace("-", "−")
+    return f"{row['estimate']:z.2f} ({row['low']:z.2f} to {row['high']:z.2f})".replace("-", "−")

@@ -116,8 +116,8 @@ def spoken(row: pd.Series, digits: int, *, unit: str = "") -> str:
     A single seed has no interval.
     """
     low, high = row["low"], row["high"]
-    interval = "one seed, no interval" if pd.isna(low) else f"95 % interval {low:.{digits}f} to {high:.{digits}f}"
-    text = f"{row['difference']:.{digits}f}{unit} ({interval})"
+    interval = "one seed, no interval" if pd.isna(low) else f"95 % interval {low:z.{digits}f} to {high:z.{digits}f}"
+    text = f"{row['difference']:z.{digits}f}{unit} ({interval})"
     return text.replace("-", "−")
 
 

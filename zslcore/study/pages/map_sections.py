@@ -173,11 +173,11 @@ def _p_value(p: float) -> str:
 
 def new_classes(row: pd.Series) -> str:
     """The interval for new classes as text."""
-    return f"{row['new_low']:.2f} to {row['new_high']:.2f}".replace("-", "−")
+    return f"{row['new_low']:z.2f} to {row['new_high']:z.2f}".replace("-", "−")
 
 
 def _numbers(row: pd.Series) -> list[str]:
-    return [f"{row[name]:.2f}".replace("-", "−") for name in ("difference", "low", "high")]
+    return [f"{row[name]:z.2f}".replace("-", "−") for name in ("difference", "low", "high")]
 
 
 def pointing_sentence(rows: pd.DataFrame) -> str:
@@ -244,7 +244,7 @@ def audit_text(rows: pd.DataFrame) -> str:
     lines = []
     for name, row in audit_table(rows).iterrows():
         gamma = "–" if np.isnan(row["gamma"]) else f"{row['gamma']:.2f}"
-        values = [f"{row[column]:.1f}".replace("-", "−") for column in ("H", "bias", "spread", "error")]
+        values = [f"{row[column]:z.1f}".replace("-", "−") for column in ("H", "bias", "spread", "error")]
         lines.append([name, *values, gamma, f"{row['trainings']:.0f}"])
     header = ["estimate", "H", "bias", "spread", "root mean square error", "mean γ", "trainings"]
     return f"{text}\n\n{markdown_table(header, lines)}"

@@ -77,11 +77,11 @@ def difference_table(differences: pd.DataFrame) -> str:
 
 def _cell(row: pd.Series) -> str:
     digits = 2 if higher_is_better(row.name) else 3
-    text = f"{row['difference']:.{digits}f}"
+    text = f"{row['difference']:z.{digits}f}"
     if row["verdict"] in ("supported", "contradicted"):
         text = f"**{text}**"
     if not pd.isna(row["low"]):  # one seed has no interval
-        text += f" ({row['low']:.{digits}f}\u00a0to\u00a0{row['high']:.{digits}f})"
+        text += f" ({row['low']:z.{digits}f}\u00a0to\u00a0{row['high']:z.{digits}f})"
     return text.replace("-", "−")
 
 

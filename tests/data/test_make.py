@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import unicodedata
 from functools import partial
 
@@ -167,6 +168,7 @@ def test_other_files_are_passed_over(source, root):
     (source.pictures / "read me.txt").write_text("of 2024")
     (source.pictures / "@eaDir" / "1.jpg").mkdir(parents=True)
     (source.pictures / "lark" / "@eaDir" / "1.jpg").mkdir(parents=True)
+    shutil.copytree(source.pictures / "gull", source.pictures / "lark" / "@thumbnails")
     for name in ("._lark 0.png", "Thumbs.db", "notes.txt"):
         (source.pictures / "lark" / name).write_bytes(b"x")
     assert same(make_dataset(source.pictures, source.table, "BIRDS", root=root / "b"), plain)

@@ -1,6 +1,7 @@
 """``zslcore data make``: every way in which folder, table and options may not fit is one sentence."""
 
 import os
+import shutil
 import re
 
 import pytest
@@ -56,6 +57,10 @@ MISTAKES = {
     "few images": (
         lambda source: [path.unlink() for path in sorted((source.pictures / "lark").iterdir())[3:]],
         r"the class 'lark' must have at least 4 images, got 3 in ",
+    ),
+    "images in a folder of the class": (
+        lambda source: shutil.copytree(source.pictures / "gull", source.pictures / "lark" / "more"),
+        r"the images of class 'lark' must lie in .*lark itself, but some are in 'more'$",
     ),
     "not an image": (write_file("gull/gull 2.png", b"<html>"), r"gull 2\.png cannot be read as an image: not an image"),
     "folder called images": (

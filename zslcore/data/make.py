@@ -37,7 +37,8 @@ def make_dataset(
     """Write the data set ``name`` below ``root`` and load it. Existing files are never replaced.
 
     Args:
-        source: a folder with one folder of at least 4 images for each class.
+        source: a folder with one folder of at least 4 images for each class. Folders within them must hold no images,
+            unless their names begin with ``.``, ``@`` or ``_``, as those of network drives and archives do.
         table: a CSV file: a header; then one row per class, with the name of its folder and its attributes.
         name: of the new data set; its images go to ``root/name/images``.
         root: folder of the data sets, by default ``$ZSLCORE_DATA``.
@@ -114,6 +115,9 @@ def _pictures(folder: Path) -> list[Path]:
 def _images(folder: Path, name: str) -> list[Path]:
     """The images of a class, which are enough and can be read."""
     paths = _pictures(folder)
+    for inner in sorted(folder.iterdir()):
+        if inner.is_dir() and inner.name[0] not in ".@_" and _pictures(inner):
+            raise InputError(f"the images of class {name!r} must lie in {folder} itself, but some are in {inner.name!r}")
     if len(paths) < MIN_IMAGES:
         raise InputError(f"the class {name!r} must have at least {MIN_IMAGES} images, got {len(paths)} in {folder}")
     for path in paths:

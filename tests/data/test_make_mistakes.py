@@ -1,8 +1,8 @@
 """``zslcore data make``: every way in which folder, table and options may not fit is one sentence."""
 
 import os
-import shutil
 import re
+import shutil
 
 import pytest
 from new_birds import files
@@ -60,7 +60,7 @@ MISTAKES = {
     ),
     "images in a folder of the class": (
         lambda source: shutil.copytree(source.pictures / "gull", source.pictures / "lark" / "more"),
-        r"the images of class 'lark' must lie in .*lark itself, but some are in 'more'$",
+        r"the images of class 'lark' must lie in .*lark itself, but 'more' has some$",
     ),
     "not an image": (write_file("gull/gull 2.png", b"<html>"), r"gull 2\.png cannot be read as an image: not an image"),
     "folder called images": (

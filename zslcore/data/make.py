@@ -117,7 +117,7 @@ def _images(folder: Path, name: str) -> list[Path]:
     paths = _pictures(folder)
     for inner in sorted(folder.iterdir()):
         if inner.is_dir() and inner.name[0] not in ".@_" and _pictures(inner):
-            raise InputError(f"the images of class {name!r} must lie in {folder} itself, but some are in {inner.name!r}")
+            raise InputError(f"the images of class {name!r} must lie in {folder} itself, but {inner.name!r} has some")
     if len(paths) < MIN_IMAGES:
         raise InputError(f"the class {name!r} must have at least {MIN_IMAGES} images, got {len(paths)} in {folder}")
     for path in paths:

@@ -98,9 +98,9 @@ def map_page(folder: Path) -> str:
         "",
         "ReMSE, MSE and ReMSE with permuted weights, at the same λ: the loss of ReMSE is divided by its amplification, "
         "so that all three have the same value in every batch. They differ only in the cells that the gradient comes "
-        "from. λ = ∞ is regression without cross entropy. Numbers are read after the last epoch. γ is the mean of "
-        "those that are best on three folds of the seen classes, as in the protocol `clean`. Sections that take γ from "
-        "one validation split instead, because their trainings are long or many, say so.",
+        "from. λ = ∞ is regression without cross entropy. Numbers are read after the last epoch. γ comes from "
+        "three folds of the seen classes, as in the protocol `clean`, or from one validation split, where the val "
+        "classes act as unseen, which takes a third less time. Each section says which.",
         "",
         "Differences are paired, over random splits of the classes into seen and unseen ones, or over seeds on the "
         "benchmark's own split. Random splits ignore which classes ImageNet has. Differences in accuracy are in "
@@ -150,8 +150,9 @@ def section(folder: Path, dataset: str, name: str, *, tables: bool = True) -> st
     origin = f"`{command}{option}`, `results/{dataset}/{name}.csv`: {count} configs on {', '.join(machines)}."
     if len(machines) > 1 and (rows.groupby(["class_split", "seed"])["device"].nunique() == 1).all():
         origin += " All configs of a seed ran on one machine."
-    if "gamma_from" in rows and (rows["gamma_from"] == "validation").all():
-        origin += " γ comes from one validation split, where the val classes act as unseen."
+    if "gamma_from" in rows:
+        folds = (rows["gamma_from"] == "folds").all()
+        origin += f" γ comes from {'three folds of the seen classes' if folds else 'one validation split'}."
     if name in FINE_TUNED:
         rates, chosen = ", ".join(f"{rate:g}" for rate in RATES), chosen_rate(name, dataset)
         origin += f" Images have {rows['image_size'].iloc[0]} px. By T1 on the validation split, `fine_tuned_rates` "

@@ -114,11 +114,9 @@ def map_table(rows: pd.DataFrame) -> str:
 
 def vector_table(rows: pd.DataFrame) -> str:
     """Differences between kinds of class vectors at tuned scales, and their T1 at fixed scales."""
-    parts = [
-        "Cross entropy alone, at the scale with the highest mean H on the folds of each split's seen classes. The grid "
-        "of scales is the same for all.",
-        "",
-    ]
+    folds = (rows["gamma_from"] == "folds").all()
+    where = "mean H on the folds of each split's seen classes" if folds else "H on each split's validation classes"
+    parts = [f"Cross entropy alone, at the scale with the highest {where}. The grid of scales is the same for all.", ""]
     for _, group in vector_differences(rows, measures=ACCURACIES).groupby("replicates", sort=False):
         parts.append(f"{replication(group)}:\n\n{contrast_table(group, ACCURACIES)}")
     means = rows[rows["class_split"] > 0].groupby(["scale", "vectors"])["T1"].mean().unstack()

@@ -136,7 +136,7 @@ def pointing_differences(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def tuned_scale(rows: pd.DataFrame) -> pd.DataFrame:
-    """Keep, for each class split, seed and kind of vectors, the scale that is best on the folds of the seen classes.
+    """Keep, for each class split, seed and kind of vectors, the scale with the highest H without test images.
 
     Every kind of vectors gets the same grid of scales, and no test accuracy is used.
 

@@ -15,7 +15,7 @@ from zslcore.criteria import CRITERIA
 from zslcore.methods import display_name
 from zslcore.study.experiments.protocol_audit import VALIDATION_SPLIT
 from zslcore.study.pages.first_page import clean_rows
-from zslcore.study.pages.map_pages import finding
+from zslcore.study.pages.map_pages import finding, findings
 from zslcore.study.pages.map_sections import ACCURACIES, ERRORS, IMAGE_MEASURES, sentence
 from zslcore.study.pages.map_tables import audit_parts, image_differences, map_differences, vector_differences
 from zslcore.study.pages.option_pages import options_page
@@ -64,9 +64,9 @@ def test_tables_are_the_committed_results(dataset):
         ("Theil index, %: ReMSE − MSE", "remse", "mse", "seen_theil"),
     ],
 )
-def test_differences_are_those_of_the_tables(title, method, baseline, measure):
+def test_differences_are_those_of_the_tables(found, title, method, baseline, measure):
     (line,) = [line for line in README.splitlines() if line.startswith(f"| {title} |")]
-    expected = [cell(finding(ROOT / "results", dataset, method, measure)) for dataset in DATASETS]
+    expected = [cell(finding(found, dataset, method, measure)) for dataset in DATASETS]
     for dataset in DATASETS:
         rows = tuned_differences(pd.read_csv(ROOT / "results" / dataset / "tuned.csv"))
         rows = rows.set_index(["method", "baseline", "measure"])
@@ -81,12 +81,17 @@ def test_differences_are_those_of_the_tables(title, method, baseline, measure):
     ("start", "method", "measure", "unit"),
     [("**Centred class vectors", "centred", "T1", "points"), ("**Rebalancing makes", "remse", "seen_theil", "%")],
 )
-def test_findings_name_the_differences_of_the_table(start, method, measure, unit):
+def test_findings_name_the_differences_of_the_table(found, start, method, measure, unit):
     changes = []
     for dataset in DATASETS:
-        difference = sentence(finding(ROOT / "results", dataset, method, measure)).partition(" ")[0]
+        difference = sentence(finding(found, dataset, method, measure)).partition(" ")[0]
         changes.append(f"{difference} {unit} on {dataset}")
     assert f"changes by {changes[0]} and by {changes[1]}" in bullet(start)
+
+
+@pytest.fixture(scope="module")
+def found():
+    return findings(ROOT / "results")
 
 
 def cell(row):

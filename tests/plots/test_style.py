@@ -1,8 +1,6 @@
 """Colours, markers, hatches: one of its own for every method, known or not; names of panels and groups that fit."""
 
 import itertools
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -29,12 +27,6 @@ def test_measures_and_methods_have_display_names():
     names = [plots.measure_name(key) for key in ("test_seen_theil", "lam", "remse", "constant", "H", "mine")]
     assert names == ["Theil index, seen classes", "λ", "+ ReMSE", "null: constant", "H", "mine"]
     assert not any("_" in name for name in plots.MEASURE_NAMES.values())
-
-
-@pytest.mark.parametrize("package", ["accelerate", "zslcore.training", "zslcore.study", "torchvision"])
-def test_figures_do_not_load_what_trains(package):
-    code = f"import sys; from zslcore import plots; sys.exit({package!r} in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def contrast(one, other):

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from zslcore.study.pages.claims_page import claims_page
-from zslcore.study.pages.map_pages import DATASETS, finding
+from zslcore.study.pages.map_pages import DATASETS, finding, findings
 from zslcore.study.pages.map_sections import sentence
 from zslcore.study.results.tables import PUBLISHED
 
@@ -20,9 +20,10 @@ def test_page_is_generated_from_the_tables():
 
 
 def test_every_finding_stands_with_its_interval_and_verdict():
+    found = findings(ROOT / "results")
     for dataset in DATASETS:
         for method, measure in (("remse", "T1"), ("remse", "seen_theil"), ("centred", "T1"), ("mse", "T1")):
-            row = finding(ROOT / "results", dataset, method, measure)
+            row = finding(found, dataset, method, measure)
             (line,) = [
                 line for line in PAGE.splitlines() if f"| {dataset}, " in line and f"| {sentence(row)} |" in line
             ]

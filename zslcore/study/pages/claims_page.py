@@ -7,12 +7,13 @@ import pandas as pd
 
 from zslcore.analysis import t_interval, verdict
 from zslcore.study.experiments.configs import FINE_TUNED
-from zslcore.study.pages.map_pages import DATASETS, finding, stored
+from zslcore.study.pages.map_pages import DATASETS, finding, findings, stored
 from zslcore.study.pages.map_sections import ACCURACIES, ERRORS, IMAGE_MEASURES, MAIN_LAMBDA, sentence
 from zslcore.study.pages.map_tables import image_differences, map_differences
 from zslcore.study.pages.tuned_tables import tuned_differences
 from zslcore.study.results.tables import PUBLISHED, markdown_table
 
+OTHER_REGIMES = ("attention", *FINE_TUNED, "tuned")
 SCOPES = {  # of each experiment
     "map": "frozen, linear map",
     "attention": "frozen, AttentionNet",
@@ -90,57 +91,65 @@ def _sample_rows() -> list[list[str]]:
 
 
 def _rebalancing_rows(folder: Path) -> list[list[str]]:
-    rows = []
+    rows, found = [], findings(folder)
+    others = {(dataset, name): _differences(folder, dataset, name) for dataset in DATASETS for name in OTHER_REGIMES}
     for measure, expected, claim in (
         ("seen_theil", "smaller", "ReMSE makes the errors more even than an MSE of the same value (Theil index, %)."),
         ("T1", "larger", "ReMSE raises T1 over an MSE of the same value (points)."),
         ("H", "larger", "ReMSE raises H over an MSE of the same value (points)."),
     ):
         for dataset in DATASETS:
-            rows.append(_row(folder, claim, dataset, "map", expected, finding(folder, dataset, "remse", measure)))
-            for name in ("attention", *FINE_TUNED, "tuned"):
+            rows.append(_row(folder, claim, dataset, "map", expected, finding(found, dataset, "remse", measure)))
+            for name in OTHER_REGIMES:
                 told = claim.replace("of the same value", "tuned as much") if name == "tuned" else claim
-                for row in _contrast(folder, dataset, name, ("remse", "mse"), measure):
+                for row in _contrast(others[dataset, name], ("remse", "mse"), measure):
                     rows.append(_row(folder, told, dataset, name, expected, row, of_map=True))
     return rows
 
 
-def _contrast(folder: Path, dataset: str, name: str, methods: tuple[str, str], measure: str) -> list[pd.Series]:
-    """The row of a contrast in a table of the map's page, if there is one."""
+def _differences(folder: Path, dataset: str, name: str) -> pd.DataFrame | None:
+    """The table of an experiment on the map's page, or None without results."""
     measured = stored(folder, dataset, name)
     if measured is None:
-        return []
+        return None
     if name == "tuned":
-        table = tuned_differences(measured)
-    else:
-        table = map_differences(measured, measures=[*ACCURACIES, *ERRORS])
+        return tuned_differences(measured)
+    return map_differences(measured, measures=[*ACCURACIES, *ERRORS])
+
+
+def _contrast(table: pd.DataFrame | None, methods: tuple[str, str], measure: str) -> list[pd.Series]:
+    """The row of a contrast in a table, if there is one."""
+    if table is None:
+        return []
     chosen = (table["method"] == methods[0]) & (table["baseline"] == methods[1]) & (table["measure"] == measure)
     return [row for _, row in table[chosen].iterrows()]
 
 
 def _vector_rows(folder: Path) -> list[list[str]]:
-    rows = []
+    rows, found = [], findings(folder)
+    tuned = {dataset: _differences(folder, dataset, "tuned") for dataset in DATASETS}
     for measure in ("T1", "H"):
         claim = f"Centred class vectors raise {measure} over plain ones, at tuned scales (points)."
         for dataset in DATASETS:
-            row = finding(folder, dataset, "centred", measure)
+            row = finding(found, dataset, "centred", measure)
             rows.append(_row(folder, claim, dataset, "vectors", "larger", row))
             told = claim.replace("at tuned scales", "at tuned scales and learning rates")
-            for row in _contrast(folder, dataset, "tuned", ("centred", "cross_entropy"), measure):
+            for row in _contrast(tuned[dataset], ("centred", "cross_entropy"), measure):
                 rows.append(_row(folder, told, dataset, "tuned", "larger", row, of_map=True))
     for dataset in DATASETS:
         claim = f"An MSE beside the cross entropy raises T1 (λ = {MAIN_LAMBDA:g}; points)."
-        rows.append(_row(folder, claim, dataset, "map", "larger", finding(folder, dataset, "mse", "T1")))
+        rows.append(_row(folder, claim, dataset, "map", "larger", finding(found, dataset, "mse", "T1")))
     return rows
 
 
 def _image_rows(folder: Path) -> list[list[str]]:
     """ReMSE on labels of single images; the verdict is that of the table in ``docs/map.md``."""
-    rows = []
+    rows, tables = [], {}
+    for dataset in DATASETS:
+        tables[dataset] = image_differences(stored(folder, dataset, "image_training"), measures=IMAGE_MEASURES)
     for measure, subject in (("unseen_precision", "all attributes"), ("unseen_rare_precision", "the rarest third")):
         claim = f"On image labels, ReMSE raises the average precision of {subject} over the MSE's (unseen; points)."
-        for dataset in DATASETS:
-            table = image_differences(stored(folder, dataset, "image_training"), measures=IMAGE_MEASURES)
+        for dataset, table in tables.items():
             chosen = (table["method"] == "remse") & (table["targets"] == "images") & (table["measure"] == measure)
             row = table[chosen & (table["lam"] == MAIN_LAMBDA)].iloc[0]
             rows.append(_row(folder, claim, dataset, "image_training", "larger", row, of_map=True))

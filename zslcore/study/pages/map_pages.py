@@ -84,9 +84,8 @@ def lambda_figure(folder: Path, dataset: str) -> Figure:
     return contrasts(table.assign(series=series, contrast=lambdas, unit=table["measure"].map(_unit)), looks=looks)
 
 
-def finding(folder: Path, dataset: str, method: str, measure: str) -> pd.Series:
-    """The row of :func:`findings` for a data set, a method and a measure."""
-    table = findings(folder)
+def finding(table: pd.DataFrame, dataset: str, method: str, measure: str) -> pd.Series:
+    """The row of a table of :func:`findings` for a data set, a method and a measure."""
     chosen = (table["dataset"] == dataset) & (table["method"] == method) & (table["measure"] == measure)
     return table[chosen].iloc[0]
 

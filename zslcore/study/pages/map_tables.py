@@ -14,7 +14,7 @@ from scipy import stats
 from zslcore.analysis import holm, t_interval
 from zslcore.methods import display_name
 from zslcore.study.experiments.protocol_audit import CLEAN
-from zslcore.study.results.tables import comparison_claim, higher_is_better, paired_differences
+from zslcore.study.results.comparisons import check_seeds, comparison_claim, higher_is_better
 
 SETTING = ["dataset", "network", "fine_tune", "vectors", "scale"]
 CONTRASTS = (("mse", "cross_entropy"), ("remse", "mse"), ("remse_permuted", "mse"))
@@ -187,12 +187,14 @@ def compared(frame: pd.DataFrame, method: str, baseline: str, measures: Sequence
     """
     names = [VECTOR_NAMES.get(key, display_name(key)) for key in (method, baseline)]
     share = frame["unseen_share"].iloc[0] if replicates == "class splits" else np.nan
-    rows = []
+    check_seeds(frame, ["method"])
+    runs = frame.set_index("seed")
+    first, second = (runs.loc[runs["method"] == key, list(measures)] for key in (method, baseline))
+    differences, rows = first - second, []
     for measure in measures:
-        difference = paired_differences(frame, method, baseline, measure)
+        difference = differences[measure].dropna()
         if not higher_is_better(measure):
-            paired = frame[(frame["method"] == baseline) & frame["seed"].isin(difference.index)]
-            difference = 100 * difference / paired[measure].mean()
+            difference = 100 * difference / second.loc[difference.index, measure].mean()
         detectable, p = _power(difference.to_numpy())
         row = {"method": method, "baseline": baseline, "measure": measure}
         row |= {"claim": comparison_claim(*names, measure), "difference": difference.mean()}

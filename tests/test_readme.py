@@ -14,10 +14,11 @@ from zslcore.config import RunConfig
 from zslcore.criteria import CRITERIA
 from zslcore.methods import display_name
 from zslcore.study.experiments.protocol_audit import VALIDATION_SPLIT
+from zslcore.study.pages.audit_tables import audit_parts
 from zslcore.study.pages.first_page import clean_rows
 from zslcore.study.pages.map_pages import finding, findings
 from zslcore.study.pages.map_sections import ACCURACIES, ERRORS, IMAGE_MEASURES, sentence
-from zslcore.study.pages.map_tables import audit_parts, image_differences, map_differences, vector_differences
+from zslcore.study.pages.map_tables import image_differences, map_differences, vector_differences
 from zslcore.study.pages.option_pages import options_page
 from zslcore.study.pages.tuned_tables import tuned_differences
 from zslcore.study.results.tables import PUBLISHED

@@ -48,11 +48,20 @@ def test_unknown_experiments_name_the_known_ones():
 
 
 def test_the_command_writes_the_table(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(configs, "map_row", lambda config: pd.DataFrame({"seed": [config.seed]}))
+    def row(config, *, gamma_from):
+        return pd.DataFrame({"seed": [config.seed], "gamma_from": gamma_from})
+
+    monkeypatch.setattr(configs, "map_row", row)
     main(["SYNTH", "map", "--splits", "2", "--output", str(tmp_path)])
     rows = pd.read_csv(tmp_path / "SYNTH" / "map.csv")
     assert len(rows) == (2 + 5) * (1 + 3 * 6)  # two random splits, five seeds of the benchmark's own, six lambdas
     assert "133 rows in" in capsys.readouterr().out
+    assert set(rows["gamma_from"]) == {"folds"}
+    with pytest.raises(SystemExit, match=r"^2$"):
+        main(["SYNTH", "map", "--splits", "3", "--gamma-from", "validation", "--output", str(tmp_path)])
+    wanted = "holds rows with gamma from folds: give --gamma-from folds, or another --output"
+    assert capsys.readouterr().err == f"zslcore: {tmp_path / 'SYNTH' / 'map.csv'} {wanted}\n"
+    assert len(pd.read_csv(tmp_path / "SYNTH" / "map.csv")) == len(rows)
 
 
 def test_a_mistake_is_told_in_one_line(tmp_path, capsys):

@@ -65,7 +65,7 @@ def test_the_command_writes_a_row_for_each_experiment_with_results(tmp_path, mon
 
 def test_what_is_measured_can_be_sent_to_another_process():
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        assert pool.submit(costs.measure_of, "map").result().__name__ == "map_row"
+        assert pool.submit(costs.measure_of, "map").result().func.__name__ == "map_row"
 
 
 @pytest.mark.filterwarnings("ignore:.*found in sys.modules")

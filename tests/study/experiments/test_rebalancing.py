@@ -8,7 +8,7 @@ from zslcore.config import RunConfig
 from zslcore.data.class_splits import split_classes
 from zslcore.data.tasks import validation_task
 from zslcore.study.experiments import rebalancing
-from zslcore.study.experiments.rebalancing import gradient_row, map_configs, map_row, validation_row, vector_configs
+from zslcore.study.experiments.rebalancing import gradient_row, map_configs, map_row, vector_configs
 from zslcore.training import Run, fit
 from zslcore.training.identity import run_name
 from zslcore.training.loop import train
@@ -58,9 +58,9 @@ class TestRows:
         assert row["unseen_worst_attribute"] == pytest.approx(errors.mean(0).max(), abs=1e-7)
         assert row["lam"] == (np.inf if config.lam_cls == 0 else 0 if config.loss == "none" else config.lam)
 
-    def test_long_trainings_take_gamma_from_the_validation_split(self, small_synth):
+    def test_gamma_may_come_from_the_validation_split(self, small_synth):
         config = RunConfig(dataset="SYNTH", class_split=3, **SMALL)
-        row, run = validation_row(config).iloc[0], Run.load(fit(config))
+        row, run = map_row(config, gamma_from="validation").iloc[0], Run.load(fit(config))
         split = split_classes(small_synth, 3)
         validation = train(config, split, run.inputs(small_synth), validation_task(split)).rows[-1]
         assert row["validation_H"] == round(100 * validation["H"], 2)

@@ -8,6 +8,7 @@ from scipy import stats
 
 from zslcore.plots import METHOD_LOOKS
 from zslcore.study.experiments.protocol_audit import CLEAN, VALIDATION_SPLIT
+from zslcore.study.pages.audit_tables import audit_table
 from zslcore.study.pages.map_pages import (
     DATASETS,
     finding,
@@ -18,8 +19,9 @@ from zslcore.study.pages.map_pages import (
     section,
     stored,
 )
-from zslcore.study.pages.map_sections import map_sentence, map_table, pointing_sentence
-from zslcore.study.pages.map_tables import audit_table, map_differences
+from zslcore.study.pages.map_sections import map_sentence, map_table
+from zslcore.study.pages.map_tables import map_differences
+from zslcore.study.pages.pointing_tables import pointing_sentence
 
 ROOT = Path(__file__).parents[3]
 RESULTS = ROOT / "results"

@@ -8,16 +8,14 @@ import pytest
 from scipy import stats
 
 from zslcore.study.experiments.protocol_audit import CLEAN, VALIDATION_SPLIT
+from zslcore.study.pages.audit_tables import audit_parts, audit_table
 from zslcore.study.pages.map_tables import (
-    audit_parts,
-    audit_table,
     judged,
     map_differences,
-    pointing_differences,
-    pointing_scores,
     tuned_scale,
     vector_differences,
 )
+from zslcore.study.pages.pointing_tables import pointing_differences, pointing_scores
 
 ROOT = Path(__file__).parents[3]
 DATASETS = ["CUB100", "SYNTH"]

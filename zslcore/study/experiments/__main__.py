@@ -20,11 +20,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--splits", type=int, default=20, help="number of random class splits")
     parser.add_argument("--jobs", type=int, default=1, help="processes, each with one thread")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    gammas = "of map, attention, fine_tuned, vectors and tuned: three folds, or one validation split"
+    parser.add_argument("--gamma-from", choices=("folds", "validation"), default="folds", help=gammas)
     parser.add_argument("--output", type=Path, default=Path("results"), help="folder of the tables")
     given = parser.parse_args(arguments)
     try:
         rows = run_experiment(
-            given.name, given.dataset, splits=given.splits, output=given.output, jobs=given.jobs, device=given.device
+            given.name,
+            given.dataset,
+            splits=given.splits,
+            output=given.output,
+            jobs=given.jobs,
+            device=given.device,
+            gamma_from=given.gamma_from,
         )
     except InputError as error:
         print(f"zslcore: {error}", file=sys.stderr)

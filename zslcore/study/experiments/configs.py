@@ -1,6 +1,7 @@
 """The configs of each experiment behind ``results/DATASET/{map,vectors,audit,...}.csv``."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,7 @@ from zslcore.study.experiments.grid import run_grid
 from zslcore.study.experiments.image_training import image_configs, image_row
 from zslcore.study.experiments.pointing import pointing_configs, pointing_rows
 from zslcore.study.experiments.protocol_audit import audit
-from zslcore.study.experiments.rebalancing import (
-    gradient_row,
-    map_configs,
-    map_row,
-    validation_row,
-    vector_configs,
-)
+from zslcore.study.experiments.rebalancing import gradient_row, map_configs, map_row, vector_configs
 from zslcore.study.experiments.tuning import tuned_configs, tuned_row
 
 FINE_TUNED = ("fine_tuned", "fine_tuned_224", "fine_tuned_attention")  # larger pictures, and another network
@@ -124,21 +119,42 @@ def _one_lambda(dataset: str, **changes: object) -> list[RunConfig]:
     return map_configs(dataset, **own, lams=[60.0], **changes) + centred
 
 
-def measure_of(name: str) -> Callable[[RunConfig], pd.DataFrame]:
+def measure_of(name: str, gamma_from: str = "folds") -> Callable[[RunConfig], pd.DataFrame]:
     """The function that trains a config of an experiment, and returns its rows."""
-    others = dict.fromkeys((*FINE_TUNED, "fine_tuned_rates"), validation_row) | {
-        "audit": audit,
-        "gradients": gradient_row,
-        "image_training": image_row,
-        "pointing": pointing_rows,
-        "tuned": tuned_row,
-    }
-    return others.get(name, map_row)
+    others = {"audit": audit, "gradients": gradient_row, "image_training": image_row, "pointing": pointing_rows}
+    if name in others:
+        return others[name]
+    return partial(tuned_row if name == "tuned" else map_row, gamma_from=gamma_from)
 
 
 def run_experiment(
-    name: str, dataset: str, *, splits: int, output: Path, jobs: int = 1, device: str = "auto"
+    name: str,
+    dataset: str,
+    *,
+    splits: int,
+    output: Path,
+    jobs: int = 1,
+    device: str = "auto",
+    gamma_from: str = "folds",
 ) -> pd.DataFrame:
-    """Train what ``output/DATASET/NAME.csv`` lacks of an experiment, and return all its rows."""
+    """Train what ``output/DATASET/NAME.csv`` lacks of an experiment, and return all its rows.
+
+    Args:
+        name: an experiment, see :func:`configs_of`.
+        dataset: name of a data set.
+        splits: number of random class splits.
+        output: folder of the tables.
+        jobs: number of processes, each with one thread.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        gamma_from: see :func:`zslcore.study.experiments.rebalancing.map_row`; the other experiments do without.
+
+    Raises:
+        InputError: if the table holds rows whose gamma comes from elsewhere.
+    """
     configs = [config.replace(device=device) for config in configs_of(name, dataset, range(1, splits + 1))]
-    return run_grid(measure_of(name), configs, output / dataset / f"{name}.csv", jobs=jobs)
+    file = output / dataset / f"{name}.csv"
+    others = set(pd.read_csv(file).get("gamma_from", [])) - {gamma_from} if file.is_file() else set()
+    if others:
+        (other,) = others
+        raise InputError(f"{file} holds rows with gamma from {other}: give --gamma-from {other}, or another --output")
+    return run_grid(measure_of(name, gamma_from), configs, file, jobs=jobs)

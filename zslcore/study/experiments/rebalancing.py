@@ -100,21 +100,21 @@ def varied_settings(config: RunConfig) -> dict[str, object]:
     }
 
 
-def map_row(config: RunConfig, *, folds: bool = True) -> pd.DataFrame:
+def map_row(config: RunConfig, *, gamma_from: str = "folds") -> pd.DataFrame:
     """Train a config and measure it after the last epoch, so that no choice of an epoch adds noise.
 
     Args:
         config: what to train.
-        folds: whether gamma comes from three folds of the seen classes, as in the protocol ``clean``. Otherwise it
-            comes from the validation split, where the val classes act as unseen: one training less.
+        gamma_from: ``"folds"``, three folds of the seen classes, as in the protocol ``clean``; or ``"validation"``, the
+            validation split, where the val classes act as unseen, which takes a third less time.
 
     Returns:
         One row: the settings that the map varies; ``unseen_share``, the share of all classes that are unseen; on the
         test split ``T1``, ``AUSUC`` and ``H`` (percent; at the mean of the best gammas of the folds after their last
-        epoch) and ``oracle_H`` (gamma from the test split); ``validation_T1`` and ``validation_H``, means over the
-        folds; ``gamma_from``, ``folds`` or ``validation``; over the error cells of the seen and of the unseen test
-        images the mean, the Theil index, the 99th percentile and the mean of the worst attribute; ``seconds`` and
-        ``device``.
+        epoch, or at that of the validation split) and ``oracle_H`` (gamma from the test split); ``validation_T1`` and
+        ``validation_H``, means over the folds or of the validation split; ``gamma_from``; over the error cells of the
+        seen and of the unseen test images the mean, the Theil index, the 99th percentile and the mean of the worst
+        attribute; ``seconds`` and ``device``.
 
     Raises:
         InputError: if the training diverges.
@@ -123,7 +123,7 @@ def map_row(config: RunConfig, *, folds: bool = True) -> pd.DataFrame:
     whole = load_benchmark(config.dataset)
     benchmark = split_classes(whole, config.class_split)
     inputs = load_inputs(config, whole, resolve_device(config.device))
-    if folds:
+    if gamma_from == "folds":
         tasks = [(task, fold_config(config, benchmark, task)) for task in fold_tasks(benchmark)]
     else:
         tasks = [(validation_task(benchmark), config)]
@@ -138,7 +138,7 @@ def map_row(config: RunConfig, *, folds: bool = True) -> pd.DataFrame:
     row["oracle_H"] = 100 * evaluation.best()["H"]
     for name in ("T1", "H"):
         row[f"validation_{name}"] = 100 * validation[name]
-    row["gamma_from"] = "folds" if folds else "validation"
+    row["gamma_from"] = gamma_from
     for split, errors in zip(("seen", "unseen"), prediction_errors(config, model, inputs, benchmark)):
         cells = errors[~np.isnan(errors).all(1)]
         row[f"{split}_mean"] = cells.mean()
@@ -151,11 +151,6 @@ def map_row(config: RunConfig, *, folds: bool = True) -> pd.DataFrame:
     accuracies = ["T1", "AUSUC", "H", "oracle_H", "validation_T1", "validation_H"]
     frame[accuracies] = frame[accuracies].round(2)
     return frame.round({name: 7 for name in frame.columns if "seen_" in name} | {"seconds": 1})
-
-
-def validation_row(config: RunConfig) -> pd.DataFrame:
-    """A row of :func:`map_row` with gamma from the validation split, for trainings that are long or many."""
-    return map_row(config, folds=False)
 
 
 def gradient_row(config: RunConfig) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from zslcore.config import RunConfig
-from zslcore.study.experiments.rebalancing import ARMS, validation_row
+from zslcore.study.experiments.rebalancing import ARMS, map_row
 
 SCALES = (5.0, 10.0, 20.0, 40.0)
 RATES = (3e-3, 1e-2, 3e-2, 1e-1)
@@ -41,6 +41,6 @@ def tuned_configs(dataset: str, *, splits: Sequence[int]) -> list[RunConfig]:
     return configs
 
 
-def tuned_row(config: RunConfig) -> pd.DataFrame:
-    """A row of :func:`zslcore.study.experiments.rebalancing.validation_row` with the learning rate ``lr``."""
-    return validation_row(config).assign(lr=config.lr)
+def tuned_row(config: RunConfig, *, gamma_from: str = "folds") -> pd.DataFrame:
+    """A row of :func:`zslcore.study.experiments.rebalancing.map_row` with the learning rate ``lr``."""
+    return map_row(config, gamma_from=gamma_from).assign(lr=config.lr)

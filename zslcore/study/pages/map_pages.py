@@ -8,17 +8,15 @@ from matplotlib.figure import Figure
 from zslcore.plots import contrasts, method_looks, use_style
 from zslcore.study.checkout import root
 from zslcore.study.experiments.configs import FINE_TUNED, RATES, chosen_rate
+from zslcore.study.pages.audit_tables import audit_text
 from zslcore.study.pages.map_sections import (
     MAIN_LAMBDA,
-    audit_text,
     gradients_text,
     image_sentence,
     image_table,
     lambda_text,
     map_sentence,
     map_table,
-    pointing_sentence,
-    pointing_table,
     vector_table,
 )
 from zslcore.study.pages.map_tables import (
@@ -27,6 +25,7 @@ from zslcore.study.pages.map_tables import (
     map_differences,
     vector_differences,
 )
+from zslcore.study.pages.pointing_tables import pointing_sentence, pointing_table
 from zslcore.study.pages.tuned_tables import tuned_text
 from zslcore.study.results.figure_files import save_figure
 from zslcore.study.results.tables import higher_is_better
@@ -145,13 +144,17 @@ def section(folder: Path, dataset: str, name: str, *, tables: bool = True) -> st
         return f"There are no committed results of this for {dataset}. To make some, run `{command}`."
     splits = rows.loc[rows["class_split"] > 0, "class_split"].nunique()
     option = f" --splits {splits}" if splits else ""
+    gamma_from = rows["gamma_from"].iloc[0] if "gamma_from" in rows else ""
+    if gamma_from == "validation":
+        option += " --gamma-from validation"
     count, machines = rows["settings"].nunique(), rows["device"].unique()
     origin = f"`{command}{option}`, `results/{dataset}/{name}.csv`: {count} configs on {', '.join(machines)}."
     if len(machines) > 1 and (rows.groupby(["class_split", "seed"])["device"].nunique() == 1).all():
         origin += " All configs of a seed ran on one machine."
-    if "gamma_from" in rows:
-        folds = (rows["gamma_from"] == "folds").all()
-        origin += f" γ comes from {'three folds of the seen classes' if folds else 'one validation split'}."
+    if gamma_from:
+        origin += (
+            f" γ comes from {'three folds of the seen classes' if gamma_from == 'folds' else 'one validation split'}."
+        )
     if name in FINE_TUNED:
         rates, chosen = ", ".join(f"{rate:g}" for rate in RATES), chosen_rate(name, dataset)
         origin += f" Images have {rows['image_size'].iloc[0]} px. By T1 on the validation split, `fine_tuned_rates` "

@@ -6,17 +6,11 @@ import numpy as np
 import pandas as pd
 
 from zslcore.analysis import t_interval
-from zslcore.methods import display_name
 from zslcore.plots import measure_name
-from zslcore.study.experiments.protocol_audit import CLEAN, VALIDATION_SPLIT
 from zslcore.study.pages.map_tables import (
-    audit_parts,
-    audit_table,
     contrast_name,
     image_differences,
     map_differences,
-    pointing_differences,
-    pointing_scores,
     vector_differences,
 )
 from zslcore.study.results.tables import higher_is_better, markdown_table
@@ -178,42 +172,6 @@ def _numbers(row: pd.Series) -> list[str]:
     return [f"{row[name]:z.2f}".replace("-", "−") for name in ("difference", "low", "high")]
 
 
-def pointing_sentence(rows: pd.DataFrame) -> str:
-    """In words: how often attention peaks on the parts, and whether ReMSE changes that against the MSE."""
-    mean, table = pointing_scores(rows).groupby("method")["unseen_pointing"].mean(), pointing_differences(rows)
-    values = {name: f"{mean[name]:.0f} %" for name in mean.index}
-    chosen = (table["method"] == "remse") & (table["measure"] == "unseen_pointing")
-    row = table[chosen].iloc[0]
-    outcome = {"supported": "an improvement", "contradicted": "a loss"}.get(row["verdict"], "no shown difference")
-    groups = rows[rows["split"] == "unseen"].groupby("group", sort=False)[["pointing", "chance_pointing"]].mean()
-    missed = groups.index[groups["pointing"] < groups["chance_pointing"]]
-    return (
-        f"**On test images of unseen classes, attention peaks on the part in {values['cross_entropy']} of the cases "
-        f"with cross entropy, {values['mse']} with MSE and {values['remse']} with ReMSE, against {values['untrained']} "
-        f"before training and {values['chance']} by chance. ReMSE differs from MSE by {sentence(row)} points: "
-        f"{outcome}.** Groups below chance, on average over the three losses: {', '.join(missed) or 'none'}."
-    )
-
-
-def pointing_table(rows: pd.DataFrame) -> str:
-    """The measures of each network and by chance, and their differences."""
-    scores, table = pointing_scores(rows), pointing_differences(rows)
-    measures, measured = list(table["measure"].unique()), rows[rows["images"] > 0]
-    lines = []
-    for name, part in scores.groupby("method", sort=False):
-        lines.append([display_name(name).removeprefix("+ "), *(f"{part[measure].mean():.1f}" for measure in measures)])
-    header = ["network", *(f"{measure_name(measure)}, %" for measure in measures)]
-    epochs, seeds = rows["epochs"].iloc[0], rows["seed"].nunique()
-    return (
-        f"AttentionNet on frozen feature maps after {epochs} epochs, λ = {rows['lam'].max():g}. Means over "
-        f"{measured['group'].nunique()} attribute groups that are bound to parts, and over {seeds} seeds. *Pointing "
-        "accuracy* counts the images in which the peak of an attribute's attention lies on a part of its group, "
-        "*energy inside* is the share of the attention inside the boxes of these parts. On photographs, a box is a "
-        "quarter as wide and as high as the bird, as in the released code of APN.\n\n"
-        f"{markdown_table(header, lines)}\n{replication(table)}:\n\n{contrast_table(table, measures)}"
-    )
-
-
 def gradients_text(rows: pd.DataFrame) -> str:
     """Cosine and relative lengths of the gradients, with their intervals."""
     texts = {}
@@ -226,23 +184,3 @@ def gradients_text(rows: pd.DataFrame) -> str:
         f"λ = 1 the gradient of the MSE is {texts['relative']} % as long as that of the cross entropy. Means over "
         f"{len(rows)} seeds.\n"
     )
-
-
-def audit_text(rows: pd.DataFrame) -> str:
-    """What choosing on the test images adds to H, and a table of all estimates."""
-    clean, earlier = audit_parts(rows), audit_parts(rows, VALIDATION_SPLIT)
-    text = (
-        f"The protocol `clean` is *{CLEAN}*. Choosing epoch and γ on the test images raises H by {clean['total']:.1f} "
-        f"points over it: {clean['optimism']:.1f} are optimism (γ from one half of the test images, read on the "
-        f"other), {clean['transfer']:.1f} a γ that does not transfer from the folds, and {clean['epoch']:.1f} the "
-        f"epoch. Over *{VALIDATION_SPLIT}*, which was `clean` in version 0.1, it raises H by {earlier['total']:.1f} "
-        f"points ({earlier['optimism']:.1f}, {earlier['transfer']:.1f} and {earlier['epoch']:.1f}). The *bias* of an "
-        "estimate is its mean difference from the H of halves of the images at the same epoch."
-    ).replace("-", "−")
-    lines = []
-    for name, row in audit_table(rows).iterrows():
-        gamma = "–" if np.isnan(row["gamma"]) else f"{row['gamma']:.2f}"
-        values = [f"{row[column]:z.1f}".replace("-", "−") for column in ("H", "bias", "spread", "error")]
-        lines.append([name, *values, gamma, f"{row['trainings']:.0f}"])
-    header = ["estimate", "H", "bias", "spread", "root mean square error", "mean γ", "trainings"]
-    return f"{text}\n\n{markdown_table(header, lines)}"

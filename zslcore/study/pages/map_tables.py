@@ -1,6 +1,6 @@
-"""Tables of the map and the audit: paired differences over class splits, corrected for their number.
+"""Tables of the map: paired differences over class splits, corrected for their number.
 
-The rows are those of ``results/DATASET/map.csv``, ``vectors.csv``, ``audit.csv`` and ``image_training.csv``, see
+The rows are those of ``results/DATASET/map.csv``, ``vectors.csv`` and ``image_training.csv``, see
 :mod:`zslcore.study.experiments`.
 """
 
@@ -13,12 +13,10 @@ from scipy import stats
 
 from zslcore.analysis import holm, t_interval
 from zslcore.methods import display_name
-from zslcore.study.experiments.protocol_audit import CLEAN
 from zslcore.study.results.comparisons import check_seeds, comparison_claim, higher_is_better
 
 SETTING = ["dataset", "network", "fine_tune", "vectors", "scale"]
 CONTRASTS = (("mse", "cross_entropy"), ("remse", "mse"), ("remse_permuted", "mse"))
-POINTING_CONTRASTS = (("cross_entropy", "untrained"), *CONTRASTS[:2])
 VECTOR_NAMES = {"normalised": "plain class vectors", "classes": "class vectors", "images": "image labels"}
 POWER = 0.8
 
@@ -92,46 +90,6 @@ def image_differences(rows: pd.DataFrame, *, measures: Sequence[str]) -> pd.Data
     for lam, group in rows[rows["method"] == "mse"].groupby("lam"):
         kinds = group.assign(method=group["targets"])
         found.append(compared(kinds, "images", "classes", measures, "seeds").assign(lam=lam, targets="both"))
-    return judged(pd.concat(found, ignore_index=True))
-
-
-def pointing_scores(rows: pd.DataFrame) -> pd.DataFrame:
-    """Means over the attribute groups of rows of :func:`zslcore.study.experiments.pointing.pointing_rows`, in percent.
-
-    Returns:
-        A row for each ``method`` and ``seed``, with ``seen_pointing``, ``unseen_pointing``, ``seen_energy`` and
-        ``unseen_energy``. The methods ``chance`` and ``untrained`` are those beside the rows of cross entropy, which
-        has the same initial weights as the others.
-
-    Example:
-        >>> rows = pd.DataFrame({"method": "cross_entropy", "seed": 0, "split": "seen"}, index=[0, 1])
-        >>> rows[["pointing", "untrained_pointing", "chance_pointing"]] = [(0.5, 0.2, 0.1), (0.7, 0.2, 0.1)]
-        >>> rows[["energy", "untrained_energy", "chance_energy"]] = 0.04
-        >>> pointing_scores(rows).round(1).values.tolist()
-        [['chance', 0, 10.0, 4.0], ['untrained', 0, 20.0, 4.0], ['cross_entropy', 0, 60.0, 4.0]]
-    """
-    found = []
-    for name in ("chance", "untrained", *rows["method"].unique()):
-        beside = name in ("chance", "untrained")
-        chosen = rows[rows["method"] == ("cross_entropy" if beside else name)]
-        columns = {f"{name}_{measure}" if beside else measure: measure for measure in ("pointing", "energy")}
-        means = 100 * chosen.groupby(["seed", "split"])[list(columns)].mean().rename(columns=columns).unstack()
-        means.columns = [f"{split}_{measure}" for measure, split in means.columns]
-        found.append(means.reset_index().assign(method=name))
-    table = pd.concat(found, ignore_index=True)
-    return table[["method", *table.columns.drop("method")]]
-
-
-def pointing_differences(rows: pd.DataFrame) -> pd.DataFrame:
-    """Compare the :func:`pointing_scores` of cross entropy with the untrained network, and MSE and ReMSE in turn.
-
-    Returns:
-        As :func:`map_differences`, in points; seeds are paired.
-    """
-    scores, found = pointing_scores(rows), []
-    measures = [f"{split}_{measure}" for measure in ("pointing", "energy") for split in ("seen", "unseen")]
-    for method, baseline in POINTING_CONTRASTS:
-        found.append(compared(scores, method, baseline, measures, "seeds"))
     return judged(pd.concat(found, ignore_index=True))
 
 
@@ -223,44 +181,3 @@ def contrast_name(method: str, baseline: str) -> str:
     """
     names = [VECTOR_NAMES.get(key, display_name(key)).removeprefix("+ ") for key in (method, baseline)]
     return " − ".join(names)
-
-
-def audit_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """Bias and spread of each estimate of H against the split-half reference of the same epoch.
-
-    Args:
-        rows: rows of :func:`zslcore.study.experiments.protocol_audit.audit` of one data set.
-
-    Returns:
-        A row for each estimate: mean ``H`` and ``gamma``, ``bias`` (mean difference from the reference, in points),
-        its standard deviation ``spread``, the root mean square difference ``error``, and the number of ``trainings``.
-        The reference of an estimate at the chosen epoch, and of ``paper``, is that of the chosen epoch.
-    """
-    unit = ["class_split", "seed", "method"]
-    table = rows.pivot_table(index=unit, columns="estimate", values="H")
-    found = []
-    for estimate in dict.fromkeys(rows["estimate"]):
-        epoch = "last epoch" if estimate.startswith("last") else "chosen epoch"
-        difference = table[estimate] - table[f"{epoch}, half the images"]
-        gamma = rows.loc[rows["estimate"] == estimate, "gamma"].mean()
-        error = float(np.sqrt((difference**2).mean()))
-        found.append((estimate, table[estimate].mean(), gamma, difference.mean(), difference.std(), error, len(table)))
-    columns = ["estimate", "H", "gamma", "bias", "spread", "error", "trainings"]
-    return pd.DataFrame(found, columns=columns).set_index("estimate")
-
-
-def audit_parts(rows: pd.DataFrame, protocol: str = CLEAN) -> pd.Series:
-    """Split paper - protocol into optimism, the transfer of gamma and the epoch; means over the trainings, in points.
-
-    ``epoch``: the best epoch on the test images against that of the protocol, both with the test gamma. ``optimism``:
-    gamma from all test images against gamma from the other half. ``transfer``: gamma from half the test images against
-    gamma of the protocol. The three add up to ``total``.
-    """
-    mean, epoch = rows.groupby("estimate")["H"].mean(), protocol.split(",")[0]
-    parts = {
-        "epoch": mean["paper"] - mean[f"{epoch}, test gamma"],
-        "optimism": mean[f"{epoch}, test gamma"] - mean[f"{epoch}, half the images"],
-        "transfer": mean[f"{epoch}, half the images"] - mean[protocol],
-        "total": mean["paper"] - mean[protocol],
-    }
-    return pd.Series(parts, name="H")

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from zslcore import InputError
 from zslcore.analysis import theil_index
 from zslcore.config import RunConfig
 from zslcore.data.class_splits import split_classes
@@ -66,6 +67,10 @@ class TestRows:
         assert row["validation_H"] == round(100 * validation["H"], 2)
         assert row["H"] == round(100 * run.evaluate(small_synth).at(validation["gamma"])["H"], 2)
         assert (row["T1"], row["gamma_from"]) == (round(100 * run.metrics["protocols"]["clean"]["T1"], 2), "validation")
+
+    def test_gamma_comes_from_nowhere_else(self):
+        with pytest.raises(InputError, match=r"^gamma_from must be one of folds, validation, got 'fold'$"):
+            map_row(RunConfig(dataset="SYNTH", **SMALL), gamma_from="fold")
 
     def test_gradients_of_plain_weights_are_parallel(self):
         row = gradient_row(RunConfig(dataset="SYNTH", p=0.0, p2=0.0, **SMALL)).iloc[0]

@@ -9,6 +9,7 @@ from scipy import stats
 from zslcore.plots import METHOD_LOOKS
 from zslcore.study.experiments.protocol_audit import CLEAN, VALIDATION_SPLIT
 from zslcore.study.pages.audit_tables import audit_table
+from zslcore.study.pages.first_page import spoken
 from zslcore.study.pages.map_pages import (
     DATASETS,
     finding,
@@ -19,7 +20,7 @@ from zslcore.study.pages.map_pages import (
     section,
     stored,
 )
-from zslcore.study.pages.map_sections import map_sentence, map_table
+from zslcore.study.pages.map_sections import map_sentence, map_table, sentence
 from zslcore.study.pages.map_tables import map_differences
 from zslcore.study.pages.pointing_tables import pointing_sentence
 
@@ -66,6 +67,12 @@ def test_what_the_readme_says_of_evenness_elsewhere():
     assert "are more even at λ = 0.25, 60 and 30,000, and less even at λ = 600, 3,000 and ∞." in map_sentence(
         stored(RESULTS, "SYNTH", "map")
     )
+
+
+def test_a_difference_that_rounds_to_zero_has_no_minus_sign():
+    row = pd.Series({"difference": -0.001, "low": -0.004, "high": 0.002})
+    assert sentence(row) == "0.00 (0.00 to 0.00)"
+    assert spoken(row, 2).startswith("0.00 (95 % interval 0.00 to")
 
 
 def test_sentence_of_the_map():

@@ -22,7 +22,7 @@ def rows():
         row |= {"method": "cross_entropy" if config.loss == "none" else config.loss, "unseen_share": 0.2}
         row |= {"scale": config.scale, "lr": config.lr, "lam": config.lam}
         found.append(row | {name: rng.uniform(50, 60) for name in ("T1", "H", "AUSUC", "validation_H")})
-    return pd.DataFrame(found)
+    return pd.DataFrame(found).assign(gamma_from="validation")
 
 
 def test_every_method_has_each_pair_once_and_the_lambdas_about_equally_often():

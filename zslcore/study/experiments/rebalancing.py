@@ -15,6 +15,7 @@ from zslcore.config import RunConfig
 from zslcore.data import load_benchmark
 from zslcore.data.class_splits import split_classes
 from zslcore.data.tasks import fold_tasks, test_task, validation_task
+from zslcore.errors import InputError
 from zslcore.losses import cosine_cross_entropy, mse_loss
 from zslcore.training.device import resolve_device
 from zslcore.training.errors_by_class import prediction_errors
@@ -33,6 +34,7 @@ ARMS = {
 }
 ALONE = 3000.0  # lambda where the regression is the only loss: it only sets the step size
 GRADIENT_BATCHES = 20
+GAMMA_FROM = ("folds", "validation")  # the trainings that choose gamma
 
 
 def map_configs(
@@ -117,8 +119,10 @@ def map_row(config: RunConfig, *, gamma_from: str = "folds") -> pd.DataFrame:
         attribute; ``seconds`` and ``device``.
 
     Raises:
-        InputError: if the training diverges.
+        InputError: if ``gamma_from`` is another word, or if the training diverges.
     """
+    if gamma_from not in GAMMA_FROM:
+        raise InputError(f"gamma_from must be one of {', '.join(GAMMA_FROM)}, got {gamma_from!r}")
     row = varied_settings(config)
     whole = load_benchmark(config.dataset)
     benchmark = split_classes(whole, config.class_split)

@@ -21,6 +21,7 @@ from zslcore.study.pages.map_sections import (
 )
 from zslcore.study.pages.map_tables import (
     contrast_name,
+    gamma_source,
     judged,
     map_differences,
     vector_differences,
@@ -144,17 +145,14 @@ def section(folder: Path, dataset: str, name: str, *, tables: bool = True) -> st
         return f"There are no committed results of this for {dataset}. To make some, run `{command}`."
     splits = rows.loc[rows["class_split"] > 0, "class_split"].nunique()
     option = f" --splits {splits}" if splits else ""
-    gamma_from = rows["gamma_from"].iloc[0] if "gamma_from" in rows else ""
-    if gamma_from == "validation":
+    if "gamma_from" in rows and (rows["gamma_from"] == "validation").all():
         option += " --gamma-from validation"
     count, machines = rows["settings"].nunique(), rows["device"].unique()
     origin = f"`{command}{option}`, `results/{dataset}/{name}.csv`: {count} configs on {', '.join(machines)}."
     if len(machines) > 1 and (rows.groupby(["class_split", "seed"])["device"].nunique() == 1).all():
         origin += " All configs of a seed ran on one machine."
-    if gamma_from:
-        origin += (
-            f" γ comes from {'three folds of the seen classes' if gamma_from == 'folds' else 'one validation split'}."
-        )
+    if "gamma_from" in rows:
+        origin += f" γ comes from {gamma_source(rows)}."
     if name in FINE_TUNED:
         rates, chosen = ", ".join(f"{rate:g}" for rate in RATES), chosen_rate(name, dataset)
         origin += f" Images have {rows['image_size'].iloc[0]} px. By T1 on the validation split, `fine_tuned_rates` "

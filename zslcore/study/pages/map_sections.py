@@ -9,6 +9,7 @@ from zslcore.analysis import t_interval
 from zslcore.plots import measure_name
 from zslcore.study.pages.map_tables import (
     contrast_name,
+    gamma_source,
     image_differences,
     map_differences,
     vector_differences,
@@ -108,9 +109,11 @@ def map_table(rows: pd.DataFrame) -> str:
 
 def vector_table(rows: pd.DataFrame) -> str:
     """Differences between kinds of class vectors at tuned scales, and their T1 at fixed scales."""
-    folds = (rows["gamma_from"] == "folds").all()
-    where = "mean H on the folds of each split's seen classes" if folds else "H on each split's validation classes"
-    parts = [f"Cross entropy alone, at the scale with the highest {where}. The grid of scales is the same for all.", ""]
+    parts = [
+        f"Cross entropy alone, on each split at the scale with the highest H on {gamma_source(rows)}. The grid of "
+        "scales is the same for all.",
+        "",
+    ]
     for _, group in vector_differences(rows, measures=ACCURACIES).groupby("replicates", sort=False):
         parts.append(f"{replication(group)}:\n\n{contrast_table(group, ACCURACIES)}")
     means = rows[rows["class_split"] > 0].groupby(["scale", "vectors"])["T1"].mean().unstack()

@@ -108,6 +108,13 @@ def tuned_scale(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.loc[best].reset_index(drop=True)
 
 
+def gamma_source(rows: pd.DataFrame) -> str:
+    """What chose gamma, and the scale or the trial, in words."""
+    return {"folds": "three folds of the seen classes", "validation": "one validation split"}[
+        rows["gamma_from"].iloc[0]
+    ]
+
+
 def judged(table: pd.DataFrame) -> pd.DataFrame:
     """Correct the p values of a table for their number, and judge its claims by the corrected ones.
 

@@ -7,7 +7,7 @@ import pandas as pd
 from zslcore.methods import display_name
 from zslcore.study.experiments.tuning import LAMS, RATES, SCALES
 from zslcore.study.pages.map_sections import ACCURACIES, contrast_table, replication
-from zslcore.study.pages.map_tables import compared, judged
+from zslcore.study.pages.map_tables import compared, gamma_source, judged
 from zslcore.study.results.tables import markdown_table
 
 CONTRASTS = (("centred", "cross_entropy"), ("mse", "cross_entropy"), ("remse", "cross_entropy"), ("remse", "mse"))
@@ -58,7 +58,7 @@ def tuned_text(rows: pd.DataFrame) -> str:
     text = (
         f"Each method has {trials} trials on each split: the scale is one of {grids[0]}, the learning rate one of "
         f"{grids[1]}, and λ, for a method with a regression loss, one of {grids[2]}. The trial with the highest H on "
-        "the validation classes counts. The table has mean accuracies, and how often each value was chosen. Where the "
+        f"{gamma_source(rows)} counts. The table has mean accuracies, and how often each value was chosen. Where the "
         "first or last value of a grid was chosen often, a value outside the grid may be better."
     )
     table = markdown_table(["method", "T1", "H", "scale", "learning rate", "λ"], lines)

@@ -1,7 +1,7 @@
 """Set-up of the doctests: no windows, closed figures, and a small SynthBirds under the name ``benchmark``."""
 
-# The packages that zslcore imports come first. Within the import of a module whose shapes are checked, Python would
-# compile them anew in every process, which takes 15 seconds.
+# Imported before zslcore: during the import of a module with shape checks, Python does not find the compiled files of
+# other packages, and compiles these packages again in every process.
 import accelerate  # noqa: F401
 import beartype.door  # noqa: F401
 import matplotlib as mpl

@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--splits", type=int, default=20, help="number of random class splits")
     parser.add_argument("--jobs", type=int, default=1, help="processes, each with one thread")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    gammas = "of map, attention, fine_tuned, vectors and tuned: three folds, or one validation split"
+    gammas = "what chooses gamma in map, attention, fine_tuned*, vectors and tuned: three folds or one validation split"
     parser.add_argument("--gamma-from", choices=GAMMA_FROM, default="folds", help=gammas)
     parser.add_argument("--output", type=Path, default=Path("results"), help="folder of the tables")
     given = parser.parse_args(arguments)

@@ -34,7 +34,7 @@ ARMS = {
 }
 ALONE = 3000.0  # lambda where the regression is the only loss: it only sets the step size
 GRADIENT_BATCHES = 20
-GAMMA_FROM = ("folds", "validation")  # the trainings that choose gamma
+GAMMA_FROM = ("folds", "validation")  # which trainings choose gamma
 
 
 def map_configs(
@@ -108,7 +108,7 @@ def map_row(config: RunConfig, *, gamma_from: str = "folds") -> pd.DataFrame:
     Args:
         config: what to train.
         gamma_from: ``"folds"``, three folds of the seen classes, as in the protocol ``clean``; or ``"validation"``, the
-            validation split, where the val classes act as unseen, which takes a third less time.
+            validation split, where the val classes act as unseen. The latter takes a third less time.
 
     Returns:
         One row: the settings that the map varies; ``unseen_share``, the share of all classes that are unseen; on the

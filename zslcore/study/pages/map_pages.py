@@ -99,7 +99,7 @@ def map_page(folder: Path) -> str:
         "so that all three have the same value in every batch. They differ only in the cells that the gradient comes "
         "from. λ = ∞ is regression without cross entropy. Numbers are read after the last epoch. γ comes from "
         "three folds of the seen classes, as in the protocol `clean`, or from one validation split, where the val "
-        "classes act as unseen, which takes a third less time. Each section says which.",
+        "classes act as unseen. The validation split takes a third less time. Each section says which of them it uses.",
         "",
         "Differences are paired, over random splits of the classes into seen and unseen ones, or over seeds on the "
         "benchmark's own split. Random splits ignore which classes ImageNet has. Differences in accuracy are in "

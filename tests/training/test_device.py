@@ -10,11 +10,12 @@ from tiny import LINEAR_RUN
 from zslcore import InputError
 from zslcore.data.tasks import test_task as zero_shot_task
 from zslcore.training import loop
-from zslcore.training.device import autocast, make_accelerator, weight_dtype
+from zslcore.training.device import autocast, compile_mode, make_accelerator, resolve_device, weight_dtype
 from zslcore.training.inputs.sources import Maps
 from zslcore.training.loop import Trainer, train
 
 CPU = torch.device("cpu")
+NO_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 CONFIG = LINEAR_RUN.replace(epochs=2, episodes=10, lr=0.003)
 
 
@@ -24,7 +25,8 @@ def run(benchmark, features):
 
     def run(**changes):
         config = CONFIG.replace(**changes)
-        return train(config, benchmark, Maps(features, CPU, weight_dtype(config.precision)), zero_shot_task(benchmark))
+        inputs = Maps(features, resolve_device(config.device), weight_dtype(config.precision))
+        return train(config, benchmark, inputs, zero_shot_task(benchmark))
 
     return run
 
@@ -119,11 +121,41 @@ class TestPrecision:
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
 @pytest.mark.usefixtures("unchecked")  # shape checks cannot be compiled
-def test_a_compiled_training_is_the_same_training(run):
-    compiled, plain = run(compile=True, epochs=1), run(epochs=1)
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=NO_GPU)])
+def test_a_compiled_training_is_the_same_training(run, device):
+    compiled, plain = (run(compile=chosen, device=device, epochs=1) for chosen in (True, False))
     for row, expected in zip(compiled.rows, plain.rows, strict=True):
         assert row["loss"] == pytest.approx(expected["loss"], rel=1e-3)
+        assert row["T1"] == pytest.approx(expected["T1"], abs=0.02)
     assert compiled.state.keys() == plain.state.keys()
+
+
+@pytest.mark.parametrize(
+    ("device", "processes", "mode"),
+    [
+        ("cuda", None, "reduce-overhead"),
+        ("cuda", "1", "reduce-overhead"),
+        ("cuda", "2", "default"),
+        ("cpu", None, "default"),
+    ],
+)
+def test_one_process_with_a_gpu_records_cuda_graphs(monkeypatch, device, processes, mode):
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    if processes:
+        monkeypatch.setenv("WORLD_SIZE", processes)
+    assert compile_mode(device) == mode
+
+
+def test_a_step_keeps_no_memory_of_the_compiled_objective(benchmark, features):
+    """CUDA graphs write the outputs of each step to the same place."""
+    config = CONFIG.replace(precision="float64", lam=0.0)
+    inputs = Maps(features, CPU, torch.float64)
+    trained = Trainer(config, benchmark, inputs, zero_shot_task(benchmark), make_accelerator(config))
+    outputs = []
+    trained.objective.register_forward_hook(lambda module, given, output: outputs.extend(output))
+    images = trained._draw()[0]
+    losses = trained._step(inputs[trained.task.train[images]], torch.from_numpy(trained.labels[images]))
+    assert {loss.data_ptr() for loss in losses}.isdisjoint(output.data_ptr() for output in outputs)
 
 
 class TestClipping:

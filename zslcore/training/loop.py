@@ -222,12 +222,13 @@ class Trainer:
         self, inputs: Tensor, labels: Int[Tensor, " b"], image_labels: Float[Tensor, "b A"] | None = None
     ) -> Losses:
         """One step of the optimisers; its losses, detached."""
-        losses = self.objective(inputs, labels, image_labels)
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
+        losses = self.objective(inputs, labels, image_labels)
         losses.loss.backward()
         if self.config.clip:
             self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.clip)
         for optimizer in self.optimizers:
             optimizer.step()
-        return Losses(*(value.detach().double() for value in losses))
+        # copies, since the next step of a compiled objective may reuse the memory of its outputs
+        return Losses(*(value.detach().to(torch.float64, copy=True) for value in losses))

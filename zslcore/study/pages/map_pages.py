@@ -156,7 +156,8 @@ def section(folder: Path, dataset: str, name: str, *, tables: bool = True) -> st
     if name in FINE_TUNED:
         rates, chosen = ", ".join(f"{rate:g}" for rate in RATES), chosen_rate(name, dataset)
         origin += f" Images have {rows['image_size'].iloc[0]} px. By T1 on the validation split, `fine_tuned_rates` "
-        origin += f"chose the learning rate {chosen:g} of {rates}"
+        smaller = " at 160 px" if name == "fine_tuned_224" else ""
+        origin += f"chose the learning rate {chosen:g} of {rates}{smaller}"
         origin += ", which is the edge of the grid." if chosen in (min(RATES), max(RATES)) else "."
     if name == "vectors":
         return f"{origin}\n\n{vector_table(rows)}"

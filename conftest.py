@@ -1,4 +1,4 @@
-"""Set-up of the doctests: no windows, closed figures, and a small SynthBirds under the name ``benchmark``."""
+"""Set-up of all tests: shape checks, no windows, closed figures; for doctests a small SynthBirds as ``benchmark``."""
 
 # Imported before zslcore: during the import of a module with shape checks, Python does not find the compiled files of
 # other packages, and compiles these packages again in every process.
@@ -10,12 +10,18 @@ import pandas  # noqa: F401
 import pytest
 import scipy.stats  # noqa: F401
 import seaborn  # noqa: F401
+import shape_checks
 import torchvision  # noqa: F401
 
 from zslcore import Benchmark
 from zslcore.synthbirds import generate
 
 mpl.use("Agg")
+
+
+@pytest.fixture(autouse=True)
+def _shapes_checked():
+    shape_checks.start()
 
 
 @pytest.fixture(autouse=True)

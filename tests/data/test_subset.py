@@ -196,6 +196,7 @@ MISTAKES = {
     "two sizes": ({"size": (16, 16)}, None, r"size must be a whole number of 1 to 4096 pixels, got \(16, 16\)"),
     "fraction as size": ({"size": 16.5}, None, r"size must be a whole number of 1 to 4096 pixels, got 16\.5"),
     "square": ({"square": True}, None, r"square needs the size of its side"),
+    "square as text": ({"size": 9, "square": "no"}, None, r"square must be True or False, got 'no'"),
     "seed": ({"seed": -1}, None, r"seed must be a whole number of at least 0, got -1"),
     "links": ({"size": 9, "images": "symlink"}, None, r"images must be copy where they are cropped or resized"),
     "no box": ({}, edit("7 5.2 8.0 20.0 10.0\n", ""), r"must give a box for each image, but have none for \w+/33\.png"),
@@ -219,6 +220,12 @@ def test_a_mistake_is_one_sentence_and_writes_nothing(large, root, boxes, option
     with pytest.raises(InputError, match=message):
         make_subset(large, "SMALL", root=root, **options)
     assert not list(root.rglob("*"))
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_the_name_of_a_benchmark_is_no_benchmark(root):
+    with pytest.raises(InputError, match=r"^benchmark must be a Benchmark, such as .*\('TINY'\), got 'TINY'$"):
+        make_subset("TINY", "SMALL", root=root, classes=3)
 
 
 def test_missing_images_are_counted(large, root):

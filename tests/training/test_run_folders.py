@@ -82,6 +82,14 @@ def test_an_edited_file_is_not_called_damaged(run, tmp_path):
         Run.load(folder)
 
 
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("method", ["model", "inputs", "evaluate", "errors", "predict"])
+def test_the_name_of_a_benchmark_is_no_benchmark(run, method):
+    images = [[0]] if method == "predict" else []
+    with pytest.raises(InputError, match=r"^benchmark must be a Benchmark, such as .*\('SYNTH'\), got 'SYNTH'$"):
+        getattr(run, method)("SYNTH", *images)
+
+
 def test_images_are_positions_or_a_mask(run, small_synth):
     chosen = np.array([3, 4])
     expected = run.predict(small_synth, chosen)

@@ -245,6 +245,13 @@ class Benchmark:
         return digest.hexdigest()[:16]
 
 
+def check_benchmark(benchmark: object) -> None:
+    """Raise InputError for anything else than a benchmark, such as its name."""
+    if not isinstance(benchmark, Benchmark):
+        example = f", such as zslcore.data.load_benchmark({benchmark!r:.40})" if isinstance(benchmark, str) else ""
+        raise InputError(f"benchmark must be a Benchmark{example}, got {benchmark!r:.100}")
+
+
 def describe_repeated(benchmark: Benchmark) -> str:
     """How many image files are listed more than once, with the labels and splits of the first three; empty if none.
 

@@ -10,7 +10,7 @@ from PIL.Image import Resampling
 
 from zslcore._io.locations import data_root, user_path
 from zslcore._io.numbers import is_whole
-from zslcore.data.benchmark import SPLITS, Benchmark
+from zslcore.data.benchmark import SPLITS, Benchmark, check_benchmark
 from zslcore.data.class_table import ClassChoice, class_choice
 from zslcore.data.cub_tables import listed_images, read_boxes
 from zslcore.data.images import read_image
@@ -55,10 +55,13 @@ def make_subset(
     Raises:
         InputError: if a class, a box or an image is missing.
     """
+    check_benchmark(benchmark)
     root = user_path(data_root() if root is None else root, what="root").absolute()
     drawn = boxes is not None or size is not None
     if size is not None and not (is_whole(size) and 1 <= size <= LARGEST):
         raise InputError(f"size must be a whole number of 1 to {LARGEST} pixels, got {size!r:.100}")
+    if not isinstance(square, bool):
+        raise InputError(f"square must be True or False, got {square!r:.100}")
     if square and size is None:
         raise InputError("square needs the size of its side")
     if drawn and images != "copy":

@@ -22,7 +22,7 @@ from zslcore._io.hashes import check_hash
 from zslcore._io.locations import user_path
 from zslcore._version import __version__
 from zslcore.config import RunConfig
-from zslcore.data.benchmark import Benchmark
+from zslcore.data.benchmark import Benchmark, check_benchmark
 from zslcore.data.class_splits import split_classes
 from zslcore.data.tasks import test_task
 from zslcore.errors import InputError, one_line
@@ -74,6 +74,7 @@ class Run:
 
         ``benchmark`` must be the version of the data that the run was trained on; another one raises InputError.
         """
+        check_benchmark(benchmark)
         benchmark = split_classes(benchmark, self.config.class_split)
         if benchmark.fingerprint != self.metrics["dataset"]["fingerprint"]:
             raise InputError(f"{self.folder} was trained on another version of {benchmark.name} than the one on disk")
@@ -87,6 +88,7 @@ class Run:
     @usual_torch()
     def inputs(self, benchmark: Benchmark) -> Inputs:
         """The inputs of the run's model; InputError if the files that they come from changed since the training."""
+        check_benchmark(benchmark)
         changed = changed_contents(file_contents(self.config, benchmark), self.metrics["contents"])
         held_by = {"images": benchmark.name, "features": benchmark.name, "weights": self.config.weights}
         for name, place in held_by.items():
@@ -111,6 +113,7 @@ class Run:
     @usual_torch()
     def predict(self, benchmark: Benchmark, images: ArrayLike) -> Float[np.ndarray, "n A"]:
         """Attributes that the model predicts for the images at these positions of the benchmark, or in this mask."""
+        check_benchmark(benchmark)
         places = _positions(images, len(benchmark.labels))
         if not len(places):
             return np.zeros((0, benchmark.attributes.shape[1]), dtype=np.float32)
@@ -122,6 +125,7 @@ class Run:
         """Attention of each attribute over the locations of the images; InputError for a network without attention."""
         if self.config.network == "basic":
             raise InputError("attention needs a run with network 'attention' or 'gem', got 'basic'")
+        check_benchmark(benchmark)
         places = _positions(images, len(benchmark.labels))
         if not len(places):
             raise InputError("images must name at least one image, got none")

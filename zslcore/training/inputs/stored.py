@@ -17,7 +17,7 @@ from zslcore._io.hashes import check_hash, file_hash, file_hashes, note_hashes
 from zslcore._io.locations import cache_root, user_path
 from zslcore._io.writing import new_folder
 from zslcore.backbone import BACKBONES, FILE_FEATURES, imported_features
-from zslcore.data.benchmark import Benchmark
+from zslcore.data.benchmark import Benchmark, check_benchmark
 from zslcore.data.image_files import tails
 from zslcore.data.xlsa17 import MatFile, dataset_folder
 from zslcore.errors import InputError, one_line
@@ -73,6 +73,7 @@ def import_features(benchmark: Benchmark, name: str, path: Path | str) -> Frozen
     Raises:
         InputError: if the name is taken, or the file does not hold finite numbers, one row per image.
     """
+    check_benchmark(benchmark)
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InputError(f"the name of features must be letters, digits, '.', '_' and '-', up to 64, got {name!r:.100}")
     if name in BACKBONES or name == FILE_FEATURES:

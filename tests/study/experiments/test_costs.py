@@ -57,7 +57,7 @@ def test_the_command_writes_a_row_for_each_experiment_with_results(tmp_path, mon
         ["CUB100", "attention", 1.3],
         ["SYNTH", "vectors", 1.3],
     ]
-    assert {config.epochs for config in configs} == {1}
+    assert {(config.epochs, config.episodes) for config in configs} == {(1, 10)}
     assert [config.network for config in configs] == ["basic", "attention", "basic"]
     with pytest.raises(InputError, match=r"needs data sets with results in .*, such as SYNTH$"):
         costs.main(["CUB"])

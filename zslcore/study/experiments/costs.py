@@ -1,6 +1,7 @@
-"""Peak memory of one epoch of each experiment: ``python -m zslcore.study.experiments.costs CUB100 SYNTH``.
+"""Peak memory of a short epoch of each experiment: ``python -m zslcore.study.experiments.costs CUB100 SYNTH``.
 
-It writes ``results/memory.csv``. One config of each experiment is trained for one epoch, in a process of its own.
+It writes ``results/memory.csv``. One config of each experiment is trained for one epoch of ten steps, in a process of
+its own. More steps take longer, and no more memory.
 """
 
 import sys
@@ -40,7 +41,7 @@ def main(datasets: Sequence[str]) -> None:
         raise InputError(f"zslcore.study.experiments.costs needs data sets with results in {results}, such as SYNTH")
     device = environment(resolve_device("auto"))["device"]
     for dataset, name in progress_bar(present, desc="memory", unit="experiment"):
-        config = configs_of(name, dataset, [1])[-1].replace(epochs=1)
+        config = configs_of(name, dataset, [1])[-1].replace(epochs=1, episodes=10)
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
             gigabytes = pool.submit(peak_memory, measure_of(name), config).result()
         rows.append({"dataset": dataset, "experiment": name, "gigabytes": round(gigabytes, 1), "device": device})

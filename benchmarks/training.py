@@ -176,7 +176,7 @@ def _fine_tuned(backbone: str, size: int, images: int, benchmark: Benchmark, dev
         met=gain >= goal,
         note=f"{described}; floor: matrix product of {flops / 1e9:.0f} GFLOP; {images / times['ours'].median:.1f} "
         "images per second, cropped at random from decoded pictures; ReMSE at the size of CUB, forward and backward, "
-        f"takes {100 * share:.3f} % of that step, not compiled",
+        f"takes {100 * share:.3f} % of that time if it is not compiled",
         memory=peak_memory(functions["ours"], device) if device == "cuda" else None,
         device=device,
     )

@@ -1,6 +1,6 @@
-"""The type checker of the tests: beartype, for the first calls of each test.
+"""The type checker of the tests: beartype, for the first checks of each test.
 
-A check takes longer than many functions do. A test that makes the same calls thousands of times is not slowed by them.
+A check takes longer than many of the functions. Without a limit, checks take a third of the time of the tests.
 """
 
 import functools
@@ -9,26 +9,26 @@ from collections.abc import Callable
 import jaxtyping
 from beartype import BeartypeConf, beartype
 
-CALLS = 4000  # that are checked in one test, over all functions of the package
+CHECKS = 4000  # in one test, over all functions; a call is checked before and after it
 _checks = 0
 
 
 def start() -> None:
-    """Check the calls from here on."""
+    """Switch the checks on, and count them from 0."""
     global _checks
     _checks = 0
     jaxtyping.config.update("jaxtyping_disable", False)
 
 
 def checked(function: Callable) -> Callable:
-    """Check the arguments of a function, and switch all checks off after the last one."""
+    """Let beartype check the arguments of a function, until the checks of this test are used up."""
     check = beartype(function, conf=BeartypeConf(is_pep484_tower=True))
 
     @functools.wraps(check)
     def count(*arguments: object, **keywords: object) -> object:
         global _checks
         _checks += 1
-        if _checks >= CALLS:
+        if _checks >= CHECKS:
             jaxtyping.config.update("jaxtyping_disable", True)
         return check(*arguments, **keywords)
 

@@ -1,4 +1,4 @@
-"""The shapes and types of arguments are checked in the tests, up to a number of calls."""
+"""The shapes and types of arguments are checked in the tests, up to a number of checks."""
 
 import jaxtyping
 import pytest
@@ -18,8 +18,8 @@ def test_a_wrong_shape_is_found():
         wrong_call()
 
 
-def test_checks_end_after_many_calls_and_begin_again():
-    for _ in range(shape_checks.CALLS):
+def test_checks_end_at_the_limit_and_begin_again():
+    for _ in range(shape_checks.CHECKS):
         l2_normalize(torch.ones(1, 2))
     assert jaxtyping.config.jaxtyping_disable
     shape_checks.start()

@@ -65,7 +65,7 @@ def make_accelerator(config: RunConfig) -> Accelerator:
 
 
 def compile_mode(device: str) -> str:
-    """The mode of torch.compile. One process with a GPU records CUDA graphs: single launches outlast small kernels."""
+    """The mode of torch.compile: with CUDA graphs on one GPU, where launching small kernels takes most of a step."""
     alone = int(os.environ.get("WORLD_SIZE", "1")) == 1
     return "reduce-overhead" if device == "cuda" and alone else "default"
 

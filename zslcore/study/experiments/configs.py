@@ -146,8 +146,8 @@ def run_experiment(
         output: folder of the tables.
         jobs: number of processes, each with one thread.
         device: ``auto``, ``cpu`` or ``cuda``.
-        gamma_from: see :func:`zslcore.study.experiments.rebalancing.map_row`. Experiments with other
-            rows ignore it.
+        gamma_from: see :func:`zslcore.study.experiments.rebalancing.map_row`. Experiments that choose
+            no gamma ignore it.
 
     Raises:
         InputError: if the table holds rows whose gamma comes from elsewhere.

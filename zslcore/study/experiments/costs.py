@@ -1,7 +1,7 @@
 """Peak memory of a short epoch of each experiment: ``python -m zslcore.study.experiments.costs CUB100 SYNTH``.
 
 It writes ``results/memory.csv``. One config of each experiment is trained for one epoch of ten steps, in a process of
-its own. More steps take longer, and no more memory.
+its own.
 """
 
 import sys

@@ -38,7 +38,7 @@ def claims_page(folder: Path) -> str:
         "over a table of [the map](docs/map.md) where the row says so. *Detectable* is the difference that the "
         "comparison finds with a probability of 80 %. `experiments` stands for `python -m zslcore.study.experiments`. "
         "Times are medians of the committed runs, which shared their machine. Memory is "
-        f"the most that a process had in an epoch of ten steps on {machine}, memory-mapped files included (`python -m "
+        f"the most that a process had in one epoch on {machine}, memory-mapped files included (`python -m "
         "zslcore.study.experiments.costs CUB100 SYNTH`). `make figures` writes this page from the CSV files in "
         "`results/`.",
         "",

@@ -3,6 +3,7 @@
 import json
 import re
 
+import numpy as np
 import pytest
 import yaml
 
@@ -92,15 +93,30 @@ def test_yaml_and_json_read_alike(tmp_path):
         ("c.JSON", '{"dataset": "SYNTH", "lam": 1e-05}', 1e-05),
         ("c.json", '\ufeff{"dataset": "SYNTH", "lam": 2}', 2.0),
         ("c.yml", "\ufeffdataset: SYNTH\r\nlam: 2\r\n", 2.0),
+        ("c.yml", "dataset: SYNTH\nlam: 010\n", 10.0),
     ],
 )
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])  # PowerShell writes the second
 @pytest.mark.parametrize("home", ["~", None])
-def test_files_as_editors_and_people_write_them(tmp_path, monkeypatch, home, name, text, value):
+def test_files_as_editors_and_people_write_them(tmp_path, monkeypatch, home, encoding, name, text, value):
     monkeypatch.setenv("HOME", str(tmp_path))
-    (tmp_path / name).write_bytes(text.encode())
+    (tmp_path / name).write_bytes((text.removeprefix("\ufeff") if encoding == "utf-16" else text).encode(encoding))
     assert RunConfig.read(f"{home or tmp_path}/{name}").lam == value
 
 
-@pytest.mark.parametrize("text", ["1e", "e3", "1e-3x", "1e-3 GB", "'1e-3'", "-e3", "."])
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        *(("010", 10), ("08", 8), ("0", 0), ("-5", -5), ("+3", 3), ("1_000", 1000), ("0x1F", 31), ("0o17", 15)),
+        *((".5", 0.5), ("5.", 5.0), ("1_000.5", 1000.5), ("1e3", 1000.0), (".inf", np.inf), ("-.INF", -np.inf)),
+    ],
+)
+def test_numbers_are_those_of_yaml_1_2(text, number):
+    """In YAML 1.1, which PyYAML reads, 010 is 8."""
+    (value,) = unique_yaml(f"- {text}")
+    assert (value, type(value)) == (number, type(number))
+
+
+@pytest.mark.parametrize("text", ["1e", "e3", "1e-3x", "1e-3 GB", "'1e-3'", "-e3", ".", "1:30", "1:30.5", "1__0", "_1"])
 def test_other_words_of_yaml_are_text(text):
     assert unique_yaml(f"- {text}") == [text.strip("'")]

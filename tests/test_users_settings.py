@@ -35,6 +35,17 @@ def test_they_take_the_place_of_the_defaults(file):
 
 
 @pytest.mark.filterwarnings("ignore:ways is")
+def test_they_may_end_in_yaml_and_be_in_utf_16(file):
+    file.with_suffix(".yaml").write_text("settings: {lam: 3}\n", encoding="utf-16")
+    assert RunConfig.study("TINY").lam == 3
+    file.write_text("settings: {lam: 4}\n")
+    with pytest.raises(
+        InputError, match=r"TINY must hold one file of settings, but holds settings\.yml and settings\."
+    ):
+        RunConfig.study("TINY")
+
+
+@pytest.mark.filterwarnings("ignore:ways is")
 @pytest.mark.parametrize("text", ["", "# nothing\n", "settings:\nmethods:\n", "\ufeffsettings: {}\n"])
 def test_an_empty_file_changes_nothing(file, text):
     before = RunConfig.study("TINY")

@@ -15,7 +15,7 @@ import yaml
 from zslcore._io.fields import allowed_values, checked, setting
 from zslcore._io.locations import check_dataset_name, user_path
 from zslcore._io.mappings import unique_json, unique_yaml
-from zslcore._io.reading import LARGEST_TEXT, check_regular
+from zslcore._io.reading import LARGEST_TEXT, check_regular, decoded
 from zslcore._io.text_values import text_value
 from zslcore.errors import InputError, one_line
 from zslcore.loss_options import check_loss_options, reference_value
@@ -236,7 +236,7 @@ class RunConfig:
         path = user_path(path)
         check_regular(path, largest=LARGEST_TEXT)
         try:
-            text = path.read_text(encoding="utf-8-sig")  # without the byte order mark of editors on Windows
+            text = decoded(path.read_bytes())
             values = unique_json(text) if path.suffix.lower() == ".json" else unique_yaml(text)
         except InputError as error:
             raise InputError(f"{path}: {error}") from None

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from tiny import CLASS_NAMES, cells
 
 from zslcore.data import image_files
@@ -274,3 +275,48 @@ def test_spellings_of_a_folder_agree_with_the_class(folder, name):
 )
 def test_folders_that_are_not_of_one_class_each_raise_no_alarm(paths):
     check_folders(paths, [0, 1], ["cat", "lynx"])
+
+
+@pytest.mark.parametrize("prefixes", [("train/", "test/"), ("", "test/"), ("/home/me/one/", "/home/me/two/")])
+def test_pictures_of_several_folders_called_images_are_told_apart(tiny, prefixes):
+    """As Roboflow and YOLO export them, with the same names in each."""
+    for image, path in enumerate(tiny.image_paths):
+        prefix, name = prefixes[image % 2], f"images/{path.parent.name}/{image // 2}.png"
+        tiny.images["image_files"][image, 0] = prefix + name
+        file = tiny.root / "TINY" / prefix.removeprefix("/home/me/") / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8), (image, 0, 0)).save(file)
+    benchmark = tiny.load()
+    benchmark.check_images()
+    assert len(set(benchmark.image_names)) == 40
+    assert [Image.open(path).getpixel((0, 0))[0] for path in benchmark.image_paths] == list(range(40))
+
+
+@pytest.mark.parametrize("differing", ["first", "all but the last"])
+@pytest.mark.parametrize("way", ["case", "folder"])
+def test_pictures_that_differ_in_part_only_are_found(tiny, way, differing):
+    """One picture of a folder that fits says nothing of the others."""
+    tiny.write_images()
+    for image, path in enumerate(tiny.image_paths):
+        if image % 5 == 0 or (differing != "first" and image % 5 < 4):
+            target = path.with_suffix(".PNG") if way == "case" else path.parent / "more" / path.name
+            target.parent.mkdir(exist_ok=True)
+            path.rename(target)
+    tiny.load().check_images()
+
+
+@pytest.mark.parametrize("prefix", ["data/birds/", "./data/birds/", "img/", "Images/", "~/birds/"])
+def test_folders_that_all_relative_paths_share_may_be_missing(tiny, prefix):
+    """As ``glob("data/birds/*/*.png")`` lists them, with names that each class has."""
+    tiny.write_images()
+    for image, path in enumerate(tiny.image_paths):
+        target = path.with_name(f"{image % 5}.png")
+        path.rename(target)
+        tiny.images["image_files"][image, 0] = f"{prefix}{path.parent.name}/{target.name}"
+    benchmark = tiny.load()
+    benchmark.check_images()
+    assert len(set(benchmark.image_paths)) == 40
+
+
+def test_folders_within_the_folder_of_a_class_may_have_names_of_classes():
+    check_folders(["3/1/a.jpg", "3/2/b.jpg", "1/3/c.jpg"], [0, 0, 1], ["3", "1"])

@@ -123,6 +123,9 @@ def test_tables_of_a_spreadsheet(source, root):
     source.rows = [[*row, "", ""] for row in source.rows] + [[""] * 6]
     source.write(delimiter=";")
     assert same(make_dataset(source.pictures, source.table, "BIRDS", root=root / "b"), plain)
+    source.write("utf-16", "\t")  # "Unicode text"
+    assert same(make_dataset(source.pictures, source.table, "BIRDS", root=root / "d"), plain)
+    source.write(delimiter=";")
     source.table.write_bytes(b"sep=;\r\n" + source.table.read_bytes())
     assert same(make_dataset(source.pictures, source.table, "BIRDS", root=root / "c"), plain)
 
@@ -169,9 +172,19 @@ def test_other_files_are_passed_over(source, root):
     (source.pictures / "@eaDir" / "1.jpg").mkdir(parents=True)
     (source.pictures / "lark" / "@eaDir" / "1.jpg").mkdir(parents=True)
     shutil.copytree(source.pictures / "gull", source.pictures / "lark" / "@thumbnails")
-    for name in ("._lark 0.png", "Thumbs.db", "notes.txt"):
+    for name in ("._lark 0.png", "Thumbs.db", "notes.txt", "1.HEIC", "2.heic"):
         (source.pictures / "lark" / name).write_bytes(b"x")
-    assert same(make_dataset(source.pictures, source.table, "BIRDS", root=root / "b"), plain)
+    with pytest.warns(UserWarning, match=r"are left out, by their endings: \.heic \(2\), \.txt \(1\)$"):
+        made = make_dataset(source.pictures, source.table, "BIRDS", root=root / "b")
+    assert same(made, plain)
+
+
+def test_portable_pixmaps_count(source, root):
+    """GTSRB holds .ppm."""
+    for path in (source.pictures / "lark").iterdir():
+        Image.open(path).save(path.with_suffix(".ppm"))
+        path.unlink()
+    assert (make_dataset(source.pictures, source.table, "BIRDS").labels == 3).sum() == 8
 
 
 @pytest.mark.parametrize("how", ["copy", "hardlink", "symlink"])

@@ -68,7 +68,29 @@ MISTAKES = {
             (source.pictures / "lark").rename(source.pictures / "images"),
             change_cell(5, 0, "images")(source),
         ),
-        r"a class in .* must have another name than 'images'",
+        r"a class in .* must have a name that can be a folder, got 'images'",
+    ),
+    "class called as a path": (
+        lambda source: (
+            (source.pictures / "lark").rename(source.pictures / "m_lark"),
+            change_cell(5, 0, "/m/lark")(source),
+        ),
+        r"a class in .* must have a name that can be a folder, got '/m/lark'",
+    ),
+    "class called as a folder above": (
+        change_cell(5, 0, "../lark"),
+        r"a class in .* must have a name that can be a folder, got '\.\./lark'",
+    ),
+    "other kinds of pictures": (
+        lambda source: [path.rename(path.with_suffix(".heic")) for path in (source.pictures / "lark").iterdir()],
+        r"the class 'lark' must have at least 4 images, got 0 in .*lark, and \d+ files in \.heic",
+    ),
+    "folder of another number": (
+        lambda source: (
+            (source.pictures / "lark").rename(source.pictures / "14-spot lark"),
+            change_cell(5, 0, "7-spot lark")(source),
+        ),
+        r"classes\.csv must have a row for each folder in .*, but has none for '14-spot lark'",
     ),
 }
 
@@ -93,6 +115,12 @@ def test_files_that_are_no_csv(source, root):
         make_dataset(source.pictures, source.table, "BIRDS")
     with pytest.raises(InputError, match=r"no class table at .*none\.csv: No such file"):
         make_dataset(source.pictures, source.table.with_name("none.csv"), "BIRDS")
+
+
+def test_a_workbook_is_no_csv(source, root):
+    source.table.write_bytes(b"PK\x03\x04...")
+    with pytest.raises(InputError, match=r"classes\.csv must be a CSV file, but is a workbook or another zip archive"):
+        make_dataset(source.pictures, source.table, "BIRDS")
 
 
 def test_an_image_with_a_backslash_in_its_name(source, root):

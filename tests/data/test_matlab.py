@@ -187,6 +187,16 @@ def test_other_files_under_the_name_of_a_matlab_file_are_named(tiny, content, me
         Benchmark.load(tiny.root, "TINY")
 
 
+def test_hdf5_files_of_octave_are_named(tiny):
+    tiny.write()
+    with h5py.File(tiny.folder / "att_splits.mat", "w") as file:
+        file.create_group("att").attrs["OCTAVE_NEW_FORMAT"] = np.uint8(1)
+    with pytest.raises(
+        InputError, match=r"must be a MATLAB file, but is an HDF5 file of Octave: write it with save -v7"
+    ):
+        Benchmark.load(tiny.root, "TINY")
+
+
 def test_version_4_is_read(tmp_path):
     savemat(tmp_path / "a.mat", {"att": np.ones((2, 3))}, format="4")
     assert read_variables(tmp_path / "a.mat", ["att"])["att"].shape == (2, 3)

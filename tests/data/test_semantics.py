@@ -1,6 +1,7 @@
 """Word vectors from files that are not trusted, attribute names and groups."""
 
 import builtins
+import gzip
 import itertools
 import os
 import pickle
@@ -276,3 +277,22 @@ def test_pretty_names():
     assert pretty("has_breast_pattern::multi-colored") == "breast pattern: multi-colored"
     assert pretty("new_world") == "new world"
     assert pretty("does_not_has_x") == "does not has x"
+
+
+OTHER_FILES = {
+    "git-lfs": (
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
+        "a pointer of Git LFS: run git lfs pull",
+    ),
+    "page": (b"\n<!DOCTYPE html><html>", "an HTML page, so its download failed: download it again"),
+    "gzip": (gzip.compress(pickle.dumps(VECTORS)), "compressed by gzip: unpack it"),
+    "GloVe": (b"black 0.1 -2.5e-3 7\nwhite 1 2 3\n", r"text: write it with numpy\.save"),
+    "torch.save": (b"PK\x03\x04" + bytes(200), r"a zip archive, .*: save the array alone with numpy\.save"),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), OTHER_FILES.values(), ids=OTHER_FILES)
+def test_other_files_under_the_name_of_word_vectors_are_named(tmp_path, content, message):
+    wanted = r"vectors\.pkl must hold a numpy array and nothing else, as a \.npy file or a pickle, but is "
+    with pytest.raises(InputError, match=f"{wanted}{message}$"):
+        load(tmp_path, content)

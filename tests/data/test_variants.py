@@ -19,8 +19,11 @@ def same(first, second):
 # class vectors
 
 
-def test_att_alone_suffices(tiny):
+@pytest.mark.parametrize("empty", [False, True])
+def test_att_alone_suffices(tiny, empty):
     del tiny.splits["original_att"]
+    if empty:  # [] of MATLAB
+        tiny.splits["original_att"] = np.empty((0, 0))
     benchmark = tiny.load()
     np.testing.assert_array_equal(benchmark.original_attributes, benchmark.attributes)
     np.testing.assert_array_equal(benchmark.vectors("original"), benchmark.attributes)

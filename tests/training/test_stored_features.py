@@ -227,6 +227,48 @@ class TestImported:
             np.savez(path, features=values[order], image_files=names)
         np.testing.assert_allclose(import_features(benchmark, "clip", path).maps[:, :, 0], values, rtol=1e-6)
 
+    @pytest.mark.parametrize("kind", ["S", object])
+    def test_names_as_bytes_are_read_and_as_objects_refused(self, benchmark, values, tmp_path, kind):
+        path = tmp_path / "features.npz"
+        np.savez(path, features=values[::-1], image_files=np.array(benchmark.image_names[::-1]).astype(kind))
+        if kind == "S":
+            np.testing.assert_allclose(import_features(benchmark, "clip", path).maps[:, :, 0], values, rtol=1e-6)
+        else:  # numpy would have to unpickle them
+            with pytest.raises(InputError, match=r"^image_files in .* must be an array of text: save np\.array\("):
+                import_features(benchmark, "clip", path)
+
+    @pytest.mark.parametrize("suffix", [".mat", ".npz"])
+    def test_labels_of_another_order_are_refused(self, benchmark, values, tmp_path, suffix):
+        """Scripts save the rows in the order of the folders, with their labels."""
+        path, labels = tmp_path / f"features{suffix}", np.roll(benchmark.labels, 3)
+        if suffix == ".mat":
+            savemat(path, {"features": values, "labels": labels[:, None] + 1})
+        else:
+            np.savez(path, features=values, labels=labels)
+        with pytest.raises(InputError, match="in the order of the images of TINY, but its labels are in another order"):
+            import_features(benchmark, "clip", path)
+
+    @pytest.mark.parametrize("suffix", [".mat", ".npz"])
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda labels: labels,
+            lambda labels: (labels + 3) % 8 + 1.0,  # other numbers of the classes
+            lambda labels: labels // 2,  # families
+            lambda labels: labels[:5],
+            lambda labels: np.array([f"class {label}" for label in labels]),
+            lambda labels: np.array([{"label": label} for label in labels]),
+        ],
+        ids=["same", "numbers", "families", "few", "text", "objects"],
+    )
+    def test_other_labels_are_accepted(self, benchmark, values, tmp_path, suffix, change):
+        path, labels = tmp_path / f"features{suffix}", change(benchmark.labels)
+        if suffix == ".mat":
+            savemat(path, {"features": values, "labels": labels})
+        else:
+            np.savez(path, features=values, labels=labels)
+        np.testing.assert_allclose(import_features(benchmark, "clip", path).maps[:, :, 0], values, rtol=1e-6)
+
     @pytest.mark.parametrize(
         ("change", "message"),
         [

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -37,14 +37,31 @@ def unique_yaml(text: str) -> Any:
 
 
 class _UniqueLoader(yaml.SafeLoader):
+    """Numbers are those of YAML 1.2. PyYAML's are those of YAML 1.1, where 010 is 8, 1:30 is 90, and 1e-3 is text."""
+
+    yaml_implicit_resolvers: ClassVar = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag.rsplit(":", 1)[-1] not in ("int", "float")]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         _refuse_repeated(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
         return super().construct_mapping(node, deep)
 
+    def construct_whole_number(self, node: yaml.ScalarNode) -> int:
+        return int(node.value, 0 if node.value.startswith(("0x", "0o")) else 10)
 
-# PyYAML reads 1e-3 and 1e3 as text, as YAML 1.1 does; in YAML 1.2 they are numbers
-_EXPONENT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+$")
-_UniqueLoader.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, list("-+.0123456789"))
+
+_WHOLE = re.compile(r"(?:[-+]?[0-9](?:_?[0-9])*|0o[0-7]+|0x[0-9a-fA-F]+)$")
+_REAL = re.compile(
+    r"""(?:[-+]?(?:[0-9](?:_?[0-9])*\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?
+    |[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$""",
+    re.VERBOSE,
+)
+# whole numbers first: the first pattern that fits decides
+_UniqueLoader.add_implicit_resolver("tag:yaml.org,2002:int", _WHOLE, list("-+0123456789"))
+_UniqueLoader.add_implicit_resolver("tag:yaml.org,2002:float", _REAL, list("-+.0123456789"))
+_UniqueLoader.add_constructor("tag:yaml.org,2002:int", _UniqueLoader.construct_whole_number)
 
 
 def _refuse_repeated(keys: Iterable[str]) -> None:

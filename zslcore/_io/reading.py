@@ -1,12 +1,23 @@
-"""Files that a user names, checked before they are read."""
+"""Files that a user names, checked before they are read, and the text in them."""
 
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 from zslcore.errors import InputError
 
 LARGEST_TEXT = 64 << 20  # bytes of a file that is read and parsed as a whole
+
+# First bytes of files that lie where others should, in small letters: what they are, and the way out
+OTHER_KINDS = {
+    b"version https://git-lfs": "a pointer of Git LFS: run git lfs pull",
+    b"/annex/objects/": "a pointer of git-annex: run git annex get",
+    b"<!doctype": "an HTML page, so its download failed: download it again",
+    b"<html": "an HTML page, so its download failed: download it again",
+    b"\x1f\x8b": "compressed by gzip: unpack it",
+    b"pk\x03\x04": "a zip archive: unpack it",
+}
 
 
 def check_regular(path: Path, *, largest: int | None = None) -> None:
@@ -25,3 +36,24 @@ def check_regular(path: Path, *, largest: int | None = None) -> None:
         raise InputError(f"{path} must be a file, not a pipe or a device")
     if largest is not None and status.st_size > largest:
         raise InputError(f"{path} must have at most {largest:,} bytes, got {status.st_size:,}")
+
+
+def decoded(content: bytes) -> str:
+    """Text in UTF-16 with a byte order mark, as Windows writes it, or else in UTF-8; UnicodeDecodeError otherwise.
+
+    Example:
+        >>> decoded("lark".encode("utf-16")), decoded("\ufefflark".encode())
+        ('lark', 'lark')
+    """
+    return content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+
+
+def kind_of(content: bytes, kinds: Mapping[bytes, str]) -> str | None:
+    """What a file is by its first bytes, with blanks before them; None if none of ``kinds`` fits.
+
+    Example:
+        >>> kind_of(b"\\n<HTML>...", OTHER_KINDS)
+        'an HTML page, so its download failed: download it again'
+    """
+    head = content[:200].lstrip().lower()
+    return next((kind for begin, kind in kinds.items() if head.startswith(begin)), None)

@@ -72,7 +72,7 @@ class Benchmark:
         stored_names = tables.strings("allclasses_names") if "allclasses_names" in tables.variables else []
         attributes = tables.matrix("att", num_classes=len(stored_names) or None)
         class_names = stored_names or list(_numbered_classes(len(attributes)))
-        annotated = "original_att" if "original_att" in tables.variables else "att"
+        annotated = "original_att" if tables.has_values("original_att") else "att"
         original = tables.matrix(annotated, num_classes=len(class_names))
         _checks.check_attributes(file, attributes, original, class_names)
         labels, image_names = _read_images(folder / "res101.mat", len(class_names))

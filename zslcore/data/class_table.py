@@ -1,19 +1,22 @@
 """Classes as users write them: a CSV of class attributes, and lists of classes."""
 
 import csv
+import io
 import math
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
 from zslcore._io.numbers import is_whole
-from zslcore._io.reading import LARGEST_TEXT, check_regular
-from zslcore.data.xlsa17 import class_finder, read_lines
+from zslcore._io.reading import LARGEST_TEXT, check_regular, decoded
+from zslcore.data.class_names import class_finder
+from zslcore.data.xlsa17 import read_lines
 from zslcore.errors import InputError, one_line
 
 ClassChoice = int | np.integer | str | Path | Sequence[str]
@@ -22,8 +25,8 @@ ClassChoice = int | np.integer | str | Path | Sequence[str]
 def read_class_table(path: Path) -> tuple[list[str], list[str], Float[np.ndarray, "C A"]]:
     """Class names, attribute names and values of a CSV file, with commas, semicolons or tabs between cells.
 
-    The file is UTF-8, or UTF-16 with a byte order mark. TRUE counts as 1 and FALSE as 0. Between semicolons a number
-    may have a decimal comma.
+    The file is UTF-8, or UTF-16 with a byte order mark. TRUE counts as 1 and FALSE as 0. Between semicolons and
+    between tabs a number may have a decimal comma.
 
     Raises:
         InputError: about the first line that cannot be used.
@@ -57,7 +60,7 @@ def class_choice(option: str, wanted: ClassChoice, class_names: Sequence[str]) -
     Args:
         option: what the classes are for, in messages.
         wanted: a number; names; the path of a file with one name per line; or a text as on the command line: a number,
-            such a path, or names with commas between.
+            such a path, or names with commas between. For the class ``3`` alone write ``"3,"``.
         class_names: all classes.
 
     Example:
@@ -71,8 +74,11 @@ def class_choice(option: str, wanted: ClassChoice, class_names: Sequence[str]) -
             wanted = read_lines(Path(wanted))
         else:
             is_count = wanted.strip().isdecimal() and len(wanted) < 10
-            names = [wanted] if find(tidy(wanted)) is not None else wanted.split(",")  # a name may hold a comma
-            wanted = int(wanted) if is_count else names
+            if is_count and tidy(wanted) in class_names:
+                warnings.warn(
+                    f"{option} is a number of classes; for the class {wanted!r} write '{wanted},'", stacklevel=2
+                )
+            wanted = int(wanted) if is_count else _names_in(wanted, find, class_names)
     if is_whole(wanted):
         return int(wanted)
     names = list(wanted) if isinstance(wanted, Iterable) else [wanted]
@@ -84,6 +90,13 @@ def class_choice(option: str, wanted: ClassChoice, class_names: Sequence[str]) -
             raise InputError(f"{option} must be a number, a file or names of classes; {name!r:.100} is none of them")
         chosen.add(index)
     return sorted(chosen)
+
+
+def _names_in(text: str, find: Callable[[str], int | None], class_names: Sequence[str]) -> list[str]:
+    """The names in a text, with commas between; one name may hold a comma, and a comma may end the text."""
+    names = [part for part in text.split(",") if part.strip()] or [text]
+    separate = tidy(text) not in class_names and all(find(tidy(name)) is not None for name in names)
+    return names if separate or find(tidy(text)) is None else [text]
 
 
 def tidy(name: str) -> str:
@@ -101,10 +114,10 @@ def _rows(path: Path) -> list[tuple[int, list[str]]]:
     """Number and cells of each line that is not empty, the header first."""
     check_regular(path, largest=LARGEST_TEXT)
     try:
-        with open(path, "rb") as file:
-            marked = file.read(2) in (b"\xff\xfe", b"\xfe\xff")
-        with open(path, encoding="utf-16" if marked else "utf-8-sig", newline="") as file:
-            lines = file.readlines()
+        content = path.read_bytes()
+        if content.startswith(b"PK\x03\x04"):
+            raise InputError(f"{path} must be a CSV file, but is a workbook or another zip archive: save it as CSV")
+        lines = io.StringIO(decoded(content), newline="").readlines()
         lines[:1] = ["\n" if re.match(r"sep=.\s*$", line, re.IGNORECASE) else line for line in lines[:1]]  # of Excel
         delimiter = _delimiter(lines)
         reader = csv.reader(lines, delimiter=delimiter, strict=True)
@@ -117,7 +130,7 @@ def _rows(path: Path) -> list[tuple[int, list[str]]]:
     width = max((place + 1 for place, cell in enumerate(rows[0][1]) if cell), default=0) if rows else 0
     if width < 2:
         raise InputError(f"{path} must begin with a header that names the class column and the attributes")
-    if delimiter == ";":
+    if delimiter in ";\t":  # of Excel in countries with a decimal comma
         rows[1:] = [(line, [*row[:1], *map(_decimal_point, row[1:])]) for line, row in rows[1:]]
     return [(line, row if any(row[width:]) else row[:width]) for line, row in rows]  # without empty columns at the end
 

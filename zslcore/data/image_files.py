@@ -7,14 +7,14 @@ import os
 import posixpath
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int
 
 from zslcore._io.locations import CONTROL
-from zslcore.data.xlsa17 import classes_by_key, name_key
+from zslcore.data.class_names import class_finder
 from zslcore.errors import InputError
 from zslcore.layout import expected_folder
 
@@ -26,21 +26,34 @@ def tails(file: Path, stored: Sequence[str], num_classes: int) -> list[str]:
 
     The tail of a path is what follows its last folder ``images`` or ``JPEGImages``. A relative path without such a
     folder is the tail itself. Absolute paths without one lose the folders that they share, and so do all paths if each
-    class has such a folder of its own.
+    class has such a folder of its own, or if pictures of one machine would have one tail (``train/images/1.jpg`` and
+    ``test/images/1.jpg``).
     """
     split = [_parts(path) for path in stored]
     for path, (parts, _) in zip(stored, split):
         if not parts or CONTROL.search(path):
             raise InputError(f"image_files in {file} must name files, got {path!r:.100}")
     cuts = [max((k + 1 for k in range(len(parts) - 1) if parts[k] in _IMAGES), default=0) for parts, _ in split]
+    below = [tuple(parts[cut:]) for (parts, _), cut in zip(split, cuts)]
     holders = {parts[cut - 2] for (parts, _), cut in zip(split, cuts) if cut >= 2}
-    per_class = len(holders) >= max(2, num_classes)  # class/images/file
-    whole = [per_class or (foreign and not cut) for (_, foreign), cut in zip(split, cuts)]
+    several = len(holders) >= max(2, num_classes)  # class/images/file
+    several = several or _confused(split, below)
+    whole = [several or (foreign and not cut) for (_, foreign), cut in zip(split, cuts)]
     shared = _num_shared([parts[:-1] for (parts, _), is_whole in zip(split, whole) if is_whole])
-    return ["/".join(parts[shared if is_whole else cut :]) for (parts, _), cut, is_whole in zip(split, cuts, whole)]
+    return ["/".join(parts[shared:] if is_whole else tail) for (parts, _), is_whole, tail in zip(split, whole, below)]
 
 
-def _num_shared(folders: list[list[str]]) -> int:
+def _confused(split: Iterable[tuple[list[str], bool]], tails: Iterable[tuple[str, ...]]) -> bool:
+    """Whether paths of one machine have one tail: two relative ones, or two absolute ones below a common folder."""
+    known: dict[tuple[str, ...], tuple[list[str], bool]] = {}
+    for (parts, foreign), tail in zip(split, tails):
+        earlier, was_foreign = known.setdefault(tail, (parts, foreign))
+        if parts != earlier and foreign == was_foreign and (not foreign or parts[0] == earlier[0]):
+            return True
+    return False
+
+
+def _num_shared(folders: Iterable[Sequence[str]]) -> int:
     """Number of folders at the beginning that all paths share."""
     number = 0
     for level in zip(*folders):
@@ -62,15 +75,23 @@ def locate(root: Path, name: str, tails: Sequence[str]) -> tuple[Path, ...]:
     """Path of each image: in the expected folder, or else where its tail is found below the data set's folder.
 
     A file with the same name alone is taken if only one image has this name. Where no file fits, upper and lower case
-    are taken as equal.
+    are taken as equal, then the folders that all tails share are left out.
     """
     folder = root / expected_folder(name)
-    expected = [folder / tail for tail in tails]
-    samples = {posixpath.dirname(tail): path for tail, path in zip(tails, expected)}
-    if all(os.path.isfile(path) for path in samples.values()):
-        return tuple(expected)
+    expected = tuple(folder / tail for tail in tails)
+    split = [posixpath.split(tail) for tail in tails]
+    listed = {inner: _names(folder / inner) for inner, _ in split}
+    if all(file in listed[inner] for inner, file in split):
+        return expected
     fitting = _fitting(root, name, tails)
     return tuple(files[0] if len(files) == 1 else path for path, files in zip(expected, fitting))
+
+
+def _names(folder: Path) -> set[str]:
+    try:
+        return set(os.listdir(folder))
+    except OSError:
+        return set()
 
 
 def found_several_times(root: Path, name: str, tails: Sequence[str]) -> dict[Path, list[Path]]:
@@ -81,24 +102,32 @@ def found_several_times(root: Path, name: str, tails: Sequence[str]) -> dict[Pat
 
 def _fitting(root: Path, name: str, tails: Sequence[str]) -> list[list[Path]]:
     """The files that fit each image best, all below the data set's folder."""
-    found = _files_by_name(root / expected_folder(name).parts[0])
+    folder = root / expected_folder(name)
+    top = root / expected_folder(name).parts[0]
+    found = _files_by_name(top)
     sharing = Counter(_folded(tail.rsplit("/", 1)[-1]) for tail in set(tails))
-    return [_best(root / expected_folder(name) / tail, tail, found, sharing) for tail in tails]
+    shared = _num_shared([_without_images(Path(tail))[:-1] for tail in tails])
+    result = []
+    for tail in tails:
+        key = _folded(posixpath.basename(tail))
+        candidates = found.get(key, [])
+        if not candidates or folder / tail in candidates:
+            result.append([folder / tail])
+            continue
+        wanted = _without_images(Path(tail))
+        files = _ending(wanted, candidates, top) or _ending(wanted[shared:], candidates, top)
+        result.append(candidates if len(files) != 1 and sharing[key] == 1 else files)
+    return result
 
 
-def _best(expected: Path, tail: str, found: dict[str, list[Path]], sharing: Counter) -> list[Path]:
-    name = _folded(expected.name)
-    candidates = found.get(name, [])
-    if not candidates or expected in candidates:
-        return [expected]
-    wanted = _without_images(Path(tail))
-    ends = [_without_images(path)[-len(wanted) :] for path in candidates]
-    same = [path for path, end in zip(candidates, ends) if end == wanted]
+def _ending(wanted: list[str], files: list[Path], top: Path) -> list[Path]:
+    """The files whose paths end as wanted, or the only one whose path below ``top`` is no longer than that."""
+    ends = {file: _without_images(file)[-len(wanted) :] for file in files}
+    same = [file for file, end in ends.items() if end == wanted]
     if not same:
-        same = [path for path, end in zip(candidates, ends) if list(map(_folded, end)) == list(map(_folded, wanted))]
-    if len(same) != 1 and sharing[name] == 1:
-        same = candidates
-    return same
+        same = [file for file, end in ends.items() if list(map(_folded, end)) == list(map(_folded, wanted))]
+    whole = [file for file in same if len(_without_images(file.relative_to(top))) == len(wanted)]
+    return whole if len(whole) == 1 else same
 
 
 def _without_images(path: Path) -> list[str]:
@@ -126,18 +155,17 @@ def _files_by_name(top: Path) -> dict[str, list[Path]]:
 def check_folders(file: Path, paths: Sequence[str], labels: Int[np.ndarray, " n"], class_names: Sequence[str]) -> None:
     """Check that no image lies in the folder of another class, where its own class has a folder.
 
-    The folder ``apse/indoor`` is that of the class ``apse_indoor``: the folders, or the last of them, give the name.
+    The folder ``apse/indoor`` is that of the class ``apse_indoor``: one of the folders, or the last of them together,
+    give the name.
     """
-    by_key = classes_by_key(class_names)
+    find = class_finder(class_names)
     folders = [posixpath.dirname(path) for path in paths]
-    by_folder = {folder: _class_of_folder(folder, by_key) for folder in set(folders)}
-    shown = [by_folder[folder] for folder in folders]
-    with_folder = set(shown)
-    wrong = [
-        image
-        for image, (shows, label) in enumerate(zip(shown, labels.tolist()))
-        if shows not in (None, label) and label in with_folder
-    ]
+    by_folder = {folder: _classes_of_folder(folder, find) for folder in set(folders)}
+    with_folder = set().union(*by_folder.values())
+    wrong = []
+    for image, (folder, label) in enumerate(zip(folders, labels.tolist())):
+        if by_folder[folder] and label not in by_folder[folder] and label in with_folder:
+            wrong.append(image)
     if wrong:
         first = wrong[0]
         raise InputError(
@@ -146,10 +174,11 @@ def check_folders(file: Path, paths: Sequence[str], labels: Int[np.ndarray, " n"
         )
 
 
-def _class_of_folder(folder: str, by_key: dict[str, int]) -> int | None:
+def _classes_of_folder(folder: str, find: Callable[[str], int | None]) -> set[int]:
+    """The classes that a folder may stand for: by each of its parts, and by those from one to the last."""
     parts = [part for part in folder.split("/") if part not in _IMAGES]
-    keys = (name_key("_".join(parts[start:])) for start in range(len(parts)))
-    return next((by_key[key] for key in keys if key in by_key), None)
+    names = [*parts, *("_".join(parts[start:]) for start in range(len(parts)))]
+    return {index for index in map(find, names) if index is not None}
 
 
 def repeated(paths: Iterable[Path]) -> list[list[int]]:

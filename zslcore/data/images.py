@@ -129,13 +129,16 @@ def _opened(path: Path, use: Callable[[Image.Image], Any]) -> Any:
     check_regular(path)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            # Pillow warns above 89 megapixels, as phones take them, and refuses above 179
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(path, formats=FORMATS) as image:
                 return use(image)
     except FileNotFoundError:
         reason = "no such file"
     except UnidentifiedImageError:
         reason = f"not an image file ({', '.join(FORMATS)})"
+    except Image.DecompressionBombError:
+        reason = f"it has more than {2 * (Image.MAX_IMAGE_PIXELS or 0) // 10**6} million pixels"
     except Exception as error:  # Pillow's decoders raise many types for a damaged file
         reason = one_line(error)
     raise InputError(f"{path} cannot be read as an image: {reason}")
@@ -157,6 +160,8 @@ def _to_rgb(image: Image.Image) -> Image.Image:
             raise ValueError("its values must be whole numbers of 8 or 16 bits")
         bits = next(bits for bits in (8, 12, 16) if values.max() < 1 << bits)
         image = Image.fromarray((values >> (bits - 8)).astype(np.uint8))
+    if image.format == "BMP" and image.mode == "RGBA" and not image.getchannel("A").getextrema()[1]:
+        return image.convert("RGB")  # programs of Windows leave the fourth byte of a pixel at 0
     if "A" in image.getbands() or "transparency" in image.info:
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
     return image.convert("RGB")

@@ -1,5 +1,7 @@
 """A data set in the xlsa17 layout from a folder of class folders and a CSV of class attributes."""
 
+import warnings
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,15 +11,18 @@ from jaxtyping import Int
 from zslcore._io.locations import data_root, user_path
 from zslcore._io.numbers import is_number, is_whole
 from zslcore.data.benchmark import Benchmark
+from zslcore.data.class_names import class_finder
 from zslcore.data.class_table import ClassChoice, check_name, class_choice, read_class_table, tidy
 from zslcore.data.images import check_image
 from zslcore.data.new_dataset import place_by, write_dataset
 from zslcore.data.semantics import load_word_vectors
-from zslcore.data.xlsa17 import class_finder
 from zslcore.errors import InputError
 from zslcore.layout import Tables, class_lists, expected_folder
 
-SUFFIXES = frozenset({".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+SUFFIXES = frozenset(
+    {".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"}
+)
+NO_FOLDERS = {"", ".", "..", "images", "JPEGImages"}  # names that change what a path in the layout means
 MIN_IMAGES = 4  # of a seen class: two to train, one held out for validation, one for the test
 
 
@@ -94,15 +99,19 @@ def _class_images(source: Path, class_names: Sequence[str], table: Path) -> tupl
         if label is not None and (known := folders.setdefault(label, path)) != path:
             names = f"{known.name!r} and {path.name!r}"
             raise InputError(f"{source} must hold one folder for each class, but {names} are the same name")
-    paths, labels = [], []
+    paths, labels, left_out = [], [], Counter()
     for label, name in enumerate(class_names):
         if label not in folders:
             raise InputError(f"{source} must hold a folder for each class in {table}, but has none for {name!r}")
-        if name in ("images", "JPEGImages"):  # a path in the layout may have any folders before one of these names
-            raise InputError(f"a class in {table} must have another name than {name!r}")
+        if "\\" in name or not NO_FOLDERS.isdisjoint(name.split("/")):
+            raise InputError(f"a class in {table} must have a name that can be a folder, got {name!r}")
         members = _images(folders[label], name)
         paths += members
         labels += [label] * len(members)
+        left_out += _left_out(folders[label])
+    if left_out:
+        counts = ", ".join(f"{ending or 'none'} ({count})" for ending, count in left_out.most_common())
+        warnings.warn(f"files without the ending of an image are left out, by their endings: {counts}", stacklevel=3)
     return paths, np.array(labels)
 
 
@@ -112,6 +121,13 @@ def _pictures(folder: Path) -> list[Path]:
     return [path for path in paths if not path.is_dir()]
 
 
+def _left_out(folder: Path) -> Counter[str]:
+    """Number of files without the ending of an image, by ending; without hidden files and those of Windows."""
+    files = [path for path in folder.iterdir() if path.name[0] != "." and not path.is_dir()]
+    endings = Counter(path.suffix.lower() for path in files if path.name not in ("Thumbs.db", "desktop.ini"))
+    return Counter({ending: count for ending, count in endings.items() if ending not in SUFFIXES})
+
+
 def _images(folder: Path, name: str) -> list[Path]:
     """The images of a class, which are enough and can be read."""
     paths = _pictures(folder)
@@ -119,7 +135,9 @@ def _images(folder: Path, name: str) -> list[Path]:
         if inner.is_dir() and inner.name[0] not in ".@_" and _pictures(inner):
             raise InputError(f"the images of class {name!r} must lie in {folder} itself, but {inner.name!r} has some")
     if len(paths) < MIN_IMAGES:
-        raise InputError(f"the class {name!r} must have at least {MIN_IMAGES} images, got {len(paths)} in {folder}")
+        others = "".join(f", and {count} files in {ending}" for ending, count in _left_out(folder).items() if ending)
+        given = f"{len(paths)} in {folder}{others}"
+        raise InputError(f"the class {name!r} must have at least {MIN_IMAGES} images, got {given}")
     for path in paths:
         check_name(f"an image in {folder}", path.name)
         if "\\" in path.name:  # separates folders in the layout

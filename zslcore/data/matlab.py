@@ -12,6 +12,7 @@ import numpy as np
 from scipy.io import loadmat
 
 from zslcore._io.extras import MissingExtraError, require
+from zslcore._io.reading import OTHER_KINDS, kind_of
 
 Buffer = bytes | mmap.mmap
 
@@ -27,14 +28,9 @@ _OTHER_KINDS = {2: "a structure", 3: "an object", 5: "a sparse matrix", 17: "an 
 
 # First bytes of other files under the name of a MATLAB file, in small letters: what they are, and the way out
 _OTHER_FILES = {
+    **OTHER_KINDS,
     b"# created by octave": "text of Octave: write it with save -v7",
     b"octave-1": "a binary file of Octave: write it with save -v7",
-    b"version https://git-lfs": "a pointer of Git LFS: run git lfs pull",
-    b"/annex/objects/": "a pointer of git-annex: run git annex get",
-    b"<!doctype": "an HTML page, so its download failed: download it again",
-    b"<html": "an HTML page, so its download failed: download it again",
-    b"\x1f\x8b": "compressed by gzip: unpack it",
-    b"pk\x03\x04": "a zip archive: unpack it",
     b"\x80": "a pickle of Python: write it with scipy.io.savemat",
 }
 
@@ -61,9 +57,8 @@ def read_variables(path: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
         return _read_hdf5(path, names)
     with open(path, "rb") as file:
         head = file.read(129)
-    for begin, kind in _OTHER_FILES.items():
-        if head.lstrip().lower().startswith(begin):
-            raise OtherFileError(kind)
+    if kind := kind_of(head, _OTHER_FILES):
+        raise OtherFileError(kind)
     if len(head) > 128 and 0 not in head[:4]:  # else of version 4, or too short
         check_structure(path, names)
     content = loadmat(path, variable_names=names)
@@ -184,6 +179,8 @@ def _hdf5_value(file: Any, stored: Any) -> np.ndarray:
     """A dataset as scipy would give it. MATLAB marks its datasets, and stores their axes in reverse order."""
     import h5py
 
+    if "OCTAVE_NEW_FORMAT" in stored.attrs:
+        raise OtherFileError("an HDF5 file of Octave: write it with save -v7")
     if not isinstance(stored, h5py.Dataset):
         raise OtherVariableError(stored.name.lstrip("/"), "a structure or a sparse matrix")
     of_class = stored.attrs.get("MATLAB_class")

@@ -11,11 +11,16 @@ import numpy as np
 from jaxtyping import Float
 
 from zslcore._io.locations import user_path
-from zslcore._io.reading import check_regular
+from zslcore._io.reading import OTHER_KINDS, check_regular, kind_of
 from zslcore.data.xlsa17 import read_lines
 from zslcore.errors import InputError, one_line
 
 LARGEST = 1 << 30  # bytes of a file of word vectors, which is read as a whole: CUB's has 750 kB
+_TEXT_VECTOR = re.compile(rb"[^\s\x80]+(?:[ \t]-?\d*\.?\d+(?:e-?\d+)?){2}")  # a word and numbers, as in GloVe's files
+_OTHER_FILES = {
+    **OTHER_KINDS,
+    b"pk\x03\x04": "a zip archive, as torch.save and numpy.savez write: save the array alone with numpy.save",
+}
 
 
 class _StoredType:
@@ -89,9 +94,10 @@ def load_word_vectors(path: Path | str, *, num_attributes: int) -> Float[np.ndar
             vectors = _ArrayUnpickler(io.BytesIO(content), encoding="latin1").load()
             vectors = vectors.values if isinstance(vectors, _StoredArray) else vectors
     except Exception as error:  # a damaged pickle can fail in any way
-        reason = one_line(error)
+        kind = "text: write it with numpy.save" if _TEXT_VECTOR.match(content) else kind_of(content, _OTHER_FILES)
+        reason = f"is {kind}" if kind else f"cannot be read: {one_line(error)}"
         wanted = "a numpy array and nothing else, as a .npy file or a pickle"
-        raise InputError(f"{path} must hold {wanted}, but cannot be read: {reason}") from None
+        raise InputError(f"{path} must hold {wanted}, but {reason}") from None
     is_array = isinstance(vectors, np.ndarray)
     if not is_array or vectors.dtype.kind not in "fiu" or vectors.ndim != 2 or not vectors.shape[1]:
         given = f"an array of shape {vectors.shape} and type {vectors.dtype}" if is_array else type(vectors).__name__

@@ -2,9 +2,6 @@
 
 import os
 import re
-import unicodedata
-from collections import Counter
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +10,8 @@ from jaxtyping import Float, Int
 
 from zslcore._io.extras import MissingExtraError
 from zslcore._io.locations import check_dataset_name
-from zslcore._io.reading import LARGEST_TEXT, check_regular
+from zslcore._io.reading import LARGEST_TEXT, check_regular, decoded
+from zslcore.data.class_names import class_finder
 from zslcore.data.matlab import OtherFileError, OtherVariableError, is_hdf5, read_variables
 from zslcore.errors import InputError, one_line
 from zslcore.layout import ARCHIVE
@@ -120,43 +118,10 @@ def read_lines(path: Path) -> list[str]:
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
     try:
-        marked = content[:2] in (b"\xff\xfe", b"\xfe\xff")
-        text = content.decode("utf-16" if marked else "utf-8-sig")  # without a byte order mark
+        text = decoded(content)
     except UnicodeDecodeError:
         text = content.decode("latin-1")
     return [line.strip() for line in re.split(r"[\r\n]", text) if line.strip()]
-
-
-def name_key(name: str) -> str:
-    """What two spellings of a class name share: letters and digits, without accents, case and a leading number.
-
-    Example:
-        >>> name_key("001.Black_footed Albatross"), name_key("12 polar+bear"), name_key("7")
-        ('blackfootedalbatross', 'polarbear', '7')
-    """
-    decomposed = unicodedata.normalize("NFKD", re.sub(r"^\d+[\W_]+(?=\w)", "", name.strip())).casefold()
-    return "".join(letter for letter in decomposed if letter.isalnum())
-
-
-def classes_by_key(class_names: Sequence[str]) -> dict[str, int]:
-    """Indices of the classes by :func:`name_key`, without keys that several classes share."""
-    keys = [name_key(name) for name in class_names]
-    counts = Counter(keys)
-    return {key: index for index, key in enumerate(keys) if key and counts[key] == 1}
-
-
-def class_finder(class_names: Sequence[str]) -> Callable[[str], int | None]:
-    """A function from a name to the index of its class, or None.
-
-    Another spelling of a name is accepted if it fits one class only, see :func:`name_key`.
-
-    Example:
-        >>> find = class_finder(["great tit", "owl"])
-        >>> find("001.Great_Tit"), find("auk")
-        (0, None)
-    """
-    by_name, by_key = {name: index for index, name in enumerate(class_names)}, classes_by_key(class_names)
-    return lambda name: by_name.get(name, by_key.get(name_key(name)))
 
 
 def class_list(path: Path, class_names: list[str]) -> Int[np.ndarray, " n"] | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from zslcore._io.extras import require
 from zslcore._io.locations import data_root
+from zslcore._io.reading import decoded
 from zslcore.errors import InputError, one_line
 
 require("study", "yaml")
@@ -42,8 +43,15 @@ def chosen_settings(dataset: str) -> dict[str, dict[str, Any]]:
 
 
 def settings_file(dataset: str) -> Path:
-    """Where a user's settings of the study for a data set are looked for: beside its ``att_splits.mat``."""
-    return data_root() / "xlsa17" / "data" / dataset / "settings.yml"
+    """Where a user's settings of the study for a data set are looked for: beside its ``att_splits.mat``.
+
+    The file is ``settings.yml`` or ``settings.yaml``; InputError if both are there.
+    """
+    file = data_root() / "xlsa17" / "data" / dataset / "settings.yml"
+    other = file.with_suffix(".yaml")
+    if other.is_file() and file.is_file():
+        raise InputError(f"{file.parent} must hold one file of settings, but holds settings.yml and settings.yaml")
+    return other if other.is_file() else file
 
 
 @cache
@@ -58,7 +66,7 @@ def _read(folder: Traversable) -> list[dict[str, Any]]:
 
 def _read_users(file: Path) -> dict[str, Any]:
     try:
-        content = _parsed(file.read_text(encoding="utf-8-sig"))
+        content = _parsed(decoded(file.read_bytes()))
     except (InputError, OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise InputError(f"{file} cannot be read as YAML: {one_line(error)}") from None
     parts = {} if content is None else content

@@ -7,6 +7,7 @@ Their maps have one location. They are kept under ``cache_root()/features``: tho
 import posixpath
 import re
 import shutil
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from zslcore.errors import InputError, one_line
 from zslcore.training.damage import damage_named
 
 SUFFIXES = (".npy", ".npz", ".mat")
+_BESIDE = ("image_files", "labels")  # what a file may hold beside the features
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -71,7 +73,8 @@ def import_features(benchmark: Benchmark, name: str, path: Path | str) -> Frozen
             ``.npz`` or ``.mat`` file names the images of its rows in ``image_files``, their order is free.
 
     Raises:
-        InputError: if the name is taken, or the file does not hold finite numbers, one row per image.
+        InputError: if the name is taken; if the file does not hold finite numbers, one row per image; or if it holds
+            ``labels`` of images in another order.
     """
     check_benchmark(benchmark)
     if not isinstance(name, str) or not _NAME.fullmatch(name):
@@ -79,10 +82,12 @@ def import_features(benchmark: Benchmark, name: str, path: Path | str) -> Frozen
     if name in BACKBONES or name == FILE_FEATURES:
         raise InputError(f"{name!r} is the name of a backbone, so imported features must have another name")
     path = user_path(path, what="features")
-    values, image_files = _read(path, len(benchmark.labels))
+    values, image_files, labels = _read(path, len(benchmark.labels))
     values = _checked(values, str(path), benchmark)
     if image_files is not None:
         values = values[_rows_by_name(image_files, path, benchmark)]
+    elif labels is not None:
+        _check_order(labels, path, benchmark)
     home = imported_features() / name
     folder = home / f"{benchmark.name}-{benchmark.fingerprint}-{file_hash(path)[:12]}"
     if not folder.is_dir():
@@ -138,8 +143,8 @@ def _of_benchmark(benchmark: Benchmark) -> Float[np.ndarray, "n D 1"]:
     return _checked(by_row, f"features in {file}", benchmark)
 
 
-def _read(path: Path, images: int) -> tuple[Shaped[np.ndarray, "..."], list[str] | None]:
-    """The array of a file that a user gives, and the paths of the images of its rows if the file holds them."""
+def _read(path: Path, images: int) -> tuple[Shaped[np.ndarray, "..."], list[str] | None, np.ndarray | None]:
+    """The array of a file that a user gives, and the paths and labels of the images of its rows if it holds them."""
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise InputError(f"features must be a file that ends in {', '.join(SUFFIXES)}, got {path}")
@@ -150,21 +155,56 @@ def _read(path: Path, images: int) -> tuple[Shaped[np.ndarray, "..."], list[str]
         values = tables.variables["features"]
         turned = values.ndim == 2 and values.shape[1] == images != values.shape[0]  # as in res101.mat
         named = tables.strings("image_files") if tables.has_values("image_files") else None
-        return values.T if turned else values, named
+        return values.T if turned else values, named, _labels(lambda: MatFile.read(path, ("labels",)).variables)
     try:
         loaded = np.load(path, mmap_mode="r", allow_pickle=False)
         if isinstance(loaded, np.ndarray):
-            return loaded, None
+            return loaded, None, None
         with loaded:
-            named = [str(name) for name in loaded["image_files"].ravel()] if "image_files" in loaded else None
-            names = [name for name in loaded if name != "image_files"]
+            names = [name for name in loaded if name not in _BESIDE]
             if "features" not in names and len(names) != 1:
                 raise InputError(f"{path} must hold one array, or one called 'features', got {names!r:.100}")
-            return loaded["features" if "features" in names else names[0]], named
+            values = loaded["features" if "features" in names else names[0]]
+            named = _names_of_rows(loaded, path) if "image_files" in loaded else None
+            return values, named, _labels(lambda: loaded)
     except InputError:
         raise
     except Exception as error:  # numpy and zipfile raise many types for a damaged or foreign file
         raise InputError(f"{path} cannot be read as an array: {one_line(error)}") from None
+
+
+def _labels(read: Callable[[], Mapping[str, np.ndarray]]) -> np.ndarray | None:
+    """Labels that a file may hold; None for those of another kind, which nothing asks for."""
+    try:
+        labels = read()["labels"]
+    except (InputError, KeyError, ValueError):
+        return None
+    return labels.ravel() if labels.dtype.kind in "biufUS" else None
+
+
+def _names_of_rows(loaded: np.lib.npyio.NpzFile, path: Path) -> list[str]:
+    try:
+        names = loaded["image_files"].ravel()
+    except ValueError:  # numpy would unpickle objects, such as the cells that scipy.io.loadmat gives
+        names = np.empty(0, dtype=object)
+    if names.dtype.kind not in "US":
+        raise InputError(f"image_files in {path} must be an array of text: save np.array([...], dtype=str)")
+    return (np.char.decode(names, "utf-8") if names.dtype.kind == "S" else names).tolist()
+
+
+def _check_order(labels: np.ndarray, path: Path, benchmark: Benchmark) -> None:
+    """Raise InputError if the labels of a file's rows have the classes of a benchmark, but in another order.
+
+    The classes may have other numbers. Labels that group the images differently, such as families, are not compared.
+    """
+    given, own = np.unique(labels, return_inverse=True)[1], benchmark.labels
+    if given.shape != own.shape or sorted(np.bincount(given)) != sorted(np.bincount(own)[np.unique(own)]):
+        return
+    if len(np.unique(np.stack([given, own]), axis=1).T) > len(np.unique(own)):
+        raise InputError(
+            f"the rows of {path} must be in the order of the images of {benchmark.name}, but its labels are in another "
+            "order: add image_files, the path of the image of each row"
+        )
 
 
 def _rows_by_name(image_files: list[str], path: Path, benchmark: Benchmark) -> Int[np.ndarray, " n"]:

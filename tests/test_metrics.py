@@ -289,3 +289,17 @@ def test_an_accumulator_takes_buffers_that_are_filled_again_and_empty_chunks():
     expected = seen_unseen_curve(score, labels, unseen, labels_unseen, num_seen=4)
     np.testing.assert_array_equal(accumulator.compute().seen, expected.seen)
     np.testing.assert_array_equal(accumulator.compute().unseen, expected.unseen)
+
+
+@pytest.mark.parametrize("margin", [1.0, 1e17])
+def test_the_best_gamma_gives_its_own_point(margin):
+    """The mean of two neighbouring numbers is one of them."""
+    score_seen = np.array([[margin, 0, 0], [0, np.nextafter(margin, np.inf), 0]])
+    curve = seen_unseen_curve(score_seen, np.array([0, 1]), np.array([[margin, 0, 0]]), np.array([2]), num_seen=2)
+    for point, gamma in enumerate(curve.gamma):
+        assert curve.at(gamma)[:2] == (curve.seen[point], curve.unseen[point])
+    assert curve.at(curve.best()[3]) == curve.best()
+
+
+def test_harmonic_mean_of_half_precision(unchecked):
+    assert harmonic_mean(torch.tensor(0.5).bfloat16(), 0.25) == harmonic_mean(0.5, 0.25)

@@ -165,7 +165,7 @@ def test_arrays_are_refused(argument):
     ("error", "message"),
     [
         (torch.ones(2, 3).numpy(), r"^error must be a torch.Tensor, got ndarray$"),
-        (torch.ones(3), r"^error must have shape \(classes, attributes\), got \(3,\)$"),
+        (torch.ones(3), r"^error must have shape \(classes, attributes\) without a 0, got \(3,\)$"),
     ],
 )
 @pytest.mark.usefixtures("unchecked")

@@ -237,3 +237,27 @@ def test_impossible_masks_and_weights_are_refused(change, message):
         ReMSE(C, A, **SETTINGS, normalize=False)(prediction, target, labels, **change)
     with pytest.raises(InputError, match=message):
         class_error(prediction, target, labels, C, **change)
+
+
+def test_the_gradient_of_sample_weight_is_that_of_the_weighted_mean():
+    remse, rng = ReMSE(2, 3, p=0.5, p2=0.5, normalize=False).double(), np.random.default_rng(0)
+    prediction, target = (torch.from_numpy(rng.random((6, 3))) for _ in range(2))
+    labels = torch.tensor([0, 1, 0, 1, 0, 1])
+
+    def loss(sample_weight, weights):
+        error = weights[labels] * (prediction - target).square()
+        return (error * sample_weight[:, None]).sum() / (3 * sample_weight.sum())
+
+    weight = torch.from_numpy(rng.uniform(0.5, 2, 6)).requires_grad_()
+    (found,) = torch.autograd.grad(remse(prediction, target, labels, sample_weight=weight), weight)
+    (expected,) = torch.autograd.grad(loss(weight, remse.weights), weight)
+    torch.testing.assert_close(found, expected)
+
+
+def test_targets_that_do_not_count_give_no_warning():
+    target = torch.tensor([[9.0, 0.2], [0.1, 0.2], [0.3, 0.4], [0.3, 0.4]])
+    mask = torch.tensor([[False, True], [True, True], [True, True], [True, True]])
+    for rows in (slice(None), [1, 0, 2, 3]):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            ReMSE(2, 2, p=0.5, p2=0.5)(torch.rand(4, 2), target[rows], torch.tensor([0, 0, 1, 1]), mask=mask[rows])

@@ -1,6 +1,8 @@
 """ReMSERegressor: scikit-learn's checks, Ridge and a plain network as its special cases, groups and weights."""
 
+import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -245,3 +247,37 @@ def test_numbers_may_be_text_in_y_as_in_x(data):
     inputs, outputs, groups = data
     text = ReMSERegressor().fit(inputs.astype(str), outputs.astype(str), groups)
     np.testing.assert_array_equal(text.coef_, ReMSERegressor().fit(*data).coef_)
+
+
+def test_weights_by_position_are_not_taken_for_groups(data):
+    X, y, _ = data
+    with pytest.raises(InputError, match=r"^groups must hold labels, not fractions: give weights of rows as sample_w"):
+        ReMSERegressor().fit(X, y, np.linspace(0.5, 2, len(X)))
+
+
+@pytest.mark.filterwarnings("error")
+def test_arrays_may_be_read_only(data):
+    X, y, groups = data
+    weight = np.linspace(1, 2, len(X))
+    weight.flags.writeable = False
+    ReMSERegressor(max_iter=5000).fit(X, y, groups=groups, sample_weight=weight)
+
+
+@pytest.mark.filterwarnings("ignore:the loss still falls")
+def test_networks_in_threads_are_those_of_one_after_the_other(data, monkeypatch):
+    X, y, groups = data
+    seed = torch.manual_seed
+
+    def slow(value):
+        result = seed(value)
+        time.sleep(0.02)  # another thread would draw in between
+        return result
+
+    def fitted(random_state):
+        model = ReMSERegressor(hidden=3, max_iter=2, random_state=random_state)
+        return model.fit(X, y, groups=groups).coefs_[0]
+
+    expected = list(map(fitted, range(4)))
+    monkeypatch.setattr(torch, "manual_seed", slow)
+    with ThreadPoolExecutor(4) as pool:
+        np.testing.assert_array_equal(list(pool.map(fitted, range(4))), expected)

@@ -48,7 +48,7 @@ def harmonic_mean(seen: Accuracy, unseen: Accuracy) -> Accuracy:
         >>> harmonic_mean(0.75, 0.25)
         0.375
     """
-    seen, unseen = (side.detach().cpu() if isinstance(side, Tensor) else side for side in (seen, unseen))
+    seen, unseen = (side.detach().cpu().double() if isinstance(side, Tensor) else side for side in (seen, unseen))
     seen, unseen = np.asarray(seen, dtype=float), np.asarray(unseen, dtype=float)
     total = seen + unseen
     harmonic = 2 * seen * unseen / np.where(total > 0, total, 1)
@@ -198,7 +198,9 @@ def _curve(
     won = np.bincount(group[len(gain_seen) :], gain_unseen, minlength=len(threshold))
     seen = np.append(lost[::-1].cumsum()[::-1], 0.0)  # not lost yet
     unseen = np.append(0.0, won.cumsum())
-    gamma = np.concatenate([threshold[:1] - 1, (threshold[1:] + threshold[:-1]) / 2, threshold[-1:] + 1])
+    between = np.append((threshold[1:] + threshold[:-1]) / 2, threshold[-1:] + 1)
+    above = np.nextafter(threshold, np.inf)  # where rounding gives the threshold itself
+    gamma = np.append(threshold[:1] - 1, np.maximum(between, above))
     # exact: a step changes S or U, or both at once for equal margins (by hand, as np.trapezoid needs numpy 2.0)
     ausuc = float((np.diff(unseen) * (seen[1:] + seen[:-1]) / 2).sum())
     return SeenUnseenCurve(gamma, seen, unseen, harmonic_mean(seen, unseen), ausuc, threshold)

@@ -33,6 +33,7 @@ from zslcore.losses.checks import (
     check_normalize,
     check_tensors,
     check_whole,
+    readable,
 )
 from zslcore.losses.controls import CONTROLS, at_equal_loss, draw_control
 from zslcore.losses.shapes import Cells, Labels, Mask, Outputs, SampleWeight, Scalar, Targets
@@ -95,8 +96,8 @@ def remse_weights(error: Cells, *, p: float, p2: float, reference: str | float =
                 [1., 1.]])
     """
     check_tensors(error=error)
-    if error.ndim != 2:
-        raise InputError(f"error must have shape (classes, attributes), got {tuple(error.shape)}")
+    if error.ndim != 2 or not error.numel():
+        raise InputError(f"error must have shape (classes, attributes) without a 0, got {tuple(error.shape)}")
     check_exponents(p, p2)
     _check_reference(reference)
     error = at_least_float32(error.detach())  # torch has no quantile of bfloat16
@@ -136,6 +137,7 @@ class ReMSE(Stateful):
         weights: (C, A), its weights.
         amplification: its weighted over its plain loss, the factor by which the weights raise lambda.
 
+    Each step changes these three in place: ``remse.error.clone()`` keeps those of a step.
     A batch with infinite or NaN predictions has an infinite or NaN loss and ``amplification`` NaN, and raises nothing;
     its non-finite cells do not enter ``error``. Under ``torch.distributed`` all processes use the errors of the joined
     batch, and the mean of their losses is that of the joined batch. Only what the next step needs is in the state dict:
@@ -228,7 +230,7 @@ class ReMSE(Stateful):
             prediction, target, kind=self.kind, normalize=self.normalize, mask=mask, sample_weight=sample_weight
         )
         labels = _groups(labels, error, self.num_classes)
-        self._warn_of_directions(target, labels)
+        self._warn_of_directions(target, labels, weight)
         rows, num_rows = self._rows(labels)
         with torch.no_grad():
             current, count = mean_by_cell(error.detach(), weight, rows, num_rows, shared=self.training)
@@ -240,8 +242,10 @@ class ReMSE(Stateful):
             # over the batches of all processes, as count; 1 if all values count and there is no sample_weight
             mean_weight = count.sum() / (error.numel() * (share_of_batch()[1] if self.training else 1))
             mean_weight = torch.where(mean_weight > 0, mean_weight, 1.0)
+        if weight.requires_grad:  # a learnt sample_weight changes the divisor too
+            mean_weight = mean_weight + (weight.mean() - weight.mean().detach())
         loss = (weights[rows] * error * weight).mean() / mean_weight
-        if self.training:
+        if self.training and self._may_remember(loss):
             with torch.no_grad():  # in place, because checkpoints, DDP and torch.compile hold on to the buffers
                 if self.memory == "batch":
                     self.error.zero_().index_copy_(0, labels, matrix[rows].to(self.error))
@@ -265,12 +269,12 @@ class ReMSE(Stateful):
         check_tensors(labels=labels)
         return self.weights[check_labels(labels, labels.numel(), self.num_classes)]
 
-    def _warn_of_directions(self, target: Tensor, labels: Tensor) -> None:
+    def _warn_of_directions(self, target: Tensor, labels: Tensor, weight: Tensor) -> None:
         """Warn once if directions are compared by default, and the targets look like those of a plain regression."""
-        if torch.compiler.is_compiling() or not self._may_warn or target.device.type != "cpu":
+        if not self._may_warn or not readable(target):
             return
         self._may_warn = False
-        target = at_least_float32(target)
+        target = at_least_float32(target).masked_fill(weight == 0, torch.nan)
         one_of_class = target.new_zeros(self.num_classes, target.shape[1]).index_copy(0, labels, target)
         if bool(((one_of_class[labels] - target).abs() > 0).any()):  # never of a NaN
             warnings.warn(
@@ -278,6 +282,14 @@ class ReMSE(Stateful):
                 " pass normalize=False to compare values, or normalize=True if directions are meant",
                 stacklevel=5,  # the caller of the module
             )
+
+    def _may_remember(self, loss: Tensor) -> bool:
+        """Whether a step can change the buffers, as ``torch.func`` does not allow."""
+        if torch.compiler.is_compiling() or not torch._C._functorch.is_functorch_wrapped_tensor(loss):
+            return True
+        if self.memory != "batch" or self.control != "none":
+            raise InputError("under torch.func a memory or a control must be in evaluation mode: call eval() first")
+        return False
 
     def _rows(self, labels: Labels) -> tuple[Labels, int]:
         """The row of each image in the matrices of this step, and their number of rows.

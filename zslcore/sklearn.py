@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from zslcore._io.determinism import usual_torch
 from zslcore._io.extras import require
 from zslcore._io.numbers import is_whole
 from zslcore.errors import InputError
@@ -105,6 +106,8 @@ class ReMSERegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         groups = [group.tolist() if isinstance(group, Tensor) else group for group in groups]
         if not all(map(_is_label, groups)):
             raise InputError("groups must hold a hashable label for each row, not a list, NaN or NA")
+        if any(isinstance(group, float) and not group.is_integer() for group in groups):
+            raise InputError("groups must hold labels, not fractions: give weights of rows as sample_weight=...")
         self.groups_ = list(dict.fromkeys(groups))
         number = {group: index for index, group in enumerate(self.groups_)}
         labels = np.array([number[group] for group in groups])
@@ -172,7 +175,7 @@ class ReMSERegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     def _fit_network(self, inputs: Tensor, cells: "_Cells", scale: Tensor) -> tuple[list, Cells, Cells]:
         """Adam on all rows at once."""
-        with torch.random.fork_rng(devices=[]):
+        with usual_torch():  # one thread at a time
             torch.manual_seed(int(check_random_state(self.random_state).randint(2**31)))
             first = nn.Linear(inputs.shape[1], self.hidden, dtype=inputs.dtype)
             second = nn.Linear(self.hidden, cells.outputs.shape[1], dtype=inputs.dtype)
@@ -209,7 +212,7 @@ class _Cells:
     """Outputs, group and weight of each row, and the size of each group."""
 
     def __init__(self, outputs: np.ndarray, labels: np.ndarray, weight: np.ndarray) -> None:
-        self.outputs, self.labels, self.weight = map(torch.from_numpy, (outputs, labels, weight))
+        self.outputs, self.labels, self.weight = map(torch.tensor, (outputs, labels, weight))
         self.size = torch.zeros(labels.max() + 1, dtype=torch.float64).index_add(0, self.labels, self.weight)
 
     def errors(self, prediction: Outputs) -> Cells:

@@ -68,9 +68,11 @@ def test_figures_take_them_too(kind, unchecked):
 def test_tables_in_another_order_are_refused(unchecked):
     vectors, errors = KINDS["table"](VECTORS), KINDS["table"](ERRORS)
     for other in (errors[NAMED[::-1]], errors[::-1]):
-        with pytest.raises(InputError, match=r"^tables of one shape must have the same rows and columns in the same"):
+        with pytest.raises(
+            InputError, match=r"^tables with the same rows or columns must have them in the same order$"
+        ):
             analysis.label_correlation(vectors, {"mse": other}["mse"])
-        with pytest.raises(InputError, match=r"^tables of one shape"):
+        with pytest.raises(InputError, match=r"^tables with the same rows"):
             analysis.label_claim(vectors, {"mse": other})
 
 
@@ -86,3 +88,37 @@ def test_what_is_masked_is_missing(unchecked):
 def test_no_curve_is_refused():
     with pytest.raises(InputError, match=r"^curves must hold at least one curve, got none$"):
         plots.seen_unseen_curves({})
+
+
+def test_tables_of_other_rows_may_have_the_same_number_of_them(unchecked):
+    """As many seen as unseen classes, or as many images as classes."""
+    seen, unseen = (pd.DataFrame(VECTORS, columns=NAMED, index=[f"{split}{row}" for row in range(6)]) for split in "su")
+    plots.error_against_label({"seen": seen, "unseen": unseen}, {"mse": {"seen": seen, "unseen": unseen}})
+    images = pd.DataFrame(PREDICTION[:6], columns=NAMED, index=[f"image {image}" for image in range(6)])
+    expected = analysis.bias_variance(PREDICTION[:6], VECTORS, LABELS[:6])
+    np.testing.assert_array_equal(numbers(analysis.bias_variance(images, seen, LABELS[:6])), numbers(expected))
+
+
+@pytest.mark.parametrize("first", ["table", "series"])
+def test_a_series_in_another_order_is_refused(first, unchecked):
+    """``value_counts()`` sorts by count."""
+    names = [f"bird {index}" for index in range(6)]
+    errors = pd.DataFrame(ERRORS, index=names)
+    counts = pd.Series(np.repeat(names, np.arange(1, 7))).value_counts()
+    with pytest.raises(InputError, match=r"^tables with the same rows or columns must have them in the same order$"):
+        analysis.sample_correlation(errors, counts)
+    in_order = analysis.sample_correlation(errors, counts[names])
+    assert in_order == analysis.sample_correlation(ERRORS, np.arange(1, 7))
+
+
+@pytest.mark.parametrize("kind", ["Float64", object])
+def test_tables_of_nullable_numbers_and_of_objects(kind, unchecked):
+    errors = pd.DataFrame(ERRORS)
+    errors.loc[2] = np.nan
+    assert analysis.inequality(errors.astype(kind)).equals(analysis.inequality(errors))
+    assert analysis.inequality(errors.astype({0: "Float64"})).equals(analysis.inequality(errors))
+
+
+def test_masked_whole_numbers_are_missing(unchecked):
+    values, mask = [[1, 2], [3, 4], [1000, 1000]], [[0, 0], [0, 0], [1, 1]]
+    assert analysis.inequality(np.ma.array(values, mask=mask)).loc["cells", "mean"] == 2.5

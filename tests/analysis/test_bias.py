@@ -87,3 +87,12 @@ class TestRestored:
         shared, labels = whole.mean(0), np.arange(6)
         scale = restoring_scale(whole - shared, whole, labels, shared)
         np.testing.assert_allclose(restore_mean(5 * (whole - shared), shared, scale), whole)
+
+
+@pytest.mark.parametrize("form", [lambda labels: labels[:, None], lambda labels: labels.astype(float)])
+def test_labels_must_be_whole_numbers_in_one_axis(form, unchecked):
+    """As ``loadmat`` gives them, (n, 1) or as floats, they gave other numbers, or a traceback."""
+    rng = np.random.default_rng(0)
+    prediction, vectors, labels = rng.random((8, 3)), rng.random((4, 3)), rng.integers(0, 4, 8)
+    with pytest.raises(InputError, match=r"^labels must hold a whole number for each image, got shape \(8"):
+        bias_variance(prediction, vectors, form(labels))

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from zslcore import InputError
-from zslcore.analysis import bootstrap, percentile_interval, t_interval, verdict
+from zslcore.analysis import bootstrap, holm, percentile_interval, t_interval, verdict
 
 
 class TestVerdict:
@@ -75,3 +75,14 @@ class TestBootstrap:
             low, high = percentile_interval(draws)
             covered += low < 0 < high
         assert covered >= 34
+
+
+@pytest.mark.parametrize("lengths", [(5, 9), (9, 5)])
+def test_paired_arrays_have_one_length(lengths, unchecked):
+    with pytest.raises(InputError, match=r"^the arrays must have one shape, got "):
+        bootstrap(lambda x, y: x.mean(-1) - y.mean(-1), *map(np.zeros, lengths), resamples=3, seed=0)
+
+
+def test_holm_takes_any_sequence(unchecked):
+    assert holm((0.01, 0.04)).tolist() == holm([0.01, 0.04]).tolist() == [0.02, 0.04]
+    assert holm([]).shape == (0,)

@@ -157,3 +157,11 @@ def test_shapes_are_named(shares, truth):
         oracle_errors(truth, LABELS, shares[:5])
     with pytest.raises(InputError, match="must not be all 0, got class 2"):
         error_parts(truth, truth, shares * (np.arange(6) != 2)[:, None], LABELS)
+
+
+def test_scores_may_be_true_and_false_but_not_nan(unchecked):
+    shown = np.array([[1.0], [0.0], [np.nan]])
+    assert average_precision(np.array([[True], [False], [True]]), shown).tolist() == [1]
+    assert average_precision(np.array([[0.2], [0.1], [np.nan]]), shown).tolist() == [1]
+    with pytest.raises(InputError, match=r"^scores must not be NaN where image_labels has a label$"):
+        average_precision(np.array([[np.nan], [0.1], [0.2]]), shown)

@@ -85,11 +85,12 @@ class TestLabelCorrelation:
 class TestErrorByLabel:
     @pytest.mark.parametrize("dtype", [np.float32, np.float64])
     @pytest.mark.parametrize("decimals", [0, 1, 6])
-    def test_equals_the_quantile_bins_of_pandas(self, dtype, decimals):
+    def test_equals_bins_between_quantiles(self, dtype, decimals):
         rng = np.random.default_rng(6)
         values = np.abs(rng.normal(size=400)).round(decimals).astype(dtype)
         errors = rng.random(400).astype(dtype)
-        cut = pd.qcut(values.astype(float), 8, duplicates="drop")
+        ends = np.unique(np.quantile(values.astype(float), np.arange(1, 9) / 8, method="inverted_cdf"))
+        cut = pd.cut(values.astype(float), [-np.inf, *ends])
         expected = pd.Series(errors.astype(float)).groupby(cut, observed=True).agg(["mean", "sem", "count"])
         frame = error_by_label(values, errors, bins=8)
         np.testing.assert_allclose(frame[["mean", "sem", "count"]], expected)
@@ -131,9 +132,23 @@ class TestErrorByLabel:
             (np.zeros(2), np.full(2, np.nan), 3, "at least one cell, got 0"),
             (np.array([0.0, np.nan]), np.zeros(2), 3, "must be finite"),
             (np.zeros(2), np.array([0.0, np.inf]), 3, "must be finite"),
-            (np.zeros(2), np.zeros(2), 0, "bins must be at least 1, got 0"),
+            (np.zeros(2), np.zeros(2), 0, "bins must be a whole number of at least 1, got 0"),
         ],
     )
     def test_bad_input_is_named(self, values, errors, bins, message):
         with pytest.raises(InputError, match=message):
             error_by_label(values, errors, bins=bins)
+
+
+def test_the_smallest_label_has_a_bin_of_its_own_where_many_cells_have_it():
+    """Binary labels would share one bin otherwise, and no relation would be seen."""
+    labels = np.repeat([0.0, 1.0, 2.0], [70, 20, 10])
+    binned = error_by_label(labels, labels + 0.5)
+    assert binned["value"].tolist() == [0, 1, 2]
+    assert binned["mean"].tolist() == [0.5, 1.5, 2.5]
+    assert binned["count"].tolist() == [70, 20, 10]
+
+
+def test_the_number_of_bins_is_whole(unchecked):
+    with pytest.raises(InputError, match=r"^bins must be a whole number of at least 1, got 3\.0$"):
+        error_by_label(np.zeros(3), np.zeros(3), bins=3.0)

@@ -276,3 +276,9 @@ class TestExplainedShare:
         errors[1], null[3] = np.nan, np.nan
         assert explained_share(errors, null) == pytest.approx(expected)
         assert np.isnan(explained_share(np.ones((2, 3)), np.ones((2, 3))))
+
+
+def test_the_source_of_the_noise_may_be_a_seed(unchecked):
+    labels, settings = np.ones((2, 3)), {"images": 3, "noise": 0.1}
+    by_seed = null_errors(labels, "constant", **settings, rng=0)
+    np.testing.assert_array_equal(by_seed, null_errors(labels, "constant", **settings, rng=np.random.default_rng(0)))

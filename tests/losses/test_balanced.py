@@ -138,3 +138,18 @@ def test_bmc_is_no_smaller_than_zero_and_zero_where_sure():
 def test_impossible_sigmas_are_named(call, message):
     with pytest.raises(InputError, match=message):
         call()
+
+
+@pytest.mark.parametrize("module", [BMC, GAI])
+def test_they_compile_to_one_graph(module, unchecked):
+    """Checks of values would break it."""
+    vectors, counts = torch.eye(3), torch.tensor([2, 1, 1])
+    loss = BMC(()) if module is BMC else GAI(vectors, counts)
+    arguments = (torch.rand(4, 3), vectors[[0, 1, 2, 0]], torch.tensor([0, 1, 2, 0]))
+    compiled = torch.compile(loss, backend="eager", fullgraph=True)
+    torch.testing.assert_close(compiled(*arguments), loss(*arguments))
+
+
+def test_counts_must_be_a_tensor(unchecked):
+    with pytest.raises(InputError, match=r"^counts must be a torch\.Tensor, got list$"):
+        gai_loss(torch.eye(2), torch.eye(2), torch.eye(2), [1, 1], sigma=1.0)

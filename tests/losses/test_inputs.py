@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from zslcore import InputError, ReMSE, class_error
+from zslcore import InputError, ReMSE, class_error, remse_weights
 from zslcore.losses import (
     bmc_loss,
     charbonnier_loss,
@@ -195,3 +195,34 @@ def test_integer_class_vectors_of_gai(dtype, unchecked):
     assert torch.equal(ours, gai_loss(prediction, target, VECTORS, COUNTS, sigma=0.5))
     with pytest.raises(InputError, match=r"^vectors \(classes, attributes\) must fit prediction .*got \(4, 1\) and"):
         gai_loss(prediction, target, VECTORS[:, :1], COUNTS, sigma=0.5)
+
+
+def test_no_class_is_refused():
+    with pytest.raises(InputError, match=r"^error must have shape \(classes, attributes\) without a 0, got \(0, 3\)$"):
+        remse_weights(torch.empty(0, 3), p=1, p2=1)
+
+
+def test_gradients_of_single_images_by_torch_func(unchecked):
+    """``vmap`` cannot read values."""
+    vectors, labels = torch.eye(3), torch.tensor([0, 2])
+    prediction = torch.tensor([[1.0, 0.5, 0.2], [0.3, 0.4, 0.9]])
+    losses = {
+        "mse": lambda row, label: mse_loss(row[None], vectors[label[None]]),
+        "entropy": lambda row, label: cosine_cross_entropy(row[None], vectors, label[None], scale=5.0),
+    }
+    for loss in losses.values():
+        found = torch.func.vmap(torch.func.grad(loss))(prediction, labels)
+        for row, label, gradient in zip(prediction, labels, found, strict=True):
+            one = row.clone().requires_grad_()
+            torch.testing.assert_close(torch.autograd.grad(loss(one, label), one)[0], gradient)
+
+
+def test_remse_under_torch_func(unchecked):
+    remse = ReMSE(3, 3, p=0.5, p2=0.5, normalize=True)
+    prediction, labels = torch.rand(3, 3, requires_grad=True), torch.arange(3)
+    (expected,) = torch.autograd.grad(remse(prediction, torch.eye(3), labels), prediction)
+    found = torch.func.grad(lambda rows: remse(rows, torch.eye(3), labels))(prediction.detach())
+    torch.testing.assert_close(found, expected)
+    remse = ReMSE(3, 3, p=0.5, p2=0.5, normalize=True, memory="ema")
+    with pytest.raises(InputError, match=r"^under torch\.func a memory or a control must be in evaluation mode"):
+        torch.func.grad(lambda rows: remse(rows, torch.eye(3), torch.arange(3)))(torch.rand(3, 3))

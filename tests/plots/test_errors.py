@@ -204,3 +204,10 @@ class TestReductionAgainstLabel:
         before, after = np.array([[0.0, 1.0]]), np.array([[1.0, 0.0]])
         with pytest.raises(InputError, match="before and after must both be above 0 in some cell, got none"):
             plots.reduction_against_label(before, before, {"mse": after})
+
+
+@pytest.mark.parametrize("names", [["a", "b"], ["a", "b", "c", "d"]])
+def test_every_attribute_has_a_name(names):
+    message = rf"^attribute_names must name 3 attributes, got {len(names)} names$"
+    with pytest.raises(InputError, match=message):
+        plots.error_by_attribute({"mse": np.ones((4, 3))}, names)

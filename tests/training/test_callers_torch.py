@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState, GradientState
 from tiny import TINY_RUN
 
 from zslcore.training import Run, fit
@@ -76,3 +78,17 @@ def test_a_run_read_from_a_relative_folder_survives_another_working_directory(pi
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert run.predict(pictured, [0]).shape == (1, 9)
+
+
+def test_the_callers_accelerator_stays_as_it_was(pictured, tmp_path):
+    """Its steps would be accumulated no longer, and another one with its settings would be refused."""
+    AcceleratorState._reset_state(reset_partial_state=True)
+    GradientState._reset_state()
+    try:
+        own = Accelerator(cpu=True, mixed_precision="bf16", gradient_accumulation_steps=4)
+        trained(tmp_path / "run")
+        assert (own.mixed_precision, own.gradient_accumulation_steps) == ("bf16", 4)
+        assert Accelerator(cpu=True, mixed_precision="bf16").mixed_precision == "bf16"
+    finally:
+        AcceleratorState._reset_state(reset_partial_state=True)
+        GradientState._reset_state()

@@ -37,6 +37,9 @@ def class_means(values: Images, labels: Labels, num_classes: int) -> Vectors:
 
 def check_images(labels: Labels, vectors: Vectors, **values: Images) -> None:
     """Raise InputError unless each array has a row for each label and a column for each attribute."""
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        given = f"shape {labels.shape} and type {labels.dtype}"
+        raise InputError(f"labels must hold a whole number for each image, got {given}")
     if len(labels) and not 0 <= labels.min() <= labels.max() < len(vectors):
         raise InputError(f"labels must lie in 0..{len(vectors) - 1}, got {labels.min()} to {labels.max()}")
     for name, array in values.items():

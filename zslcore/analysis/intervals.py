@@ -8,6 +8,7 @@ import scipy  # scipy.stats takes a second to load, so it is loaded when it is u
 from jaxtyping import Float
 
 from zslcore.analysis._arrays import takes_tables
+from zslcore.analysis._checks import check_shapes
 from zslcore.errors import InputError
 
 
@@ -69,6 +70,7 @@ def holm(p: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
         >>> holm(np.array([0.01, 0.04, np.nan, 0.03])).round(2)
         array([0.03, 0.06,  nan, 0.06])
     """
+    p = np.asarray(p, dtype=np.float64)
     corrected, made = np.full(len(p), np.nan), np.flatnonzero(~np.isnan(p))
     ordered = made[np.argsort(p[made], kind="stable")]
     factors = np.arange(len(ordered), 0, -1)
@@ -89,6 +91,8 @@ def bootstrap(statistic: Callable, *arrays: np.ndarray, resamples: int, seed: in
         >>> bootstrap(lambda x: x.mean(-1), np.array([1.0, 2.0, 4.0]), resamples=2, seed=0).round(2)
         array([2.67, 1.  ])
     """
+    for array in arrays[1:]:
+        check_shapes(arrays[0], array, "the arrays")
     rng, shape = np.random.default_rng(seed), arrays[0].shape
     if len(shape) == 1:
         rows = rng.integers(shape[0], size=(resamples, shape[0]))

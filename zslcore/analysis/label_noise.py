@@ -135,6 +135,9 @@ def average_precision(scores: Images, image_labels: Images) -> Float[np.ndarray,
     check_shapes(scores, image_labels, "scores and image_labels")
     if not np.isin(image_labels[~np.isnan(image_labels)], (0, 1)).all():
         raise InputError("image_labels must be 0, 1 or NaN")
+    if np.isnan(scores[~np.isnan(image_labels)]).any():
+        raise InputError("scores must not be NaN where image_labels has a label")
+    scores = scores.astype(np.float64)
     precision = np.full(scores.shape[1], np.nan)
     for attribute in range(scores.shape[1]):
         known = np.isfinite(image_labels[:, attribute])

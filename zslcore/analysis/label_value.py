@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from zslcore._io.numbers import is_whole
 from zslcore.analysis._arrays import takes_tables
 from zslcore.analysis._checks import check_choice, check_shapes, present_classes
 from zslcore.analysis.correlation import constant, ranks, row_correlation
@@ -94,7 +95,8 @@ def error_by_label(
 ) -> pd.DataFrame:
     """Mean error in bins of the label value that hold about equally many cells.
 
-    Errors of NaN are left out. Equal labels share a bin, so there may be fewer than ``bins``.
+    Errors of NaN are left out. The share of the cells with smaller labels decides the bin, so equal labels share one,
+    and there may be fewer than ``bins``.
 
     Returns:
         A row for each bin, in increasing order of the label: ``value`` (mean label), ``mean`` (mean error), ``sem``
@@ -105,13 +107,14 @@ def error_by_label(
         [1.67, 16.67]
     """
     check_shapes(values, errors, "values and errors")
-    if bins < 1:
-        raise InputError(f"bins must be at least 1, got {bins}")
+    if not is_whole(bins) or bins < 1:
+        raise InputError(f"bins must be a whole number of at least 1, got {bins}")
     kept = ~np.isnan(errors)
     frame = pd.DataFrame({"value": values[kept], "error": errors[kept]}).astype(np.float64)
     if frame.empty or not np.isfinite(frame).all(axis=None):
         raise InputError(f"values and errors must be finite in at least one cell, got {len(frame)} that are not NaN")
-    edges = np.unique(np.quantile(frame["value"], np.linspace(0, 1, bins + 1)))
-    groups = frame.groupby(pd.cut(frame["value"], 1 if len(edges) == 1 else edges, include_lowest=True), observed=True)
+    smaller = frame["value"].rank(method="min") - 1
+    groups = frame.groupby((smaller * bins // len(frame)).to_numpy())
     error, value = groups["error"], groups["value"].mean()
-    return pd.DataFrame({"value": value, "mean": error.mean(), "sem": error.sem(), "count": error.size()})
+    columns = {"value": value, "mean": error.mean(), "sem": error.sem(), "count": error.size()}
+    return pd.DataFrame(columns).reset_index(drop=True)

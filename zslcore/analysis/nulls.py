@@ -22,7 +22,7 @@ def null_errors(
     *,
     images: int | Int[np.ndarray, " C"],
     noise: float,
-    rng: np.random.Generator,
+    rng: np.random.Generator | int,
     pull: float = 0.3,
     normalize: bool = True,
     shared: Float[np.ndarray, " A"] | None = None,
@@ -48,7 +48,7 @@ def null_errors(
         kind: the null model.
         images: number of images, one for all classes or one for each. A class without images gets a row of NaN.
         noise: at least 0, in the unit of the (normalised) labels; relative for ``"multiplicative"``.
-        rng: source of the noise.
+        rng: source of the noise, or its seed.
         pull: strength of the shrinkage, in [0, 1]; multiple of the mean that is missing, in [0, 2].
         normalize: whether to normalise labels before the noise and predictions after it, as ReMSE does. Labels of a
             class must then not be all 0.
@@ -62,7 +62,7 @@ def null_errors(
     """
     count = image_counts(images, len(labels))
     check_null(labels, kind, noise, pull)
-    draws = null_draws(kind, count, labels.shape[1], rng)
+    draws = null_draws(kind, count, labels.shape[1], np.random.default_rng(rng))
     return errors_of_draws(labels, kind, draws, noise=noise, pull=pull, normalize=normalize, shared=shared)
 
 

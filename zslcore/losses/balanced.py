@@ -12,7 +12,7 @@ from torch import Tensor
 from zslcore._io.distributed import all_rows
 from zslcore.errors import InputError
 from zslcore.losses.basic import at_least_float32, comparable, l2_normalize
-from zslcore.losses.checks import check_columns, check_counts
+from zslcore.losses.checks import check_columns, check_counts, check_tensors, readable
 from zslcore.losses.shapes import Counts, Outputs, Scalar, Targets
 
 
@@ -81,7 +81,8 @@ def gai_loss(
     if sigma.ndim:
         raise InputError(f"sigma of GAI must be one number, got shape {tuple(sigma.shape)}")
     check_columns("vectors", vectors, prediction)
-    if counts.device.type == "cpu":
+    check_tensors(counts=counts, vectors=vectors)
+    if readable(counts):
         check_counts(counts, vectors)
     vectors = l2_normalize(at_least_float32(vectors)) if normalize else at_least_float32(vectors)
     variance = sigma.square()
@@ -104,7 +105,7 @@ def _checked_sigma(sigma: Tensor | float, prediction: Tensor) -> Tensor:
         raise InputError(f"sigma must be one number or one for each attribute, got {sigma!r:.100}") from None
     if values.shape not in ((), (prediction.shape[1],)):
         raise InputError(f"sigma must be one number or one for each attribute, got shape {tuple(values.shape)}")
-    on_cpu = not isinstance(sigma, Tensor) or sigma.device.type == "cpu"  # reading values from a GPU stalls it
-    if on_cpu and not bool(((values > 0) & values.isfinite()).all()):
-        raise InputError(f"sigma must be finite and above 0, got {torch.as_tensor(sigma).tolist()!r:.100}")
+    given = sigma if isinstance(sigma, Tensor) else torch.as_tensor(sigma)
+    if readable(given) and not bool(((values > 0) & values.isfinite()).all()):
+        raise InputError(f"sigma must be finite and above 0, got {given.tolist()!r:.100}")
     return at_least_float32(values)

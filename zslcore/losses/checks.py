@@ -1,7 +1,7 @@
 """Input checks that all losses share; each raises InputError with one sentence.
 
-Values are read on the CPU only, because reading them from a GPU stalls it, and not in compiled code. There, only labels
-are checked, by an assertion.
+Values are read on the CPU only, because reading them from a GPU stalls it, and neither in compiled code, where only
+labels are checked, by an assertion, nor under the transforms of ``torch.func``.
 """
 
 import torch
@@ -53,7 +53,7 @@ def counted_cells(target: Tensor, mask: Tensor | None, sample_weight: Tensor | N
         check_tensors(sample_weight=sample_weight)
         if sample_weight.shape != target.shape[:1]:
             raise InputError(f"sample_weight must have shape ({len(target)},), got {tuple(sample_weight.shape)}")
-        if _readable(sample_weight):
+        if readable(sample_weight):
             wrong = ~((sample_weight >= 0) & sample_weight.isfinite())
             if bool(wrong.any()):
                 found = sample_weight[wrong][0].item()
@@ -64,12 +64,15 @@ def counted_cells(target: Tensor, mask: Tensor | None, sample_weight: Tensor | N
 
 def check_no_gaps(target: Tensor) -> None:
     """Check that no target is NaN, for losses that cannot leave it out."""
-    if _readable(target) and bool(target.isnan().any()):
+    if readable(target) and bool(target.isnan().any()):
         raise InputError("target must not hold NaN here; only ReMSE and class_error leave such values out")
 
 
-def _readable(values: Tensor) -> bool:
-    return values.device.type == "cpu" and not torch.compiler.is_compiling()
+def readable(values: Tensor) -> bool:
+    """Whether values can be read: on the CPU, and neither in compiled code nor under ``torch.func``."""
+    if torch.compiler.is_compiling() or values.device.type != "cpu":
+        return False
+    return not torch._C._functorch.is_functorch_wrapped_tensor(values)
 
 
 def check_columns(name: str, cells: Tensor, prediction: Tensor) -> None:
@@ -95,7 +98,7 @@ def check_labels(labels: Integer[Tensor, " B"], num_images: int, num_classes: in
     if labels.shape != (num_images,):
         raise InputError(f"labels must have shape ({num_images},), got {tuple(labels.shape)}")
     labels = labels.long()  # uint8 would index as a mask
-    if _readable(labels) and labels.numel() and not 0 <= labels.min() <= labels.max() < num_classes:
+    if readable(labels) and labels.numel() and not 0 <= labels.min() <= labels.max() < num_classes:
         given = f"{labels.min().item()}..{labels.max().item()}"
         raise InputError(f"labels must lie in 0..{num_classes - 1} (num_classes={num_classes}), got {given}")
     if labels.device.type == "cpu" and torch.compiler.is_compiling():  # there, -1 would be the last class

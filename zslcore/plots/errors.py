@@ -88,6 +88,8 @@ def error_by_attribute(
         ['size: small', 'black', 'leg color: red']
     """
     first = np.ma.masked_invalid(next(iter(errors.values())))
+    if len(attribute_names) != first.shape[1]:
+        raise InputError(f"attribute_names must name {first.shape[1]} attributes, got {len(attribute_names)} names")
     order = np.argsort(-np.ma.median(first, axis=0).filled(-1))
     order = order[np.linspace(0, len(order) - 1, min(shown, len(order))).round().astype(int)]
     parts, names = [], [pretty(attribute_names[index]) for index in order]

@@ -7,12 +7,13 @@ norms of a fine-tuned backbone normalise by a process's part of the batch, and k
 import os
 import re
 import warnings
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 import torch.distributed as dist
 from accelerate import Accelerator, DistributedDataParallelKwargs
-from accelerate.state import AcceleratorState
+from accelerate.state import AcceleratorState, GradientState, PartialState
 from accelerate.utils import TorchDynamoPlugin
 
 from zslcore.config import RunConfig
@@ -33,6 +34,20 @@ def resolve_device(name: str, *, fallback: bool = False) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available() and not fallback:
         raise InputError("device must be 'auto' or 'cpu' on a machine without a CUDA GPU, got 'cuda'")
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+@contextmanager
+def callers_accelerate() -> Iterator[None]:
+    """Restore the caller's set-up of accelerate after the block, if there is one; a process has only one."""
+    kinds = (PartialState, AcceleratorState, GradientState)
+    kept = [dict(kind._shared_state) for kind in kinds]
+    try:
+        yield
+    finally:
+        if any(kept):
+            for kind, state in zip(kinds, kept):
+                kind._shared_state.clear()
+                kind._shared_state.update(state)
 
 
 def make_accelerator(config: RunConfig) -> Accelerator:

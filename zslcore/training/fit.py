@@ -39,7 +39,7 @@ from zslcore.data.tasks import ZeroShotTask, fold_tasks, test_task
 from zslcore.errors import InputError
 from zslcore.training.checkpoints import Checkpoints, training_key
 from zslcore.training.conditions import check_settings
-from zslcore.training.device import make_accelerator
+from zslcore.training.device import callers_accelerate, make_accelerator
 from zslcore.training.errors_by_class import error_statistics, prediction_errors
 from zslcore.training.evaluation import evaluate
 from zslcore.training.identity import identifying_settings, run_name
@@ -52,6 +52,7 @@ from zslcore.training.solve import solve
 
 
 @usual_torch()
+@callers_accelerate()
 def fit(config: RunConfig, folder: Path | str | None = None, *, num_workers: int = 0, progress: bool = True) -> Path:
     """Train and evaluate a config; a finished run is returned at once, an interrupted one resumes.
 

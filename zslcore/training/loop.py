@@ -23,7 +23,7 @@ from zslcore.data.tasks import ZeroShotTask
 from zslcore.errors import InputError
 from zslcore.losses.modules import LearntNoise
 from zslcore.training.checkpoints import Checkpoints, restore_tensors, training_key, training_tensors
-from zslcore.training.device import make_accelerator, weight_dtype
+from zslcore.training.device import callers_accelerate, make_accelerator, weight_dtype
 from zslcore.training.evaluation import evaluate
 from zslcore.training.inputs.episodes import draw_batches, draw_episodes
 from zslcore.training.inputs.sources import Inputs
@@ -47,6 +47,7 @@ class Trained:
     seconds: float = 0.0
 
 
+@callers_accelerate()
 def train(
     config: RunConfig,
     benchmark: Benchmark,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import jaxtyping
 from beartype import BeartypeConf, beartype
 
-CHECKS = 4000  # in one test, over all functions; a call is checked before and after it
+CHECKS = 1000  # in one test, over all functions; a call is checked before and after it
 _checks = 0
 
 

@@ -1,7 +1,8 @@
 """All regression losses by name. The keyword arguments of a loss's builder are its options."""
 
+import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -68,8 +69,13 @@ def criterion_options(name: str) -> dict[str, Any]:
     """
     if name not in CRITERIA:
         raise InputError(f"loss must be one of {', '.join(CRITERIA)}, got {name!r}")
-    parameters = inspect.signature(ReMSE if name.startswith("remse") else CRITERIA[name]).parameters
+    parameters = _parameters(ReMSE if name.startswith("remse") else CRITERIA[name])
     return {option: parameter.default for option, parameter in parameters.items() if option not in _NO_OPTIONS}
+
+
+@functools.cache
+def _parameters(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(function).parameters
 
 
 def build_criterion(name: str, vectors: Cells, counts: Counts, *, normalize: bool = True, **options: Any) -> nn.Module:

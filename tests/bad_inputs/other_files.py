@@ -38,6 +38,8 @@ _vectors("a pickle that loads a module", "builtins")(b"cbuiltins\neval\n(V__impo
 _vectors("a pickle of 9 bytes that asks for 2 GB")(b"\x80\x04\x8e" + (2 << 30).to_bytes(8, "little"))
 _vectors("a pickle with a memo of 2 billion entries")(b"\x80\x04Nr\xff\xff\xff\x7f.")
 _vectors("an empty pickle")(b"")
+_vectors("a pointer of Git LFS as word vectors", "git lfs pull")(b"version https://git-lfs.github.com/spec/v1\n")
+_vectors("word vectors as text", "numpy.save")(b"black 0.1 0.2 0.3\nwhite 0.4 0.5 0.6\n")
 _vectors("half a pickle")(lambda: pickle.dumps(np.ones((9, 6)))[:60])
 _vectors("a list as word vectors", "list")(lambda: pickle.dumps([[1.0] * 6] * 9))
 _vectors("word vectors of objects")(lambda: pickle.dumps(np.array([["a"] * 6] * 9, dtype=object)))
@@ -86,6 +88,8 @@ _table("an attribute twice", lambda text: text.replace("::b", "::a"), "has_bill:
 _table("a class without a folder", lambda text: text.replace("heron", "ostrich"), "'heron'")
 _table("a class that is all zero", lambda text: text.replace("heron,2,3,4,5,6,7,8,9,10", "heron" + ",0" * 9), "heron")
 _table("an open quote", lambda text: text.replace("heron", '"heron'))
+_table("a workbook as class table", b"PK\x03\x04", "CSV")
+_table("a class that leads out of the folder", lambda text: text.replace("heron", "../heron"), "'../heron'")
 _table("two classes", "class,a\nlark,1\nheron,2\n", "2")
 
 

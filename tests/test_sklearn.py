@@ -249,10 +249,13 @@ def test_numbers_may_be_text_in_y_as_in_x(data):
     np.testing.assert_array_equal(text.coef_, ReMSERegressor().fit(*data).coef_)
 
 
-def test_weights_by_position_are_not_taken_for_groups(data):
-    X, y, _ = data
-    with pytest.raises(InputError, match=r"^groups must hold labels, not fractions: give weights of rows as sample_w"):
-        ReMSERegressor().fit(X, y, np.linspace(0.5, 2, len(X)))
+def test_a_warning_tells_of_weights_in_the_place_of_groups(data):
+    X, y, groups = data
+    with pytest.warns(UserWarning, match=r"^groups hold fractions; weights of rows are given as sample_weight=\.\.\.$"):
+        ReMSERegressor(max_iter=5000).fit(X, y, np.linspace(0.5, 2, len(X)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ReMSERegressor(max_iter=5000).fit(X, y, groups.astype(float))
 
 
 @pytest.mark.filterwarnings("error")

@@ -107,7 +107,7 @@ class ReMSERegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         if not all(map(_is_label, groups)):
             raise InputError("groups must hold a hashable label for each row, not a list, NaN or NA")
         if any(isinstance(group, float) and not group.is_integer() for group in groups):
-            raise InputError("groups must hold labels, not fractions: give weights of rows as sample_weight=...")
+            warnings.warn("groups hold fractions; weights of rows are given as sample_weight=...", stacklevel=2)
         self.groups_ = list(dict.fromkeys(groups))
         number = {group: index for index, group in enumerate(self.groups_)}
         labels = np.array([number[group] for group in groups])

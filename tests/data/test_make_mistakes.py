@@ -83,7 +83,7 @@ MISTAKES = {
     ),
     "other kinds of pictures": (
         lambda source: [path.rename(path.with_suffix(".heic")) for path in (source.pictures / "lark").iterdir()],
-        r"the class 'lark' must have at least 4 images, got 0 in .*lark, and \d+ files in \.heic",
+        r"the class 'lark' must have at least 4 images, got 0 in .*lark, and \d+ files that end in \.heic",
     ),
     "folder of another number": (
         lambda source: (

@@ -19,13 +19,13 @@ def spelling(name: str) -> tuple[str | None, str]:
     """
     name = name.strip()
     number = _NUMBERED.match(name)
-    letters, accentable = [], False
+    letters, latin = [], False
     for letter in unicodedata.normalize("NFKD", name[number.end() :] if number else name).casefold():
         kind = unicodedata.category(letter)
-        if kind[0] in "LN" or (kind[0] == "M" and not accentable):
+        if kind[0] in "LN" or (kind[0] == "M" and not latin):
             letters.append(letter)
         if kind[0] != "M":
-            accentable = "LATIN" in unicodedata.name(letter, "")
+            latin = "LATIN" in unicodedata.name(letter, "")
     key = "".join(letters)
     return _counted(number[1]) if number else None, _counted(key) if key.isdecimal() else key
 

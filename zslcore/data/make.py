@@ -135,7 +135,9 @@ def _images(folder: Path, name: str) -> list[Path]:
         if inner.is_dir() and inner.name[0] not in ".@_" and _pictures(inner):
             raise InputError(f"the images of class {name!r} must lie in {folder} itself, but {inner.name!r} has some")
     if len(paths) < MIN_IMAGES:
-        others = "".join(f", and {count} files in {ending}" for ending, count in _left_out(folder).items() if ending)
+        others = "".join(
+            f", and {count} files that end in {ending}" for ending, count in _left_out(folder).items() if ending
+        )
         given = f"{len(paths)} in {folder}{others}"
         raise InputError(f"the class {name!r} must have at least {MIN_IMAGES} images, got {given}")
     for path in paths:

@@ -1,7 +1,7 @@
 """Input checks that all losses share; each raises InputError with one sentence.
 
-Values are read on the CPU only, because reading them from a GPU stalls it, and neither in compiled code, where only
-labels are checked, by an assertion, nor under the transforms of ``torch.func``.
+Values are read on the CPU only, because reading them from a GPU stalls it. They are not read in compiled code, where
+only labels are checked, by an assertion, and not under the transforms of ``torch.func``.
 """
 
 import torch

@@ -18,7 +18,7 @@ def reference_value(text: str) -> str | float:
         >>> reference_value("0.1")
         0.1
     """
-    from zslcore.remse import REFERENCES
+    from zslcore.losses.rebalancing import REFERENCES
 
     if text in REFERENCES:
         return text

@@ -20,6 +20,16 @@ def change_cell(line, column, text):
     return lambda source: source.rows[line - 1].__setitem__(column, text)
 
 
+def rename_class(name, *, folder):
+    """Call the class lark otherwise, in the table and as a folder."""
+
+    def change(source):
+        (source.pictures / "lark").rename(source.pictures / folder)
+        change_cell(5, 0, name)(source)
+
+    return change
+
+
 def write_file(name, content):
     return lambda source: (source.pictures / name).write_bytes(content)
 
@@ -64,20 +74,14 @@ MISTAKES = {
     ),
     "not an image": (write_file("gull/gull 2.png", b"<html>"), r"gull 2\.png cannot be read as an image: not an image"),
     "folder called images": (
-        lambda source: (
-            (source.pictures / "lark").rename(source.pictures / "images"),
-            change_cell(5, 0, "images")(source),
-        ),
+        rename_class("images", folder="images"),
         r"a class in .* must have a name that can be a folder, got 'images'",
     ),
-    "class called as a path": (
-        lambda source: (
-            (source.pictures / "lark").rename(source.pictures / "m_lark"),
-            change_cell(5, 0, "/m/lark")(source),
-        ),
+    "class called like a path": (
+        rename_class("/m/lark", folder="m_lark"),
         r"a class in .* must have a name that can be a folder, got '/m/lark'",
     ),
-    "class called as a folder above": (
+    "class called like a folder above": (
         change_cell(5, 0, "../lark"),
         r"a class in .* must have a name that can be a folder, got '\.\./lark'",
     ),
@@ -86,10 +90,7 @@ MISTAKES = {
         r"the class 'lark' must have at least 4 images, got 0 in .*lark, and \d+ files that end in \.heic",
     ),
     "folder of another number": (
-        lambda source: (
-            (source.pictures / "lark").rename(source.pictures / "14-spot lark"),
-            change_cell(5, 0, "7-spot lark")(source),
-        ),
+        rename_class("7-spot lark", folder="14-spot lark"),
         r"classes\.csv must have a row for each folder in .*, but has none for '14-spot lark'",
     ),
 }

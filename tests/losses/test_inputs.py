@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from zslcore import InputError, ReMSE, class_error, remse_weights
+from zslcore import InputError, ReMSE, class_error
 from zslcore.losses import (
     bmc_loss,
     charbonnier_loss,
@@ -195,11 +195,6 @@ def test_integer_class_vectors_of_gai(dtype, unchecked):
     assert torch.equal(ours, gai_loss(prediction, target, VECTORS, COUNTS, sigma=0.5))
     with pytest.raises(InputError, match=r"^vectors \(classes, attributes\) must fit prediction .*got \(4, 1\) and"):
         gai_loss(prediction, target, VECTORS[:, :1], COUNTS, sigma=0.5)
-
-
-def test_no_class_is_refused():
-    with pytest.raises(InputError, match=r"^error must have shape \(classes, attributes\) without a 0, got \(0, 3\)$"):
-        remse_weights(torch.empty(0, 3), p=1, p2=1)
 
 
 def test_gradients_of_single_images_by_torch_func(unchecked):

@@ -1,7 +1,8 @@
-"""Fixtures of several test files: a finished run, and the tiny data set with its pictures."""
+"""Fixtures of several test files: a finished run, and the tiny data set with pictures or with features."""
 
 import importlib
 
+import numpy as np
 import pytest
 from tiny import SMALL_RUN
 
@@ -25,4 +26,20 @@ def pictured(tiny, tmp_path, monkeypatch):
     for name, folder in (("CACHE", "cache"), ("RUNS", "runs"), ("DATA", "")):
         monkeypatch.setenv(f"ZSLCORE_{name}", str(tmp_path / folder))
     tiny.write_images()
+    return tiny.load()
+
+
+@pytest.fixture
+def values():
+    """Features (40, 16) that tell the classes apart."""
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(8, 16))[np.repeat(np.arange(8), 5)] + 0.1 * rng.normal(size=(40, 16))
+
+
+@pytest.fixture
+def featured(tiny, values, tmp_path, monkeypatch):
+    """TINY without pictures, with features in res101.mat."""
+    for name, folder in (("CACHE", "cache"), ("RUNS", "runs"), ("DATA", "")):
+        monkeypatch.setenv(f"ZSLCORE_{name}", str(tmp_path / folder))
+    tiny.images["features"] = values.T
     return tiny.load()

@@ -37,6 +37,7 @@ def test_sentence_of_the_image_labels():
     text = labels_sentence(frame)
     assert "0.30 on seen classes, more than chance (shuffled images: 0.04, 0.01 to 0.06)" in text
     assert text.endswith("and of 0.05 on unseen classes, not more than chance (shuffled images: 0.04, 0.01 to 0.06).")
+    assert "(shuffled images: 0.00, −0.01 to 0.00)" in labels_sentence(frame.assign(shuffled=-0.001, low=-0.01, high=0))
 
 
 def test_the_table_of_the_detector_is_that_of_the_design():

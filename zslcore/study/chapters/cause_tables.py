@@ -81,8 +81,8 @@ def labels_sentence(table: pd.DataFrame) -> str:
         row = table[(table["split"] == split) & (table["method"] == MEASURED)].iloc[0]
         known = "more than chance" if row["correlation"] > row["high"] else "not more than chance"
         parts.append(
-            f"{row['correlation']:.2f} on {split}, {known} (shuffled images: {row['shuffled']:.2f}, "
-            f"{row['low']:.2f} to {row['high']:.2f})"
+            f"{row['correlation']:.2f} on {split}, {known} (shuffled images: {row['shuffled']:z.2f}, "
+            f"{row['low']:z.2f} to {row['high']:z.2f})"
         )
     text = "Cross entropy and the image's own label deviate from the class vector with a correlation of "
     return (text + ", and of ".join(parts) + ".").replace(" -", " −")

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
@@ -51,6 +52,24 @@ def test_a_table_of_two_machines_says_whether_they_share_a_seed(tmp_path):
         column = "seed" if 0 in machines else "method"
         rows.assign(device=rows[column].map(machines).fillna("C")).to_csv(tmp_path / "CUB100" / "fine_tuned.csv")
         assert ("All configs of a seed ran on one machine." in section(tmp_path, "CUB100", "fine_tuned")) == told
+
+
+def test_how_far_an_earlier_training_differs(tmp_path):
+    rows = stored(RESULTS, "SYNTH", "fine_tuned")
+    (tmp_path / "SYNTH").mkdir()
+    rows.to_csv(tmp_path / "SYNTH" / "fine_tuned.csv", index=False)
+    assert "does not repeat" not in section(tmp_path, "SYNTH", "fine_tuned")
+    earlier = rows[rows["vectors"] == "normalised"].copy()
+    earlier["T1"] += np.where(earlier["method"] == "remse", 4.0 + earlier["seed"], -1.0)
+    earlier.assign(device="A").to_csv(tmp_path / "SYNTH" / "fine_tuned_earlier.csv", index=False)
+    text = section(tmp_path, "SYNTH", "fine_tuned").replace("−", "-")
+    # 15 configs a point lower, and five of ReMSE 4 to 8 points higher
+    assert "holds an earlier training of 20 of these configs on A, with the same seeds." in text
+    assert "T1 differs by 2.25 points on average, and by 8.00 points at most." in text
+    pairs = earlier.pivot(index="seed", columns="method", values="T1")
+    low, high = stats.ttest_rel(pairs["remse"], pairs["mse"]).confidence_interval(0.95)
+    mean = (pairs["remse"] - pairs["mse"]).mean()
+    assert f"The earlier ReMSE - MSE is {mean:.2f} ({low:.2f} to {high:.2f}) points of T1, and " in text
 
 
 def bullet(start):

@@ -17,6 +17,7 @@ from zslcore.study.pages.map_sections import (
     lambda_text,
     map_sentence,
     map_table,
+    repetition_sentence,
     vector_table,
 )
 from zslcore.study.pages.map_tables import (
@@ -172,6 +173,9 @@ def section(folder: Path, dataset: str, name: str, *, tables: bool = True) -> st
     if name == "audit":
         return f"{origin}\n\n{audit_text(rows)}"
     in_words = f"{origin}\n\n{map_sentence(rows)}"
+    earlier = stored(folder, dataset, f"{name}_earlier")
+    if earlier is not None:
+        in_words += f"\n\n{repetition_sentence(rows, earlier, f'results/{dataset}/{name}_earlier.csv')}"
     return f"{in_words}\n\n{map_table(rows)}" if tables else in_words
 
 

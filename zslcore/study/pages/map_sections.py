@@ -39,6 +39,21 @@ def map_sentence(rows: pd.DataFrame) -> str:
     return f"**Compared with the MSE, ReMSE's errors on seen classes are {evenness}. Its T1 is {accuracy}.**"
 
 
+def repetition_sentence(rows: pd.DataFrame, earlier: pd.DataFrame, file: str) -> str:
+    """How far an earlier training of the same configs on a GPU gave other numbers; ``file`` is its table."""
+    both = rows.merge(earlier, on="settings", suffixes=("", "_earlier"))
+    distance = (both["T1"] - both["T1_earlier"]).abs()
+    table = map_differences(earlier, measures=["T1", "seen_theil"])
+    remse = table[table["method"] == "remse"].set_index("measure")
+    return (
+        f"**A GPU does not repeat a training exactly.** `{file}` holds an earlier training of {len(both)} of these "
+        f"configs on {', '.join(earlier['device'].unique())}, with the same seeds. T1 differs by {distance.mean():.2f} "
+        f"points on average, and by {distance.max():.2f} points at most. The earlier ReMSE − MSE is "
+        f"{sentence(remse.loc['T1'])} points of T1, and {sentence(remse.loc['seen_theil'])} % of the Theil index of "
+        "the seen classes."
+    )
+
+
 def image_sentence(rows: pd.DataFrame) -> str:
     """In words: the lambdas where ReMSE changes the average precision against the MSE, both trained on image labels."""
     table = image_differences(rows, measures=IMAGE_MEASURES)

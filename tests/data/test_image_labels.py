@@ -75,6 +75,20 @@ class TestCub:
         cub.unlink()
         np.testing.assert_array_equal(tiny.load().image_attributes, labels)
 
+    def test_names_may_differ_in_case(self, tiny, cub, labels, folder):
+        """All labels were missing without a word where only some names were spelled alike."""
+        file = folder / "images.txt"
+        names = file.read_text().splitlines()
+        file.write_text("\n".join([names[0], *(name.upper() for name in names[1:])]) + "\n")
+        np.testing.assert_array_equal(tiny.load().image_attributes, labels)
+
+    def test_names_that_differ_in_case_alone_are_kept_apart(self, tiny, cub, labels):
+        first = tiny.images["image_files"][0][0]
+        tiny.images["image_files"][1] = first.replace("lark", "LARK")
+        read = tiny.load().image_attributes
+        np.testing.assert_array_equal(read[0], labels[0])
+        assert np.isnan(read[1]).all()
+
     def test_what_has_no_line_is_nan(self, tiny, cub, labels):
         kept = [line for line in cub.read_text().splitlines() if line.split()[1] in "13" and line.split()[0] != "40"]
         cub.write_text("\n".join(kept))
@@ -173,6 +187,12 @@ class TestSun:
         read = tiny.load().image_attributes
         np.testing.assert_array_equal(read[1:], labels[1:])
         assert np.isnan(read[0]).all()
+
+    def test_names_may_differ_in_case(self, tiny, sun, labels):
+        stored, files = sun
+        files["images"]["images"][0, 0] = files["images"]["images"][0, 0].upper()
+        self.write(stored, files)
+        np.testing.assert_array_equal(tiny.load().image_attributes[1:], labels[1:])
 
     def test_windows_separators_are_read(self, tiny, sun, labels):
         stored, files = sun

@@ -105,11 +105,11 @@ def _fitting(root: Path, name: str, tails: Sequence[str]) -> list[list[Path]]:
     folder = root / expected_folder(name)
     top = root / expected_folder(name).parts[0]
     found = _files_by_name(top)
-    sharing = Counter(_folded(tail.rsplit("/", 1)[-1]) for tail in set(tails))
+    sharing = Counter(folded(tail.rsplit("/", 1)[-1]) for tail in set(tails))
     shared = _num_shared([_without_images(Path(tail))[:-1] for tail in tails])
     result = []
     for tail in tails:
-        key = _folded(posixpath.basename(tail))
+        key = folded(posixpath.basename(tail))
         candidates = found.get(key, [])
         if not candidates or folder / tail in candidates:
             result.append([folder / tail])
@@ -125,7 +125,7 @@ def _ending(wanted: list[str], files: list[Path], top: Path) -> list[Path]:
     ends = {file: _without_images(file)[-len(wanted) :] for file in files}
     same = [file for file, end in ends.items() if end == wanted]
     if not same:
-        same = [file for file, end in ends.items() if list(map(_folded, end)) == list(map(_folded, wanted))]
+        same = [file for file, end in ends.items() if list(map(folded, end)) == list(map(folded, wanted))]
     whole = [file for file in same if len(_without_images(file.relative_to(top))) == len(wanted)]
     return whole if len(whole) == 1 else same
 
@@ -134,7 +134,7 @@ def _without_images(path: Path) -> list[str]:
     return [part for part in path.parts if part not in _IMAGES]
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
     """A name without the difference of upper and lower case, and of composed and decomposed letters."""
     return unicodedata.normalize("NFC", name).casefold()
 
@@ -148,7 +148,7 @@ def _files_by_name(top: Path) -> dict[str, list[Path]]:
             continue
         visited.add(real)
         for name in names:
-            found[_folded(name)].append(Path(folder, name))
+            found[folded(name)].append(Path(folder, name))
     return found
 
 

@@ -10,11 +10,12 @@ The files lie beside the folder ``images/`` of a data set, as in the original ar
     ground_truth.npz                                                            (SYNTH)
 
 The text files may be compressed (``.xz``, ``.gz``, ``.bz2``). Images are matched by file name, because the order of
-these files differs from that of ``res101.mat``. They may hold more images, or fewer.
+these files differs from that of ``res101.mat``. Upper and lower case may differ. The files may hold more images, or
+fewer.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ import numpy as np
 from jaxtyping import Float
 
 from zslcore.data.cub_tables import cells, listed_images, named_ids, read_boxes, stored
+from zslcore.data.image_files import folded
 from zslcore.data.part_groups import PARTS_OF_GROUPS
 from zslcore.data.xlsa17 import MatFile
 from zslcore.errors import InputError
@@ -160,18 +162,28 @@ def _sun_labels(file: Path, rows: dict[str, int], num_attributes: int) -> Float[
     if outside.any():
         where = f"{votes[outside][0]} for image {names[int(outside.any(1).argmax())]!r}"
         raise InputError(f"labels_cv in {file} must lie in [0, 1], got {where}")
-    known = [row for row, image in enumerate(names) if image in rows]
-    if not known:
+    at = np.array(_positions(names, rows))
+    if not (at >= 0).any():
         raise InputError(f"{file.with_name('images.mat')} must name images of the data set, but names none")
     labels = np.full((len(rows), num_attributes), np.nan, dtype=np.float32)
-    labels[[rows[names[row]] for row in known]] = votes[known] > 0.5
+    labels[at[at >= 0]] = votes[at >= 0] > 0.5
     return labels
 
 
 def _image_rows(folder: Path, rows: dict[str, int]) -> dict[int, int]:
     """Row of each image id of ``images.txt``; -1 for an image that the benchmark does not have."""
     file = folder / "images.txt"
-    found = {image: rows.get(path, -1) for image, path in listed_images(file).items()}
+    listed = listed_images(file)
+    found = dict(zip(listed, _positions(listed.values(), rows), strict=True))
     if not any(row >= 0 for row in found.values()):
         raise InputError(f"{file} must name images of the data set, such as {next(iter(rows))!r}, but names none")
     return found
+
+
+def _positions(names: Iterable[str], rows: dict[str, int]) -> list[int]:
+    """Row of each name; -1 for names that no image has, or that several have if case does not count."""
+    alike: dict[str, int] = {}
+    for image, row in rows.items():
+        key = folded(image)
+        alike[key] = -1 if key in alike else row
+    return [rows.get(name, alike.get(folded(name), -1)) for name in names]

@@ -206,10 +206,12 @@ def test_targets_of_plain_regression_are_pointed_out_once():
 
 
 @pytest.mark.usefixtures("unchecked")
-def test_it_compiles_to_one_graph_with_masks():
+@pytest.mark.parametrize("reference", ["min", "mean", 0.25])
+def test_it_compiles_to_one_graph_with_masks(reference):
     prediction, target, _, mask, weight = batch()
     torch._dynamo.reset()
-    plain, compiled = (ReMSE(1, A, **SETTINGS, normalize=True, memory="running").double() for _ in range(2))
+    settings = SETTINGS | {"normalize": True, "memory": "running", "reference": reference}
+    plain, compiled = (ReMSE(1, A, **settings).double() for _ in range(2))
     function = torch.compile(compiled, backend="eager", fullgraph=True)
     ours = function(prediction, target, mask=mask, sample_weight=weight)
     assert torch.equal(ours, plain(prediction, target, mask=mask, sample_weight=weight))

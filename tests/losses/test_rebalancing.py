@@ -63,6 +63,18 @@ def test_references(reference):
     assert bool((weights[2] == 1).all())
 
 
+@pytest.mark.parametrize("quantile", [0.1, 0.25, 0.5, 0.9])
+@pytest.mark.parametrize("dim", [0, 1])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_quantiles_are_those_of_torch(dtype, dim, quantile):
+    error = torch.rand(7, 5, dtype=dtype)
+    error[error < 0.3] = 0
+    weights = remse_weights(error, p=1.0 - dim, p2=dim, reference=quantile)
+    measured = error.log().masked_fill(error == 0, torch.nan)
+    excess = (measured - measured.nanquantile(quantile, dim=dim, keepdim=True)).clamp(min=0)
+    assert torch.equal(weights, (1 + excess).nan_to_num(nan=1))
+
+
 def test_huge_ratio_of_errors_does_not_overflow():
     weights = remse_weights(torch.tensor([[1e-40, 1e38], [1.0, 1.0]]), p=1, p2=1)  # ratio beyond float32
     assert bool(weights.isfinite().all())

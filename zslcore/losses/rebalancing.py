@@ -36,7 +36,7 @@ def remse_weights(error: Cells, *, p: float, p2: float, reference: str | float =
         raise InputError(f"error must have shape (classes, attributes) without a 0, got {tuple(error.shape)}")
     check_exponents(p, p2)
     check_reference(reference)
-    error = at_least_float32(error.detach())  # torch has no quantile of bfloat16
+    error = at_least_float32(error.detach())  # half precision is too coarse for ratios
     # a ratio of errors can overflow float32, a logarithm cannot; cells without a measured error are never a minimum
     log_error = error.log().nan_to_num(nan=torch.inf, posinf=torch.inf, neginf=torch.inf)
     between_classes = _balancing(error, log_error, reference, exponent=p, dim=0)
@@ -58,8 +58,12 @@ def _log_reference(error: Cells, log_error: Cells, reference: str | float, dim: 
     valid = log_error.isfinite()
     if reference == "mean":
         return (torch.where(valid, error, 0.0).sum(dim, keepdim=True) / valid.sum(dim, keepdim=True).clamp(min=1)).log()
+    # the same as torch.nanquantile, which cannot be compiled in one graph
+    ordered = torch.where(valid, log_error, torch.inf).sort(dim).values
     quantile = 0.5 if reference == "median" else float(reference)
-    return torch.where(valid, log_error, torch.nan).nanquantile(quantile, dim=dim, keepdim=True)
+    rank = quantile * (valid.sum(dim, keepdim=True) - 1).clamp(min=0).to(log_error.dtype)
+    below, above = ordered.gather(dim, rank.floor().long()), ordered.gather(dim, rank.ceil().long())
+    return below.lerp(above, rank.frac())
 
 
 def check_reference(reference: str | float) -> None:

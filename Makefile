@@ -74,8 +74,9 @@ bad-inputs: $(INSTALLED) ## Write the table of bad inputs in tests/README.md aga
 torture: $(INSTALLED) ## Kill, starve and damage a tiny study for 15 minutes; the outcome goes into tests/README.md
 	$(BIN)/python -m tests.torture
 
+# Jupyter asks root, which is the user of most containers, to confirm.
 lab: $(INSTALLED) ## Open JupyterLab on the notebooks
-	$(BIN)/jupyter lab notebooks
+	$(BIN)/jupyter lab notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
 
 lint: $(INSTALLED) ## Check style and formatting
 	$(BIN)/ruff check .

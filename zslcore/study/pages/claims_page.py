@@ -33,14 +33,15 @@ def claims_page(folder: Path) -> str:
     lines = [
         "# Claims",
         "",
-        "One row for each claim, data set and scope: EfficientNet-Lite0, frozen or fine-tuned, and the network on it. "
-        "Brackets hold 95 % intervals. Verdicts on differences are Holm-corrected over the findings of this study, or "
-        "over a table of [the map](docs/map.md) where the row says so. *Detectable* is the difference that the "
+        "There is one row for each claim, data set and scope. The scope says whether the EfficientNet-Lite0 is frozen "
+        "or fine-tuned, and which network is on top of it. An *MSE of the same value* is compared with a ReMSE that is "
+        "scaled to the value of the MSE in every batch. T1, H and the Theil index: see [Formulas](docs/formulas.md). "
+        "Brackets contain 95 % intervals. Verdicts on differences use Holm's correction over the findings of this "
+        "study, or over a table of [the map](docs/map.md) if the row says so. *Detectable* is the difference that the "
         "comparison finds with a probability of 80 %. `experiments` stands for `python -m zslcore.study.experiments`. "
-        "Times are medians of the committed runs, which shared their machine. Memory is "
-        f"the most that a process had in one epoch on {machine}, memory-mapped files included (`python -m "
-        "zslcore.study.experiments.costs CUB100 SYNTH`). `make figures` writes this page from the CSV files in "
-        "`results/`.",
+        "Times are medians of the committed runs, which shared their machine. Memory is the peak of a process in one "
+        f"epoch on {machine}, memory-mapped files included (`python -m zslcore.study.experiments.costs CUB100 SYNTH`). "
+        "`make figures` writes this page from the CSV files in `results/`.",
         "",
         "## The abstract of the paper",
         "",
@@ -51,7 +52,7 @@ def claims_page(folder: Path) -> str:
         "## The published table",
         "",
         "ResNet-101 fine-tuned at 448 px, 30 epochs of 300 batches of 32 images, epoch and γ chosen on the test set. "
-        "None of it was run here: it needs the full image sets. Time and memory were not measured.",
+        "These commands were not run here, because they need the full image sets. Time and memory were not measured.",
         "",
         markdown_table(["claim", "command", "expected", "obtained"], _published_rows()),
     ]
@@ -59,7 +60,7 @@ def claims_page(folder: Path) -> str:
 
 
 def _label_rows(folder: Path) -> list[list[str]]:
-    """Claim 1: measured, and of a detector that knows each image."""
+    """Claim 1: as measured, and for a detector that knows the labels of each image."""
     rows, claim = [], "The error of an attribute is highly correlated with the value of its label."
     for dataset in DATASETS:
         results = stored(folder, dataset, "results")
@@ -148,7 +149,7 @@ def _image_rows(folder: Path) -> list[list[str]]:
     for dataset in DATASETS:
         tables[dataset] = image_differences(stored(folder, dataset, "image_training"), measures=IMAGE_MEASURES)
     for measure, subject in (("unseen_precision", "all attributes"), ("unseen_rare_precision", "the rarest third")):
-        claim = f"On image labels, ReMSE raises the average precision of {subject} over the MSE's (unseen; points)."
+        claim = f"On image labels, ReMSE raises the average precision of {subject} over the MSE (unseen; points)."
         for dataset, table in tables.items():
             chosen = (table["method"] == "remse") & (table["targets"] == "images") & (table["measure"] == measure)
             row = table[chosen & (table["lam"] == MAIN_LAMBDA)].iloc[0]

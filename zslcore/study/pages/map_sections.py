@@ -40,7 +40,7 @@ def map_sentence(rows: pd.DataFrame) -> str:
 
 
 def repetition_sentence(rows: pd.DataFrame, earlier: pd.DataFrame, file: str) -> str:
-    """How far an earlier training of the same configs on a GPU gave other numbers; ``file`` is its table."""
+    """How much the numbers of an earlier training of the same configs on a GPU differ; ``file`` is its table."""
     both = rows.merge(earlier, on="settings", suffixes=("", "_earlier"))
     distance = (both["T1"] - both["T1_earlier"]).abs()
     table = map_differences(earlier, measures=["T1", "seen_theil"])
@@ -68,7 +68,7 @@ def image_sentence(rows: pd.DataFrame) -> str:
 
 
 def _shown(rows: pd.DataFrame, better: str, worse: str) -> str:
-    """The lambdas where a measure is shown to be better or worse, as in ``higher at λ = 60, and lower at λ = ∞``."""
+    """The lambdas where a measure is significantly better or worse: ``higher at λ = 60, and lower at λ = ∞``."""
     found = []
     for verdict, word in (("supported", better), ("contradicted", worse)):
         lambdas = [lambda_text(value) for value in rows.loc[rows["verdict"] == verdict, "lam"]]
@@ -77,7 +77,7 @@ def _shown(rows: pd.DataFrame, better: str, worse: str) -> str:
             found.append(f"{word} at λ = {listed} and {lambdas[-1]}" if listed else f"{word} at λ = {lambdas[0]}")
     tried = rows["lam"].unique()
     where = "any λ" if len(tried) > 1 else f"λ = {lambda_text(tried[0])}"
-    return ", and ".join(found) or f"not shown to be {better} or {worse} at {where}"
+    return ", and ".join(found) or f"not significantly {better} or {worse} at {where}"
 
 
 def image_table(rows: pd.DataFrame) -> str:
@@ -88,11 +88,11 @@ def image_table(rows: pd.DataFrame) -> str:
     means = rows[rows["lam"].isin([0.0, MAIN_LAMBDA])].groupby(["method", "targets"])["unseen_precision"].mean()
     text = (
         f"The share of training images that show an attribute has a mean of {' and '.join(levels)}. The mean average "
-        f"precision on unseen classes is {means['cross_entropy', 'classes']:.1f} % with cross entropy alone; with the "
-        f"MSE at λ = {MAIN_LAMBDA:g} it is {means['mse', 'classes']:.1f} % on class vectors and "
-        f"{means['mse', 'images']:.1f} % on image labels. Attributes without image labels are left out, also of T1, "
-        "because a regression on image labels alone does not train them. λ has not the same strength for both kinds of "
-        "targets, since the errors against image labels are larger."
+        f"precision on unseen classes is {means['cross_entropy', 'classes']:.1f} % with cross entropy alone. With the "
+        f"MSE at λ = {MAIN_LAMBDA:g} it is {means['mse', 'classes']:.1f} % if the targets are class vectors and "
+        f"{means['mse', 'images']:.1f} % if they are image labels. Attributes without image labels are left out, also "
+        "for T1, because a regression on image labels does not train them. The same λ is not equally strong for "
+        "both kinds of targets, because the errors against image labels are larger."
     )
     return f"{text}\n\n{replication(table)}:\n\n{contrast_table(table, IMAGE_MEASURES)}"
 
@@ -116,7 +116,7 @@ def map_table(rows: pd.DataFrame) -> str:
         group = vector_differences(entropy, measures=ACCURACIES)
         parts.append(
             f"Cross entropy alone, {replication(group).lower()}. The scale is {scales} for both kinds of class "
-            "vectors. Centred ones are further apart, so the same scale acts as a larger one:\n\n"
+            "vectors. Centred vectors are further apart, so the same scale acts like a larger one:\n\n"
             + contrast_table(group, ACCURACIES)
         )
     return "\n".join(parts)
@@ -125,8 +125,8 @@ def map_table(rows: pd.DataFrame) -> str:
 def vector_table(rows: pd.DataFrame) -> str:
     """Differences between kinds of class vectors at tuned scales, and their T1 at fixed scales."""
     parts = [
-        f"Cross entropy alone, on each split at the scale with the highest H on {gamma_source(rows)}. The grid of "
-        "scales is the same for all.",
+        f"Cross entropy alone. For each split, seed and kind of vectors, the scale is the one with the highest H on "
+        f"{gamma_source(rows)}. The grid of scales is always the same.",
         "",
     ]
     for _, group in vector_differences(rows, measures=ACCURACIES).groupby("replicates", sort=False):
@@ -197,8 +197,8 @@ def gradients_text(rows: pd.DataFrame) -> str:
         low, high = t_interval(factor * rows[column])
         texts[column] = f"{factor * rows[column].mean():.3g} ({low:.3g} to {high:.3g})"
     return (
-        f"After training with ReMSE at λ = 60, the gradients of ReMSE and of the MSE by the weights have a cosine of "
-        f"{texts['cosine']}; {texts['orthogonal']} % of ReMSE's squared gradient is orthogonal to that of the MSE. At "
-        f"λ = 1 the gradient of the MSE is {texts['relative']} % as long as that of the cross entropy. Means over "
-        f"{len(rows)} seeds.\n"
+        f"The gradients of ReMSE and of the MSE with respect to the network's weights are compared after training with "
+        f"ReMSE at λ = 60. Their cosine is {texts['cosine']}. {texts['orthogonal']} % of ReMSE's squared gradient is "
+        f"orthogonal to that of the MSE. At λ = 1 the gradient of the MSE is {texts['relative']} % as long as that of "
+        f"the cross entropy. Means over {len(rows)} seeds.\n"
     )

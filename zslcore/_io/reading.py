@@ -31,7 +31,7 @@ def check_regular(path: Path, *, largest: int | None = None) -> None:
     try:
         status = os.stat(path)
     except OSError:
-        return  # told when the file is opened
+        return  # opening the file raises the error
     if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
         raise InputError(f"{path} must be a file, not a pipe or a device")
     if largest is not None and status.st_size > largest:

@@ -49,7 +49,7 @@ def audit_parts(rows: pd.DataFrame, protocol: str = CLEAN) -> pd.Series:
 
 
 def audit_text(rows: pd.DataFrame) -> str:
-    """What choosing on the test images adds to H, and a table of all estimates."""
+    """How much a choice on the test images raises H, and a table of all estimates."""
     clean, earlier = audit_parts(rows), audit_parts(rows, VALIDATION_SPLIT)
     text = (
         f"The protocol `clean` is *{CLEAN}*. Choosing epoch and γ on the test images raises H by {clean['total']:.1f} "

@@ -69,18 +69,18 @@ def _label_rows(folder: Path) -> list[list[str]]:
         low, high = t_interval(values)
         obtained = f"r = {values.mean():.2f} ({low:.2f} to {high:.2f}) within classes, seen"
         source = "[02](notebooks/02_imbalance.ipynb)"
-        told = f"{verdict(low, high)}; 02 compares it with noise"
+        judgement = f"{verdict(low, high)}; 02 compares it with noise"
         cost = f"{_times(chosen)}; {_memory(folder, dataset, 'map')}"
         data = f"{dataset}, {SCOPES['map']}"
-        rows.append([claim, data, "r > 0", obtained, told, f"{len(values)} seeds", source, cost])
+        rows.append([claim, data, "r > 0", obtained, judgement, f"{len(values)} seeds", source, cost])
     oracle = pd.read_csv(folder / "image_labels.csv")
     for row in oracle[(oracle["unit"] == "shares") & oracle["dataset"].isin(["CUB", "SUN"])].itertuples(index=False):
         within = row[oracle.columns.get_loc("detector, within classes")]
         command = "`experiments.image_labels SYNTH CUB100 CUB SUN`"
         obtained = f"r = {within:.2f} within classes"
         claim = "The same holds for a perfect detector of the labels of single images."
-        replicates, told = f"{row.classes} classes", "holds without training"
-        rows.append([claim, f"{row.dataset}, no model", "r > 0", obtained, told, replicates, command, "–"])
+        replicates, judgement = f"{row.classes} classes", "holds without training"
+        rows.append([claim, f"{row.dataset}, no model", "r > 0", obtained, judgement, replicates, command, "–"])
     return rows
 
 
@@ -102,9 +102,9 @@ def _rebalancing_rows(folder: Path) -> list[list[str]]:
         for dataset in DATASETS:
             rows.append(_row(folder, claim, dataset, "map", expected, finding(found, dataset, "remse", measure)))
             for name in OTHER_REGIMES:
-                told = claim.replace("of the same value", "tuned as much") if name == "tuned" else claim
+                text = claim.replace("of the same value", "with the same tuning budget") if name == "tuned" else claim
                 for row in _contrast(others[dataset, name], ("remse", "mse"), measure):
-                    rows.append(_row(folder, told, dataset, name, expected, row, of_map=True))
+                    rows.append(_row(folder, text, dataset, name, expected, row, of_map=True))
     return rows
 
 
@@ -134,9 +134,9 @@ def _vector_rows(folder: Path) -> list[list[str]]:
         for dataset in DATASETS:
             row = finding(found, dataset, "centred", measure)
             rows.append(_row(folder, claim, dataset, "vectors", "larger", row))
-            told = claim.replace("at tuned scales", "at tuned scales and learning rates")
+            text = claim.replace("at tuned scales", "at tuned scales and learning rates")
             for row in _contrast(tuned[dataset], ("centred", "cross_entropy"), measure):
-                rows.append(_row(folder, told, dataset, "tuned", "larger", row, of_map=True))
+                rows.append(_row(folder, text, dataset, "tuned", "larger", row, of_map=True))
     for dataset in DATASETS:
         claim = f"An MSE beside the cross entropy raises T1 (λ = {MAIN_LAMBDA:g}; points)."
         rows.append(_row(folder, claim, dataset, "map", "larger", finding(found, dataset, "mse", "T1")))
@@ -163,12 +163,12 @@ def _row(
     """The line of a difference that an experiment measured; ``of_map``: its verdict is that of a table of the map."""
     data, command = f"{dataset}, {SCOPES[name]}", f"`experiments {dataset} {name}`"
     cost = f"{_times(stored(folder, dataset, name))}; {_memory(folder, dataset, name)}"
-    told = row["verdict"]
-    if told == "inconclusive":
-        told += f" ({row['detectable']:.2f} detectable)"
+    judgement = row["verdict"]
+    if judgement == "inconclusive":
+        judgement += f" ({row['detectable']:.2f} detectable)"
     if of_map:
-        told += " in [the map](docs/map.md)"
-    return [claim, data, expected, sentence(row), told, f"{row['pairs']} {row['replicates']}", command, cost]
+        judgement += " in [the map](docs/map.md)"
+    return [claim, data, expected, sentence(row), judgement, f"{row['pairs']} {row['replicates']}", command, cost]
 
 
 def _times(rows: pd.DataFrame) -> str:
@@ -191,10 +191,10 @@ def _solved_rows(folder: Path) -> list[list[str]]:
         means = results.groupby("method")["H"].mean()
         highest = means.drop(["eszsl", "sae"]).max()
         obtained = f"{means['eszsl']:.1f} against {highest:.1f} at most"
-        told = "holds" if means["eszsl"] > highest else "does not hold"
+        judgement = "holds" if means["eszsl"] > highest else "does not hold"
         data, command = f"{dataset}, {SCOPES['map']}", f"`zslcore train --dataset {dataset} --method eszsl`"
         cost = f"{_times(results[results['method'] == 'eszsl'])}; {_memory(folder, dataset, 'map')}"
-        rows.append([claim, data, "higher", obtained, told, "1 run, no spread", command, cost])
+        rows.append([claim, data, "higher", obtained, judgement, "1 run, no spread", command, cost])
     return rows
 
 

@@ -70,7 +70,7 @@ def _toctree(caption: str, pages: Iterable[str]) -> list[str]:
 
 
 def answer(differences: pd.DataFrame) -> list[str]:
-    """The study's question answered in words: ReMSE against the MSE of the same effective λ, where it was run.
+    """The study's question answered in words: ReMSE against the MSE of the same effective λ, if it was run.
 
     Example:
         >>> rows = [("T1", "mse", 1, -1, 3), ("H", "mse", 2, 1, 3), ("test_seen_theil", "mse", -1, -2, -0.5)]

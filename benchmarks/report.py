@@ -91,7 +91,7 @@ def write_page(rows: list[dict[str, str]], file: Path) -> None:
         "",
         "  \n".join(machines),
         "",
-        "*Ours* is zslcore. *Plain* is a straightforward implementation in this folder. *Floor* is a lower bound of the "
+        "*Ours* is zslcore. *Plain* is a simple implementation in this folder. *Floor* is a lower bound of the "
         "time on this machine: a matrix product with the same number of operations, or a copy of the same bytes. Each "
         "ratio comes from one run on one machine, which calls the functions in turn. On the CPU the functions run on "
         "one thread, and times are processor times. Grids, extraction and the study run in several processes, and "

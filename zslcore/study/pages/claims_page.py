@@ -34,7 +34,7 @@ def claims_page(folder: Path) -> str:
         "# Claims",
         "",
         "There is one row for each claim, data set and scope. The scope says whether the EfficientNet-Lite0 is frozen "
-        "or fine-tuned, and which network is on top of it. An *MSE of the same value* is compared with a ReMSE that is "
+        "or fine-tuned, and which network is on top of it. *With the same loss value* means that the loss of ReMSE is "
         "scaled to the value of the MSE in every batch. T1, H and the Theil index: see [Formulas](docs/formulas.md). "
         "Brackets contain 95 % intervals. Verdicts on differences use Holm's correction over the findings of this "
         "study, or over a table of [the map](docs/map.md) if the row says so. *Detectable* is the difference that the "
@@ -92,17 +92,17 @@ def _sample_rows() -> list[list[str]]:
 
 
 def _rebalancing_rows(folder: Path) -> list[list[str]]:
-    rows, found = [], findings(folder)
+    rows, found, baseline = [], findings(folder), "an MSE with the same loss value"
     others = {(dataset, name): _differences(folder, dataset, name) for dataset in DATASETS for name in OTHER_REGIMES}
     for measure, expected, claim in (
-        ("seen_theil", "smaller", "ReMSE makes the errors more even than an MSE of the same value (Theil index, %)."),
-        ("T1", "larger", "ReMSE raises T1 over an MSE of the same value (points)."),
-        ("H", "larger", "ReMSE raises H over an MSE of the same value (points)."),
+        ("seen_theil", "smaller", f"ReMSE makes the errors more even than {baseline} (Theil index, %)."),
+        ("T1", "larger", f"ReMSE raises T1 over {baseline} (points)."),
+        ("H", "larger", f"ReMSE raises H over {baseline} (points)."),
     ):
         for dataset in DATASETS:
             rows.append(_row(folder, claim, dataset, "map", expected, finding(found, dataset, "remse", measure)))
             for name in OTHER_REGIMES:
-                text = claim.replace("of the same value", "with the same tuning budget") if name == "tuned" else claim
+                text = claim.replace("loss value", "tuning budget") if name == "tuned" else claim
                 for row in _contrast(others[dataset, name], ("remse", "mse"), measure):
                     rows.append(_row(folder, text, dataset, name, expected, row, of_map=True))
     return rows

@@ -164,13 +164,13 @@ class ReMSERegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             vector = torch.einsum("ca,cia->ai", weights, moment)
             if self.alpha:
                 solution = torch.linalg.solve(matrix, vector).T
-            else:  # columns of X may depend on each other
+            else:  # columns of X may be linearly dependent
                 solution = torch.einsum("aij,aj->ia", torch.linalg.pinv(matrix, hermitian=True), vector)
             errors = cells.errors(design @ solution)
             ratio = self._weights(errors, cells) / weights
             if (ratio - 1).abs().max() <= self.tol:
                 break
-            weights = weights * ratio ** (1 / (1 + self.p + self.p2))  # whole steps overshoot with large exponents
+            weights = weights * ratio ** (1 / (1 + self.p + self.p2))  # full steps overshoot with large exponents
         else:
             warnings.warn(f"the weights still change after max_iter={self.max_iter}", ConvergenceWarning, stacklevel=3)
         return [(solution[:-1], solution[-1])], errors, weights * ratio
@@ -192,7 +192,7 @@ class ReMSERegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 best, lowered = loss.item(), self.n_iter_
             elif self.n_iter_ == lowered + PATIENCE:
                 break
-            if self.n_iter_ < self.max_iter:  # the errors are then those of the last step
+            if self.n_iter_ < self.max_iter:  # no step after the last errors, so that they are those of the result
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()

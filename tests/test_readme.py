@@ -208,8 +208,8 @@ def test_advice_is_as_committed():
         means = table(dataset, "results").query("protocol == 'clean'").groupby("method")["H"].mean()
         best[dataset] = means["ESZSL"], means.drop(["ESZSL", "SAE"]).max()
     (solved, trained), (drawn, of_drawn) = best["CUB100"], best["SYNTH"]
-    of_photographs = f"Its H is {solved:.1f} on CUB100 (best trained method: a mean of {trained:.1f})"
-    assert f"{of_photographs} and {drawn:.1f} on SYNTH ({of_drawn:.1f})." in README
+    assert f"Its H is {solved:.1f} on CUB100 and {drawn:.1f} on SYNTH." in README
+    assert f"The best trained method has a mean H of {trained:.1f} and {of_drawn:.1f}." in README
     results = table("CUB100", "results").query("protocol == 'clean'").set_index("method")["T1"]
     trained = results.drop(["ESZSL", "SAE"])
     assert results["ESZSL"] > trained.max()

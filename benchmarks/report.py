@@ -65,7 +65,7 @@ def machine(device: str) -> str:
 
 
 def write_page(rows: list[dict[str, str]], file: Path) -> None:
-    """The page, from the lines of the CSV file: one line a measurement, with the GPU's numbers beside the CPU's."""
+    """Write the page from the lines of the CSV file: one line per measurement, with CPU and GPU side by side."""
     on_gpu = {(row["what"], row["size"]): row for row in rows if row["device"] == "cuda"}
     on_cpu = {(row["what"], row["size"]): row for row in rows if row["device"] == "cpu"}
     machines = []

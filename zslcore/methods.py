@@ -118,7 +118,7 @@ def check_method(dataset: str, method: str) -> None:
 
 
 def _chosen(dataset: str) -> dict[str, dict[str, Any]]:
-    """What was chosen for a data set per method; InputError for a name that is no method."""
+    """The settings that were chosen for a data set, by method; InputError for a name that is not a method."""
     chosen, every = chosen_settings(dataset)["methods"], [*METHODS, *BASELINES]
     if unknown := [name for name in chosen if name not in every]:
         raise InputError(

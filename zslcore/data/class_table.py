@@ -105,7 +105,7 @@ def tidy(name: str) -> str:
 
 
 def check_name(what: str, name: str) -> None:
-    """Raise InputError if a name is empty, or holds a line break or what is not text in UTF-8."""
+    """Raise InputError if a name is empty, has a line break, or is not text in UTF-8."""
     if not name or any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name):
         raise InputError(f"{what} must have a name, in UTF-8 and without control characters, got {name!r}")
 

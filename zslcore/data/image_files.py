@@ -18,7 +18,7 @@ from zslcore.data.class_names import class_finder
 from zslcore.errors import InputError
 from zslcore.layout import expected_folder
 
-_IMAGES = ("images", "JPEGImages")  # what follows the last folder of one of these names is the tail
+_IMAGES = ("images", "JPEGImages")  # the tail is the part after the last folder of one of these names
 
 
 def tails(file: Path, stored: Sequence[str], num_classes: int) -> list[str]:

@@ -133,7 +133,7 @@ class Checkpoints:
         return sorted(path for path in self.folder.glob("epoch-*") if STATE.fullmatch(path.name) and path.is_dir())
 
     def _leftovers(self) -> list[Path]:
-        """What a killed process left."""
+        """Files that a killed process left."""
         return list(self.folder.glob(".*-epoch-*"))
 
 

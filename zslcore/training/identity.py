@@ -15,7 +15,7 @@ TRAINED_ONLY = (  # not solved in closed form
     *("lam_cls", "lr", "momentum", "weight_decay", "clip", "lr_step", "lr_decay", "schedule"),
     *("epochs", "sampling", "episodes", "ways", "shots", "compile"),
 )
-# what features that are given were computed with
+# settings that features were computed with; without effect for features from a file
 WITHOUT_PICTURES = ("weights", "image_size", "resize_ratio", "train_resize_ratio")
 
 

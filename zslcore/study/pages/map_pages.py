@@ -64,14 +64,14 @@ def _unit(measure: str) -> str:
 
 
 def findings_figure(folder: Path) -> Figure:
-    """What changes accuracy and evenness: differences over random class splits, by data set."""
+    """The effects on accuracy and evenness: differences over random class splits, by data set."""
     use_style()
     table = findings(folder)
     return contrasts(table.assign(series=table["dataset"]))
 
 
 def lambda_figure(folder: Path, dataset: str) -> Figure:
-    """What ReMSE and its permuted control change against the MSE: differences over class splits, by lambda.
+    """ReMSE and its permuted control, compared with the MSE: differences over class splits, by lambda.
 
     The data set must have a committed map, see :func:`stored`.
     """

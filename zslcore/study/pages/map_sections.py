@@ -31,7 +31,7 @@ def sentence(row: pd.Series) -> str:
 
 
 def map_sentence(rows: pd.DataFrame) -> str:
-    """In words: the lambdas where ReMSE changes evenness or T1 against the MSE, over random splits if there are any."""
+    """A sentence: the lambdas at which ReMSE and the MSE differ in evenness or T1, over random splits if possible."""
     table = map_differences(rows, measures=["T1", "seen_theil"])
     remse = table[(table["method"] == "remse") & (table["replicates"] == table["replicates"].iloc[0])]
     evenness = _shown(remse[remse["measure"] == "seen_theil"], "more even", "less even")
@@ -55,7 +55,7 @@ def repetition_sentence(rows: pd.DataFrame, earlier: pd.DataFrame, file: str) ->
 
 
 def image_sentence(rows: pd.DataFrame) -> str:
-    """In words: the lambdas where ReMSE changes the average precision against the MSE, both trained on image labels."""
+    """A sentence: the lambdas at which ReMSE and the MSE differ in average precision, both trained on image labels."""
     table = image_differences(rows, measures=IMAGE_MEASURES)
     remse = table[(table["method"] == "remse") & (table["targets"] == "images")].set_index("measure")
     overall, rarest = (_shown(remse.loc[[measure]], "higher", "lower") for measure in PRECISIONS[:2])
@@ -81,7 +81,7 @@ def _shown(rows: pd.DataFrame, better: str, worse: str) -> str:
 
 
 def image_table(rows: pd.DataFrame) -> str:
-    """Training on image labels: what is compared, and the differences."""
+    """The section on training on image labels: explanations and the table of differences."""
     table, levels = image_differences(rows, measures=IMAGE_MEASURES), []
     for third, name in (("rare", "rarest"), ("common", "commonest")):
         levels.append(f"{rows[f'{third}_positives'].mean():.0f} % in the {name} third")
@@ -138,7 +138,7 @@ def vector_table(rows: pd.DataFrame) -> str:
 
 
 def replication(group: pd.DataFrame) -> str:
-    """What the differences are over: ``31 class splits``, or ``4 or 5 seeds of the benchmark's own split``."""
+    """The replicates of the differences: ``Over 31 class splits``, or ``Over 5 seeds of the benchmark's own split``."""
     counts, replicates = sorted(group["pairs"].unique()), group["replicates"].iloc[0]
     own = " of the benchmark's own split" if replicates == "seeds" else ""
     return f"Over {' or '.join(map(str, counts))} {replicates}{own}"

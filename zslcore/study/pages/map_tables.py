@@ -132,7 +132,7 @@ def judged(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _replicated(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """The rows of random splits, whose number takes the place of the seed, and those of the benchmark's own split."""
+    """The rows of random splits, with the number of the split as seed, and those of the benchmark's own split."""
     random, own = rows[rows["class_split"] > 0], rows[rows["class_split"] == 0]
     if len(random):
         yield "class splits", random.assign(seed=random["class_split"])

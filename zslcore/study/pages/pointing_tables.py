@@ -52,7 +52,7 @@ def pointing_differences(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def pointing_sentence(rows: pd.DataFrame) -> str:
-    """In words: how often attention peaks on the parts, and whether ReMSE changes that against the MSE."""
+    """Sentences: how often attention peaks on the parts, and whether ReMSE and the MSE differ in this."""
     mean, table = pointing_scores(rows).groupby("method")["unseen_pointing"].mean(), pointing_differences(rows)
     values = {name: f"{mean[name]:.0f} %" for name in mean.index}
     chosen = (table["method"] == "remse") & (table["measure"] == "unseen_pointing")

@@ -47,7 +47,7 @@ def tuned_differences(rows: pd.DataFrame, *, measures: Sequence[str] = ACCURACIE
 
 
 def tuned_text(rows: pd.DataFrame) -> str:
-    """What the trials of each method chose, and the differences between the methods."""
+    """The chosen trials of each method, and the differences between the methods."""
     chosen, lines = chosen_trials(rows), []
     trials = len(rows) // len(chosen)
     for method, found in chosen.groupby("method", sort=False):

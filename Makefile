@@ -14,7 +14,7 @@ CORES   ?= 2
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-# One word of a shell, whatever it holds: blanks, quotes, semicolons.
+# A text as one word of the shell, even with blanks, quotes or semicolons.
 quoted = '$(subst ','\'',$(1))'
 
 BIN       := .venv/bin
@@ -42,9 +42,9 @@ docs: $(INSTALLED) ## Build the book from the committed notebooks and results, w
 	$(BIN)/python -c "import sys; from zslcore.study.pages.book import build_book; print(build_book(sys.argv[1], 'build/book'))" \
 	  results/$(call quoted,$(DATASET))
 
-# A progress bar in a stored output would stand at 0 % for ever, so the notebooks are run, and compared, without bars.
-# The features that they need are computed beside the unit tests, because one process computes them.
-# No compiled module is kept, since those of the tests hold shape checks, which a notebook could load.
+# A progress bar in a stored output would stay at 0 %, so the notebooks are run and compared without progress bars.
+# Their features are computed at the same time as the unit tests, because only one process can compute them.
+# Compiled modules are not kept, because those of the tests contain shape checks, and a notebook could load them.
 test: export PYTHONDONTWRITEBYTECODE := 1
 test: $(INSTALLED) lint ## Lint, then unit tests and doctests, then every notebook against its stored outputs
 	@$(BIN)/zslcore features SYNTH > /dev/null 2>&1 & \

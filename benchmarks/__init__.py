@@ -1,1 +1,1 @@
-"""What ``make bench`` measures: each time beside a plain implementation and beside the floor of this machine."""
+"""The benchmarks of ``make bench``: our times, compared with a plain implementation and with a floor of the machine."""

@@ -1,8 +1,8 @@
 """``python -m benchmarks [SUBJECT ...]`` measures subjects, all by default, and writes the results.
 
-All figures of a subject on a device are of one run. The report keeps the figures of other subjects and of other
-devices, so ``--device cuda`` adds those of a GPU to a report that was made elsewhere. ``--output FOLDER`` keeps a
-report apart from the committed one.
+All results of a subject on a device are from one run. The report keeps the results of other subjects and of other
+devices, so ``--device cuda`` adds those of a GPU to a report that was made on another machine. ``--output FOLDER``
+writes to another folder than that of the committed report.
 """
 
 import argparse
@@ -47,7 +47,7 @@ def main() -> None:
             for row in importlib.import_module(f"benchmarks.{subject}").rows(device):
                 lines.append(line_of(row, subject, command))
                 lines.sort(key=lambda line: (DEVICES.index(line["device"]), SUBJECTS.index(line["subject"])))
-                write_csv(lines, table)  # after each row, since a lent GPU may be taken back
+                write_csv(lines, table)  # after each row, so that an interrupted run keeps its results
                 write_page(lines, output / "results.md")
         print(f"{subject}: {time.perf_counter() - start:.0f} s", flush=True)
     print(output / "results.md")

@@ -69,7 +69,7 @@ class Row:
 
 
 def measure(device: str, repeats: int, **functions: Callable[[], object]) -> dict[str, Timing]:
-    """Call the functions in turn, so that a busy moment of the machine meets all of them; the first round is dropped.
+    """Call the functions in turn, so that other load on the machine affects all of them; the first round is dropped.
 
     On the CPU, where all functions run on one thread, the time is that of the processor, which other processes change
     little. Functions of less than 2 ms are called several times for each repeat.
@@ -102,7 +102,7 @@ def synchronize(device: str) -> None:
 
 
 def product_of(flops: float, device: str, dtype: torch.dtype = torch.float32) -> Callable[[], object]:
-    """Matrix products with this number of floating-point operations: the floor of what is bound by arithmetic."""
+    """Matrix products with this number of floating-point operations: the floor of compute-bound functions."""
     rows = max(1, round(flops / (2 * MATRIX**2)))
     left = torch.ones(min(rows, 4 * MATRIX), MATRIX, device=device, dtype=dtype)
     right = torch.ones(MATRIX, MATRIX, device=device, dtype=dtype)
@@ -117,7 +117,7 @@ def product_of(flops: float, device: str, dtype: torch.dtype = torch.float32) ->
 
 
 def copy_of(num_bytes: float, device: str) -> Callable[[], object]:
-    """A copy that moves this number of bytes, half read and half written: the floor of what is bound by memory."""
+    """A copy that moves this number of bytes, half read and half written: the floor of memory-bound functions."""
     source = torch.ones(max(1, round(num_bytes / 8)), device=device)
     target = torch.empty_like(source)
     return lambda: target.copy_(source)

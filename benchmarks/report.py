@@ -65,7 +65,7 @@ def machine(device: str) -> str:
 
 
 def write_page(rows: list[dict[str, str]], file: Path) -> None:
-    """The page, from the lines of the CSV file: one line a measurement, with the GPU's numbers beside the CPU's."""
+    """Write the page from the lines of the CSV file: one line per measurement, with CPU and GPU side by side."""
     on_gpu = {(row["what"], row["size"]): row for row in rows if row["device"] == "cuda"}
     on_cpu = {(row["what"], row["size"]): row for row in rows if row["device"] == "cpu"}
     machines = []
@@ -91,11 +91,11 @@ def write_page(rows: list[dict[str, str]], file: Path) -> None:
         "",
         "  \n".join(machines),
         "",
-        "Each figure is a ratio within one run on one machine: our time against a plain implementation in this "
-        "folder, and against a floor of this machine, which is a matrix product of the same arithmetic or a copy of "
-        "the same bytes. The functions are called in turn. On the CPU they run on one thread, and times are those of "
-        "the processor; grids, extraction and the study run in several processes, and their times are those of a "
-        "clock.",
+        "*Ours* is zslcore. *Plain* is a simple implementation in this folder. *Floor* is a lower bound of the "
+        "time on this machine: a matrix product with the same number of operations, or a copy of the same bytes. Each "
+        "ratio comes from one run on one machine, which calls the functions in turn. On the CPU the functions run on "
+        "one thread, and times are processor times. Grids, extraction and the study run in several processes, and "
+        "their times are wall-clock times.",
         *([] if on_gpu else ["", NO_GPU]),
         "",
         _line(header),

@@ -52,7 +52,7 @@ def known_backbones() -> tuple[str, ...]:
 
 
 def imported_features() -> Path:
-    """Folder with a folder for each name that features were imported under."""
+    """Folder of imported features, with a subfolder for each name."""
     return cache_root() / "features" / "imported"
 
 
@@ -103,10 +103,10 @@ def build_backbone(name: str, *, weights: str = "imagenet") -> Backbone:
 
     Args:
         name: one of ``BACKBONES``.
-        weights: ``"imagenet"`` for ImageNet-1k weights, from the installed package for efficientnet_lite0, else
-            downloaded once from torchvision into ``$TORCH_HOME``; ``"random"`` for the same random weights every time;
-            or the path of a state dict (``.pth``, ``.pt`` or ``.safetensors``), alone or in a checkpoint, with
-            any classifier or none.
+        weights: ``"imagenet"`` for ImageNet-1k weights. Those of efficientnet_lite0 come from an installed package,
+            all others are downloaded once from torchvision into ``$TORCH_HOME``. ``"random"`` for the same random
+            weights every time. Or the path of a state dict (``.pth``, ``.pt`` or ``.safetensors``), alone or in a
+            checkpoint, with any classifier or none.
 
     Example:
         >>> build_backbone("resnet18", weights="random")(torch.rand(1, 3, 64, 96)).shape  # 64/32 x 96/32 locations

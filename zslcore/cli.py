@@ -88,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     run = add_command(commands, "run", _run, "run a notebook with checked parameters")
-    text = "a path, or the name or the beginning of it in notebooks/: 04_train, 04"
+    text = "a path, or the name of a notebook in notebooks/ or its beginning: 04_train, 04"
     run.add_argument("notebook", metavar="NOTEBOOK", help=text)
     text = "value of a parameter, also as two words: -p epochs 3 (list them with: zslcore params NOTEBOOK)"
     add_values(run, "-p", "--parameter", f"{text}; the parameter output is relative to the current directory")
@@ -97,11 +97,11 @@ def _parser() -> argparse.ArgumentParser:
     params = add_command(commands, "params", _params, "list the notebooks, or the parameters of one")
     params.add_argument("notebook", metavar="NOTEBOOK", nargs="?", help="as for run; without it, list the notebooks")
 
-    add_command(commands, "synth", _synth, "make the embedded data set SYNTH if absent, and print its folder")
+    add_command(commands, "synth", _synth, "generate the data set SYNTH if it is missing, and print its folder")
 
     cli_data.add_commands(commands)
 
-    train = add_command(commands, "train", _train, "train one run without a notebook")
+    train = add_command(commands, "train", _train, "train one run")
     train.add_argument("config", metavar="CONFIG", nargs="?", help="settings as JSON or YAML, such as a config.json")
     train.add_argument("--dataset", metavar="NAME", help="instead of CONFIG: the study's settings for a data set")
     train.add_argument("--method", metavar="NAME", help="with --dataset: one of the methods below")
@@ -110,9 +110,9 @@ def _parser() -> argparse.ArgumentParser:
     text = "with --dataset: the released settings of resnet101 or vit_b_16"
     train.add_argument("--published", metavar="BACKBONE", help=text)
     train.add_argument("--release", metavar="NAME", help="with --published: 2023-09, remse-variant")
-    add_values(train, "-s", "--set", "another value of a setting below, also as two words: -s epochs 3")
+    add_values(train, "-s", "--set", "change a setting below, also as two words: -s epochs 3")
     train.add_argument("--output", metavar="FOLDER", type=path, help="run folder (default: by settings, in runs/)")
-    text = "processes that decode images if the backbone is trained too (default 0)"
+    text = "processes that decode images if the backbone is fine-tuned (default 0)"
     train.add_argument("--workers", metavar="N", type=int, default=0, help=text)
     options_help = train.format_help
     train.format_help = lambda: f"{options_help()}\n{_settings_help()}"  # later, because it imports the settings

@@ -14,7 +14,7 @@ def add_commands(commands: Any) -> None:
     text = "load a data set, print its counts, and check that it can be trained on"
     check = add_command(commands, "check", _check, text)
     check.add_argument("dataset", metavar="NAME", help="SYNTH, or a folder under xlsa17/data: CUB, AWA2, SUN, CUB100")
-    add_values(check, "-s", "--set", "another value of a setting, as for train: -s backbone res101")
+    add_values(check, "-s", "--set", "change a setting, as for train: -s backbone res101")
 
     data = commands.add_parser("data", help="make a data set of your own, or a smaller one", allow_abbrev=False)
     _add_data_commands(data.add_subparsers(title="commands", metavar="COMMAND", required=True))
@@ -33,16 +33,15 @@ def add_commands(commands: Any) -> None:
 def _add_data_commands(commands: Any) -> None:
     make = add_command(commands, "make", _make, "make a data set from class folders and a CSV of class attributes")
     make.add_argument("source", metavar="SOURCE", type=path, help="folder with a folder of images for each class")
-    make.add_argument(
-        "table", metavar="CSV", type=path, help="a header, then a row a class: its folder, its attributes"
-    )
+    text = "a header, then one row per class: the name of its folder, and its attributes"
+    make.add_argument("table", metavar="CSV", type=path, help=text)
     text = "unseen classes: a number to draw, a file with one name per line, or names with commas (default a fifth)"
     make.add_argument("--unseen", metavar="CLASSES", help=text)
-    text = "validation classes among the seen ones, in the same ways (default a quarter)"
+    text = "validation classes among the seen ones, given in the same way (default a quarter)"
     make.add_argument("--val", metavar="CLASSES", help=text)
     text = "share of the images of each seen class to test on (default 0.2)"
     make.add_argument("--test-share", metavar="SHARE", type=float, default=0.2, help=text)
-    text = ".npy file or pickled array, a row an attribute, for the networks attention and gem"
+    text = ".npy file or pickled array with one row per attribute, for the networks attention and gem"
     make.add_argument("--word-vectors", metavar="FILE", type=path, help=text)
 
     subset = add_command(commands, "subset", _subset, "make a smaller data set from another one")

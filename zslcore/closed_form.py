@@ -1,9 +1,8 @@
 """Linear zero-shot methods that are solved instead of trained: ESZSL and SAE.
 
 Pure functions of ``n`` training images, ``D`` features, ``C`` seen classes and ``A`` attributes, computed in float64.
-Both return the weight W (A, D) of a linear layer without bias, so
-features should be centred: the attributes of an image x are W x, and it belongs to the class whose vector has the
-largest cosine with them.
+Both return the weight W (A, D) of a linear layer without bias, so features should be centred. The predicted attributes
+of an image x are W x. The image is assigned to the class whose vector has the largest cosine with W x.
 """
 
 import inspect
@@ -26,20 +25,21 @@ def eszsl(
 ) -> Weight:
     """ESZSL (Romera-Paredes & Torr, ICML 2015): a bilinear score of features and class vectors, regressed on ±1.
 
-    With the features X (n, D), the class vectors S (C, A) and Y (n, C), which is 1 for the class of an image and -1
-    for other classes, W minimises::
+    X (n, D) are the features and S (C, A) the class vectors. Y (n, C) is 1 for the class of an image and -1 for the
+    other classes. W minimises::
 
         |X W^T S^T - Y|^2 + gamma |W^T S^T|^2 + lam |X W^T|^2 + gamma lam |W|^2
 
-    and is the solution of (S^T S + lam I) W (X^T X + gamma I) = S^T Y^T X. The paper's score of a class is the dot
-    product of W x and its vector. For vectors of unit length it ranks the classes of an image as the cosine does.
+    W is the solution of (S^T S + lam I) W (X^T X + gamma I) = S^T Y^T X. The paper's score of a class is the dot
+    product of W x and its vector. For vectors of unit length, dot product and cosine rank the classes of an image in
+    the same way.
 
     Args:
         features: X, (n, D), any finite numbers.
         labels: class of each image, a row of ``vectors``, (n,), whole numbers in [0, C).
         vectors: S, the class vectors, (C, A), any finite numbers.
-        gamma: ridge of the features, above 0.
-        lam: ridge of the class vectors, above 0.
+        gamma: ridge penalty of the features, above 0.
+        lam: ridge penalty of the class vectors, above 0.
 
     Raises:
         InputError: for other shapes or values.
@@ -63,13 +63,13 @@ def eszsl(
 def sae(features: ArrayLike, labels: ArrayLike, vectors: ArrayLike, *, lam: float = 1.0) -> Weight:
     """SAE (Kodirov, Xiang & Gong, CVPR 2017): the encoder of a linear autoencoder whose code is the class vector.
 
-    With the features X (n, D) and the vector of each image's class T (n, A), W minimises::
+    X (n, D) are the features, and T (n, A) the vector of each image's class. W minimises::
 
         |X - T W|^2 + lam |X W^T - T|^2
 
-    and is the solution of the Sylvester equation T^T T W + lam W X^T X = (1 + lam) T^T X. With fewer classes than
-    attributes and fewer images than features there are many; this is the one of least norm. Features in another unit
-    give predictions of the same direction at another ``lam``.
+    W is a solution of the Sylvester equation T^T T W + lam W X^T X = (1 + lam) T^T X. With fewer classes than
+    attributes and fewer images than features there are many solutions. This is the one with the smallest norm. If the
+    features have another unit, the same directions are predicted with another ``lam``.
 
     Args:
         features, labels, vectors: as for :func:`eszsl`.
@@ -87,8 +87,8 @@ def sae(features: ArrayLike, labels: ArrayLike, vectors: ArrayLike, *, lam: floa
     features, labels, vectors = _checked(features, labels, vectors)
     check_positive("lam", lam)
     target = vectors[labels]
-    # in the bases of the eigenvectors the equation is a division; a general solver divides rounding errors where a
-    # singular equation has 0 / 0, and its result is then noise on images outside the span of the training images
+    # In the bases of the eigenvectors the equation is a division. Where a singular equation has 0 / 0, a general solver
+    # divides rounding errors, and its result is noise on images outside the span of the training images.
     left, left_basis = _eigen(target.T @ target)
     right, right_basis = _eigen(features.T @ features)
     divisor = left[:, None] + lam * right

@@ -67,9 +67,9 @@ class RunConfig:
     attribute_vectors: str = setting(
         "normalised",
         choices="zslcore.data.benchmark:VECTORS",
-        help="class vectors that are regressed and that classify",
+        help="class vectors, for regression and classification",
     )
-    word_vectors: str = setting("published", help="published, or the path of an .npy file with one row an attribute")
+    word_vectors: str = setting("published", help="published, or the path of an .npy file with one row per attribute")
     # network
     network: str = setting("basic", choices=("basic", "attention", "gem"), help="network on top of the backbone")
     hidden: int = setting(0, at_least=0, at_most=65_536, help="size of a hidden layer, 0 for none")
@@ -94,7 +94,7 @@ class RunConfig:
     targets: str = setting(
         "classes",
         choices=("classes", "images"),
-        help="what mse and the ReMSE losses regress: the vector of the image's class, or the image's own labels",
+        help="targets of mse and the ReMSE losses: the vector of the image's class, or the image's own labels",
     )
     scale: float = setting(20.0, above=0, help="factor of the cosines in the cross entropy")
     lam: float = setting(0.25, at_least=0, help="weight of the regression loss")
@@ -106,7 +106,7 @@ class RunConfig:
         choices="zslcore.remse:MEMORIES",
         help="ReMSE: errors of this batch, last known errors, or an exponential moving average",
     )
-    reference: str = setting("min", help="ReMSE: what errors are divided by: min, mean, median, or a quantile as 0.1")
+    reference: str = setting("min", help="ReMSE: divisor of the errors: min, mean, median, or a quantile such as 0.1")
     unit_mean: bool = setting(False, help="ReMSE: divide the weights by their mean")
     equal_lambda: bool = setting(
         False, help="ReMSE: divide the loss by its amplification, so that its value is that of MSE in every batch"
@@ -128,13 +128,13 @@ class RunConfig:
     schedule: str = setting(
         "stated", choices=("stated", "released"), help="decay after lr_step epochs, or one epoch earlier (released)"
     )
-    epochs: int = setting(15, at_least=1, at_most=100_000, help="passes of episodes batches")
+    epochs: int = setting(15, at_least=1, at_most=100_000, help="number of epochs")
     sampling: str = setting(
-        "episodes", choices=("episodes", "random"), help="batches of ways classes x shots images, or of random images"
+        "episodes", choices=("episodes", "random"), help="batches of ways x shots images (episodes), or random batches"
     )
-    episodes: int = setting(200, at_least=1, at_most=1_000_000, help="batches an epoch")
-    ways: int = setting(16, at_least=1, at_most=10_000, help="classes a batch")
-    shots: int = setting(2, at_least=1, at_most=1000, help="images a class")
+    episodes: int = setting(200, at_least=1, at_most=1_000_000, help="batches per epoch")
+    ways: int = setting(16, at_least=1, at_most=10_000, help="classes per batch")
+    shots: int = setting(2, at_least=1, at_most=1000, help="images per class of a batch")
     seed: int = setting(0, at_least=0, below=2**63, help="random seed")  # files and tables hold signed 64-bit integers
     precision: str = setting(
         "float32",
@@ -182,11 +182,11 @@ class RunConfig:
     def study(cls, dataset: str, *, method: str | None = None, **changes: Any) -> "RunConfig":
         """Settings of this study for a data set, chosen on folds of its seen classes (``zslcore/settings/*.yml``).
 
-        A file ``settings.yml`` beside the ``att_splits.mat`` of a data set takes the place of the package's.
+        A file ``settings.yml`` beside the ``att_splits.mat`` of a data set replaces the package's file.
         ``method`` is one of :func:`zslcore.methods.study_methods` or :func:`zslcore.methods.study_baselines`; without
-        it, the settings are those of the data set alone. ``changes`` go over them. A data set without a settings file
-        gets the defaults, and only the methods that need no chosen setting. If it has too few classes or images for
-        the defaults of ways and shots, they are lowered, with a warning.
+        it, the settings are those of the data set alone. ``changes`` override them. A data set without a settings file
+        gets the defaults. It supports only the methods that need no chosen setting. If it has too few classes or
+        images for the defaults of ``ways`` and ``shots``, these are lowered, with a warning.
 
         Example:
             >>> RunConfig.study("SYNTH", method="mse", seed=3).loss
@@ -209,15 +209,15 @@ class RunConfig:
     def published(cls, dataset: str, *, backbone: str = "resnet101", release: str | None = None) -> "RunConfig":
         """Settings that the paper's authors released for a data set (``zslcore/settings/published/*.yml``).
 
-        They fine-tune the backbone. ``.replace(fine_tune=False)`` trains on frozen features of central crops instead,
-        without random crops and flips.
+        They fine-tune the backbone. With ``.replace(fine_tune=False)``, a run uses frozen features of central crops
+        instead, without random crops and flips.
 
         Args:
             dataset: CUB, AWA2 or SUN.
             backbone: ``resnet101`` or ``vit_b_16``.
-            release: None for the current release; ``"2023-09"`` for the first one of the ResNet-101, which for CUB had
-                cross-batch ReMSE; ``"remse-variant"`` for the ViT, released with plain MSE, with the exponents of the
-                ResNet-101.
+            release: None for the current release. ``"2023-09"`` is the first release of the ResNet-101, which used
+                cross-batch ReMSE on CUB. The ViT was released with plain MSE; ``"remse-variant"`` gives it ReMSE with
+                the exponents of the ResNet-101.
 
         Example:
             >>> RunConfig.published("CUB", release="2023-09").memory

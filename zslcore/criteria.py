@@ -61,7 +61,7 @@ _NO_OPTIONS = ("vectors", "counts", "num_classes", "num_attributes", "normalize"
 
 
 def criterion_options(name: str) -> dict[str, Any]:
-    """Options of a loss and their defaults; ``inspect.Parameter.empty`` for those that must be given (ReMSE's p, p2).
+    """Options of a loss and their defaults; ``inspect.Parameter.empty`` for required options (ReMSE's p, p2).
 
     Example:
         >>> criterion_options("huber"), list(criterion_options("remse"))[:3]

@@ -1,4 +1,4 @@
-"""The error for a user's mistake: one sentence with what, where, what is allowed and what was given."""
+"""The error for a user's mistake. Its message is one sentence: what and where, what is allowed, what was given."""
 
 
 class InputError(ValueError):

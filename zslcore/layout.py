@@ -20,7 +20,7 @@ def expected_folder(name: str) -> Path:
 
 @dataclass(frozen=True, eq=False)
 class Tables:
-    """What ``att_splits.mat``, ``res101.mat``, the class lists and the attribute names hold; indices start at 0.
+    """The content of ``att_splits.mat``, ``res101.mat``, the class lists and the attribute names; indices start at 0.
 
     Attributes:
         attributes: (C, A) class vectors of unit L2 norm.

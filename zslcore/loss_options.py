@@ -1,4 +1,4 @@
-"""Options of a regression loss as a config holds them: which there are, and which values they may have."""
+"""Options of a regression loss in a config: their names and their allowed values."""
 
 import contextlib
 import sys

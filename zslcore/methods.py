@@ -5,9 +5,9 @@ from typing import Any
 from zslcore.errors import InputError
 from zslcore.settings import chosen_settings, settings_file
 
-# Each method changes the settings of a data set. cross_entropy_tuned and cross_entropy_centred have no regression loss,
-# and their scale was chosen on folds of the seen classes, as lambda was for the other methods. mse_matched has the
-# effective lambda of ReMSE, because ReMSE's weights are at least 1 and so raise lambda too.
+# Each method changes the settings of a data set. cross_entropy_tuned and cross_entropy_centred have no regression loss.
+# Their scale was chosen on folds of the seen classes, like lambda for the other methods. mse_matched has the effective
+# lambda of ReMSE: ReMSE's weights are at least 1 and therefore also raise lambda.
 METHODS = {
     "cross_entropy": {"loss": "none"},
     "cross_entropy_tuned": {"loss": "none"},
@@ -16,12 +16,12 @@ METHODS = {
     "mse_matched": {"loss": "mse"},
     "remse": {"loss": "remse"},
 }
-# The setting of these methods that is chosen per data set; without it they cannot be compared with the others.
+# The setting that is chosen per data set for these methods; without it they cannot be compared with the others.
 CHOSEN_SETTINGS = {"cross_entropy_tuned": "scale", "cross_entropy_centred": "scale", "mse_matched": "lam"}
 # Methods whose errors can be compared, because their targets are the same class vectors.
 SAME_TARGETS = [name for name in METHODS if "attribute_vectors" not in METHODS[name]]
 
-# Baselines of the literature, solved instead of trained, see zslcore.closed_form. No seed changes their result, so
+# Baselines of the literature, solved in closed form, see zslcore.closed_form. Their results do not depend on a seed, so
 # each has one run, with seed 0. Their options are chosen per data set on folds of the seen classes.
 BASELINES = {"eszsl": {"loss": "eszsl"}, "sae": {"loss": "sae"}}
 MAX_SEEDS = 1000  # of a method in one study
@@ -72,7 +72,7 @@ def display_name(key: str) -> str:
 
 
 def study_methods(dataset: str) -> list[str]:
-    """Methods of the study for a data set; those of :data:`CHOSEN_SETTINGS` only if it has a value for theirs.
+    """Methods of the study for a data set; those in :data:`CHOSEN_SETTINGS` only if their setting was chosen.
 
     Example:
         >>> study_methods("CUB")
@@ -94,7 +94,7 @@ def study_baselines(dataset: str) -> list[str]:
 
 
 def check_method(dataset: str, method: str) -> None:
-    """Raise InputError for a name that is no method of the study, or none that it has for a data set.
+    """Raise InputError for an unknown method, and for a method that lacks a chosen setting for the data set.
 
     Example:
         >>> check_method("CUB", "rmse")  # doctest: +ELLIPSIS
@@ -118,7 +118,7 @@ def check_method(dataset: str, method: str) -> None:
 
 
 def _chosen(dataset: str) -> dict[str, dict[str, Any]]:
-    """What was chosen for a data set per method; InputError for a name that is no method."""
+    """The settings that were chosen for a data set, by method; InputError for a name that is not a method."""
     chosen, every = chosen_settings(dataset)["methods"], [*METHODS, *BASELINES]
     if unknown := [name for name in chosen if name not in every]:
         raise InputError(

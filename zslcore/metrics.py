@@ -59,12 +59,12 @@ def harmonic_mean(seen: Accuracy, unseen: Accuracy) -> Accuracy:
 class SeenUnseenCurve:
     """Every (S, U) that calibrated stacking can reach, from gamma = -inf (all seen) to +inf (all unseen).
 
-    Calibrated stacking (Chao et al., ECCV 2016) subtracts ``gamma`` from the scores of the seen classes. S and U are
-    step functions of gamma; entry k holds for ``threshold[k-1] < gamma <= threshold[k]``. Made by
-    :func:`seen_unseen_curve`.
+    Calibrated stacking (Chao et al., ECCV 2016) subtracts ``gamma`` from the scores of the seen classes. S is the
+    accuracy on test images of seen classes, and U the accuracy on those of unseen classes. Both are step functions of
+    gamma; entry k is for ``threshold[k-1] < gamma <= threshold[k]``. :func:`seen_unseen_curve` makes the curve.
 
     Attributes:
-        gamma: (K+1,) a constant inside each step: the middle of the inner steps, 1 beyond the outer thresholds.
+        gamma: (K+1,) a gamma of each step: the middle of inner steps, and 1 beyond the outer thresholds.
         seen, unseen, harmonic: (K+1,) accuracy S of the seen and U of the unseen test images, and their harmonic mean.
         ausuc: area under the curve of S over U, in [0, 1].
         threshold: (K,) the increasing values of gamma at which predictions change.
@@ -112,8 +112,8 @@ def seen_unseen_curve(
 
     Args:
         score_seen, labels_seen: scores of the seen test images over all C classes, seen classes first, (n, C), and
-            their labels in [0, num_seen), (n,). A score of -inf rules a class out; each image needs a finite score of a
-            seen and of an unseen class.
+            their labels in [0, num_seen), (n,). A score of -inf excludes a class. Each image needs a finite score of a
+            seen class and of an unseen class.
         score_unseen, labels_unseen: those of the unseen test images, (m, C) and (m,), with labels in [num_seen, C).
         num_seen: number of seen classes.
 
@@ -133,10 +133,10 @@ def seen_unseen_curve(
 
 
 class CurveAccumulator:
-    """The same curve from scores that come in chunks, of which only three numbers an image are kept.
+    """The seen-unseen curve from scores in chunks, of which only three numbers per image are kept.
 
-    The memory of :meth:`update` is that of its chunk, and :meth:`compute` needs 17 bytes an image, whatever the number
-    of classes. The curve equals that of :func:`seen_unseen_curve` for the images in the same order.
+    :meth:`update` needs the memory of its chunk. :meth:`compute` needs 17 bytes per image for any number of classes.
+    The curve equals that of :func:`seen_unseen_curve` for the images in the same order.
 
     Args:
         num_seen: number of seen classes, which come first.
@@ -237,7 +237,7 @@ def _margins(
 
 
 def _float_scores(name: str, score: Scores) -> Float[Tensor, "n C"]:
-    """The scores as a tensor of floats; copied if they are in an order of memory or of bytes that torch has not."""
+    """The scores as a tensor of floats; copied if torch does not support their memory layout or byte order."""
     if not isinstance(score, Tensor):
         score = _unmasked(name, score)
         dtype = score.dtype.newbyteorder("=") if score.dtype.kind == "f" and score.dtype.itemsize <= 8 else np.float64
@@ -259,8 +259,8 @@ def _own_and_rivals(
 ) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"], Float[Tensor, " n"]]:
     """Score of each image's own class, and the best of the other seen and of the other unseen classes.
 
-    This takes a copy of the scores and two maxima, which are several times faster than one maximum with its index. The
-    copy is made block by block, in a buffer that stays in the cache of a CPU.
+    Two maxima over a copy of the scores are several times faster than one maximum with its index. The copy is made
+    block by block, in a buffer that fits into the cache of a CPU.
     """
     rows = max(1, _BLOCK // score.shape[1]) if score.device.type == "cpu" else len(score)
     copy, parts = torch.empty_like(score[:rows]), []

@@ -28,7 +28,7 @@ def _as_sequence(feature_map: Tensor, num_channels: int) -> Float[Tensor, "B D N
 
 
 def _checked_word_vectors(word_vectors: Tensor) -> Float[Tensor, "A k"]:
-    """A copy of the word vectors in the type of new layers; InputError if they are no matrix."""
+    """A copy of the word vectors in the type of new layers; InputError if they are not a matrix."""
     check_tensors(word_vectors=word_vectors)
     if word_vectors.ndim != 2 or not word_vectors.numel():
         raise InputError(f"word_vectors must have shape (attributes, dimensions), got {tuple(word_vectors.shape)}")
@@ -44,7 +44,7 @@ def _at_locations(rows: Float[Tensor, "R D"], sequence: Float[Tensor, "B D N"]) 
 
 
 class BasicNet(nn.Module):
-    """Average pooling over the locations, then a linear layer, after one with LeakyReLU(0.1) if ``hidden`` > 0.
+    """Average pooling over the locations, a hidden layer with LeakyReLU(0.1) if ``hidden`` > 0, and a linear layer.
 
     Example:
         >>> BasicNet(num_channels=16, num_attributes=5)(torch.zeros(2, 16, 7, 7)).shape
@@ -71,11 +71,11 @@ class AttentionNet(nn.Module):
         feature[a]      = mean_n f_n + ratio * (W_o sum_n attention[a, n] u_n + b_o)
         prediction[a]   = v_a . feature[a]         or   v_a . (W_h feature[a] + b_h)   if ``hidden`` > 0
 
-    The logits are linear in f_n, and given the attention so is the prediction. Both are computed with the folded
-    matrices W_k^T q_a and v_a W_h W_o W_v of shape (A, D), so that no (B, A, D) tensor is formed.
+    The logits are linear in f_n. For a given attention, the prediction is also linear in f_n. Both are computed with
+    products of the matrices, W_k^T q_a and v_a W_h W_o W_v of shape (A, D), so that no (B, A, D) tensor is needed.
 
     Args:
-        word_vectors: one vector an attribute, used without normalisation; a buffer, not trained.
+        word_vectors: one vector per attribute, used without normalisation and not trained.
         key_dim: K; 1024 in the released code (300 for AWA2).
         hidden: width of the linear hidden layer; 0 for none.
         ratio: weight of the attended feature relative to the pooled one.
@@ -109,7 +109,7 @@ class AttentionNet(nn.Module):
         self.embedding = nn.Parameter(torch.randn(num_attributes, hidden or num_channels))
 
     def reset_parameters(self) -> None:
-        """Draw the embedding anew; the layers have their own ``reset_parameters``."""
+        """Draw the embedding again; the layers have their own ``reset_parameters``."""
         nn.init.normal_(self.embedding)
 
     def forward(self, feature_map: FeatureMap) -> Float[Tensor, "B A"]:
@@ -134,21 +134,21 @@ class AttentionNet(nn.Module):
         return (logits + shift[:, None]).softmax(2)
 
     def _folded_query(self) -> tuple[Float[Tensor, "A D"], Float[Tensor, " A"]]:
-        """The queries times the key weight, and the key bias's part of the logits."""
+        """The queries times the key weight, and the part of the logits that comes from the key bias."""
         query = self.query(self.word_vectors)  # (A, K)
-        # the bias's part cancels in the softmax; it keeps the key bias in the autograd graph
+        # the bias cancels in the softmax, but this keeps it in the autograd graph
         return query @ self.key.weight, query @ self.key.bias
 
 
 class Branches(NamedTuple):
-    """What a network gives to the losses of a training step; the last three are of GEMNet only.
+    """Outputs of a network for the losses of a training step; only GEMNet has the last three.
 
     Attributes:
-        prediction: the attributes that are classified.
-        regressed: the attributes that the regression loss sees; the prediction, except for GEMNet ``"gem-zsl"``.
+        prediction: predicted attributes for the cross entropy.
+        regressed: predicted attributes for the regression loss; the same, except for GEMNet ``"gem-zsl"``.
         attention: sums to 1 over the N locations.
         attention_prediction: the peaks of the attention, in [1 / N, 1].
-        query: one query an attribute.
+        query: one query per attribute.
     """
 
     prediction: Float[Tensor, "B A"]
@@ -169,9 +169,9 @@ class GEMNet(nn.Module):
         attention_prediction[a] = max over n of attention[a, n]
 
     Args:
-        word_vectors: one vector an attribute, used without normalisation; a buffer, not trained.
-        variant: which prediction the regression loss sees: the global one for ``"release"`` (the released ReMSE code),
-            the attention prediction for ``"gem-zsl"`` (GEM-ZSL). It changes :meth:`branches` only.
+        word_vectors: one vector per attribute, used without normalisation and not trained.
+        variant: the prediction for the regression loss: the global one with ``"release"`` (the released ReMSE code),
+            the attention prediction with ``"gem-zsl"`` (GEM-ZSL). It changes :meth:`branches` only.
 
     Example:
         >>> GEMNet(16, torch.randn(5, 12)).attention(torch.zeros(2, 16, 7, 7)).shape
@@ -187,11 +187,11 @@ class GEMNet(nn.Module):
         self.num_channels, self.variant = num_channels, variant
         self.register_buffer("word_vectors", word_vectors)
         self.head = nn.Linear(num_channels, num_attributes)
-        # unit variance, as the initial values of the released code
+        # unit variance, like the initial values of the released code
         self.projection = nn.Parameter(torch.randn(word_dim, num_channels))
 
     def reset_parameters(self) -> None:
-        """Draw the projection anew; the layer has its own ``reset_parameters``."""
+        """Draw the projection again; the layer has its own ``reset_parameters``."""
         nn.init.normal_(self.projection)
 
     def forward(self, feature_map: FeatureMap) -> Float[Tensor, "B A"]:
@@ -212,7 +212,7 @@ class GEMNet(nn.Module):
 
 
 class Standardize(nn.Module):
-    """Scale each channel to the zero mean and unit variance of the images it was fitted on; the identity until then.
+    """Standardise each channel by the mean and variance of the images that it was fitted on; before, the identity.
 
     Example:
         >>> layer = Standardize(2)
@@ -227,13 +227,13 @@ class Standardize(nn.Module):
         self.register_buffer("std", torch.ones(num_channels, 1))
 
     def reset_parameters(self) -> None:
-        """Be the identity again."""
+        """Reset the layer to the identity."""
         self.mean.fill_(0)
         self.std.fill_(1)
 
     @torch.no_grad()
     def fit(self, batches: Iterable[FeatureMap]) -> None:
-        """Set mean and deviation to those over all images and locations; a constant channel is only shifted."""
+        """Compute mean and standard deviation over all images and locations; a constant channel is only shifted."""
         count, total, squares = 0, 0.0, 0.0
         for maps in batches:
             maps = _as_sequence(maps, len(self.mean)).double()  # a sum of many float32 squares would lose digits
@@ -248,13 +248,13 @@ class Standardize(nn.Module):
         self.std.copy_(torch.where(std > 1e-6 * mean.abs().clamp(min=1e-12), std, 1.0)[:, None])
 
     def forward(self, feature_map: FeatureMap) -> FeatureMap:
-        """The standardised feature map, in its own shape."""
+        """The standardised feature map, in the same shape."""
         sequence = _as_sequence(feature_map, len(self.mean))
         return ((sequence - self.mean) / self.std).view(feature_map.shape)
 
 
 class AttributeModel(nn.Module):
-    """A whole model: inputs -> backbone, if any -> standardisation, if any -> network -> attributes.
+    """A complete model: optional backbone, optional standardisation, and the network that predicts the attributes.
 
     The backbone maps images (B, 3, H, W) to feature maps; without it, the inputs are feature maps.
 
@@ -278,7 +278,7 @@ class AttributeModel(nn.Module):
         return self.network.attention(self._feature_map(inputs))
 
     def branches(self, inputs: FeatureMap) -> Branches:
-        """What the losses of a training step see."""
+        """Outputs for the losses of a training step."""
         feature_map = self._feature_map(inputs)
         if isinstance(self.network, GEMNet):
             return self.network.branches(feature_map)

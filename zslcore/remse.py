@@ -1,18 +1,20 @@
 """ReMSE, the rebalanced mean squared error (Ye et al., "Rebalanced Zero-shot Learning", IEEE TIP 2023).
 
-A regression loss for several outputs ("attributes") whose errors differ between classes and between attributes. It
-measures the mean error ``m[c, a]`` of every class and attribute, and gives large weights to cells with large errors::
+ReMSE is a regression loss for several outputs ("attributes") whose errors differ between classes and between
+attributes. A cell is one class and one attribute. ReMSE measures the mean error ``m[c, a]`` of every cell, and gives
+large weights to cells with large errors::
 
     W[c, a] = (1 + ln(m[c, a] / min over classes    m[., a])) ** p     balances classes within an attribute
             * (1 + ln(m[c, a] / min over attributes m[c, .])) ** p2    balances attributes within a class
 
     loss = mean over images and attributes of  W[label, a] * error
 
-The weights have no gradient. ``p = p2 = 0`` is the plain loss. Means are over the cells that count: a mask, and NaN in
-the target, leave cells out of the loss, of m and of the norms of ``normalize``. A ``sample_weight`` w makes both
-weighted means, sum(w x) / sum(w), as in scikit-learn and in torch's cross entropy: weight 2 equals a row given twice.
+The weights have no gradient. ``p = p2 = 0`` is the plain loss. Values that a mask excludes, and NaN targets, do not
+count: they do not enter the loss, m, or the norms of ``normalize``. With a ``sample_weight`` w, the loss and m are
+weighted means, sum(w x) / sum(w), as in scikit-learn and in torch's cross entropy. A row of weight 2 has the same
+effect as two equal rows.
 
-:func:`class_error` computes m, :func:`remse_weights` computes W; :class:`ReMSE` is the loss as a module.
+:func:`class_error` computes m, and :func:`remse_weights` computes W. :class:`ReMSE` is the loss as a module.
 """
 
 import warnings
@@ -53,7 +55,7 @@ def class_error(
     mask: Mask | None = None,
     sample_weight: SampleWeight | None = None,
 ) -> Cells:
-    """Mean error of each class and attribute over the images of a batch; 0 for cells in which none counts.
+    """Mean error of each class and attribute over the images of a batch; 0 for cells in which no image counts.
 
     Args:
         prediction, target: predicted and true attributes, (B, A). A NaN in the target does not count.
@@ -79,8 +81,8 @@ def class_error(
 class ReMSE(Stateful):
     """Rebalanced regression loss: ``remse(prediction (B, A), target (B, A), labels (B,))`` -> scalar.
 
-    The weights raise the loss several times: lower the learning rate, or set ``unit_mean=True``. To choose p and p2,
-    start at p = p2 = 0.5, or at the paper's p = 0.1, p2 = 0.75, and compare on validation data.
+    The weights make the loss several times larger. Lower the learning rate, or set ``unit_mean=True``. To choose p and
+    p2, start at p = p2 = 0.5, or at the paper's p = 0.1 and p2 = 0.75, and compare on validation data.
 
     Args:
         num_classes: C, the number of classes that labels index (in zero-shot learning: the seen classes).
@@ -88,28 +90,30 @@ class ReMSE(Stateful):
         p: exponent that balances classes within an attribute, >= 0.
         p2: exponent that balances attributes within a class, >= 0. ``p = p2 = 0`` is the plain loss.
         kind: as for :func:`class_error`.
-        normalize: False compares the values, for plain regression. True compares directions, for class vectors whose
-            scores are cosines (zero-shot learning); it needs two outputs or more. None is True, with a warning if the
-            targets of one class differ (on the CPU, in the first step), as they do in plain regression.
-        memory: errors that make the weights: ``"batch"`` those of this batch; ``"running"`` the last known error of
-            each cell (the released code's cross-batch); ``"ema"`` an exponential moving average.
-        reference: ``"min"`` (the paper), ``"mean"``, ``"median"`` or a quantile in (0, 1).
+        normalize: False compares the values, for plain regression. True compares directions, for zero-shot learning,
+            where scores are cosines; it needs at least two outputs. None is True, but warns if the targets of one class
+            differ, as in plain regression (checked on the CPU, in the first step).
+        memory: the errors that the weights are computed from. ``"batch"``: those of this batch. ``"running"``: the
+            last known error of each cell (the released code's cross-batch ReMSE). ``"ema"``: an exponential moving
+            average.
+        reference: divisor of the errors: ``"min"`` (the paper), ``"mean"``, ``"median"`` or a quantile in (0, 1).
         unit_mean: divide the weights by their mean over the batch, so that they do not raise the loss.
-        decay: share of the old value in ``memory="ema"``, in [0, 1); a cell's first value is taken whole.
-        control: ``"permuted"`` or ``"random"`` reassigns the weights to other cells, rescaled each step so that the
-            loss value is unchanged: an experiment's control, see :mod:`zslcore.losses.controls`.
-        seed: seed of the control's draws, which depend only on it and on the number of the step.
+        decay: share of the old value in ``memory="ema"``, in [0, 1); the first value of a cell is used as it is.
+        control: ``"permuted"`` or ``"random"`` assigns the weights to other cells, as the control of an experiment.
+            They are rescaled in each step so that the value of the loss does not change, see
+            :mod:`zslcore.losses.controls`.
+        seed: seed of the control. Its draws depend only on the seed and the number of the step.
 
     Attributes:
-        error: (C, A), the errors that made the weights of the last training step.
-        weights: (C, A), its weights.
-        amplification: its weighted over its plain loss, the factor by which the weights raise lambda.
+        error: errors that the weights of the last training step were computed from, (C, A).
+        weights: weights of the last training step, (C, A).
+        amplification: weighted loss divided by plain loss in this step: the factor by which the weights raise lambda.
 
-    Each step changes these three in place: ``remse.error.clone()`` keeps those of a step.
-    A batch with infinite or NaN predictions has an infinite or NaN loss and ``amplification`` NaN, and raises nothing;
-    its non-finite cells do not enter ``error``. Under ``torch.distributed`` all processes use the errors of the joined
-    batch, and the mean of their losses is that of the joined batch. Only what the next step needs is in the state dict:
-    ``error`` for a memory, ``step`` for a control.
+    Each step changes these three tensors in place. To keep those of a step, use ``remse.error.clone()``. If a batch has
+    infinite or NaN predictions, the loss is infinite or NaN and ``amplification`` is NaN, without an exception. Its
+    non-finite cells do not enter ``error``. Under ``torch.distributed`` all processes use the errors of the joined
+    batch, and the mean of their losses is the loss of the joined batch. The state dict contains only what the next step
+    needs: ``error`` for a memory, ``step`` for a control.
 
     Example:
         >>> remse = ReMSE(num_classes=2, num_attributes=2, p=1, p2=0, normalize=False)
@@ -164,7 +168,7 @@ class ReMSE(Stateful):
         self.register_buffer("step", torch.zeros((), dtype=torch.int64), persistent=control != "none")
 
     def reset_parameters(self) -> None:
-        """Forget all steps: before another fold, and after ``to_empty``, which leaves buffers undefined."""
+        """Reset the state. Call it before another fold, and after ``to_empty``, which leaves buffers undefined."""
         for buffer, initial in ((self.error, 0), (self.weights, 1), (self.amplification, 1), (self.step, 0)):
             buffer.fill_(initial)
 
@@ -181,8 +185,8 @@ class ReMSE(Stateful):
 
         Args:
             prediction, target: predicted and true values, (B, A). A NaN in the target does not count.
-            labels: class of each image, in [0, num_classes), (B,); None puts all images into class 0, which only
-                balances attributes: ``num_classes=1`` is then enough.
+            labels: class of each image, in [0, num_classes), (B,). None puts all images into class 0, so that only
+                attributes are balanced; ``num_classes=1`` is then enough.
             mask: False for values that do not count, (B, A).
             sample_weight: weight of each image in all means, finite and >= 0, (B,).
 
@@ -207,14 +211,14 @@ class ReMSE(Stateful):
             matrix = self._remembered(current, measured)
             weights = remse_weights(matrix, p=self.p, p2=self.p2, reference=self.reference)
             weights = self._scaled(weights, current, count)
-            # over the batches of all processes, as count; 1 if all values count and there is no sample_weight
+            # over the batches of all processes, like count; 1 if all values count and there is no sample_weight
             mean_weight = count.sum() / (error.numel() * (share_of_batch()[1] if self.training else 1))
             mean_weight = torch.where(mean_weight > 0, mean_weight, 1.0)
         if weight.requires_grad:  # a learnt sample_weight changes the divisor too
             mean_weight = mean_weight + (weight.mean() - weight.mean().detach())
         loss = (weights[rows] * error * weight).mean() / mean_weight
         if self.training and self._may_remember(loss):
-            with torch.no_grad():  # in place, because checkpoints, DDP and torch.compile hold on to the buffers
+            with torch.no_grad():  # in place, because checkpoints, DDP and torch.compile keep references to the buffers
                 if self.memory == "batch":
                     self.error.zero_().index_copy_(0, labels, matrix[rows].to(self.error))
                     self.weights.fill_(1).index_copy_(0, labels, weights[rows].to(self.weights))
@@ -226,9 +230,9 @@ class ReMSE(Stateful):
         return loss
 
     def weights_for(self, labels: Labels) -> Outputs:
-        """Weights of the last training step for images of these classes, (B, A): 1 before the first step.
+        """Weights of the last training step for images of these classes, (B, A); 1 before the first step.
 
-        Any trainer can multiply its own errors with them.
+        Other training code can multiply its own errors by these weights.
 
         Example:
             >>> ReMSE(num_classes=4, num_attributes=2, p=1, p2=1).weights_for(torch.tensor([3]))
@@ -252,7 +256,7 @@ class ReMSE(Stateful):
             )
 
     def _may_remember(self, loss: Tensor) -> bool:
-        """Whether a step can change the buffers, as ``torch.func`` does not allow."""
+        """Whether a step can change the buffers; ``torch.func`` does not allow it."""
         if torch.compiler.is_compiling() or not torch._C._functorch.is_functorch_wrapped_tensor(loss):
             return True
         if self.memory != "batch" or self.control != "none":
@@ -262,8 +266,9 @@ class ReMSE(Stateful):
     def _rows(self, labels: Labels) -> tuple[Labels, int]:
         """The row of each image in the matrices of this step, and their number of rows.
 
-        The matrices have a row for each class, or, where they are far fewer, a row for each image: that of the first
-        image of its class. Memories, the draws of controls, and other processes need all classes.
+        Usually the matrices have a row for each class. If the batch has far fewer images than there are classes, they
+        have a row for each image instead, which is cheaper: all images of a class use the row of its first image.
+        Memories, controls and several processes need a row for each class.
         """
         needs_all = self.memory != "batch" or self.control != "none" or share_of_batch()[1] > 1
         if needs_all or 2 * len(labels) > self.num_classes:

@@ -35,9 +35,9 @@ PATIENCE = 50  # steps of Adam without a lower loss
 class ReMSERegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     """Regression of one or several outputs, with errors balanced over groups of rows and over outputs.
 
-    Outputs are compared in the units of ``y``. Where their units differ, scale them first, for example with
+    Outputs are compared in the units of ``y``. If these differ, scale the outputs first, for example with
     ``TransformedTargetRegressor(ReMSERegressor(), transformer=StandardScaler())``, or set ``p2=0``. With ``p = p2 = 0``
-    a linear model is Ridge. Without groups it nearly is: only the penalty changes, by the weight of each output.
+    the linear model is Ridge. Without groups it is Ridge with a different penalty for each output.
 
     Args:
         p: exponent that balances groups within an output, >= 0.
@@ -45,14 +45,16 @@ class ReMSERegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         hidden: number of hidden units (tanh); 0 is a linear model.
         alpha: L2 penalty, >= 0, as in Ridge: alpha times the sum of squared coefficients is added to the sum of squared
             errors. With a hidden layer, it penalises the coefficients for standardised X and y.
-        max_iter: largest number of updates of the weights; with a hidden layer, of steps.
+        max_iter: largest number of updates of the weights; with a hidden layer, of optimiser steps.
         tol: stop when an update changes each weight by at most this share; with a hidden layer, when 50 steps have not
             lowered the loss by this share.
-        learning_rate, random_state: step size of Adam, seed of its initial coefficients; hidden layer only.
+        learning_rate: step size of Adam; hidden layer only.
+        random_state: seed of the initial coefficients; hidden layer only.
 
     Attributes:
         coef_, intercept_: (A, D) and (A,), or (D,) and a number if y has one dimension; linear model only.
-        coefs_, intercepts_: the layers: ``tanh(X @ coefs_[0] + intercepts_[0]) @ coefs_[1] + intercepts_[1]``.
+        coefs_, intercepts_: those of both layers; the prediction is
+            ``tanh(X @ coefs_[0] + intercepts_[0]) @ coefs_[1] + intercepts_[1]``.
         groups_: the C groups, in the order of their first rows.
         errors_: mean squared training error of each group and output, in the units of y squared, (C, A).
         weights_: ReMSE's weights for these errors, scaled to mean 1 over rows and outputs, (C, A).
@@ -162,13 +164,13 @@ class ReMSERegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             vector = torch.einsum("ca,cia->ai", weights, moment)
             if self.alpha:
                 solution = torch.linalg.solve(matrix, vector).T
-            else:  # columns of X may depend on each other
+            else:  # columns of X may be linearly dependent
                 solution = torch.einsum("aij,aj->ia", torch.linalg.pinv(matrix, hermitian=True), vector)
             errors = cells.errors(design @ solution)
             ratio = self._weights(errors, cells) / weights
             if (ratio - 1).abs().max() <= self.tol:
                 break
-            weights = weights * ratio ** (1 / (1 + self.p + self.p2))  # whole steps overshoot with large exponents
+            weights = weights * ratio ** (1 / (1 + self.p + self.p2))  # full steps overshoot with large exponents
         else:
             warnings.warn(f"the weights still change after max_iter={self.max_iter}", ConvergenceWarning, stacklevel=3)
         return [(solution[:-1], solution[-1])], errors, weights * ratio
@@ -190,7 +192,7 @@ class ReMSERegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 best, lowered = loss.item(), self.n_iter_
             elif self.n_iter_ == lowered + PATIENCE:
                 break
-            if self.n_iter_ < self.max_iter:  # the errors are then those of the last step
+            if self.n_iter_ < self.max_iter:  # no step after the last errors, so that they are those of the result
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
@@ -200,7 +202,7 @@ class ReMSERegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
 
 def _is_label(group: object) -> bool:
-    """Whether a group can be a key and equals itself, as NaN does not; nobody knows whether pd.NA does."""
+    """Whether a group can be a dictionary key and equals itself; NaN does not, and for pd.NA this is undefined."""
     try:
         hash(group)
         return bool(group == group)

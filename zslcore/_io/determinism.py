@@ -1,4 +1,4 @@
-"""Results that depend neither on the number of cores nor on what ran before."""
+"""Blocks of code whose results depend neither on the number of cores nor on earlier computations."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext

@@ -1,7 +1,7 @@
 """SHA-256 of files.
 
-A manifest remembers them beside sizes and times, so that only files that have changed are read again. In a folder of
-results ``hashes.json`` says what its files held when they were written.
+A manifest stores them with sizes and times, so that only files that have changed are read again. In a folder of
+results, ``hashes.json`` has the hashes that the files had when they were written.
 """
 
 import contextlib

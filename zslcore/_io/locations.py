@@ -1,7 +1,7 @@
-"""Where files are: data sets, what can be computed again, and run folders.
+"""Where files are: data sets, cached files, and run folders.
 
 A relative folder, such as the defaults, is relative to the checkout, or to the working directory for an installed
-package. So it is the same folder for a shell, a notebook and the Snakefile, which work in different directories.
+package. It is therefore the same folder for a shell, a notebook and the Snakefile, which work in different directories.
 """
 
 import os

@@ -9,7 +9,7 @@ from zslcore.errors import InputError
 
 LARGEST_TEXT = 64 << 20  # bytes of a file that is read and parsed as a whole
 
-# First bytes of files that lie where others should, in small letters: what they are, and the way out
+# First bytes, in small letters, of files of a wrong kind: the kind of file, and what to do
 OTHER_KINDS = {
     b"version https://git-lfs": "a pointer of Git LFS: run git lfs pull",
     b"/annex/objects/": "a pointer of git-annex: run git annex get",
@@ -31,7 +31,7 @@ def check_regular(path: Path, *, largest: int | None = None) -> None:
     try:
         status = os.stat(path)
     except OSError:
-        return  # told when the file is opened
+        return  # opening the file raises the error
     if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
         raise InputError(f"{path} must be a file, not a pipe or a device")
     if largest is not None and status.st_size > largest:
@@ -49,7 +49,7 @@ def decoded(content: bytes) -> str:
 
 
 def kind_of(content: bytes, kinds: Mapping[bytes, str]) -> str | None:
-    """What a file is by its first bytes, with blanks before them; None if none of ``kinds`` fits.
+    """The kind of a file by its first bytes, after blanks; None if none of ``kinds`` fits.
 
     Example:
         >>> kind_of(b"\\n<HTML>...", OTHER_KINDS)

@@ -1,4 +1,4 @@
-"""Weights of networks as others store them: in checkpoints, with prefixes, beside objects of any kind."""
+"""Weights of networks in files of other projects: in checkpoints, with prefixes, together with other objects."""
 
 import warnings
 from argparse import Namespace
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class _Unread:
-    """Stands for an object beside the weights of a checkpoint, such as a path or the best accuracy; it is dropped."""
+    """Placeholder for an object in a checkpoint that is not a tensor, such as a path or the best accuracy."""
 
     def __init__(self, *_: object) -> None:
         pass
@@ -57,7 +57,7 @@ def _others(path: Path) -> set[str]:
 
 
 def _stand_in(name: str) -> type:
-    """A class that takes the place of another, so that nothing that a file names is run.
+    """A class that replaces another one, so that no code that a file names is run.
 
     A forged numpy dtype, for example, would make numpy read memory at an address from the file.
     """

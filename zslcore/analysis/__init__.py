@@ -1,8 +1,8 @@
 """Imbalance of errors: how unevenly they are distributed over classes and attributes, and what they depend on.
 
-Functions of arrays; tables, tensors and lists of numbers become arrays. Symbols: ``C`` classes, ``A`` attributes. An
-error matrix holds the mean error of each class and attribute, see :func:`zslcore.remse.class_error`; a row of NaN is an
-absent class.
+The functions take arrays; tables, tensors and lists of numbers are converted. Symbols: ``C`` classes, ``A`` attributes.
+An error matrix has the mean error of each class and attribute, see :func:`zslcore.remse.class_error`. A row of NaN is
+an absent class.
 """
 
 # ruff: noqa: E402  (the check comes before the imports that need the packages)

@@ -14,7 +14,7 @@ P, R = ParamSpec("P"), TypeVar("R")
 
 
 def takes_tables(function: Callable[P, R]) -> Callable[P, R]:
-    """Let a function of arrays take tables, tensors and lists of numbers too; what is masked becomes NaN.
+    """Let a function of arrays also take tables, tensors and lists of numbers; masked values become NaN.
 
     Tables and series with the same names must have them in the same order, because arrays have no names.
 
@@ -33,7 +33,7 @@ def takes_tables(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def _array(value: Any, names: list[pd.Index]) -> Any:
-    """An argument with all numbers in it as arrays; ``names`` are those of the rows and columns before it."""
+    """An argument with its numbers as arrays; ``names`` are the row and column names of earlier arguments."""
     if isinstance(value, Mapping):
         return {key: _array(each, names) for key, each in value.items()}
     if isinstance(value, (pd.DataFrame, pd.Series)):

@@ -1,4 +1,4 @@
-"""Unit vectors and means by class, which the decompositions of errors share."""
+"""Unit vectors and class means, for the modules that decompose errors."""
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -11,7 +11,7 @@ Labels = Int[np.ndarray, " n"]  # the class of each image
 
 
 def unit_rows(values: Images) -> Images:
-    """Rows of length 1 in float64; a row of zeros stays."""
+    """Rows scaled to length 1, in float64; a row of zeros stays zero."""
     values = values.astype(np.float64)
     length = np.linalg.norm(values, axis=1, keepdims=True)
     return values / np.where(length > 0, length, 1)
@@ -26,7 +26,7 @@ def lengths(name: str, vectors: Vectors) -> Float[np.ndarray, "C 1"]:
 
 
 def class_means(values: Images, labels: Labels, num_classes: int) -> Vectors:
-    """Mean of each column over the images of each class; NaN values are left out, and NaN is the mean of none."""
+    """Mean of each column over the images of each class, without NaN values; NaN if no value is left."""
     known = np.isfinite(values)
     member = np.zeros((num_classes, len(labels)))
     member[labels, np.arange(len(labels))] = 1

@@ -1,4 +1,4 @@
-"""Where attention looks: how often its peak falls on a part, and how much of it lies inside, each beside chance.
+"""Attention on parts: how often its peak lies on a part, which share of it lies inside, and both by chance.
 
 Attention over H x W locations divides the image into H x W equal cells. Boxes are (left, top, right, bottom) in pixels;
 the image spans (0, 0) to (width, height), with y pointing down. A group that shows on several parts, such as two wings,

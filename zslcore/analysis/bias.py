@@ -58,7 +58,7 @@ def shared_direction(vectors: Vectors) -> Float[np.ndarray, " A"]:
 def shared_bias(
     prediction: Images, vectors: Vectors, labels: Labels, direction: Float[np.ndarray, " A"]
 ) -> Float[np.ndarray, " C"]:
-    """Squared bias of each class along a direction: the part of its bias, summed over attributes, that lies on it.
+    """Squared bias of each class along a direction, summed over attributes.
 
     Predictions and class vectors are scaled to unit length first.
 
@@ -74,7 +74,7 @@ def shared_bias(
 
 @takes_tables
 def restore_mean(prediction: Images, shared: Float[np.ndarray, " A"], scale: float) -> Images:
-    """Put the shared component back: ``shared + scale * prediction``, with predictions scaled to unit length first.
+    """Add the shared component: ``shared + scale * prediction``, with predictions scaled to unit length first.
 
     Example:
         >>> restore_mean(np.array([[0.0, 4.0]]), np.array([0.5, 0.5]), scale=0.5)

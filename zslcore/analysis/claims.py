@@ -4,11 +4,11 @@ Every function returns a frame with the columns ``claim`` (the sentence), ``esti
 ``verdict`` (see :func:`zslcore.analysis.verdict`). The verdict is about the sentence of its row.
 
 Most functions take error matrices by the key of a method or null model (:func:`zslcore.analysis.matched_nulls`) and
-return a row for each. The first row judges whether the first matrix's own estimate is above 0. Every other row judges
-whether the first estimate is larger than the row's, by the interval of their difference over paired resamples.
-``low`` and ``high`` are the 95 % interval of the row's own estimate. Intervals are not corrected for multiple
-comparisons. A class that is absent (a row of NaN) from one matrix is left out of all. ``resamples`` is the number of
-bootstrap resamples, ``axis`` is ``"class"`` or ``"attribute"``.
+return a row for each matrix. The first row judges whether the estimate of the first matrix is above 0. Every other row
+judges whether the first estimate is larger than the estimate of this row, by the interval of their difference over
+paired resamples. ``low`` and ``high`` are the 95 % interval of the row's own estimate. Intervals are not corrected for
+multiple comparisons. If a class is absent (a row of NaN) from one matrix, it is left out of all matrices. ``resamples``
+is the number of bootstrap resamples, and ``axis`` is ``"class"`` or ``"attribute"``.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -47,10 +47,10 @@ def label_claim(
 ) -> pd.DataFrame:
     """Claim 1: the error rises with the label value.
 
-    The estimate is :func:`zslcore.analysis.label_correlation`. It measures how closely the error follows the label, and
-    noise lowers it; to compare how strongly errors depend on the label, see :func:`slope_claim`. The last row,
-    ``"permuted"``, holds the mean and the central 95 % of the correlations with permuted labels. Labels are permuted in
-    the same way in all rows, because classes share hard attributes and attributes share hard classes.
+    The estimate is :func:`zslcore.analysis.label_correlation`. It measures how closely the error follows the label.
+    Noise lowers it, so use :func:`slope_claim` to compare how strongly errors depend on the label. The last row,
+    ``"permuted"``, has the mean and the central 95 % of the correlations with permuted labels. All rows have the same
+    permutation, because classes share hard attributes and attributes share hard classes.
 
     Args:
         labels: label value of each class and attribute.
@@ -184,22 +184,22 @@ def _compared(
     resamples: int,
     seed: int,
 ) -> pd.DataFrame:
-    """A row for each key: the first claim about the first key, the second about the first key against each other."""
+    """A row for each key: the first claim is about the first key, the second compares the first key with others."""
     estimates = {key: statistic(*given) for key, given in arrays.items()}
     draws = {key: bootstrap(statistic, *given, resamples=resamples, seed=seed) for key, given in arrays.items()}
     first, rows = next(iter(draws)), []
     for key, own in draws.items():
         above = own if key == first else draws[first] - own
-        told = verdict(*percentile_interval(above.round(12)))  # equal draws may differ by rounding
+        judgement = verdict(*percentile_interval(above.round(12)))  # equal draws may differ by rounding
         if np.isnan(estimates[first]) or np.isnan(estimates[key]):  # resamples may be defined where the estimate is not
-            told = verdict(np.nan, np.nan)
+            judgement = verdict(np.nan, np.nan)
         claim = claims[0] if key == first else claims[1].format(display_name(first), display_name(key))
-        rows.append((claim, estimates[key], *percentile_interval(own), told))
+        rows.append((claim, estimates[key], *percentile_interval(own), judgement))
     return pd.DataFrame(rows, list(draws), COLUMNS)
 
 
 def _in_common(errors: Matrices) -> dict[str, Float[np.ndarray, "C A"]]:
-    """The matrices with rows of NaN for every class that is absent from one of them."""
+    """The matrices, with a row of NaN in all of them for every class that is absent from one."""
     if not errors:
         raise InputError("errors must have at least one matrix, got none")
     first = next(iter(errors.values()))

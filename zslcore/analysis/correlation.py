@@ -8,8 +8,8 @@ from zslcore.analysis._arrays import takes_tables
 from zslcore.analysis._checks import check_counts, check_shapes, present_classes
 from zslcore.analysis.intervals import bootstrap, percentile_interval
 
-# Values that differ by less than this share of the largest are equal: the rounding of a float32 mean over the images of
-# a class. The rounding depends on the number of images, so a constant error would otherwise correlate with it.
+# Values that differ by less than this share of the largest count as equal. A float32 mean over the images of a class
+# has such rounding errors. They depend on the number of images, so a constant error would otherwise correlate with it.
 ROUNDING = 2e-6
 
 

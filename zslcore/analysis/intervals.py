@@ -36,8 +36,8 @@ def t_interval(
     Args:
         values: independent values, such as one for each seed; or one for each random split of the same data.
         confidence: in (0, 1).
-        test_share: share of the rows, or of the classes, that a random split tests on, in [0, 1), for an interval about
-            new data. Splits overlap, so the standard error is multiplied by sqrt(1 + n share / (1 - share)), the
+        test_share: share of the rows or classes that a random split tests on, in [0, 1). With it, the interval is for
+            new data: splits overlap, so the standard error is multiplied by sqrt(1 + n share / (1 - share)), the
             correction of Nadeau and Bengio, "Inference for the generalization error", Machine Learning, 2003.
 
     Example:
@@ -61,10 +61,10 @@ def t_interval(
 
 @takes_tables
 def holm(p: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    """P values corrected for their number by Holm's method ("A simple sequentially rejective test", 1979).
+    """P values corrected for multiple comparisons by Holm's method ("A simple sequentially rejective test", 1979).
 
-    Rejecting where a corrected value is below 0.05 rejects a true hypothesis of the family with a probability of at
-    most 5 %. NaN, a comparison that was not made, stays NaN and does not count.
+    If hypotheses with a corrected value below 0.05 are rejected, the probability to reject any true hypothesis is at
+    most 5 %. NaN marks a comparison that was not made. It stays NaN and does not count.
 
     Example:
         >>> holm(np.array([0.01, 0.04, np.nan, 0.03])).round(2)

@@ -1,4 +1,4 @@
-"""Labels of single images against class vectors, which are means of them."""
+"""Labels of single images, compared with class vectors, which are means of these labels."""
 
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from zslcore.errors import InputError
 def oracle_errors(image_labels: Images, labels: Labels, vectors: Vectors, *, normalize: bool = False) -> Vectors:
     """Error matrix of a detector that predicts each image's own label: the mean of (label - class value)^2.
 
-    Of labels in {0, 1} whose class mean is m, this is m (1 - m). A cell without labels is NaN.
+    For labels in {0, 1} with the class mean m, this error is m (1 - m). A cell without labels is NaN.
 
     Args:
         image_labels: labels of the images, NaN where there is none, (n, A).
@@ -45,8 +45,8 @@ class ErrorParts(NamedTuple):
         error: mean of (prediction - class value)^2.
         image: mean of (prediction - label)^2: the error against the image's own label.
         variance: mean of (label - class value)^2: the labels' own variance, see :func:`oracle_errors`.
-        cross: mean of 2 (prediction - label) (label - class value). A perfect detector has 0; a prediction that does
-            not vary within the class has -2 variance, so that it is not charged for the variance.
+        cross: mean of 2 (prediction - label) (label - class value). It is 0 for a perfect detector, and -2 variance for
+            a prediction that does not vary within the class.
     """
 
     error: Vectors
@@ -92,7 +92,7 @@ def image_information(
     shuffles: int = 100,
     seed: int = 0,
 ) -> tuple[Float[np.ndarray, " A"], Float[np.ndarray, "shuffles A"]]:
-    """Do predictions know the single image: do they deviate from the class vector where its labels do?
+    """Whether predictions know the single image: whether they deviate from the class vector as its labels do.
 
     Args:
         prediction, image_labels, vectors, labels, normalize: as for :func:`error_parts`.
@@ -100,9 +100,9 @@ def image_information(
         seed: seed of the shuffles.
 
     Returns:
-        For each attribute, the correlation over images of prediction minus class value with label minus class value;
-        and the same for each shuffle, which keeps only what predictions know about the class. NaN where an attribute
-        has no labels, or one of the two differences is constant.
+        For each attribute, the correlation over images of two differences, prediction minus class value and label minus
+        class value. The same for each shuffle, in which predictions only know the class. NaN if an attribute has no
+        labels, or if one of the two differences is constant.
 
     Example:
         >>> truth, vectors = np.array([[0.0], [1.0], [0.0], [1.0]]), np.array([[0.5]])

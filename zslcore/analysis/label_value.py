@@ -64,13 +64,13 @@ def mean_correlation(x: Float[np.ndarray, "R n"], y: Float[np.ndarray, "R n"]) -
 def relative_slope(labels: Float[np.ndarray, "C A"], errors: Float[np.ndarray, "C A"], *, axis: str = "class") -> float:
     """Increase of the error per standard deviation of the label, relative to the mean error.
 
-    The least-squares slope of error on label with an intercept for each class (``axis="attribute"``: for each
-    attribute), times the standard deviation of the labels within classes, over the mean error of all cells. At 0.5, an
-    error whose label is one standard deviation larger is larger by half the mean error. NaN if the mean error is not
-    above 0, or if labels are constant within the rows.
+    This is the least-squares slope of error on label, with an intercept for each class (``axis="attribute"``: for each
+    attribute), times the standard deviation of the labels within classes, divided by the mean error of all cells. With
+    a value of 0.5, the error rises by half the mean error if the label rises by one standard deviation. NaN if the mean
+    error is not above 0, or if labels are constant within the rows.
 
-    Noise lowers a correlation, but not a slope. So slopes, not correlations, compare the errors of a network with those
-    of a null model, or with those at another stage of training.
+    Noise lowers a correlation, but not a slope. Use slopes, not correlations, to compare the errors of a network with
+    those of a null model, or with those at another stage of training.
 
     Example:
         >>> labels = np.array([[0.0, 1.0, 2.0], [2.0, 1.0, 0.0]])
@@ -95,8 +95,8 @@ def error_by_label(
 ) -> pd.DataFrame:
     """Mean error in bins of the label value that hold about equally many cells.
 
-    Errors of NaN are left out. The share of the cells with smaller labels decides the bin, so equal labels share one,
-    and there may be fewer than ``bins``.
+    Errors of NaN are left out. The bin of a cell depends on the share of cells with smaller labels. Equal labels
+    therefore share a bin, and there may be fewer than ``bins`` bins.
 
     Returns:
         A row for each bin, in increasing order of the label: ``value`` (mean label), ``mean`` (mean error), ``sem``

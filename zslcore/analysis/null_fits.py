@@ -15,7 +15,7 @@ from zslcore.errors import InputError
 
 
 class FittedNull(NamedTuple):
-    """A null model fitted to an error matrix: its noise, its pull (0 for models without), its error matrix."""
+    """A null model fitted to an error matrix: noise, pull (0 for models without a pull) and error matrix."""
 
     noise: float
     pull: float
@@ -33,9 +33,9 @@ def fit_null(
     normalize: bool = True,
     shared: Float[np.ndarray, " A"] | None = None,
 ) -> FittedNull:
-    """A null model with the mean error of ``errors``; the pull is the one with the closest errors (least squares).
+    """Fit a null model: the noise gives the mean error of ``errors``, the pull the closest errors (least squares).
 
-    Image labels alone may have a larger mean error; the noise is then 0.
+    If the mean error of the image labels alone is larger, the noise is 0.
 
     Args and errors are those of :func:`matched_nulls`.
 
@@ -100,7 +100,7 @@ def matched_nulls(
 
 @takes_tables
 def explained_share(errors: Float[np.ndarray, "C A"], null: Float[np.ndarray, "C A"]) -> float:
-    """R^2: the share of the variance of the errors over cells that a null model explains; negative if it misleads.
+    """R^2: the share of the variance of the errors over cells that a null model explains; it may be negative.
 
     Rows of NaN in either are left out. NaN if the errors are all equal.
 

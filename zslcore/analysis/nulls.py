@@ -34,14 +34,14 @@ def null_errors(
     - ``"constant"``: f = a + noise e;
     - ``"multiplicative"``: f = a (1 + noise e);
     - ``"shrinkage"``: f = a + pull (mean - a) + noise e, where mean is the attribute's mean over classes;
-    - ``"missing_mean"``: f = a - pull shared + noise e, as a cosine cross entropy leaves out what all classes share;
+    - ``"missing_mean"``: f = a - pull shared + noise e; a cosine cross entropy leaves out the shared mean in this way;
     - ``"image_labels"``: f = y + noise e, where y is 1 with probability a, else 0: a detector that is right about each
       image. Labels must be shares in [0, 1].
 
-    Normalisation matters: dividing a + noise e by its length, about sqrt(1 + A noise^2), gives c a + c noise e with the
-    cosine c < 1, so that even constant noise has the expected error (1 - c)^2 a^2 + c^2 noise^2, which rises with the
-    label. Without it the expected errors are noise^2, (noise a)^2, noise^2 + pull^2 (mean - a)^2,
-    noise^2 + pull^2 shared^2 and noise^2 + a (1 - a).
+    With normalisation, errors depend on the label even for constant noise. Dividing a + noise e by its length, about
+    sqrt(1 + A noise^2), gives c a + c noise e with the cosine c < 1. The expected error is (1 - c)^2 a^2 + c^2 noise^2,
+    which rises with the label. Without normalisation the expected errors of the five models are noise^2, (noise a)^2,
+    noise^2 + pull^2 (mean - a)^2, noise^2 + pull^2 shared^2 and noise^2 + a (1 - a).
 
     Args:
         labels: label value of each class and attribute.
@@ -52,8 +52,8 @@ def null_errors(
         pull: strength of the shrinkage, in [0, 1]; multiple of the mean that is missing, in [0, 2].
         normalize: whether to normalise labels before the noise and predictions after it, as ReMSE does. Labels of a
             class must then not be all 0.
-        shared: what ``"missing_mean"`` leaves out, by default the mean of the given (normalised) labels. The mean over
-            the seen classes, for errors on unseen ones.
+        shared: the vector that ``"missing_mean"`` leaves out, by default the mean of the given (normalised) labels. For
+            errors on unseen classes, give the mean over the seen classes.
 
     Example:
         >>> rng, labels = np.random.default_rng(0), np.array([[0.0, 1.0]])
@@ -69,7 +69,7 @@ def null_errors(
 def null_draws(
     kind: str, count: Int[np.ndarray, " C"], attributes: int, rng: np.random.Generator
 ) -> Iterator[tuple[int, np.ndarray | None, np.ndarray]]:
-    """For each class with images: its index, what decides the labels of its images, and standard normal noise."""
+    """For each class with images: its index, the random numbers for the labels of its images, and normal noise."""
     for c in np.flatnonzero(count).tolist():
         shape = (count[c], attributes)
         yield c, rng.random(shape) if kind == "image_labels" else None, rng.standard_normal(shape)

@@ -10,7 +10,7 @@ from zslcore.errors import InputError
 
 
 def noise_weight(count: int, shots: int) -> float:
-    """Expected ReMSE weight (p = 1, p2 = 0) of ``count`` cells with equal true errors: noise alone produces it.
+    """Expected ReMSE weight (p = 1, p2 = 0) of ``count`` cells with equal true errors, which comes from noise alone.
 
     A cell's error is the mean m of ``shots`` squared standard normals. Its weight is 1 + ln(m / smallest of ``count``
     such m). The expectation is 1 + ln(count) for two shots, and is integrated numerically for others.
@@ -59,8 +59,8 @@ def matched_lambda(
 ) -> float:
     """Lambda that gives a weighted loss the ``effective`` lambda: the inverse of :func:`effective_lambda`.
 
-    With it, the weighted loss is as large as an unweighted loss at ``effective``, and only the balance differs. NaN if
-    one of the losses is 0.
+    At this lambda, the weighted loss is as large as the unweighted loss at ``effective``, so that only the balance
+    differs. NaN if one of the losses is 0.
 
     Example:
         >>> matched_lambda(1.0, np.array([[1.0, 3.0]]), np.array([[0.2, 0.2]]), np.array([4]))

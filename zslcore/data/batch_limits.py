@@ -35,5 +35,5 @@ def _limits_of(root: Path, dataset: str, times: tuple[int, ...]) -> dict[str, in
     """The limits for one state of the files, which take a second to read."""
     try:
         return batch_limits(Benchmark.load(root, dataset))
-    except (InputError, ImportError):  # told where the data set is used
+    except (InputError, ImportError):  # raised again where the data set is used
         return {}

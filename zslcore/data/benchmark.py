@@ -31,11 +31,11 @@ class Benchmark:
         original_attributes: (C, A) float32 annotations as stored: percent, 0 to 100, for CUB, AWA2 and SYNTH, where -1
             marks a missing annotation (four cells of AWA2); shares, 0 to 1, for SUN; any numbers for other data.
         class_names: in the order of the rows, which is not the order of the folders for CUB and AWA2; ``class 1``,
-            ``class 2``, ... if the file holds none.
+            ``class 2``, ... if the file has no names.
         labels: (n,) class index of each image.
-        image_names: (n,) path of each image below the image folder, such as ``lark/1.jpg``, wherever the file is.
-        image_paths: (n,) path of each image, where it was found or is expected; :meth:`check_images` tests whether the
-            files exist.
+        image_names: (n,) name of each image relative to its image folder, such as ``lark/1.jpg``.
+        image_paths: (n,) path where each image was found or is expected; :meth:`check_images` tests whether the files
+            exist.
         seen_classes, unseen_classes, train_classes, val_classes: sorted class indices; train and val classes partition
             the seen classes.
 
@@ -126,11 +126,11 @@ class Benchmark:
 
         Args:
             kind: ``"normalised"`` to unit length, or the ``"original"`` annotations. Annotations in percent (from 0 to
-                100, the largest above 10) become shares in [0, 1], where a missing one (-1) counts as 0; other numbers
-                stay as they are. Where no annotation is missing, both kinds have the same directions, so they differ
-                only for a loss with ``normalize=False``. ``"centred"``, ``"standardised"`` and ``"whitened"``: see
+                100, the largest above 10) become shares in [0, 1], where a missing one (-1) counts as 0. Other numbers
+                stay as they are. If no annotation is missing, both kinds have the same directions. They then differ
+                only for a loss with ``normalize=False``. For ``"centred"``, ``"standardised"`` and ``"whitened"`` see
                 :func:`zslcore.data.class_vectors.relative_vectors`.
-            seen: the classes that are trained on, by default ``seen_classes``; for the kinds relative to them.
+            seen: the classes that are trained on, by default ``seen_classes``; only for these last three kinds.
         """
         if kind not in VECTORS:
             raise InputError(f"vectors must be one of {', '.join(VECTORS)}, got {kind!r}")
@@ -146,7 +146,7 @@ class Benchmark:
     def shares(self) -> Float[np.ndarray, "C A"] | None:
         """Original class vectors if they can be shares of images that show an attribute, else None.
 
-        They cannot be shares if a value is outside [0, 1], or if the file holds vectors of unit length alone.
+        They cannot be shares if a value is outside [0, 1], or if the file has only vectors of unit length.
 
         Example:
             >>> benchmark.shares is None
@@ -246,7 +246,7 @@ class Benchmark:
 
 
 def check_benchmark(benchmark: object) -> None:
-    """Raise InputError for anything else than a benchmark, such as its name."""
+    """Raise InputError for anything other than a benchmark, such as its name."""
     if not isinstance(benchmark, Benchmark):
         example = f", such as zslcore.data.load_benchmark({benchmark!r:.40})" if isinstance(benchmark, str) else ""
         raise InputError(f"benchmark must be a Benchmark{example}, got {benchmark!r:.100}")

@@ -11,8 +11,8 @@ def split_classes(benchmark: Benchmark, number: int) -> Benchmark:
     """The benchmark with other seen and unseen classes.
 
     The numbers of seen, unseen, train and val classes stay those of the benchmark, and so does the share of each seen
-    class's images that are kept for ``test_seen``. The draw ignores which classes ImageNet has, unlike the proposed
-    split of Xian et al. (TPAMI 2019), so a backbone trained on ImageNet may have seen unseen classes.
+    class's images that are kept for ``test_seen``. Unlike the proposed split of Xian et al. (TPAMI 2019), the draw
+    ignores which classes are in ImageNet. A backbone that was trained on ImageNet may therefore know unseen classes.
 
     Args:
         benchmark: any benchmark.

@@ -25,8 +25,8 @@ ClassChoice = int | np.integer | str | Path | Sequence[str]
 def read_class_table(path: Path) -> tuple[list[str], list[str], Float[np.ndarray, "C A"]]:
     """Class names, attribute names and values of a CSV file, with commas, semicolons or tabs between cells.
 
-    The file is UTF-8, or UTF-16 with a byte order mark. TRUE counts as 1 and FALSE as 0. Between semicolons and
-    between tabs a number may have a decimal comma.
+    The file is UTF-8, or UTF-16 with a byte order mark. TRUE counts as 1 and FALSE as 0. If cells are separated by
+    semicolons or tabs, numbers may have a decimal comma.
 
     Raises:
         InputError: about the first line that cannot be used.
@@ -105,7 +105,7 @@ def tidy(name: str) -> str:
 
 
 def check_name(what: str, name: str) -> None:
-    """Raise InputError if a name is empty, or holds a line break or what is not text in UTF-8."""
+    """Raise InputError if a name is empty, has a line break, or is not text in UTF-8."""
     if not name or any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name):
         raise InputError(f"{what} must have a name, in UTF-8 and without control characters, got {name!r}")
 

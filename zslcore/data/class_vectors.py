@@ -1,4 +1,4 @@
-"""Class vectors without the part that all seen classes share: centred, standardised or whitened."""
+"""Class vectors without the mean of the seen classes: centred, standardised or whitened."""
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -11,16 +11,16 @@ def relative_vectors(
 ) -> Float[np.ndarray, "C A"]:
     """Class vectors relative to those of the seen classes, scaled to unit length.
 
-    Only statistics of the seen classes are used, so nothing about the unseen classes is known in training. A vector
-    that equals the mean becomes 0.
+    Only statistics of the seen classes are used, so that training does not use the unseen classes. A vector that equals
+    the mean becomes 0.
 
     Args:
         vectors: one vector per class.
         seen: rows of the classes that are trained on.
         kind: ``"centred"`` subtracts the mean of the seen classes; ``"standardised"`` also divides each attribute by
             its standard deviation over the seen classes (a constant attribute is only shifted); ``"whitened"`` is ZCA
-            whitening after centring, with the covariance S + trace(S) / A * I, because S of fewer classes than
-            attributes has no inverse.
+            whitening after centring. It uses the covariance S + trace(S) / A * I, because S has no inverse if there are
+            fewer classes than attributes.
 
     Example:
         >>> vectors = np.array([[3.0, 1.0], [3.0, 3.0], [5.0, 2.0]], dtype=np.float32)

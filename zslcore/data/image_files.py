@@ -18,16 +18,16 @@ from zslcore.data.class_names import class_finder
 from zslcore.errors import InputError
 from zslcore.layout import expected_folder
 
-_IMAGES = ("images", "JPEGImages")  # what follows the last folder of one of these names is the tail
+_IMAGES = ("images", "JPEGImages")  # the tail is the part after the last folder of one of these names
 
 
 def tails(file: Path, stored: Sequence[str], num_classes: int) -> list[str]:
     """Paths of the images below their folder, from the ``image_files`` of a file.
 
-    The tail of a path is what follows its last folder ``images`` or ``JPEGImages``. A relative path without such a
-    folder is the tail itself. Absolute paths without one lose the folders that they share, and so do all paths if each
-    class has such a folder of its own, or if pictures of one machine would have one tail (``train/images/1.jpg`` and
-    ``test/images/1.jpg``).
+    The tail of a path is the part after its last folder ``images`` or ``JPEGImages``. A relative path without such a
+    folder is the tail itself. Absolute paths without such a folder lose the folders that they share. All paths lose
+    their shared folders in two cases: if each class has such a folder of its own, or if pictures of one machine would
+    have the same tail (``train/images/1.jpg`` and ``test/images/1.jpg``).
     """
     split = [_parts(path) for path in stored]
     for path, (parts, _) in zip(stored, split):
@@ -74,8 +74,8 @@ def _parts(stored: str) -> tuple[list[str], bool]:
 def locate(root: Path, name: str, tails: Sequence[str]) -> tuple[Path, ...]:
     """Path of each image: in the expected folder, or else where its tail is found below the data set's folder.
 
-    A file with the same name alone is taken if only one image has this name. Where no file fits, upper and lower case
-    are taken as equal, then the folders that all tails share are left out.
+    A file with the same name in another folder is taken if only one image has this name. If no file fits, upper and
+    lower case count as equal. If still no file fits, the folders that all tails share are left out.
     """
     folder = root / expected_folder(name)
     expected = tuple(folder / tail for tail in tails)

@@ -30,7 +30,7 @@ def eval_transform(size: int, *, resize_ratio: float = 1.0) -> v2.Compose:
     """Transform of a picture or uint8 tensor for evaluation: resize the short side, crop the centre, scale to [0, 1].
 
     ``resize_ratio`` is the short side before the crop, divided by ``size``: 1 for images cropped to the object, 8/7 for
-    whole photographs (the released setting). Below 1, where the crop would be padded with black, it raises InputError.
+    whole photographs (the released setting). Values below 1 raise InputError, because the crop would be padded.
 
     Example:
         >>> eval_transform(64)(torch.zeros(3, 80, 100, dtype=torch.uint8)).shape
@@ -93,7 +93,8 @@ def cropped(picture: UInt8[Tensor, "3 H W"], size: int, place: Place) -> UInt8[T
 def readable(loader: DataLoader) -> Iterator[Tensor]:
     """Items of a loader. An InputError of a worker process is raised again without the worker's traceback.
 
-    A spawned worker imports the user's script, and fails where this starts the work again. That is an InputError, too.
+    A spawned worker imports the user's script, and fails if the script starts the work again. This also raises
+    InputError.
     """
     try:
         yield from loader
@@ -145,10 +146,11 @@ def _opened(path: Path, use: Callable[[Image.Image], Any]) -> Any:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    """Decode to 8 bits a channel; transparent pictures are laid on white, as Pillow would show their hidden colours.
+    """Decode to 8 bits per channel; transparent pictures are drawn on white.
 
-    Pillow would also clip the values of a grey picture of 16 bits at 255. A grey picture of 16 or 32 bits without a
-    value above 255 holds 8 bits, and one without a value above 4095 holds 12, as microscope cameras write them.
+    Pillow would show the hidden colours of transparent pictures, and clip the values of a 16-bit grey picture at 255. A
+    grey picture of 16 or 32 bits has 8-bit values if none is above 255, and 12-bit values, as from microscope cameras,
+    if none is above 4095.
     """
     if max(image.size) > LONGEST * min(image.size):
         raise ValueError(f"it has {image.width} x {image.height} pixels, a side over {LONGEST} times the other")

@@ -116,7 +116,7 @@ def _class_images(source: Path, class_names: Sequence[str], table: Path) -> tupl
 
 
 def _pictures(folder: Path) -> list[Path]:
-    """Sorted images in a folder. Hidden files and those with other endings are passed over."""
+    """Sorted images in a folder. Hidden files and files with other extensions are skipped."""
     paths = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES and path.name[0] != "."]
     return [path for path in paths if not path.is_dir()]
 

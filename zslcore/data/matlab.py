@@ -26,7 +26,7 @@ _COMPLEX_FLAG = 0x800
 _OTHER_KINDS = {2: "a structure", 3: "an object", 5: "a sparse matrix", 17: "an object"}
 
 
-# First bytes of other files under the name of a MATLAB file, in small letters: what they are, and the way out
+# First bytes, in small letters, of other files under the name of a MATLAB file: the kind of file, and what to do
 _OTHER_FILES = {
     **OTHER_KINDS,
     b"# created by octave": "text of Octave: write it with save -v7",
@@ -36,7 +36,7 @@ _OTHER_FILES = {
 
 
 class OtherFileError(ValueError):
-    """A file of another kind, which the message names with the way out."""
+    """A file of another kind; the message names the kind and says what to do."""
 
 
 class OtherVariableError(ValueError):

@@ -30,7 +30,7 @@ def write_dataset(
     place: Place,
     word_vectors: Float[np.ndarray, "A k"] | None,
 ) -> Benchmark:
-    """Write a new data set below ``root`` and load it; nothing stays of it if either fails.
+    """Write a new data set below ``root`` and load it; all its files are removed if either fails.
 
     Args:
         root: folder of the data sets, created if needed.

@@ -1,8 +1,8 @@
-"""Boxes of the parts where attribute groups show, in pixels of the image that a network sees.
+"""Boxes of the parts that show attribute groups, in pixels of the image that a network sees.
 
-SynthBirds knows the extent of each part. CUB marks each part with a point; its box is then a quarter as wide and as
-high as the bird and moved to lie inside the bird's box, as in the released code of APN (Xu et al., "Attribute prototype
-network for zero-shot learning", NeurIPS 2020; ``scale=4`` in ``model/CAM_utils.py`` of github.com/wenjiaXu/APN-ZSL).
+SynthBirds knows the extent of each part. CUB marks each part with a point. Its box is a quarter as wide and as high as
+the bird and is moved inside the bird's box, as in the released code of APN (Xu et al., "Attribute prototype network for
+zero-shot learning", NeurIPS 2020; ``scale=4`` in ``model/CAM_utils.py`` of github.com/wenjiaXu/APN-ZSL).
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ SHARE = 0.25  # side of a box, as a share of the bird's
 
 @dataclass(frozen=True, eq=False)
 class PartBoxes:
-    """Where the G attribute groups that are bound to parts show in n images.
+    """Where the parts of G attribute groups are in n images; groups that belong to no part are left out.
 
     Attributes:
         groups: names, as those of :func:`zslcore.data.semantics.attribute_groups`.

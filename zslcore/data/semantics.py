@@ -67,7 +67,7 @@ _NUMPY_MODULES = {f"numpy.{core}.{part}" for core in ("core", "_core") for part 
 class _ArrayUnpickler(pickle.Unpickler):
     """Reads arrays of numbers and refuses everything else, because a pickle can call any function.
 
-    numpy's own functions are replaced too: with a forged ``dtype`` they would read bytes of the file as pointers.
+    numpy's own functions are also replaced: with a forged ``dtype`` they would read bytes of the file as pointers.
     """
 
     def find_class(self, module: str, name: str) -> object:
@@ -114,8 +114,8 @@ def load_word_vectors(path: Path | str, *, num_attributes: int) -> Float[np.ndar
 def read_attribute_names(path: Path, *, num_attributes: int) -> tuple[str, ...]:
     """Names of the attributes, one per line. Without a file they are called ``attribute 1``, ``attribute 2``, ...
 
-    Numbers from 1 or 0 at the beginning of all lines, as in ``1 black``, are no part of the names if these differ
-    without them, as those of ``1 leg``, ``2 legs``, ``3 legs`` do not.
+    If all lines begin with numbers counted from 1 or 0, as in ``1 black``, the numbers are removed. They are kept if
+    names would otherwise be equal, as for ``2 legs`` and ``3 legs``.
     """
     if not os.path.lexists(path):  # a broken link is no missing file
         return tuple(f"attribute {index + 1}" for index in range(num_attributes))

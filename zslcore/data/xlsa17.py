@@ -63,7 +63,7 @@ class MatFile:
         return cls(path, content)
 
     def has_values(self, key: str) -> bool:
-        """Whether the file holds a variable that is not empty: MATLAB writes ``[]`` for what is not there."""
+        """Whether the file has a variable that is not empty: MATLAB writes ``[]`` for missing values."""
         return key in self.variables and self.variables[key].size > 0
 
     def strings(self, key: str) -> list[str]:

@@ -1,8 +1,8 @@
 """Losses for attribute prediction: pure functions of tensors of ``B`` images, ``C`` classes and ``A`` attributes.
 
-Unless stated otherwise, a loss takes ``prediction`` (B, A) and ``target`` (B, A), L2-normalises both per image with
-``normalize=True``, computes in float32 or float64, also under bf16 autocast, and raises InputError for arguments it
-cannot use.
+Unless stated otherwise, a loss takes ``prediction`` (B, A) and ``target`` (B, A). With ``normalize=True`` it
+L2-normalises both per image. It computes in float32 or float64, also under bf16 autocast. It raises InputError for
+arguments that it cannot use.
 """
 
 from zslcore.losses.balanced import bmc_loss, gai_loss

@@ -1,7 +1,8 @@
 """Balanced MSE (Ren et al., "Balanced MSE for Imbalanced Visual Regression", CVPR 2022): BMC and GAI.
 
-The negative log-likelihood of the true label given the prediction, times 2 sigma^2, is the squared error plus a term
-that pushes predictions away from dense labels. BMC estimates that density from the batch, GAI from the training set.
+The loss is the negative log-likelihood of the true label given the prediction, times 2 sigma^2. It equals the squared
+error plus a term that pushes predictions away from frequent labels. BMC estimates the density of labels from the
+batch, GAI from the training set.
 """
 
 import torch
@@ -26,13 +27,13 @@ def bmc_loss(
 ) -> Scalar:
     """Batch-based Monte-Carlo Balanced MSE; at least 0. It needs two images or more.
 
-    Cross entropy of the logits -\\|prediction_i - target_j\\|^2 / (2 sigma^2) over the images j of the batch, times
-    2 sigma^2. The factor has no gradient, so that a trained sigma fits the noise. Images of one class have the same
-    target: with k of them, the cross entropy is at least ln k, a constant.
+    This is the cross entropy of the logits -\\|prediction_i - target_j\\|^2 / (2 sigma^2) over the images j of the
+    batch, times 2 sigma^2. This factor has no gradient, so that a trained sigma fits the noise. Images of one class
+    have the same target. With k such images, the cross entropy is at least the constant ln k.
 
-    ``sigma`` is one noise above 0 for the whole vector, or one per attribute, shape (A,): each attribute is then a
-    separate problem, and the losses are averaged. With ``shared``, the images j are those of all processes, which must
-    have the same number of images.
+    ``sigma`` is the noise level, above 0: one number for the whole vector, or one per attribute, shape (A,). In the
+    latter case, each attribute is a separate problem, and the losses are averaged. With ``shared``, the images j are
+    those of all processes, which must have the same number of images.
 
     Example:
         >>> bmc_loss(torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.eye(2), sigma=0.1)
@@ -65,7 +66,8 @@ def gai_loss(
     """Balanced MSE with the density of the training labels in closed form; may be negative.
 
     The paper fits a Gaussian mixture to the labels. Here labels are class vectors v_c, so the density is known exactly:
-    a point at each v_c with the class's share of the training images. The loss is the mean over the images of
+    each v_c has a probability, which is the class's share of the training images. The loss is the mean over the images
+    of
 
         \\|p - t\\|^2 + 2 sigma^2 ln sum_c share_c exp(-\\|p - v_c\\|^2 / (2 sigma^2))
 

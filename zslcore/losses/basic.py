@@ -33,7 +33,7 @@ def l2_normalize(values: Float[Tensor, "*batch A"]) -> Float[Tensor, "*batch A"]
     """
     values = at_least_float32(values)
     largest = values.detach().abs().amax(-1, keepdim=True) if values.shape[-1] else 1.0
-    scale = torch.where(largest > LARGEST_SQUARED, largest, 1.0)  # else their squares overflow; by 1, no bit changes
+    scale = torch.where(largest > LARGEST_SQUARED, largest, 1.0)  # large squares overflow; a scale of 1 changes no bit
     values = values / scale
     return values / (values.norm(dim=-1, keepdim=True) + NORM_EPS)
 
@@ -70,7 +70,7 @@ def counted_error(
     mask: Mask | None,
     sample_weight: SampleWeight | None,
 ) -> tuple[Outputs, Outputs]:
-    """Error of every cell, and its weight: that of its image, or 0 (and no error or gradient) if it does not count."""
+    """Error and weight of every cell. A cell that does not count has error 0, weight 0 and no gradient."""
     check_outputs(prediction, target, normalize=normalize)
     left_out = ~counted_cells(target, mask, sample_weight)
     # before any arithmetic, because the gradient of a NaN stays NaN when it is multiplied by 0

@@ -38,8 +38,8 @@ def mean_by_cell(
 def cvar_weights(error: Cells, present: Present, *, alpha: float) -> Cells:
     """Conditional value at risk: equal weights on the worst cells of the present classes, 0 on the others.
 
-    ``alpha``, in (0, 1], is the share of these cells that count; their number is rounded up and at least 1. The weights
-    have mean 1 over the cells of present classes, so that ``alpha=1`` is no weighting.
+    ``alpha``, in (0, 1], is the share of the cells that get a weight; their number is rounded up, and at
+    least 1. The weights have mean 1 over the cells of present classes, so that with ``alpha=1`` all weights are 1.
 
     Example:
         >>> cvar_weights(torch.tensor([[1.0, 2.0], [4.0, 3.0]]), torch.tensor([True, True]), alpha=0.5)

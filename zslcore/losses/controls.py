@@ -1,4 +1,4 @@
-"""Controls for ReMSE: the same weights on other cells, so that only the rebalancing is lost."""
+"""Controls for ReMSE: the same weights on other cells, so that only the rebalancing is removed."""
 
 import torch
 from torch import Tensor
@@ -36,8 +36,8 @@ draw_control.register_fake(lambda weights, present, step, control, seed: torch.e
 def at_equal_loss(control: Cells, weights: Cells, error: Cells, count: Cells) -> Cells:
     """Rescale a control's weights so that its loss on this batch equals that of ReMSE's weights.
 
-    ReMSE's weights are large where errors are large. On other cells they no longer are, so without this factor a
-    control would also have a smaller effective lambda.
+    ReMSE's weights are large where errors are large. On other cells this is not so. Without this factor a control would
+    therefore also have a smaller effective lambda.
     """
     wanted = (count * error * weights).sum()
     found = (count * error * control).sum()

@@ -46,8 +46,8 @@ def rmse_loss(prediction: Targets, target: Targets, *, normalize: bool = True, s
 def huber_loss(prediction: Targets, target: Targets, *, delta: float = 1.0, normalize: bool = True) -> Scalar:
     """Huber loss (1964): mean of error^2 / 2 up to ``delta`` and of delta (\\|error\\| - delta / 2) beyond it.
 
-    With ``normalize`` the default delta gives exactly MSE / 2, because components of unit vectors are around A^-1/2 and
-    no error reaches the linear part. Choose a ``delta`` below A^-1/2 to get another loss.
+    With ``normalize`` the default delta gives exactly MSE / 2: components of unit vectors are around A^-1/2, so that no
+    error reaches the linear part. Choose a ``delta`` below A^-1/2 to get another loss.
 
     Example:
         >>> huber_loss(torch.tensor([[0.0, 2.0]]), torch.tensor([[1.0, 0.0]]), normalize=False)
@@ -63,8 +63,8 @@ def focal_loss(
     """Focal-R: mean of sigmoid(beta \\|error\\|)^gamma x error^2.
 
     Source: Yang et al., "Delving into Deep Imbalanced Regression", ICML 2021, with the squared instead of the absolute
-    error. The factor is constant if ``beta`` times the usual error is near 0, so choose ``beta`` by the scale of the
-    errors. The default is the paper's, for ages in years.
+    error. Choose ``beta`` by the scale of the errors: if ``beta`` times the usual error is near 0, the factor is almost
+    constant. The default is that of the paper, for ages in years.
 
     Example:
         >>> focal_loss(torch.tensor([[0.0, 2.0]]), torch.tensor([[1.0, 0.0]]), beta=0.0, normalize=False)  # MSE / 2

@@ -57,7 +57,7 @@ def attribute_decorrelation_loss(
 
 
 def compactness_loss(attention: Float[Tensor, "B A H W"]) -> Float[Tensor, ""]:
-    """Mean over all cells of attention x squared distance to the attention's peak, in locations; at least 0.
+    """Mean over images, attributes and locations of attention x squared distance to its peak, in locations; >= 0.
 
     It is low if the attention of each attribute stays close to one location. The peak itself has no gradient.
 

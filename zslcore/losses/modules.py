@@ -1,7 +1,8 @@
 """Regression losses as modules: ``criterion(prediction (B, A), target (B, A), labels (B,))`` -> scalar.
 
-The buffer ``amplification`` is weighted over plain loss in the last training batch: the factor by which the weights
-raised the mean squared error, and so the effective lambda. It is NaN for losses that are not a weighted MSE.
+The buffer ``amplification`` is the weighted loss divided by the plain loss in the last training batch: the factor by
+which the weights raise the mean squared error and therefore the effective lambda. It is NaN for losses that are not a
+weighted MSE.
 """
 
 import math
@@ -94,8 +95,8 @@ class GroupDRO(_OverCells):
     """Group DRO over the cells of a (C, A) ``shape``, see :func:`zslcore.losses.cells.group_dro_update`.
 
     In each batch, the weights are scaled to mean 1 over the cells of the batch's classes. The buffer ``log_weights``
-    holds their logarithms up to a constant and changes in training mode only. The buffer ``weights`` is derived from
-    it, with mean 1 over all cells, for inspection.
+    has their logarithms, up to a constant, and changes in training mode only. The buffer ``weights`` is for inspection:
+    the same weights with mean 1 over all cells.
     """
 
     def __init__(self, shape: tuple[int, int], *, step: float = 0.01, normalize: bool = True) -> None:
@@ -105,7 +106,7 @@ class GroupDRO(_OverCells):
         self.register_buffer("log_weights", torch.zeros_like(self.weights))
 
     def reset_parameters(self) -> None:
-        """Forget all steps."""
+        """Reset the weights."""
         self.log_weights.fill_(0)
         self.weights.fill_(1)
 
@@ -131,12 +132,13 @@ class CVaR(_OverCells):
 class LearntNoise(Stateful):
     """Base of losses with a trained noise sigma, stored as its logarithm ``log_sigma``.
 
-    Train sigma with Adam, as :class:`zslcore.training.loop.Trainer` does. The likelihood is multiplied by constants
-    (2 sigma^2, 1 / A, lambda) that would stop sigma under SGD.
+    Train sigma with Adam, as :class:`zslcore.training.loop.Trainer` does. With SGD, sigma would hardly change, because
+    the likelihood is multiplied by small constants (2 sigma^2, 1 / A, lambda).
 
     Args:
         shape: () for one sigma, (A,) for one per attribute.
-        sigma: initial value, in ``SIGMA_RANGE``, which also bounds the trained sigma: the optimum can be 0 or infinite.
+        sigma: initial value, in ``SIGMA_RANGE``. The trained sigma stays in this range, because its optimum can be 0 or
+            infinite.
     """
 
     def __init__(self, shape: tuple[int, ...] = (), *, sigma: float = 0.1, normalize: bool = True) -> None:
@@ -155,7 +157,7 @@ class LearntNoise(Stateful):
 
     @property
     def sigma(self) -> Float[Tensor, "..."]:
-        """The noise; in training mode it is first moved back into its range."""
+        """The noise level; in training mode it is first moved back into its range."""
         if self.training:
             with torch.no_grad():  # a clamp inside the graph would have no gradient, and sigma could never come back
                 self.log_sigma.clamp_(*map(math.log, SIGMA_RANGE))

@@ -1,7 +1,7 @@
-"""Figures of the study, one function each: arrays or tidy frames in, a matplotlib Figure out.
+"""Figures of the study. Each function takes arrays or tidy frames and returns a matplotlib Figure.
 
 Methods are given by key. They have the same colour, marker and hatch in every figure, and are shown by their display
-name. The palette suits colour-blind readers; markers and hatches tell methods apart in grey print. Call
+name. The palette is suitable for colour-blind readers. Markers and hatches distinguish methods in grey print. Call
 :func:`use_style` once before the first figure.
 """
 

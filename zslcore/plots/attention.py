@@ -1,4 +1,4 @@
-"""Where attention looks: maps over an image, and what is measured against the parts."""
+"""Figures of attention: maps over an image, and measured attention on parts."""
 
 import textwrap
 from collections.abc import Mapping, Sequence

@@ -31,9 +31,9 @@ def error_against_label(
 ) -> Figure:
     """Mean squared error in bins of the label value, with its standard error; a row for each split.
 
-    Each null model has a panel of its own, as a dashed line beside the measured errors. The scale is that of the
+    Each null model has a panel of its own, as a dashed line beside the measured errors. The axis is scaled to the
     measured errors, so a null model may leave the panel. R^2 is the share of the variance of the first method's errors
-    that the null model explains; it is negative for a null model that is worse than their mean.
+    that the null model explains. It is negative for a null model that is worse than the mean error.
 
     Args:
         values: label values by split.
@@ -77,9 +77,9 @@ def error_by_attribute(
 ) -> Figure:
     """Distribution over classes of the error of some attributes, one box for each method.
 
-    Attributes are sorted by their median error under the first method, largest on top. At most ``shown`` are drawn; of
-    more, every k-th is. A row of NaN is an absent class. The axis is logarithmic: an error of 0 is drawn as the
-    smallest error above 0, and the axis label says so.
+    Attributes are sorted by their median error under the first method, largest on top. If there are more than
+    ``shown``, only every k-th is drawn. A row of NaN is an absent class. The axis is logarithmic: an error of 0 is
+    drawn as the smallest error above 0, and the axis label says so.
 
     Example:
         >>> errors = np.array([[0.1, 4.0, 1.0], [0.3, 6.0, 1.0], [np.nan, np.nan, np.nan]])

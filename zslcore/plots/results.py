@@ -87,7 +87,7 @@ def paired_differences(frame: pd.DataFrame, *, method: str) -> Figure:
             ``measure`` and ``against`` (key of the other method) and the columns ``difference``, ``low`` and ``high``.
             Rows and panels keep its order. Differences of accuracies are in percentage points. A column ``series``,
             such as the data set, gives each of its texts a colour and marker of its own.
-        method: key of the method that the differences are of.
+        method: key of the method.
 
     Example:
         >>> rows = [("H", "mse", 1.5, 0.5, 2.5), ("test_seen_theil", "mse", -0.02, -0.03, -0.01)]
@@ -155,8 +155,8 @@ def contrasts(frame: pd.DataFrame, *, looks: Mapping[str, Look] | None = None) -
 def exponent_surface(frame: pd.DataFrame, value: str, *, label: str) -> Figure:
     """Mean over seeds of ``value`` for each p and p2, and the standard deviation beside it, as numbers on colour.
 
-    A pair that was not run stays empty, and so does the standard deviation (n - 1) of a single seed. Without a second
-    seed that panel is left out. More than eight exponents put the panels below each other.
+    The cell of a pair that was not run is empty, and so is the standard deviation (n - 1) of a single seed. If no pair
+    has a second seed, this panel is left out. With more than eight exponents, the panels are below each other.
 
     Args:
         frame: one row for each run, with the columns ``p``, ``p2``, ``seed`` and ``value``.

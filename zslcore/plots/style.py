@@ -1,4 +1,4 @@
-"""What all figures share: fonts, width, the look of every method, and the names of measures."""
+"""The common style of all figures: fonts, width, the look of every method, and the names of measures."""
 
 import textwrap
 from collections.abc import Iterable
@@ -21,8 +21,8 @@ class Look(NamedTuple):
 
 
 GREY, NAVY, OLIVE, WINE = "#6e6e6e", "#003f5c", "#808000", "#882255"  # the last three belong to no method
-# The study's methods, by key. Colours are those of seaborn's "colorblind" palette. Hatches tell apart the pairs that
-# are the same grey in print. Add your own method here.
+# The study's methods, by key. Colours are those of seaborn's "colorblind" palette. Hatches distinguish pairs of methods
+# that are the same grey in print. Add your own method here.
 METHOD_LOOKS = {
     "cross_entropy": Look(GREY, "s"),
     "cross_entropy_tuned": Look("black", "P"),
@@ -101,8 +101,9 @@ def use_style() -> None:
 def method_looks(methods: Iterable[str]) -> dict[str, Look]:
     """Look of each method by key, the same in every figure.
 
-    The study's methods have theirs in :data:`METHOD_LOOKS`, its other losses follow in the order of
-    :data:`zslcore.methods.DISPLAY_NAMES`, null models are grey. Unknown names take further looks in alphabetical order.
+    The looks of the study's methods are in :data:`METHOD_LOOKS`. Other losses get looks in the order of
+    :data:`zslcore.methods.DISPLAY_NAMES`, and null models are grey. Unknown names get further looks in alphabetical
+    order.
 
     Example:
         >>> method_looks(["remse", "mae"])["remse"]

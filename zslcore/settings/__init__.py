@@ -1,4 +1,4 @@
-"""Settings that were chosen for a data set: YAML files of the package, and those that users put beside their data."""
+"""Settings that were chosen for a data set: YAML files of the package, and files of users beside their data."""
 
 from functools import cache, lru_cache
 from importlib import resources
@@ -31,7 +31,7 @@ def study_settings() -> dict[str, dict[str, Any]]:
 def chosen_settings(dataset: str) -> dict[str, dict[str, Any]]:
     """The ``settings`` of the study for a data set, and ``methods`` with what differs per method.
 
-    A user's file (:func:`settings_file`) takes the place of the package's. Both are empty without a file.
+    A user's file (:func:`settings_file`) replaces that of the package. Both dictionaries are empty without a file.
 
     Example:
         >>> chosen_settings("SYNTH")["settings"]["lam"], chosen_settings("MINE")

@@ -1,4 +1,4 @@
-"""SynthBirds: the embedded benchmark, generated in seconds in the layout of the real ones."""
+"""SynthBirds: a benchmark that is generated in seconds, in the layout of the real ones."""
 
 from zslcore._io.extras import require
 

@@ -30,7 +30,7 @@ from zslcore.synthbirds.schema import NAME, Settings, Values
 
 @dataclass(frozen=True, eq=False)
 class GroundTruth:
-    """What the n images of a SYNTH really show, in the order of the benchmark's images.
+    """The true attributes and parts of the n images of a SYNTH, in the order of the benchmark's images.
 
     Positions and boxes are in pixels of the picture, x to the right and y down. There are 10 groups and 8 parts.
 
@@ -123,7 +123,7 @@ def _paint(paths: list[Path], values: Values, settings: Settings, workers: int) 
 
 
 def _end_with_parent() -> None:
-    """End this worker when its parent was killed; it would wait for ever, and hold the parent's locks."""
+    """End this worker when its parent was killed; otherwise it would wait forever and hold the parent's locks."""
 
     def wait() -> None:
         multiprocessing.parent_process().join()

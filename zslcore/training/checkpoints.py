@@ -31,14 +31,14 @@ PROGRESS, TENSORS = "progress.json", "state.safetensors"
 def training_key(
     config: RunConfig, benchmark: Benchmark, contents: dict[str, str], *, task: str, processes: int
 ) -> dict[str, Any]:
-    """Everything that decides the numbers of a training, by name: settings, data, files that are read, processes."""
+    """Everything that the results of a training depend on, by name: settings, data, files that are read, processes."""
     files = {f"content of {name}": digest for name, digest in contents.items()}
     world = {"fingerprint": benchmark.fingerprint, "task": task, "processes": processes}
     return identifying_settings(config) | files | world
 
 
 def training_tensors(objective: nn.Module, optimizers: Sequence[Optimizer]) -> dict[str, Tensor]:
-    """The tensors that change in a training, by name: those of the objective, and what the optimisers remember."""
+    """The tensors that change in a training, by name: those of the objective and of the optimisers."""
     tensors = {f"objective/{name}": value for name, value in objective.state_dict().items()}
     for number, optimizer in enumerate(optimizers):
         for parameter, memory in optimizer.state_dict()["state"].items():
@@ -65,8 +65,8 @@ def restore_tensors(tensors: dict[str, Tensor], objective: nn.Module, optimizers
 class Checkpoints:
     """The state of a training after its last finished epoch, in ``FOLDER/epoch-NNNN/``.
 
-    A state holds the tensors of the training as safetensors, ``progress.json``, and the hashes of both. Nothing in it
-    is a pickle. It is written and removed under a name with a dot, so ``epoch-NNNN`` is complete.
+    A state contains the tensors of the training as safetensors, ``progress.json``, and the hashes of both. It contains
+    no pickle. It is written and removed under a name that begins with a dot, so ``epoch-NNNN`` is always complete.
 
     Args:
         folder: where the states are.
@@ -106,7 +106,7 @@ class Checkpoints:
         accelerator.wait_for_everyone()
 
     def load(self) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
-        """What :meth:`save` was given last; None if there is no state.
+        """The arguments of the last :meth:`save`; None if there is no state.
 
         Raises InputError for the state of another training, and for a damaged one.
         """
@@ -133,7 +133,7 @@ class Checkpoints:
         return sorted(path for path in self.folder.glob("epoch-*") if STATE.fullmatch(path.name) and path.is_dir())
 
     def _leftovers(self) -> list[Path]:
-        """What a killed process left."""
+        """Files that a killed process left."""
         return list(self.folder.glob(".*-epoch-*"))
 
 

@@ -1,4 +1,4 @@
-"""What must hold for a run to work, checked before a picture is decoded or a notebook starts."""
+"""Conditions of a run, checked before a picture is decoded or a notebook starts."""
 
 import numpy as np
 

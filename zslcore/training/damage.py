@@ -16,8 +16,8 @@ PARSE_ERRORS = (ValueError, LookupError, TypeError, AttributeError, EOFError, Ba
 def damage_named(path: Path, remedy: str, *, what: str = "is damaged") -> Iterator[Path]:
     """Read a file within the block; a parse error or a missing file becomes an InputError with the remedy.
 
-    An InputError passes unchanged, and so do MemoryError and errors of the system, such as PermissionError: the file
-    may be whole.
+    InputError, MemoryError and errors of the system, such as PermissionError, are raised unchanged, because the file
+    may be undamaged.
     """
     try:
         yield path

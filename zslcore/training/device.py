@@ -1,7 +1,8 @@
-"""Where and how a training computes: device, precision, and accelerate's set-up.
+"""Device and precision of a training, and the configuration of accelerate.
 
-Several processes, under ``torchrun`` or ``accelerate launch``, give the results of one, with one exception: the batch
-norms of a fine-tuned backbone normalise by a process's part of the batch, and keep the statistics of the first process.
+Several processes, under ``torchrun`` or ``accelerate launch``, give the same results as one process, with one
+exception: the batch norms of a fine-tuned backbone normalise each process's part of the batch, and the statistics of
+the first process are kept.
 """
 
 import os
@@ -38,7 +39,7 @@ def resolve_device(name: str, *, fallback: bool = False) -> torch.device:
 
 @contextmanager
 def callers_accelerate() -> Iterator[None]:
-    """Restore the caller's set-up of accelerate after the block, if there is one; a process has only one."""
+    """Restore the caller's configuration of accelerate after the block; a process has only one."""
     kinds = (PartialState, AcceleratorState, GradientState)
     kept = [dict(kind._shared_state) for kind in kinds]
     try:

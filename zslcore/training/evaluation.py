@@ -23,16 +23,17 @@ from zslcore.training.inputs.sources import Inputs
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Accuracies of a model on a task, in [0, 1]; ``t1`` is among the unseen classes only, ``curve`` over all.
+    """Accuracies of a model on a task, in [0, 1].
 
-    Without test images of seen classes only ``t1`` is defined, and the curve holds NaN.
+    ``t1`` is the accuracy on unseen classes if only these are candidates, and ``curve`` the seen-unseen curve over all
+    classes. Without test images of seen classes, only ``t1`` is defined, and the curve is NaN.
     """
 
     t1: float
     curve: SeenUnseenCurve
 
     def best(self) -> dict[str, float]:
-        """T1, AUSUC, and U, S, H at the gamma with the best harmonic mean (on the test split, an oracle)."""
+        """T1, AUSUC, and U, S, H at the gamma with the best harmonic mean; on the test split, this uses test labels."""
         return self._row(*self.curve.best())
 
     def at(self, gamma: float) -> dict[str, float]:
@@ -55,7 +56,7 @@ def predict(
 ) -> Float[Tensor, "n A"]:
     """Predicted attributes of images, with the model in evaluation mode.
 
-    In a distributed training each process predicts a part, and all get the whole.
+    In a distributed training each process predicts a part of the images, and all processes get all predictions.
 
     Example:
         >>> from zslcore.training.inputs.sources import Maps

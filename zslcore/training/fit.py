@@ -1,13 +1,13 @@
 """``fit``: from a :class:`RunConfig` to a run folder, under both protocols.
 
-A run trains with the same settings on each of three folds of the seen classes, which act as unseen in turn, and on
-trainval, evaluated on the test split after every epoch. The protocol ``clean`` reads all accuracies on the test split
-once, after the last epoch, at the mean of the folds' best gammas. ``paper`` reads each at its best epoch and gamma on
-the test split, as the released code does: an oracle, only for comparison with published tables. ESZSL and SAE are
-solved instead, once for each of the four, which counts as one epoch.
+A run trains four times with the same settings: on three folds of the seen classes, and on trainval. In each fold, a
+third of the seen classes acts as unseen. The training on trainval is evaluated on the test split after every epoch. The
+protocol ``clean`` takes all accuracies on the test split after the last epoch, at the mean of the folds' best gammas.
+The protocol ``paper`` takes each accuracy at its best epoch and gamma on the test split, as the released code does; it
+is only for comparison with published tables. ESZSL and SAE are solved four times instead, which counts as one epoch.
 
-A run folder holds ``config.json``, ``metrics.json``, ``history.csv`` and the last weights,
-``checkpoint/model.safetensors``. ``hashes.json`` holds the SHA-256 of these files. ``metrics.json`` is written last.
+A run folder contains ``config.json``, ``metrics.json``, ``history.csv`` and the last weights,
+``checkpoint/model.safetensors``. ``hashes.json`` has the SHA-256 of these files. ``metrics.json`` is written last.
 """
 
 import contextlib
@@ -56,12 +56,12 @@ from zslcore.training.solve import solve
 def fit(config: RunConfig, folder: Path | str | None = None, *, num_workers: int = 0, progress: bool = True) -> Path:
     """Train and evaluate a config; a finished run is returned at once, an interrupted one resumes.
 
-    Under ``torchrun`` or ``accelerate launch`` all processes call it, and the first one writes.
+    Under ``torchrun`` or ``accelerate launch``, all processes must call it. The first process writes the files.
 
     Args:
         config: the settings.
         folder: the run folder, by default :func:`default_folder`. It is returned; read it with :meth:`Run.load`.
-        num_workers: processes that decode pictures ahead, if the backbone is trained.
+        num_workers: processes that decode pictures in advance, if the backbone is trained.
         progress: show a bar over the epochs.
 
     Raises:
@@ -160,7 +160,7 @@ def _fit(config: RunConfig, folder: Path, accelerator: Accelerator, num_workers:
 
 
 def _trainings(config: RunConfig, benchmark: Benchmark) -> list[tuple[ZeroShotTask, RunConfig]]:
-    """The tasks of a run and the settings of each: the folds, then the test."""
+    """The tasks of a run, with their settings: the folds, then the test."""
     folds = [(task, fold_config(config, benchmark, task)) for task in fold_tasks(benchmark)]
     return [*folds, (test_task(benchmark), config)]
 
@@ -193,7 +193,7 @@ def _metrics(config: RunConfig, benchmark: Benchmark, inputs: Inputs, trained: d
 
 
 def _defined(accuracies: dict[str, float]) -> dict[str, float | None]:
-    """The accuracies with None for NaN, which JSON lacks: U, S and H if there are no test images of seen classes."""
+    """The accuracies, with None for NaN, because JSON has no NaN: U, S and H without test images of seen classes."""
     return {name: None if np.isnan(value) else value for name, value in accuracies.items()}
 
 

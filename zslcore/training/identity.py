@@ -1,4 +1,4 @@
-"""What makes two runs the same, and their name: the settings that decide their numbers."""
+"""The identity and the name of a run: the settings that its results depend on."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ TRAINED_ONLY = (  # not solved in closed form
     *("lam_cls", "lr", "momentum", "weight_decay", "clip", "lr_step", "lr_decay", "schedule"),
     *("epochs", "sampling", "episodes", "ways", "shots", "compile"),
 )
-# what features that are given were computed with
+# settings that features were computed with; without effect for features from a file
 WITHOUT_PICTURES = ("weights", "image_size", "resize_ratio", "train_resize_ratio")
 
 
@@ -35,7 +35,7 @@ def identifying_settings(config: RunConfig) -> dict[str, Any]:
 def run_name(config: RunConfig) -> str:
     """Name of a run, by the settings that have an effect: ``METHOD-seedN`` for a run of the study.
 
-    For other runs it is ``LOSS-seedN-`` and a hash of those that are not defaults. The device has no part in it.
+    For other runs it is ``LOSS-seedN-`` and a hash of the settings that are not defaults. The device is left out.
 
     Example:
         >>> run_name(RunConfig.study("SYNTH", method="remse", seed=2))

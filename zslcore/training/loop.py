@@ -1,6 +1,6 @@
 """One training: one model, one task, evaluated after every epoch, resumed after an interruption.
 
-The result of :func:`train` depends only on its arguments: seeds, sampling and threads are its own.
+The result of :func:`train` depends only on its arguments, not on global seeds or the number of threads.
 """
 
 import time
@@ -65,11 +65,14 @@ def train(
         benchmark: holds labels and attribute vectors.
         inputs: the inputs of all images of the benchmark.
         task: names the training images, the test images and the classes.
-        checkpoints: a folder for the state after each epoch. An interrupted training resumes there, with identical
-            results; the state of another training raises InputError, as does a training that diverges.
-        contents: hashes of the files behind the inputs, see :func:`zslcore.training.inputs.contents.file_contents`; a
-            state that was made from other files is one of another training.
+        checkpoints: a folder for the state after each epoch. An interrupted training resumes from it, with identical
+            results.
+        contents: hashes of the files that the inputs come from, see
+            :func:`zslcore.training.inputs.contents.file_contents`. They identify the training.
         progress: show a bar over the epochs.
+
+    Raises:
+        InputError: if the folder has the state of another training, or if the training diverges.
     """
     accelerator = make_accelerator(config)
     with reproducible(config.seed):
@@ -125,8 +128,8 @@ def step_size(config: RunConfig, epoch: int) -> float:
     return config.lr * config.lr_decay ** (begun // config.lr_step)
 
 
-# The noise that a loss learns (LearntNoise) has a gradient of arbitrary scale, so Adam trains it. A step changes it by
-# 5 % at first, and by less as the network's step size falls.
+# The noise that a loss learns (LearntNoise) has a gradient of arbitrary scale, so it is trained with Adam. A step
+# changes it by 5 % at first, and by less as the network's step size falls.
 NOISE_LR = 0.05
 
 
@@ -211,7 +214,7 @@ class Trainer:
         return draw_episodes(self.labels, ways=config.ways, shots=config.shots, episodes=config.episodes, rng=self.rng)
 
     def _image_labels(self, images: Int[np.ndarray, "steps b"]) -> Iterator[Float[Tensor, "b A"] | None]:
-        """The labels of the images of every batch; None where the vectors of their classes are regressed."""
+        """The image labels of every batch; None if the targets are class vectors."""
         for of_batch in images:
             if self.config.targets == "classes":
                 yield None

@@ -1,6 +1,6 @@
-"""The training objective of a config as one module: inputs and labels in, the loss and its parts out.
+"""The training objective of a config as one module, from inputs and labels to the loss and its parts.
 
-accelerate wraps it as a whole, so it holds everything with parameters or state: the model, the trainable part of a
+accelerate wraps this module, so it contains everything with parameters or state: the model, the trainable part of a
 regression loss (the sigma of a Balanced MSE), and the error matrix of ReMSE.
 """
 
@@ -32,10 +32,10 @@ from zslcore.remse import ReMSE
 def build_model(
     config: RunConfig, benchmark: Benchmark, *, weights: str | None = None, num_channels: int | None = None
 ) -> AttributeModel:
-    """The model of a config, of images (B, 3, H, W) with ``fine_tune`` and of feature maps (B, D, N) without.
+    """The model of a config. Its inputs are images (B, 3, H, W) with ``fine_tune``, and feature maps (B, D, N) without.
 
-    ``weights`` replaces the setting, for a backbone whose state is loaded afterwards. ``num_channels`` is that of the
-    features, by default that of the backbone.
+    ``weights`` replaces the setting, for a backbone that gets its weights afterwards. ``num_channels`` is the number of
+    channels of the features, by default that of the backbone.
 
     Example:
         >>> config = RunConfig(dataset="SYNTH", backbone="resnet18", weights="random")
@@ -64,7 +64,7 @@ def seen_vectors(config: RunConfig, benchmark: Benchmark, task: ZeroShotTask) ->
 
 
 def regression_loss(config: RunConfig, benchmark: Benchmark, task: ZeroShotTask) -> nn.Module:
-    """The regression loss of a config over the seen classes of a task; the MSE, only logged, if it trains with none.
+    """The regression loss of a config over the seen classes of a task; without one, the MSE, which is only logged.
 
     Example:
         >>> from zslcore.data.tasks import test_task
@@ -89,10 +89,10 @@ def regression_loss(config: RunConfig, benchmark: Benchmark, task: ZeroShotTask)
 
 
 class Losses(NamedTuple):
-    """The loss to minimise, and what a run's history holds beside it.
+    """The loss to minimise, and its parts for the history of a run.
 
-    Only ``loss`` has a gradient. ``amplification`` is the factor by which weights raise the regression loss, NaN for a
-    loss without weights.
+    Only ``loss`` has a gradient. ``amplification`` is the factor by which weights raise the regression loss. It is NaN
+    for a loss without weights.
     """
 
     loss: Float[Tensor, ""]
@@ -105,7 +105,7 @@ class Objective(nn.Module):
     """``lam_cls`` x cosine cross entropy + ``lam`` x regression loss + the losses of GEMNet's attention.
 
     With ``normalize``, the labels of an image and its prediction are scaled to unit length over the attributes that
-    have labels, because the cosine scores leave the length of a prediction free.
+    have labels, because cosine scores do not determine the length of a prediction.
     """
 
     def __init__(self, config: RunConfig, model: AttributeModel, benchmark: Benchmark, task: ZeroShotTask) -> None:
@@ -125,7 +125,7 @@ class Objective(nn.Module):
         Args:
             inputs: feature maps or pictures.
             labels: class of each image, in [0, S).
-            image_labels: what is regressed, NaN where there is no label; by default the vectors of the classes.
+            image_labels: targets of the regression, NaN where there is no label; by default the vectors of the classes.
         """
         branches = self.model.branches(inputs)
         classification = cosine_cross_entropy(branches.prediction, self.attributes, labels, scale=self.config.scale)

@@ -13,7 +13,7 @@ ACCURACIES = ("T1", "U", "S", "H", "gamma", "AUSUC")
 
 
 def fold_config(config: RunConfig, benchmark: Benchmark, fold: ZeroShotTask) -> RunConfig:
-    """Settings to train on a fold of the seen classes: as many steps per class as the training on all of them.
+    """Settings to train on a fold of the seen classes, with as many steps per class as the final training.
 
     Example:
         >>> from zslcore.data.tasks import fold_tasks
@@ -57,9 +57,9 @@ def clean_protocol(gamma: float, epoch: int, test: Evaluation) -> dict[str, floa
 
 
 def paper_protocol(rows: list[dict[str, float]]) -> dict[str, float]:
-    """Oracle accuracies: T1, (U, S, H) and AUSUC each at its best epoch; among equals the first counts.
+    """Accuracies chosen on the test split: T1, (U, S, H) and AUSUC, each at its best epoch; the first one if equal.
 
-    ``rows`` has :meth:`Evaluation.best` on the test split after each epoch. Where H is NaN, T1 chooses every epoch.
+    ``rows`` has :meth:`Evaluation.best` on the test split after each epoch. If H is NaN, T1 chooses all epochs.
 
     Example:
         >>> first = {"T1": 0.7, "U": 0.2, "S": 0.6, "H": 0.3, "gamma": 1.0, "AUSUC": 0.3}

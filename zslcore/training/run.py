@@ -1,4 +1,4 @@
-"""A finished run: its folder, its numbers, its model, and what the model predicts."""
+"""A finished run: its folder, its metrics, its model, and the predictions of the model."""
 
 import json
 import os
@@ -87,7 +87,7 @@ class Run:
 
     @usual_torch()
     def inputs(self, benchmark: Benchmark) -> Inputs:
-        """The inputs of the run's model; InputError if the files that they come from changed since the training."""
+        """The inputs of the run's model; InputError if their files have changed since the training."""
         check_benchmark(benchmark)
         changed = changed_contents(file_contents(self.config, benchmark), self.metrics["contents"])
         held_by = {"images": benchmark.name, "features": benchmark.name, "weights": self.config.weights}

@@ -1,4 +1,4 @@
-"""What ``metrics.json`` of a run must hold."""
+"""The required content of a run's ``metrics.json``."""
 
 import math
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Methods with a closed form in place of a training: the solution becomes the weight of BasicNet's linear layer."""
+"""Methods that are solved in closed form: the solution becomes the weight of BasicNet's linear layer."""
 
 import time
 

@@ -34,7 +34,7 @@ def differences(**intervals):
             (-1, 1),
             (-1, 1),
             (-1, 1),
-            "**No difference in accuracy is shown between ReMSE and an MSE with the same effective λ.**",
+            "**No significant difference in accuracy was found between ReMSE and an MSE with the same effective λ.**",
         ),
         (
             (1, 2),
@@ -87,7 +87,7 @@ def test_first_page_holds_answer_table_figure_and_origin():
         commit="abc1234",
         day="2026-01-31",
     )
-    places = [page.index(text) for text in ("**No difference", "| method |", "![ReMSE minus", "## How this was made")]
+    places = [page.index(text) for text in ("**No significant", "| method |", "![ReMSE minus", "## How this was made")]
     assert places == sorted(places)
     for text in (
         "`make study DATASET=SYNTH SEEDS=5`",

@@ -51,7 +51,7 @@ def test_other_regimes_stand_with_their_scope_time_and_memory(dataset, name, sco
     (line,) = [
         line
         for line in PAGE.splitlines()
-        if line.startswith(f"| ReMSE raises T1 over an MSE of the same value (points). | {dataset}, {scope} |")
+        if line.startswith(f"| ReMSE raises T1 over an MSE with the same loss value (points). | {dataset}, {scope} |")
     ]
     freedom, deviation = len(pairs) - 1, (pairs["remse"] - pairs["mse"]).std() / len(pairs) ** 0.5
     detectable = (stats.t.ppf(0.975, freedom) + stats.t.ppf(0.8, freedom)) * deviation

@@ -102,7 +102,7 @@ def test_sentence_of_the_map():
     setting = {"dataset": "X", "network": "basic", "fine_tune": False, "vectors": "normalised", "scale": 20.0}
     rows = rows.assign(unseen_share=0.2, **setting)
     text = "**Compared with the MSE, ReMSE's errors on seen classes are more even at λ = 60. Its T1 is"
-    assert map_sentence(rows) == f"{text} not shown to be higher or lower at λ = 60.**"
+    assert map_sentence(rows) == f"{text} not significantly higher or lower at λ = 60.**"
     rows.loc[rows["method"] == "remse", "seen_theil"] += 0.2
     assert "errors on seen classes are less even at λ = 60. " in map_sentence(rows)
 
@@ -120,7 +120,7 @@ def pointing_rows(remse, tail):
 
 
 @pytest.mark.parametrize(
-    ("remse", "outcome"), [(0.1, "an improvement"), (-0.1, "a loss"), (0.0, "no shown difference")]
+    ("remse", "outcome"), [(0.1, "an improvement"), (-0.1, "a loss"), (0.0, "no significant difference")]
 )
 def test_sentence_of_attention_on_the_parts(remse, outcome):
     text = pointing_sentence(pointing_rows(remse, tail=0.1))

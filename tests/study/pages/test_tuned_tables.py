@@ -65,7 +65,7 @@ def test_differences_are_paired_by_class_split(rows):
 
 def test_the_text_counts_what_was_chosen(rows):
     text = tuned_text(rows)
-    assert "Each method has 16 trials on each split: the scale is one of 5, 10, 20, 40," in text
+    assert "Each method has 16 trials on each split. The scale is one of 5, 10, 20, 40," in text
     assert "Over 5 class splits:" in text
     chosen = chosen_trials(rows)
     counts = Counter(chosen.loc[chosen["method"] == "remse", "lam"])

@@ -1,1 +1,1 @@
-"""What each notebook computes, shows and says, from 01_data to 07_figures."""
+"""The computations, figures, tables and sentences of each notebook, from 01_data to 07_figures."""

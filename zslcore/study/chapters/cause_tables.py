@@ -1,4 +1,4 @@
-"""What notebook 02 shows and says of the causes of unequal errors."""
+"""Figures, tables and sentences of 02_imbalance on the causes of unequal errors."""
 
 import itertools
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ def nulls_figure(study: StudyErrors, *, split: str = "seen classes") -> Figure:
 
 
 def slope_verdicts(states: Mapping[str, StudyErrors]) -> pd.DataFrame:
-    """Claim 1 against constant noise: is the slope of the error over the label steeper than noise makes it?
+    """Claim 1 compared with constant noise: is the slope of the error over the label steeper than that of noise?
 
     Args:
         states: errors by state, such as ``as predicted`` and ``mean put back``.
@@ -49,7 +49,7 @@ def slope_verdicts(states: Mapping[str, StudyErrors]) -> pd.DataFrame:
 
 
 def mean_sentence(causes: pd.DataFrame) -> str:
-    """In words, for the seen classes: how much of the error is the missing mean.
+    """A sentence on the seen classes: how much of the error is the missing mean.
 
     Args:
         causes: the frame of :func:`zslcore.study.chapters.causes.causes`.
@@ -69,7 +69,7 @@ def mean_sentence(causes: pd.DataFrame) -> str:
 
 
 def labels_sentence(table: pd.DataFrame) -> str:
-    """In words: what the models know about single images.
+    """Sentences on what the models know about single images.
 
     Args:
         table: the frame of :func:`zslcore.study.experiments.image_labels.information_table`.

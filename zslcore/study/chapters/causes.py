@@ -30,7 +30,7 @@ Rows = Float[np.ndarray, "n A"]
 
 
 def predictions(run: Run, benchmark: Benchmark) -> dict[str, dict[str, Rows]]:
-    """Predictions of a run for the test images by split, as predicted and with the shared component put back.
+    """Predictions of a run for the test images by split, as predicted and with the shared component added.
 
     The scale of the latter (:func:`zslcore.analysis.restoring_scale`) is fitted on the training images.
     """

@@ -80,12 +80,12 @@ def describe_annotations(benchmark: Benchmark) -> str:
     small = (annotations < annotations.max() / 2).mean()
     groups = attribute_groups(names)
     largest = max(groups, key=lambda name: len(groups[name]))
-    told = f"form {len(groups)} groups of up to {len(groups[largest])} values, such as {largest}"
+    grouping = f"form {len(groups)} groups of up to {len(groups[largest])} values, such as {largest}"
     if len(groups) == len(names):
-        told = "form no groups"
+        grouping = "form no groups"
     return (
         f"In {100 * small:.0f} % of the cells, the annotation is below half of the largest one in the data set. "
-        f"The {len(names)} attributes {told}."
+        f"The {len(names)} attributes {grouping}."
     )
 
 

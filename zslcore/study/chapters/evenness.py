@@ -1,4 +1,4 @@
-"""How uneven errors are, over repeated trainings, and what a loss does to large and to small errors."""
+"""Evenness of errors over repeated trainings, and the effect of a loss on large and on small errors."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""What 07_figures draws beside the errors of :mod:`~zslcore.study.chapters.imbalance`, and sentences about them."""
+"""Data and sentences of 07_figures, except for the errors, which :mod:`~zslcore.study.chapters.imbalance` computes."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The tables of 02_imbalance: errors of trained models beside null models, and the claims of the paper about them."""
+"""The tables of 02_imbalance: errors of trained models and of null models, and the claims of the paper about them."""
 
 import dataclasses
 from collections.abc import Iterable

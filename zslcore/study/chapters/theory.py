@@ -16,7 +16,7 @@ from zslcore.remse import ReMSE, remse_weights
 def gradient_ratios(
     cosines: Sequence[float], *, attributes: int, classes: int, lam: float, scale: float
 ) -> pd.DataFrame:
-    """Derivatives of the cross entropy and of lambda * MSE by the cosine with the true class vector.
+    """Derivatives of the cross entropy and of lambda * MSE with respect to the cosine with the true class vector.
 
     The class vectors are orthogonal and the prediction moves in a plane, so that no other cosine changes.
 
@@ -58,7 +58,7 @@ def remse_step(
 
     Args:
         errors: errors m.
-        slopes: derivative of each error by each of k parameters; errors are taken as linear in them.
+        slopes: derivative of each error with respect to each of k parameters; errors are treated as linear in them.
         size: step size.
 
     Returns:
@@ -244,7 +244,7 @@ def normalised_noise(
 
 
 def class_gaps(kinds: Mapping[str, Float[np.ndarray, "C A"]], *, scale: float) -> pd.DataFrame:
-    """How far apart a cosine classifier sees classes, for each kind of class vectors.
+    """Distances between classes for a cosine classifier, for each kind of class vectors.
 
     Args:
         kinds: class vectors by name, scaled to unit length here.

@@ -51,15 +51,15 @@ def configs_of(name: str, dataset: str, splits: Sequence[int]) -> list[RunConfig
             (EfficientNet-Lite0, learning rate chosen on the validation split for cross entropy alone),
             ``fine_tuned_224`` (at 224 px), ``fine_tuned_attention`` (with AttentionNet), ``fine_tuned_rates`` (the
             choices of learning rates, for seed 0), ``vectors`` (kinds of class vectors at several scales),
-            ``tuned`` (as many trials of scale, learning rate and lambda for each method, on random splits alone),
+            ``tuned`` (equally many trials of scale, learning rate and lambda for each method, on random splits only),
             ``gradients`` (of the losses, after training with ReMSE), ``image_training`` (on labels of single images),
             ``pointing`` (attention of AttentionNet on the parts), or ``audit`` (of the protocols).
         dataset: name of a data set.
-        splits: numbers of random class splits; all experiments but ``tuned`` have the benchmark's own split, too.
+        splits: numbers of random class splits; all experiments except ``tuned`` also have the benchmark's own split.
     """
-    own = {"splits": [0], "seeds": SEEDS}
     if name == "map":
-        return map_configs(dataset, splits=splits, seeds=[0], lams=LAMS) + map_configs(dataset, **own, lams=LAMS)
+        random = map_configs(dataset, splits=splits, seeds=[0], lams=LAMS)
+        return random + map_configs(dataset, splits=[0], seeds=SEEDS, lams=LAMS)
     if name == "attention":
         return _one_lambda(dataset, network="attention")
     if name in FINE_TUNED:
@@ -72,22 +72,24 @@ def configs_of(name: str, dataset: str, splits: Sequence[int]) -> list[RunConfig
         return configs
     if name == "vectors":
         random = vector_configs(dataset, splits=splits, seeds=[0], kinds=["normalised", "centred"], scales=SCALES)
-        return random + vector_configs(dataset, **own, kinds=KINDS, scales=SCALES)
+        return random + vector_configs(dataset, splits=[0], seeds=SEEDS, kinds=KINDS, scales=SCALES)
     if name == "tuned":
         return tuned_configs(dataset, splits=splits)
     if name == "gradients":
-        return [config for config in map_configs(dataset, **own, lams=[60.0]) if config.loss == "remse"]
+        configs = map_configs(dataset, splits=[0], seeds=SEEDS, lams=[60.0])
+        return [config for config in configs if config.loss == "remse"]
     if name == "image_training":
         return image_configs(dataset, seeds=SEEDS)
     if name == "pointing":
         return pointing_configs(dataset, seeds=SEEDS)
     if name == "audit":
-        return map_configs(dataset, **own, lams=[]) + map_configs(dataset, splits=splits, seeds=[0], lams=[])
+        own = map_configs(dataset, splits=[0], seeds=SEEDS, lams=[])
+        return own + map_configs(dataset, splits=splits, seeds=[0], lams=[])
     raise InputError(f"experiment must be one of {', '.join(NAMES)}, got {name!r}")
 
 
 def fine_tuning(name: str, dataset: str) -> dict[str, object]:
-    """Settings of a fine-tuned backbone but its learning rate; SYNTH has pictures of 128 px, and fewer than others.
+    """Settings of a fine-tuned backbone except its learning rate; SYNTH has smaller and fewer pictures than others.
 
     Example:
         >>> fine_tuning("fine_tuned", "SYNTH")["image_size"]
@@ -114,9 +116,8 @@ def chosen_rate(name: str, dataset: str) -> float:
 
 def _one_lambda(dataset: str, **changes: object) -> list[RunConfig]:
     """All methods at lambda 60, and centred class vectors, on the benchmark's own split."""
-    own = {"splits": [0], "seeds": SEEDS}
-    centred = vector_configs(dataset, **own, kinds=["centred"], scales=[20.0], **changes)
-    return map_configs(dataset, **own, lams=[60.0], **changes) + centred
+    centred = vector_configs(dataset, splits=[0], seeds=SEEDS, kinds=["centred"], scales=[20.0], **changes)
+    return map_configs(dataset, splits=[0], seeds=SEEDS, lams=[60.0], **changes) + centred
 
 
 def measure_of(name: str, gamma_from: str = "folds") -> Callable[[RunConfig], pd.DataFrame]:

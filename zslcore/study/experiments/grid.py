@@ -20,7 +20,7 @@ def run_grid(
 
     Args:
         measure: a function of a module that returns the rows of a config.
-        configs: the configs; they are told apart by all settings but the device.
+        configs: the configs; they are identified by all settings except the device.
         file: the table. Rows of other configs that it holds are kept.
         jobs: number of processes, each with one thread.
 

@@ -1,4 +1,4 @@
-"""What models know about single images, and the errors of a detector that knows everything about them.
+"""What models know about single images, and the errors of a perfect detector of their labels.
 
 ``python -m zslcore.study.experiments.image_labels SYNTH CUB100 CUB SUN`` writes ``results/image_labels.csv``; it trains
 nothing.

@@ -1,7 +1,7 @@
-"""Trainings on the labels of single images, where attributes are imbalanced, beside trainings on class vectors.
+"""Trainings on the labels of single images, which are imbalanced, compared with trainings on class vectors.
 
-Attributes without image labels are left out of every measure but ``T1``, because a regression on image labels alone
-does not train them.
+Attributes without image labels are left out of every measure except ``T1``, because a regression on image labels does
+not train them.
 """
 
 from collections.abc import Sequence

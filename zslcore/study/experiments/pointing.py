@@ -37,10 +37,10 @@ def pointing_rows(config: RunConfig) -> pd.DataFrame:
     """Train a config on the test task, and measure its attention on the parts of the test images.
 
     Returns:
-        A row for each attribute group that is bound to parts, of the test images of seen and of unseen classes
-        (``split``): the number of ``images``; pointing accuracy and energy inside the boxes after the last epoch
-        (``pointing``, ``energy``), of the network before training (``untrained_pointing``, ``untrained_energy``) and by
-        chance (``chance_pointing``, ``chance_energy``); ``T1`` in percent, ``seconds`` and ``device``.
+        A row for each attribute group that belongs to parts, and for the test images of seen and of unseen classes
+        (``split``). Columns: the number of ``images``; pointing accuracy and energy inside the boxes after the last
+        epoch (``pointing``, ``energy``), before training (``untrained_pointing``, ``untrained_energy``) and by chance
+        (``chance_pointing``, ``chance_energy``); ``T1`` in percent, ``seconds`` and ``device``.
 
     Raises:
         InputError: if there are no part positions, or if the training diverges.

@@ -1,7 +1,7 @@
 """Audit of the protocols: how much of a reported harmonic mean comes from choosing the epoch and gamma on test images.
 
 The reference is an estimate without optimism: gamma is chosen on one half of the test images, and the harmonic mean is
-read on the other half. It needs labels of unseen classes, so it can judge protocols but is not a protocol itself.
+measured on the other half. It needs labels of unseen classes, so it can only judge protocols and is not one itself.
 """
 
 import numpy as np
@@ -29,7 +29,7 @@ VALIDATION_SPLIT = "chosen epoch, validation gamma"
 
 
 def audit(config: RunConfig) -> pd.DataFrame:
-    """Train a config for every protocol, and read the harmonic mean that each reports.
+    """Train a config for every protocol, and measure the harmonic mean that each protocol reports.
 
     Returns:
         A row for each ``estimate``, with H in percent, ``gamma``, ``epoch`` (counted from 0) and ``device``:

@@ -1,7 +1,7 @@
 """The map of rebalancing: ReMSE, MSE and a control at the same lambda, over class splits, lambdas, networks, vectors.
 
-``equal_lambda`` divides ReMSE's loss by its amplification, so that all three have the same loss value in every batch
-and differ only in which cells the gradient comes from. A random split of the classes is the unit of replication.
+``equal_lambda`` divides ReMSE's loss by its amplification, so that all three have the same loss value in every batch.
+They differ only in how strongly each cell contributes to the gradient. The replicates are random class splits.
 """
 
 from collections.abc import Sequence
@@ -158,7 +158,7 @@ def map_row(config: RunConfig, *, gamma_from: str = "folds") -> pd.DataFrame:
 
 
 def gradient_row(config: RunConfig) -> pd.DataFrame:
-    """Train a config, and compare gradients of cross entropy, MSE and ReMSE by the network's weights.
+    """Train a config, and compare the gradients of cross entropy, MSE and ReMSE with respect to the network's weights.
 
     Returns:
         One row: ``dataset``, ``class_split``, ``seed``; ``cosine`` of the gradients of ReMSE and MSE, the

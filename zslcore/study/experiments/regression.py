@@ -1,4 +1,4 @@
-"""What ReMSE changes in a plain multi-output regression: test errors of each group and output, on four data sets.
+"""The effect of ReMSE on plain multi-output regression: test errors of each group and output, on four data sets.
 
 ``python -m zslcore.study.experiments.regression`` writes ``results/regression/errors.csv``. ``make figures`` then
 writes the tables of ``docs/other_models.md`` from it.

@@ -1,4 +1,4 @@
-"""Equal tuning budgets: each method has as many trials, and the validation classes of a split choose one of them."""
+"""Equal tuning budgets: each method has the same number of trials, and one is chosen on the validation classes."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What ``make figures`` writes from committed tables: pages of ``docs/``, ``CLAIMS.md``, and the README's figure."""
+"""Write pages of ``docs/``, ``CLAIMS.md`` and the README's figure from committed tables: ``make figures``."""
 
 import argparse
 import sys
@@ -14,7 +14,7 @@ from zslcore.study.pages.results_page import results_page
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Write what README and docs show of the committed results and of the settings: ``make figures``."""
+    """The command line of this module, which ``make figures`` runs."""
     argparse.ArgumentParser(prog="python -m zslcore.study.pages", description=__doc__).parse_args(argv)
     print(readme_figure())
     pages = {

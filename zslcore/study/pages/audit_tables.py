@@ -49,15 +49,16 @@ def audit_parts(rows: pd.DataFrame, protocol: str = CLEAN) -> pd.Series:
 
 
 def audit_text(rows: pd.DataFrame) -> str:
-    """What choosing on the test images adds to H, and a table of all estimates."""
+    """How much a choice on the test images raises H, and a table of all estimates."""
     clean, earlier = audit_parts(rows), audit_parts(rows, VALIDATION_SPLIT)
     text = (
         f"The protocol `clean` is *{CLEAN}*. Choosing epoch and γ on the test images raises H by {clean['total']:.1f} "
-        f"points over it: {clean['optimism']:.1f} are optimism (γ from one half of the test images, read on the "
-        f"other), {clean['transfer']:.1f} a γ that does not transfer from the folds, and {clean['epoch']:.1f} the "
-        f"epoch. Over *{VALIDATION_SPLIT}*, which was `clean` in version 0.1, it raises H by {earlier['total']:.1f} "
-        f"points ({earlier['optimism']:.1f}, {earlier['transfer']:.1f} and {earlier['epoch']:.1f}). The *bias* of an "
-        "estimate is its mean difference from the H of halves of the images at the same epoch."
+        f"points over it. Of these, {clean['optimism']:.1f} come from optimism: γ is chosen and H is measured on the "
+        f"same images. Another {clean['transfer']:.1f} come from γ, which does not transfer fully from the folds, and "
+        f"{clean['epoch']:.1f} from the choice of the epoch. Over *{VALIDATION_SPLIT}*, which was `clean` in version "
+        f"0.1, it raises H by {earlier['total']:.1f} points ({earlier['optimism']:.1f}, {earlier['transfer']:.1f} and "
+        f"{earlier['epoch']:.1f}). As a reference for each epoch, γ is chosen on one half of the test images and H is "
+        "measured on the other half. The *bias* of an estimate is its mean difference from the reference of its epoch."
     ).replace("-", "−")
     lines = []
     for name, row in audit_table(rows).iterrows():

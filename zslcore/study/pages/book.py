@@ -25,10 +25,12 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 def build_book(folder: Path, output: Path | None = None) -> Path:
     """Build the book of a study and return the path of its first page.
 
-    The first page answers the study's question from ``results.csv`` and ``differences.csv``. Notebooks that the folder
-    does not hold are taken as they are committed, and the first page says so. A warning of Sphinx, such as a broken
-    link, is an InputError. ``folder`` is one that ``make study`` filled, or below ``results/``; ``output``, by default
-    ``folder/book``, is replaced if it exists.
+    The first page answers the study's question from ``results.csv`` and ``differences.csv``. If a notebook is not in
+    the folder, the committed one is used, and the first page says so. ``folder`` is a folder that ``make study``
+    filled, or one below ``results/``. ``output``, by default ``folder/book``, is replaced if it exists.
+
+    Raises:
+        InputError: if Sphinx warns, for example of a broken link.
     """
     require("docs", "sphinx", "myst_nb", "sphinx_book_theme")
     folder, output = Path(folder), Path(output or Path(folder) / "book")
@@ -90,7 +92,7 @@ def _copy_notebook(path: Path, target: Path) -> None:
 
 
 def _git(*arguments: str) -> str:
-    """What git prints in the checkout; empty where there is no git or no repository."""
+    """The output of git in the checkout; empty without git or a repository."""
     if shutil.which("git") is None:
         return ""
     command = ["git", "-C", str(root()), *arguments]

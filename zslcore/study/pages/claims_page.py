@@ -33,14 +33,15 @@ def claims_page(folder: Path) -> str:
     lines = [
         "# Claims",
         "",
-        "One row for each claim, data set and scope: EfficientNet-Lite0, frozen or fine-tuned, and the network on it. "
-        "Brackets hold 95 % intervals. Verdicts on differences are Holm-corrected over the findings of this study, or "
-        "over a table of [the map](docs/map.md) where the row says so. *Detectable* is the difference that the "
+        "There is one row for each claim, data set and scope. The scope says whether the EfficientNet-Lite0 is frozen "
+        "or fine-tuned, and which network is on top of it. *With the same loss value* means that the loss of ReMSE is "
+        "scaled to the value of the MSE in every batch. T1, H and the Theil index: see [Formulas](docs/formulas.md). "
+        "Brackets contain 95 % intervals. Verdicts on differences use Holm's correction over the findings of this "
+        "study, or over a table of [the map](docs/map.md) if the row says so. *Detectable* is the difference that the "
         "comparison finds with a probability of 80 %. `experiments` stands for `python -m zslcore.study.experiments`. "
-        "Times are medians of the committed runs, which shared their machine. Memory is "
-        f"the most that a process had in one epoch on {machine}, memory-mapped files included (`python -m "
-        "zslcore.study.experiments.costs CUB100 SYNTH`). `make figures` writes this page from the CSV files in "
-        "`results/`.",
+        "Times are medians of the committed runs, which shared their machine. Memory is the peak of a process in one "
+        f"epoch on {machine}, memory-mapped files included (`python -m zslcore.study.experiments.costs CUB100 SYNTH`). "
+        "`make figures` writes this page from the CSV files in `results/`.",
         "",
         "## The abstract of the paper",
         "",
@@ -51,7 +52,7 @@ def claims_page(folder: Path) -> str:
         "## The published table",
         "",
         "ResNet-101 fine-tuned at 448 px, 30 epochs of 300 batches of 32 images, epoch and γ chosen on the test set. "
-        "None of it was run here: it needs the full image sets. Time and memory were not measured.",
+        "These commands were not run here, because they need the full image sets. Time and memory were not measured.",
         "",
         markdown_table(["claim", "command", "expected", "obtained"], _published_rows()),
     ]
@@ -59,7 +60,7 @@ def claims_page(folder: Path) -> str:
 
 
 def _label_rows(folder: Path) -> list[list[str]]:
-    """Claim 1: measured, and of a detector that knows each image."""
+    """Claim 1: as measured, and for a detector that knows the labels of each image."""
     rows, claim = [], "The error of an attribute is highly correlated with the value of its label."
     for dataset in DATASETS:
         results = stored(folder, dataset, "results")
@@ -68,18 +69,18 @@ def _label_rows(folder: Path) -> list[list[str]]:
         low, high = t_interval(values)
         obtained = f"r = {values.mean():.2f} ({low:.2f} to {high:.2f}) within classes, seen"
         source = "[02](notebooks/02_imbalance.ipynb)"
-        told = f"{verdict(low, high)}; 02 compares it with noise"
+        judgement = f"{verdict(low, high)}; 02 compares it with noise"
         cost = f"{_times(chosen)}; {_memory(folder, dataset, 'map')}"
         data = f"{dataset}, {SCOPES['map']}"
-        rows.append([claim, data, "r > 0", obtained, told, f"{len(values)} seeds", source, cost])
+        rows.append([claim, data, "r > 0", obtained, judgement, f"{len(values)} seeds", source, cost])
     oracle = pd.read_csv(folder / "image_labels.csv")
     for row in oracle[(oracle["unit"] == "shares") & oracle["dataset"].isin(["CUB", "SUN"])].itertuples(index=False):
         within = row[oracle.columns.get_loc("detector, within classes")]
         command = "`experiments.image_labels SYNTH CUB100 CUB SUN`"
         obtained = f"r = {within:.2f} within classes"
         claim = "The same holds for a perfect detector of the labels of single images."
-        replicates, told = f"{row.classes} classes", "holds without training"
-        rows.append([claim, f"{row.dataset}, no model", "r > 0", obtained, told, replicates, command, "–"])
+        replicates, judgement = f"{row.classes} classes", "holds without training"
+        rows.append([claim, f"{row.dataset}, no model", "r > 0", obtained, judgement, replicates, command, "–"])
     return rows
 
 
@@ -91,19 +92,19 @@ def _sample_rows() -> list[list[str]]:
 
 
 def _rebalancing_rows(folder: Path) -> list[list[str]]:
-    rows, found = [], findings(folder)
+    rows, found, baseline = [], findings(folder), "an MSE with the same loss value"
     others = {(dataset, name): _differences(folder, dataset, name) for dataset in DATASETS for name in OTHER_REGIMES}
     for measure, expected, claim in (
-        ("seen_theil", "smaller", "ReMSE makes the errors more even than an MSE of the same value (Theil index, %)."),
-        ("T1", "larger", "ReMSE raises T1 over an MSE of the same value (points)."),
-        ("H", "larger", "ReMSE raises H over an MSE of the same value (points)."),
+        ("seen_theil", "smaller", f"ReMSE makes the errors more even than {baseline} (Theil index, %)."),
+        ("T1", "larger", f"ReMSE raises T1 over {baseline} (points)."),
+        ("H", "larger", f"ReMSE raises H over {baseline} (points)."),
     ):
         for dataset in DATASETS:
             rows.append(_row(folder, claim, dataset, "map", expected, finding(found, dataset, "remse", measure)))
             for name in OTHER_REGIMES:
-                told = claim.replace("of the same value", "tuned as much") if name == "tuned" else claim
+                text = claim.replace("loss value", "tuning budget") if name == "tuned" else claim
                 for row in _contrast(others[dataset, name], ("remse", "mse"), measure):
-                    rows.append(_row(folder, told, dataset, name, expected, row, of_map=True))
+                    rows.append(_row(folder, text, dataset, name, expected, row, of_map=True))
     return rows
 
 
@@ -133,9 +134,9 @@ def _vector_rows(folder: Path) -> list[list[str]]:
         for dataset in DATASETS:
             row = finding(found, dataset, "centred", measure)
             rows.append(_row(folder, claim, dataset, "vectors", "larger", row))
-            told = claim.replace("at tuned scales", "at tuned scales and learning rates")
+            text = claim.replace("at tuned scales", "at tuned scales and learning rates")
             for row in _contrast(tuned[dataset], ("centred", "cross_entropy"), measure):
-                rows.append(_row(folder, told, dataset, "tuned", "larger", row, of_map=True))
+                rows.append(_row(folder, text, dataset, "tuned", "larger", row, of_map=True))
     for dataset in DATASETS:
         claim = f"An MSE beside the cross entropy raises T1 (λ = {MAIN_LAMBDA:g}; points)."
         rows.append(_row(folder, claim, dataset, "map", "larger", finding(found, dataset, "mse", "T1")))
@@ -148,7 +149,7 @@ def _image_rows(folder: Path) -> list[list[str]]:
     for dataset in DATASETS:
         tables[dataset] = image_differences(stored(folder, dataset, "image_training"), measures=IMAGE_MEASURES)
     for measure, subject in (("unseen_precision", "all attributes"), ("unseen_rare_precision", "the rarest third")):
-        claim = f"On image labels, ReMSE raises the average precision of {subject} over the MSE's (unseen; points)."
+        claim = f"On image labels, ReMSE raises the average precision of {subject} over the MSE (unseen; points)."
         for dataset, table in tables.items():
             chosen = (table["method"] == "remse") & (table["targets"] == "images") & (table["measure"] == measure)
             row = table[chosen & (table["lam"] == MAIN_LAMBDA)].iloc[0]
@@ -162,12 +163,12 @@ def _row(
     """The line of a difference that an experiment measured; ``of_map``: its verdict is that of a table of the map."""
     data, command = f"{dataset}, {SCOPES[name]}", f"`experiments {dataset} {name}`"
     cost = f"{_times(stored(folder, dataset, name))}; {_memory(folder, dataset, name)}"
-    told = row["verdict"]
-    if told == "inconclusive":
-        told += f" ({row['detectable']:.2f} detectable)"
+    judgement = row["verdict"]
+    if judgement == "inconclusive":
+        judgement += f" ({row['detectable']:.2f} detectable)"
     if of_map:
-        told += " in [the map](docs/map.md)"
-    return [claim, data, expected, sentence(row), told, f"{row['pairs']} {row['replicates']}", command, cost]
+        judgement += " in [the map](docs/map.md)"
+    return [claim, data, expected, sentence(row), judgement, f"{row['pairs']} {row['replicates']}", command, cost]
 
 
 def _times(rows: pd.DataFrame) -> str:
@@ -190,10 +191,10 @@ def _solved_rows(folder: Path) -> list[list[str]]:
         means = results.groupby("method")["H"].mean()
         highest = means.drop(["eszsl", "sae"]).max()
         obtained = f"{means['eszsl']:.1f} against {highest:.1f} at most"
-        told = "holds" if means["eszsl"] > highest else "does not hold"
+        judgement = "holds" if means["eszsl"] > highest else "does not hold"
         data, command = f"{dataset}, {SCOPES['map']}", f"`zslcore train --dataset {dataset} --method eszsl`"
         cost = f"{_times(results[results['method'] == 'eszsl'])}; {_memory(folder, dataset, 'map')}"
-        rows.append([claim, data, "higher", obtained, told, "1 run, no spread", command, cost])
+        rows.append([claim, data, "higher", obtained, judgement, "1 run, no spread", command, cost])
     return rows
 
 

@@ -58,7 +58,7 @@ def first_page(
     ]
     if committed:
         names = ", ".join(committed)
-        lines += [f"These notebooks were not run again; the book shows their committed runs: {names}.", ""]
+        lines += [f"These notebooks were not run again. The book shows their committed runs: {names}.", ""]
     reference = [f"docs/{name}" for name in REFERENCE]
     lines += _toctree("The study", [f"notebooks/{path.stem}" for path in sorted(notebooks_root().glob("*.ipynb"))])
     lines += _toctree("Reference", ["CLAIMS", *reference, "CONTRIBUTING", "CHANGELOG"])
@@ -70,7 +70,7 @@ def _toctree(caption: str, pages: Iterable[str]) -> list[str]:
 
 
 def answer(differences: pd.DataFrame) -> list[str]:
-    """The study's question answered in words: ReMSE against the MSE of the same effective λ, where it was run.
+    """The study's question answered in words: ReMSE against the MSE of the same effective λ, if it was run.
 
     Example:
         >>> rows = [("T1", "mse", 1, -1, 3), ("H", "mse", 2, 1, 3), ("test_seen_theil", "mse", -1, -2, -0.5)]
@@ -84,7 +84,7 @@ def answer(differences: pd.DataFrame) -> list[str]:
     shown = {name: _direction(frame.loc[name]) for name in MEASURES if name in frame.index}
     accuracies = [name for name in ("T1", "H") if name in shown]
     found = [f"a {shown[name]} {name}" for name in accuracies if shown[name]]
-    accuracy = f"No difference in accuracy is shown between ReMSE and {words}."
+    accuracy = f"No significant difference in accuracy was found between ReMSE and {words}."
     if found:
         accuracy = f"ReMSE has {' and '.join(found)} than {words}."
     evenness = {"lower": " Its errors are more even.", "higher": " Its errors are less even.", "": ""}
@@ -122,14 +122,14 @@ def spoken(row: pd.Series, digits: int, *, unit: str = "") -> str:
 
 
 def single_runs(results: pd.DataFrame) -> str:
-    """Why some methods have one run, as a sentence with a blank after it; empty if results have no such method.
+    """Why some methods have one run, as a sentence and a blank; empty if the results have no such method.
 
     Example:
         >>> single_runs(pd.DataFrame({"method": ["mse", "eszsl"]}))
-        'ESZSL: solved in closed form, so one run without a spread. '
+        'Solved in closed form, so one run and no spread: ESZSL. '
     """
     names = [display_name(key) for key in BASELINES if key in set(results["method"])]
-    return f"{' and '.join(names)}: solved in closed form, so one run without a spread. " if names else ""
+    return f"Solved in closed form, so one run and no spread: {' and '.join(names)}. " if names else ""
 
 
 def clean_rows(results: pd.DataFrame, earlier: pd.DataFrame | None = None) -> list[list[str]]:

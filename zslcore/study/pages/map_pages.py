@@ -64,14 +64,14 @@ def _unit(measure: str) -> str:
 
 
 def findings_figure(folder: Path) -> Figure:
-    """What changes accuracy and evenness: differences over random class splits, by data set."""
+    """The effects on accuracy and evenness: differences over random class splits, by data set."""
     use_style()
     table = findings(folder)
     return contrasts(table.assign(series=table["dataset"]))
 
 
 def lambda_figure(folder: Path, dataset: str) -> Figure:
-    """What ReMSE and its permuted control change against the MSE: differences over class splits, by lambda.
+    """ReMSE and its permuted control, compared with the MSE: differences over class splits, by lambda.
 
     The data set must have a committed map, see :func:`stored`.
     """
@@ -96,19 +96,22 @@ def map_page(folder: Path) -> str:
     lines = [
         "# The map of rebalancing",
         "",
-        "ReMSE, MSE and ReMSE with permuted weights, at the same λ: the loss of ReMSE is divided by its amplification, "
-        "so that all three have the same value in every batch. They differ only in the cells that the gradient comes "
-        "from. λ = ∞ is regression without cross entropy. Numbers are read after the last epoch. γ comes from "
-        "three folds of the seen classes, as in the protocol `clean`, or from one validation split, where the val "
-        "classes act as unseen. The validation split takes a third less time. Each section says which of them it uses.",
+        "This page compares the MSE, ReMSE and ReMSE with permuted weights (a control) at the same λ. The loss of "
+        "ReMSE is divided by its amplification, so that all three losses have the same value in every batch. They "
+        "differ only in how strongly each cell, a class and an attribute, contributes to the gradient. λ is the weight "
+        "of the regression loss beside the cross entropy. λ = ∞ is regression without cross entropy. Results are those "
+        "after the last epoch. γ comes from three folds of the seen classes, as in the protocol `clean`, or from one "
+        "validation split, where the val classes act as unseen. The validation split takes a third less time. Each "
+        "section says which of them it uses. T1, H, AUSUC, γ and the Theil index: see [Formulas](formulas.md).",
         "",
         "Differences are paired, over random splits of the classes into seen and unseen ones, or over seeds on the "
-        "benchmark's own split. Random splits ignore which classes ImageNet has. Differences in accuracy are in "
-        "points, those in measures of the errors in percent of the baseline. Brackets hold the 95 % t-interval, which "
-        "is about splits of these classes. **Bold** differences remain after Holm's correction over all comparisons of"
-        " the table (p < 0.05). Splits share classes, so the interval for *new classes* is wider (Nadeau and Bengio, "
-        "2003). *Detectable* is the difference that the comparison finds with a probability of 80 %. *p* is the p "
-        "value of the t-test, without and with Holm's correction. `make figures` writes this page from the CSV files.",
+        "benchmark's own split. Random splits ignore which classes are in ImageNet. Differences in accuracy are in "
+        "points. Differences in measures of the errors are in percent of the baseline. Brackets contain the 95 % "
+        "t-interval, which holds for other splits of the same classes. **Bold** differences are significant after "
+        "Holm's correction over all comparisons of the table (p < 0.05). Splits share classes, so the interval for "
+        "*new classes* is wider (Nadeau and Bengio, 2003). *Detectable* is the difference that the comparison finds "
+        "with a probability of 80 %. *p* is the p value of the t-test, without and with Holm's correction. `make "
+        "figures` writes this page from the CSV files.",
         "",
     ]
     titles = {
@@ -122,7 +125,7 @@ def map_page(folder: Path) -> str:
         "pointing": "Attention on the parts",
         "gradients": "Gradients",
         "image_training": "Training on labels of single images",
-        "audit": "The protocols, audited",
+        "audit": "Audit of the protocols",
     }
     for dataset in DATASETS:
         lines += [f"## {dataset}", ""]
@@ -139,7 +142,7 @@ def section(folder: Path, dataset: str, name: str, *, tables: bool = True) -> st
         folder: the folder ``results``.
         dataset: name of a data set.
         name: an experiment, see :func:`zslcore.study.experiments.configs.configs_of`.
-        tables: whether the tables of the map follow what they say in words.
+        tables: whether to add the tables after the sentences.
     """
     rows, command = stored(folder, dataset, name), f"python -m zslcore.study.experiments {dataset} {name}"
     if rows is None:

@@ -31,7 +31,7 @@ def sentence(row: pd.Series) -> str:
 
 
 def map_sentence(rows: pd.DataFrame) -> str:
-    """In words: the lambdas where ReMSE changes evenness or T1 against the MSE, over random splits if there are any."""
+    """A sentence: the lambdas at which ReMSE and the MSE differ in evenness or T1, over random splits if possible."""
     table = map_differences(rows, measures=["T1", "seen_theil"])
     remse = table[(table["method"] == "remse") & (table["replicates"] == table["replicates"].iloc[0])]
     evenness = _shown(remse[remse["measure"] == "seen_theil"], "more even", "less even")
@@ -40,7 +40,7 @@ def map_sentence(rows: pd.DataFrame) -> str:
 
 
 def repetition_sentence(rows: pd.DataFrame, earlier: pd.DataFrame, file: str) -> str:
-    """How far an earlier training of the same configs on a GPU gave other numbers; ``file`` is its table."""
+    """How much the numbers of an earlier training of the same configs on a GPU differ; ``file`` is its table."""
     both = rows.merge(earlier, on="settings", suffixes=("", "_earlier"))
     distance = (both["T1"] - both["T1_earlier"]).abs()
     table = map_differences(earlier, measures=["T1", "seen_theil"])
@@ -55,7 +55,7 @@ def repetition_sentence(rows: pd.DataFrame, earlier: pd.DataFrame, file: str) ->
 
 
 def image_sentence(rows: pd.DataFrame) -> str:
-    """In words: the lambdas where ReMSE changes the average precision against the MSE, both trained on image labels."""
+    """A sentence: the lambdas at which ReMSE and the MSE differ in average precision, both trained on image labels."""
     table = image_differences(rows, measures=IMAGE_MEASURES)
     remse = table[(table["method"] == "remse") & (table["targets"] == "images")].set_index("measure")
     overall, rarest = (_shown(remse.loc[[measure]], "higher", "lower") for measure in PRECISIONS[:2])
@@ -68,7 +68,7 @@ def image_sentence(rows: pd.DataFrame) -> str:
 
 
 def _shown(rows: pd.DataFrame, better: str, worse: str) -> str:
-    """The lambdas where a measure is shown to be better or worse, as in ``higher at λ = 60, and lower at λ = ∞``."""
+    """The lambdas where a measure is significantly better or worse: ``higher at λ = 60, and lower at λ = ∞``."""
     found = []
     for verdict, word in (("supported", better), ("contradicted", worse)):
         lambdas = [lambda_text(value) for value in rows.loc[rows["verdict"] == verdict, "lam"]]
@@ -77,22 +77,22 @@ def _shown(rows: pd.DataFrame, better: str, worse: str) -> str:
             found.append(f"{word} at λ = {listed} and {lambdas[-1]}" if listed else f"{word} at λ = {lambdas[0]}")
     tried = rows["lam"].unique()
     where = "any λ" if len(tried) > 1 else f"λ = {lambda_text(tried[0])}"
-    return ", and ".join(found) or f"not shown to be {better} or {worse} at {where}"
+    return ", and ".join(found) or f"not significantly {better} or {worse} at {where}"
 
 
 def image_table(rows: pd.DataFrame) -> str:
-    """Training on image labels: what is compared, and the differences."""
+    """The section on training on image labels: explanations and the table of differences."""
     table, levels = image_differences(rows, measures=IMAGE_MEASURES), []
     for third, name in (("rare", "rarest"), ("common", "commonest")):
         levels.append(f"{rows[f'{third}_positives'].mean():.0f} % in the {name} third")
     means = rows[rows["lam"].isin([0.0, MAIN_LAMBDA])].groupby(["method", "targets"])["unseen_precision"].mean()
     text = (
         f"The share of training images that show an attribute has a mean of {' and '.join(levels)}. The mean average "
-        f"precision on unseen classes is {means['cross_entropy', 'classes']:.1f} % with cross entropy alone; with the "
-        f"MSE at λ = {MAIN_LAMBDA:g} it is {means['mse', 'classes']:.1f} % on class vectors and "
-        f"{means['mse', 'images']:.1f} % on image labels. Attributes without image labels are left out, also of T1, "
-        "because a regression on image labels alone does not train them. λ has not the same strength for both kinds of "
-        "targets, since the errors against image labels are larger."
+        f"precision on unseen classes is {means['cross_entropy', 'classes']:.1f} % with cross entropy alone. With the "
+        f"MSE at λ = {MAIN_LAMBDA:g} it is {means['mse', 'classes']:.1f} % if the targets are class vectors and "
+        f"{means['mse', 'images']:.1f} % if they are image labels. Attributes without image labels are left out, also "
+        "for T1, because a regression on image labels does not train them. The same λ is not equally strong for "
+        "both kinds of targets, because the errors against image labels are larger."
     )
     return f"{text}\n\n{replication(table)}:\n\n{contrast_table(table, IMAGE_MEASURES)}"
 
@@ -116,7 +116,7 @@ def map_table(rows: pd.DataFrame) -> str:
         group = vector_differences(entropy, measures=ACCURACIES)
         parts.append(
             f"Cross entropy alone, {replication(group).lower()}. The scale is {scales} for both kinds of class "
-            "vectors. Centred ones are further apart, so the same scale acts as a larger one:\n\n"
+            "vectors. Centred vectors are further apart, so the same scale acts like a larger one:\n\n"
             + contrast_table(group, ACCURACIES)
         )
     return "\n".join(parts)
@@ -125,8 +125,8 @@ def map_table(rows: pd.DataFrame) -> str:
 def vector_table(rows: pd.DataFrame) -> str:
     """Differences between kinds of class vectors at tuned scales, and their T1 at fixed scales."""
     parts = [
-        f"Cross entropy alone, on each split at the scale with the highest H on {gamma_source(rows)}. The grid of "
-        "scales is the same for all.",
+        f"Cross entropy alone. For each split, seed and kind of vectors, the scale is the one with the highest H on "
+        f"{gamma_source(rows)}. The grid of scales is always the same.",
         "",
     ]
     for _, group in vector_differences(rows, measures=ACCURACIES).groupby("replicates", sort=False):
@@ -138,7 +138,7 @@ def vector_table(rows: pd.DataFrame) -> str:
 
 
 def replication(group: pd.DataFrame) -> str:
-    """What the differences are over: ``31 class splits``, or ``4 or 5 seeds of the benchmark's own split``."""
+    """The replicates of the differences: ``Over 31 class splits``, or ``Over 5 seeds of the benchmark's own split``."""
     counts, replicates = sorted(group["pairs"].unique()), group["replicates"].iloc[0]
     own = " of the benchmark's own split" if replicates == "seeds" else ""
     return f"Over {' or '.join(map(str, counts))} {replicates}{own}"
@@ -197,8 +197,8 @@ def gradients_text(rows: pd.DataFrame) -> str:
         low, high = t_interval(factor * rows[column])
         texts[column] = f"{factor * rows[column].mean():.3g} ({low:.3g} to {high:.3g})"
     return (
-        f"After training with ReMSE at λ = 60, the gradients of ReMSE and of the MSE by the weights have a cosine of "
-        f"{texts['cosine']}; {texts['orthogonal']} % of ReMSE's squared gradient is orthogonal to that of the MSE. At "
-        f"λ = 1 the gradient of the MSE is {texts['relative']} % as long as that of the cross entropy. Means over "
-        f"{len(rows)} seeds.\n"
+        f"The gradients of ReMSE and of the MSE with respect to the network's weights are compared after training with "
+        f"ReMSE at λ = 60. Their cosine is {texts['cosine']}. {texts['orthogonal']} % of ReMSE's squared gradient is "
+        f"orthogonal to that of the MSE. At λ = 1 the gradient of the MSE is {texts['relative']} % as long as that of "
+        f"the cross entropy. Means over {len(rows)} seeds.\n"
     )

@@ -1,4 +1,4 @@
-"""Tables of the map: paired differences over class splits, corrected for their number.
+"""Tables of the map: paired differences over class splits, corrected for multiple comparisons.
 
 The rows are those of ``results/DATASET/map.csv``, ``vectors.csv`` and ``image_training.csv``, see
 :mod:`zslcore.study.experiments`.
@@ -109,14 +109,14 @@ def tuned_scale(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def gamma_source(rows: pd.DataFrame) -> str:
-    """What chose gamma, and the scale or the trial, in words."""
+    """A phrase that says what gamma, and the scale or the trial, were chosen on."""
     return {"folds": "three folds of the seen classes", "validation": "one validation split"}[
         rows["gamma_from"].iloc[0]
     ]
 
 
 def judged(table: pd.DataFrame) -> pd.DataFrame:
-    """Correct the p values of a table for their number, and judge its claims by the corrected ones.
+    """Correct the p values of a table for multiple comparisons, and judge its claims by the corrected values.
 
     Returns:
         The table with ``holm``, the p value corrected over all rows, and ``verdict``: ``"supported"`` or
@@ -132,7 +132,7 @@ def judged(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _replicated(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """The rows of random splits, whose number takes the place of the seed, and those of the benchmark's own split."""
+    """The rows of random splits, with the number of the split as seed, and those of the benchmark's own split."""
     random, own = rows[rows["class_split"] > 0], rows[rows["class_split"] == 0]
     if len(random):
         yield "class splits", random.assign(seed=random["class_split"])

@@ -52,12 +52,12 @@ def pointing_differences(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def pointing_sentence(rows: pd.DataFrame) -> str:
-    """In words: how often attention peaks on the parts, and whether ReMSE changes that against the MSE."""
+    """Sentences: how often attention peaks on the parts, and whether ReMSE and the MSE differ in this."""
     mean, table = pointing_scores(rows).groupby("method")["unseen_pointing"].mean(), pointing_differences(rows)
     values = {name: f"{mean[name]:.0f} %" for name in mean.index}
     chosen = (table["method"] == "remse") & (table["measure"] == "unseen_pointing")
     row = table[chosen].iloc[0]
-    outcome = {"supported": "an improvement", "contradicted": "a loss"}.get(row["verdict"], "no shown difference")
+    outcome = {"supported": "an improvement", "contradicted": "a loss"}.get(row["verdict"], "no significant difference")
     groups = rows[rows["split"] == "unseen"].groupby("group", sort=False)[["pointing", "chance_pointing"]].mean()
     missed = groups.index[groups["pointing"] < groups["chance_pointing"]]
     return (
@@ -79,9 +79,9 @@ def pointing_table(rows: pd.DataFrame) -> str:
     epochs, seeds = rows["epochs"].iloc[0], rows["seed"].nunique()
     return (
         f"AttentionNet on frozen feature maps after {epochs} epochs, λ = {rows['lam'].max():g}. Means over "
-        f"{measured['group'].nunique()} attribute groups that are bound to parts, and over {seeds} seeds. *Pointing "
-        "accuracy* counts the images in which the peak of an attribute's attention lies on a part of its group, "
-        "*energy inside* is the share of the attention inside the boxes of these parts. On photographs, a box is a "
+        f"{measured['group'].nunique()} attribute groups that belong to parts, and over {seeds} seeds. *Pointing "
+        "accuracy* is the share of images in which the peak of an attribute's attention lies on a part of its group. "
+        "*Energy inside* is the share of the attention inside the boxes of these parts. On photographs, a box is a "
         "quarter as wide and as high as the bird, as in the released code of APN.\n\n"
         f"{markdown_table(header, lines)}\n{replication(table)}:\n\n{contrast_table(table, measures)}"
     )

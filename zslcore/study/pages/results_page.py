@@ -10,7 +10,7 @@ from zslcore.study.results.tables import PUBLISHED, higher_is_better, markdown_t
 
 PAIRED = (
     "Clean protocol, paired over seeds, with 95 % intervals; accuracies in points. "
-    "Bold differences have an interval without zero."
+    "Bold: the interval does not contain zero."
 )
 
 
@@ -18,11 +18,11 @@ def results_page() -> str:
     """Text of ``docs/results.md``: the tables of all data sets below ``results/``."""
     parts = [
         *("# Results", ""),
-        "Accuracies in percent, mean ± standard deviation over the seeds. Only the `clean` protocol is a result: "
-        "it reads the last epoch, with the mean of the γ that three folds of the seen classes choose. `paper` chooses "
-        "epoch and γ on the test split, as the released code does, "
-        "and serves to compare with published tables. T1, U, S, H and AUSUC: see [Formulas](formulas.md). "
-        "`make figures` writes this page from the CSV files.",
+        "Accuracies in percent, mean ± standard deviation over the seeds. Use the results of the protocol `clean`: it "
+        "measures accuracies after the last epoch, and γ is the mean of the best values on three folds of the seen "
+        "classes. The protocol `paper` chooses epoch and γ on the test split, as the released code does. It is only "
+        "for comparison with published tables. T1, U, S, H and AUSUC: see [Formulas](formulas.md). `make figures` "
+        "writes this page from the CSV files.",
         "",
     ]
     for folder in sorted(path.parent for path in (root() / "results").glob("*/results.csv")):
@@ -47,9 +47,9 @@ def results_page() -> str:
     published = [[str(value) for value in row] for row in PUBLISHED.itertuples(index=False)]
     parts += [
         *("## Published", ""),
-        "The numbers of the paper (ResNet-101 fine-tuned at 448 px). They are not reproduced here: that needs the full "
-        "image sets and GPU days. CUB100 has half of CUB's classes as crops and SYNTH is drawn, so neither compares "
-        "with them.",
+        "These are the numbers of the paper (ResNet-101 fine-tuned at 448 px). They are not reproduced here, because "
+        "that needs the full image sets and days on a GPU. CUB100 has cropped images of half of CUB's classes, and "
+        "SYNTH is drawn, so neither can be compared with them.",
         "",
         markdown_table(list(PUBLISHED.columns), published),
     ]
@@ -89,4 +89,4 @@ def _lambdas(losses: pd.DataFrame) -> str:
     values = losses.loc[losses["lam"] > 0, "lam"].unique()
     if len(values) == 1:
         return f"All losses have λ = {values[0]:g}. {PAIRED}"
-    return f"λ of each loss chosen on folds of the seen classes. {PAIRED}"
+    return f"The λ of each loss is chosen on folds of the seen classes. {PAIRED}"

@@ -47,7 +47,7 @@ def tuned_differences(rows: pd.DataFrame, *, measures: Sequence[str] = ACCURACIE
 
 
 def tuned_text(rows: pd.DataFrame) -> str:
-    """What the trials of each method chose, and the differences between the methods."""
+    """The chosen trials of each method, and the differences between the methods."""
     chosen, lines = chosen_trials(rows), []
     trials = len(rows) // len(chosen)
     for method, found in chosen.groupby("method", sort=False):
@@ -56,9 +56,9 @@ def tuned_text(rows: pd.DataFrame) -> str:
         lines.append([NAMES.get(method, display_name(method)), *accuracies, *values])
     grids = [", ".join(f"{value:g}" for value in grid) for grid in GRIDS.values()]
     text = (
-        f"Each method has {trials} trials on each split: the scale is one of {grids[0]}, the learning rate one of "
-        f"{grids[1]}, and λ, for a method with a regression loss, one of {grids[2]}. The trial with the highest H on "
-        f"{gamma_source(rows)} counts. The table has mean accuracies, and how often each value was chosen. Where the "
+        f"Each method has {trials} trials on each split. The scale is one of {grids[0]}, and the learning rate one of "
+        f"{grids[1]}. For a method with a regression loss, λ is one of {grids[2]}. The trial with the highest H on "
+        f"{gamma_source(rows)} is chosen. The table shows mean accuracies, and how often each value was chosen. If the "
         "first or last value of a grid was chosen often, a value outside the grid may be better."
     )
     table = markdown_table(["method", "T1", "H", "scale", "learning rate", "λ"], lines)

@@ -45,7 +45,7 @@ def paired_differences(frame: pd.DataFrame, method: str, baseline: str, value: s
 
 
 def check_seeds(frame: pd.DataFrame, keys: list[str]) -> None:
-    """InputError if two rows share a seed and the keys: they are not repetitions."""
+    """Raise InputError if two rows have the same seed and the same keys, because they are not repetitions."""
     repeated = frame[frame.duplicated([*keys, "seed"])] if "seed" in frame else frame[:0]
     if len(repeated):
         method, seed = repeated.iloc[0][["method", "seed"]]
@@ -64,7 +64,7 @@ def compare(frame: pd.DataFrame, method: str, values: Iterable[str], *, confiden
         frame: one data set and one protocol.
         method: key of the method.
         values: columns to compare; accuracies are better if higher, everything else (errors) if lower.
-        confidence: level of the t-intervals, which are not corrected for their number.
+        confidence: level of the t-intervals, which are not corrected for the number of comparisons.
 
     Returns:
         A row per value and other method, indexed by ``measure`` and ``against``: the ``claim`` that the method is
@@ -89,8 +89,8 @@ def compare(frame: pd.DataFrame, method: str, values: Iterable[str], *, confiden
             difference = paired_differences(frame, method, baseline, value)
             low, high = t_interval(difference, confidence=confidence)
             claim = comparison_claim(display_name(method), display_name(baseline), value)
-            told = verdict(low, high) if higher_is_better(value) else verdict(-high, -low)
-            rows.append((value, baseline, claim, difference.mean(), low, high, told))
+            judgement = verdict(low, high) if higher_is_better(value) else verdict(-high, -low)
+            rows.append((value, baseline, claim, difference.mean(), low, high, judgement))
     columns = ["measure", "against", "claim", "difference", "low", "high", "verdict"]
     return pd.DataFrame(rows, columns=columns).set_index(["measure", "against"])
 

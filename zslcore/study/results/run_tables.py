@@ -46,7 +46,7 @@ def protocol_table(run: Run) -> pd.DataFrame:
 def beside_published(results: pd.DataFrame, method: str = "remse") -> pd.DataFrame:
     """Published accuracies, and below them the oracle accuracies of a method in a results table, in percent.
 
-    What the results do not report is shown as a dash.
+    Values that the results do not report are shown as a dash.
 
     Example:
         >>> row = {"dataset": "SYNTH", "protocol": "paper", "method": "remse", "T1": 76.0, "U": 70.0, "S": 70.0}
@@ -61,7 +61,7 @@ def beside_published(results: pd.DataFrame, method: str = "remse") -> pd.DataFra
 
 
 def oracle_gain(results: pd.DataFrame) -> pd.Series:
-    """Points of H that a choice of epoch and gamma on the test split adds, for each method and seed.
+    """Increase of H, in points, by a choice of epoch and gamma on the test split, for each method and seed.
 
     Without H, points of T1, which has no gamma.
 

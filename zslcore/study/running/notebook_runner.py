@@ -149,7 +149,7 @@ def _with_absolute_paths(settings: str) -> str:
     """A JSON object of settings with absolute paths of files; unchanged where it names none."""
     try:
         values = text_value("settings", "dict", settings)
-    except InputError:  # told when the settings are checked
+    except InputError:  # raised again when the settings are checked
         return settings
     files = {name: user_path(values[name], what=name) for name in PATHS if isinstance(values.get(name), str)}
     found = {name: str(path.absolute()) for name, path in files.items() if os.path.isfile(path)}

@@ -1,4 +1,4 @@
-"""What ``snakemake --config`` may say about a study."""
+"""The values of ``snakemake --config`` for a study."""
 
 import json
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
-"""What the files hold that a run depends on: pictures, weights, features and word vectors may change under their names.
+"""Hashes of the files that a run depends on: pictures, weights, features and word vectors.
 
-A missing file counts as unchanged, because nothing tells that it is another.
+These files may change without a change of their names. A missing file counts as unchanged.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ def check_pictures(benchmark: Benchmark) -> None:
 
 
 def file_contents(config: RunConfig, benchmark: Benchmark) -> dict[str, str]:
-    """Hashes of what a training reads besides the tables of the benchmark, by name. Missing files have no entry.
+    """Hashes, by name, of the files that a training reads besides the benchmark's tables. Missing files have no entry.
 
     The names are ``images`` or ``features`` and, for trainings that use them, ``weights``, ``word_vectors``,
     ``attribute_names`` and ``image_labels``. ``benchmark`` must be as loaded, before another class split, because
@@ -53,7 +53,7 @@ def file_contents(config: RunConfig, benchmark: Benchmark) -> dict[str, str]:
             contents["images"] = pictures_id(benchmark)
         else:
             contents["features"] = features_id(benchmark, config.backbone)
-    except InputError:  # missing, which is told when they are read
+    except InputError:  # missing files raise an error when they are read
         pass
     from_file = config.backbone in BACKBONES and config.weights not in ("imagenet", "random")
     if from_file and os.path.isfile(user_path(config.weights, what="weights")):

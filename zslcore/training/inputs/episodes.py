@@ -39,7 +39,7 @@ def draw_episodes(
 def draw_batches(images: int, *, size: int, batches: int, rng: np.random.Generator) -> Int[np.ndarray, "batches size"]:
     """Draw batches of ``size`` images regardless of their class, from one random permutation after the other.
 
-    So images are equally frequent (up to one draw), and classes as frequent as their images.
+    Images are therefore equally frequent (up to one draw), and the frequency of a class is that of its images.
 
     Example:
         >>> draw_batches(4, size=2, batches=2, rng=np.random.default_rng(0)).tolist()

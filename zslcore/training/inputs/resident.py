@@ -1,6 +1,6 @@
 """Pictures in the memory of a GPU, which cuts all crops of a batch at once.
 
-The crops are those that the processor cuts picture by picture, so where the pictures lie does not change the numbers.
+The crops are the same as those that a CPU cuts picture by picture, so results do not depend on where the pictures are.
 """
 
 from collections.abc import Iterable

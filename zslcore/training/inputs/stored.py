@@ -1,7 +1,7 @@
-"""Features that others computed: those in the ``res101.mat`` of a benchmark, and sets that a user imports.
+"""Precomputed features: those in the ``res101.mat`` of a benchmark, and sets that a user imports.
 
-Their maps have one location. They are kept under ``cache_root()/features``: those of ``res101.mat`` in a folder per
-(dataset, content), imported ones in ``imported/NAME/``, which holds a folder for each data set.
+Their maps have one location. They are stored under ``cache_root()/features``: those of ``res101.mat`` in a folder per
+(dataset, content), and imported ones in ``imported/NAME/``, which has a folder for each data set.
 """
 
 import re
@@ -34,7 +34,7 @@ class FrozenFeatures:
 
 
 def stored_features(benchmark: Benchmark, backbone: str) -> FrozenFeatures:
-    """The features that a backbone ``"res101"``, or the name of an imported set, stands for.
+    """The features of the backbone ``"res101"``, or of an imported set.
 
     Raises:
         InputError: if the file holds none, if none were imported under this name, or if they cannot be used.
@@ -95,7 +95,7 @@ def check_cached(folder: Path, name: str) -> None:
 
 
 def missing_pictures_hint(benchmark: Benchmark) -> str:
-    """What can be used instead of pictures."""
+    """A hint for messages: what can be used instead of pictures."""
     try:
         _of_benchmark(benchmark)
     except (InputError, ImportError):

@@ -1,4 +1,4 @@
-"""docs/data.md names a test for each variant of the files, and these tests exist."""
+"""The pages on data name a test for each variant of the files, and these tests exist."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+PAGES = [(ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("data.md", "data_variants.md")]
+PAGE = "\n".join(PAGES)
 NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", PAGE)))
 
 

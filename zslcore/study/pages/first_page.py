@@ -12,7 +12,18 @@ from zslcore.study.results.tables import absence_sentence, as_table, markdown_ta
 
 MEASURES = ("T1", "H", "test_seen_theil")
 FIGURE = "paired_differences"
-REFERENCE = ("results", "map", "other_models", "formulas", "options", "data", "own_data", "command_line", "cluster")
+REFERENCE = (
+    "results",
+    "map",
+    "other_models",
+    "formulas",
+    "options",
+    "data",
+    "data_variants",
+    "own_data",
+    "command_line",
+    "cluster",
+)
 
 
 def first_page(

@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
             status = arguments.command(arguments) or 0
-        sys.stdout.flush()
+        print(end="", flush=True)  # nothing where the output is closed
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
     except (InputError, MissingExtraError) as error:

@@ -31,7 +31,8 @@ study: $(INSTALLED) ## Run the whole study: runs, tables, executed notebooks and
 	  --config dataset=$(call quoted,$(DATASET)) seeds=$(call quoted,$(SEEDS))
 
 results: ## Keep the tables of a finished study in results/DATASET, which is committed
-	test -f report/$(call quoted,$(DATASET))/results.csv
+	@test -f report/$(call quoted,$(DATASET))/results.csv || \
+	  { echo "there is no report/"$(call quoted,$(DATASET))"/results.csv: run make study with the same DATASET first" >&2; exit 1; }
 	mkdir -p results/$(call quoted,$(DATASET))
 	cp report/$(call quoted,$(DATASET))/{results,differences}.csv results/$(call quoted,$(DATASET))/
 

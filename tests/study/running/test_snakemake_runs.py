@@ -165,11 +165,18 @@ def test_make_takes_any_text_as_one_word(target):
     assert all(hostile in word for word in found)
 
 
-def test_results_of_no_study_are_one_sentence():
-    words = ["make", "--old-file=.venv/.installed", "results", "DATASET=NOPE"]
+@pytest.mark.parametrize(
+    ("target", "sentence"),
+    [
+        ("results", "there is no report/NOPE/results.csv: run make study with the same DATASET first"),
+        ("docs", "there is no results/NOPE/results.csv: run make results with the same DATASET first"),
+    ],
+)
+def test_tables_that_are_not_there_are_one_sentence(target, sentence):
+    words = ["make", "--old-file=.venv/.installed", target, "DATASET=NOPE"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stdout == ""
-    assert done.stderr.startswith("there is no report/NOPE/results.csv: run make study with the same DATASET first")
+    assert done.stderr.splitlines()[0] == sentence
     assert not (ROOT / "results" / "NOPE").exists()
 
 

@@ -21,6 +21,10 @@ BIN       := .venv/bin
 INSTALLED := .venv/.installed
 PIP       := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
+# Stop with a sentence where a folder has no tables of the data set; the command that makes them.
+needs = @test -f $(1)/$(call quoted,$(DATASET))/results.csv || \
+	  { echo "there is no $(1)/"$(call quoted,$(DATASET))"/results.csv: run $(2) with the same DATASET first" >&2; exit 1; }
+
 help: ## List the targets (the default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
@@ -31,7 +35,7 @@ study: $(INSTALLED) ## Run the whole study: runs, tables, executed notebooks and
 	  --config dataset=$(call quoted,$(DATASET)) seeds=$(call quoted,$(SEEDS))
 
 results: ## Keep the tables of a finished study in results/DATASET, which is committed
-	test -f report/$(call quoted,$(DATASET))/results.csv
+	$(call needs,report,make study)
 	mkdir -p results/$(call quoted,$(DATASET))
 	cp report/$(call quoted,$(DATASET))/{results,differences}.csv results/$(call quoted,$(DATASET))/
 
@@ -39,6 +43,7 @@ figures: $(INSTALLED) ## Draw the README's figure and write the tables of docs/ 
 	$(BIN)/python -m zslcore.study.pages
 
 docs: $(INSTALLED) ## Build the book from the committed notebooks and results, without running a study
+	$(call needs,results,make results)
 	$(BIN)/python -c "import sys; from zslcore.study.pages.book import build_book; print(build_book(sys.argv[1], 'build/book'))" \
 	  results/$(call quoted,$(DATASET))
 

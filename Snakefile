@@ -24,6 +24,9 @@ try:
     FOLDERS = environment()
 except InputError as error:
     raise WorkflowError(str(error)) from None
+CORES = workflow.resource_settings.cores  # None on a cluster
+if CORES is not None and CORES < 1:  # Snakemake would wait for ever
+    raise WorkflowError(f"--cores must be a whole number of at least 1, or all, got {CORES}")
 
 SEEDS = range(NUM_SEEDS)
 PAGES = ["00_quickstart", "01_data", "02_imbalance", "03_theory", "04_train", "06_ablations", "07_figures"]

@@ -71,6 +71,12 @@ def test_a_closed_pipe_is_silent():
     assert process.wait() == 141
 
 
+def test_no_output_at_all_is_no_error(monkeypatch):
+    """A shell closes it with >&-; Python then has no sys.stdout."""
+    monkeypatch.setattr(sys, "stdout", None)
+    assert cli.main(["params"]) == 0
+
+
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [

@@ -101,6 +101,11 @@ def test_setup_files_name_no_host_and_no_local_file():
         )
 
 
+def test_line_ends_do_not_follow_the_set_up_of_git():
+    """With core.autocrlf, a script had a carriage return after the name of its interpreter."""
+    assert "* text=auto eol=lf" in (ROOT / ".gitattributes").read_text(encoding="utf-8").splitlines()
+
+
 def test_citation_is_complete():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert citation.keys() >= {"cff-version", "message", "title", "authors", "type", "license", "version"}

@@ -4,7 +4,6 @@ Each command imports what it needs, so that ``zslcore --help`` is fast.
 """
 
 import argparse
-import os
 import re
 import sys
 import textwrap
@@ -14,12 +13,11 @@ from typing import NoReturn
 
 import zslcore
 from zslcore import cli_data
-from zslcore._io.extras import MissingExtraError
+from zslcore._io.exit_status import exit_status, fail
 from zslcore.cli_data import add_command, add_values, changed_settings, given_values, path
 from zslcore.errors import InputError
 
 MAX_WORKERS = 1024
-_COMPILER_ERRORS = ("InductorError", "BackendCompilerFailed")  # of torch.compile, without a C++ compiler for example
 
 
 class _Parser(argparse.ArgumentParser):
@@ -37,29 +35,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # where output is not UTF-8, other characters are written as \xe4
             stream.reconfigure(errors="backslashreplace")
-    try:
-        arguments, unknown = _parser().parse_known_args(_joined(sys.argv[1:] if argv is None else argv))
-        _refuse_unknown(arguments, unknown)
-        with warnings.catch_warnings():
-            warnings.showwarning = _show_warning
-            status = arguments.command(arguments) or 0
-        sys.stdout.flush()
-    except KeyboardInterrupt:
-        return _fail("interrupted", 130)
-    except (InputError, MissingExtraError) as error:
-        return _fail(error, 2)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes it once more at its exit
-        return 141
-    except RuntimeError as error:
-        if type(error).__name__ not in _COMPILER_ERRORS:  # by name, because torch is not imported here
-            raise
-        reason = str(error).strip().split("\n")[0]
-        return _fail(f"the training step cannot be compiled: {reason}; leave compile false", 2)
-    except OSError as error:
-        reason = error.strerror or str(error) or type(error).__name__
-        return _fail(f"{reason}: {error.filename}" if error.filename else reason, 2)
-    return status
+    return exit_status(lambda: _run_command(sys.argv[1:] if argv is None else argv))
+
+
+def _run_command(words: Sequence[str]) -> int:
+    arguments, unknown = _parser().parse_known_args(_joined(words))
+    _refuse_unknown(arguments, unknown)
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        return arguments.command(arguments) or 0
 
 
 def _refuse_unknown(arguments: argparse.Namespace, unknown: list[str]) -> None:
@@ -74,11 +58,6 @@ def _refuse_unknown(arguments: argparse.Namespace, unknown: list[str]) -> None:
 
 def _show_warning(message: Warning | str, *_: object) -> None:
     print("zslcore: note:", " ".join(str(message).split()), file=sys.stderr)
-
-
-def _fail(message: object, status: int) -> int:
-    print("zslcore:", " ".join(str(message).split()), file=sys.stderr)
-    return status
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -170,7 +149,7 @@ def _run(arguments: argparse.Namespace) -> int:
     try:
         print(notebook_runner.execute(source, values, output))
     except notebook_runner.NotebookError as error:
-        return _fail(error, 1)
+        return fail(error, 1)
     return 0
 
 

@@ -68,3 +68,20 @@ def test_a_mistake_is_told_in_one_line(tmp_path, capsys):
     with pytest.raises(SystemExit, match=r"^2$"):
         main(["SYNTH", "nothing", "--output", str(tmp_path)])
     assert re.fullmatch(r"zslcore: experiment must be one of .*\n", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "line"),
+    [
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (PermissionError(13, "Permission denied", "a"), 2, "Permission denied: a"),
+    ],
+)
+def test_an_interrupt_and_an_error_of_a_file_are_one_line(monkeypatch, tmp_path, capsys, error, status, line):
+    def stop(config, *, gamma_from):
+        raise error
+
+    monkeypatch.setattr(configs, "map_row", stop)
+    with pytest.raises(SystemExit, match=f"^{status}$"):
+        main(["SYNTH", "map", "--splits", "1", "--output", str(tmp_path)])
+    assert capsys.readouterr().err == f"zslcore: {line}\n"

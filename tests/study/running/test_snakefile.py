@@ -158,6 +158,13 @@ def test_such_a_config_stops_snakemake(tmp_path):
     assert "Traceback" not in printed
 
 
+def test_no_cores_stop_snakemake(tmp_path):
+    """Without a dry run it waited for ever."""
+    result = snakemake(tmp_path, "--cores", "0", config=["seeds=1"])
+    assert result.returncode != 0
+    assert "--cores must be a whole number of at least 1, or all, got 0" in result.stdout + result.stderr
+
+
 def test_the_tables_of_a_data_set_decide_whether_its_study_is_up_to_date(tiny, monkeypatch):
     monkeypatch.setenv("ZSLCORE_DATA", str(tiny.root))
     assert dataset_files("TINY") == []  # reported by the first job

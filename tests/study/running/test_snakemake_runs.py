@@ -165,6 +165,21 @@ def test_make_takes_any_text_as_one_word(target):
     assert all(hostile in word for word in found)
 
 
+@pytest.mark.parametrize(
+    ("target", "sentence"),
+    [
+        ("results", "there is no report/NOPE/results.csv: run make study with the same DATASET first"),
+        ("docs", "there is no results/NOPE/results.csv: run make results with the same DATASET first"),
+    ],
+)
+def test_tables_that_are_not_there_are_one_sentence(target, sentence):
+    words = ["make", "--old-file=.venv/.installed", target, "DATASET=NOPE"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout == ""
+    assert done.stderr.splitlines()[0] == sentence
+    assert not (ROOT / "results" / "NOPE").exists()
+
+
 @pytest.fixture
 def lock(tmp_path):
     """A folder with a lock of a process that has ended."""
@@ -176,22 +191,26 @@ def lock(tmp_path):
     return tmp_path
 
 
+def own_note(folder):
+    return folder / f"owner-{os.getpid()}.json"
+
+
 def note(folder, **changes):
     note_owner(folder)
-    owner = json.loads((folder / "owner.json").read_text()) | changes
-    (folder / "owner.json").write_text(json.dumps(owner))
+    owner = json.loads(own_note(folder).read_text()) | changes
+    own_note(folder).write_text(json.dumps(owner))
 
 
 def test_only_a_lock_that_is_proven_dead_is_removed(lock):
-    note_of_the_dead = (lock / "owner.json").read_text()
+    note_of_the_dead = own_note(lock).read_text()
     for content in (None, "", "[]", "{}"):
-        (lock / "owner.json").unlink(missing_ok=True)
+        own_note(lock).unlink(missing_ok=True)
         if content is not None:
-            (lock / "owner.json").write_text(content)
+            own_note(lock).write_text(content)
         assert not remove_stale_lock(lock)
     note(lock, host="another machine", pid=json.loads(note_of_the_dead)["pid"])
     assert not remove_stale_lock(lock)
-    (lock / "owner.json").write_text(note_of_the_dead)
+    own_note(lock).write_text(note_of_the_dead)
     assert remove_stale_lock(lock)
     assert not (lock / "locks").exists()
     assert not remove_stale_lock(lock)
@@ -203,6 +222,27 @@ def test_a_process_number_that_another_program_got_since(lock):
     removed = remove_stale_lock(lock)
     process.communicate()
     assert removed
+
+
+def test_the_lock_of_a_living_study_stays_beside_that_of_a_dead_one(lock):
+    """Studies of two data sets may run at once; the second one's note replaced the first one's."""
+    own_note(lock).rename(lock / "owner-of-the-dead.json")
+    waiting = [sys.executable, "-c", "import sys; sys.stdin.read()", "snakemake"]
+    with subprocess.Popen(waiting, stdin=subprocess.PIPE) as living:
+        note(lock, pid=living.pid)
+        own_note(lock).rename(lock / "owner-0.json")
+        stays = not remove_stale_lock(lock)
+    assert stays
+    assert remove_stale_lock(lock)
+    assert not list(lock.iterdir())
+
+
+def test_a_note_without_a_lock_hides_no_later_one(lock):
+    """Of another machine, for example, whose lock was removed by hand."""
+    note(lock, host="another machine")
+    (lock / "locks" / "0.input.lock").unlink()
+    assert not remove_stale_lock(lock)
+    assert not list(lock.glob("owner*"))
 
 
 def test_a_lock_that_is_newer_than_the_note_stays(lock):

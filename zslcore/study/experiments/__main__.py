@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from zslcore.errors import InputError
+from zslcore._io.exit_status import exit_status
 from zslcore.study.experiments.configs import NAMES, run_experiment
 from zslcore.study.experiments.rebalancing import GAMMA_FROM
 
@@ -25,20 +25,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--gamma-from", choices=GAMMA_FROM, default="folds", help=gammas)
     parser.add_argument("--output", type=Path, default=Path("results"), help="folder of the tables")
     given = parser.parse_args(arguments)
-    try:
-        rows = run_experiment(
-            given.name,
-            given.dataset,
-            splits=given.splits,
-            output=given.output,
-            jobs=given.jobs,
-            device=given.device,
-            gamma_from=given.gamma_from,
-        )
-    except InputError as error:
-        print(f"zslcore: {error}", file=sys.stderr)
-        sys.exit(2)
+    if status := exit_status(lambda: _run(given)):
+        sys.exit(status)
+
+
+def _run(given: argparse.Namespace) -> int:
+    rows = run_experiment(
+        given.name,
+        given.dataset,
+        splits=given.splits,
+        output=given.output,
+        jobs=given.jobs,
+        device=given.device,
+        gamma_from=given.gamma_from,
+    )
     print(f"{len(rows)} rows in {given.output / given.dataset / given.name}.csv")
+    return 0
 
 
 if __name__ == "__main__":

@@ -298,6 +298,8 @@ def _kernel_manager() -> type:
     from jupyter_client.manager import AsyncKernelManager
     from traitlets import default
 
+    from zslcore.study.running.kernel_client import LookingClient
+
     command = [sys.executable, "-Xfrozen_modules=off", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     # IPython's own exit() lets the next cells run, and then stops the kernel; an interrupted kernel logs a traceback
     command += ["--IPKernelApp.exec_lines=get_ipython().ask_exit = __import__('sys').exit"]
@@ -306,6 +308,7 @@ def _kernel_manager() -> type:
     variables = environment() | {"TQDM_DISABLE": "1"}  # a stored progress bar would stay at 0 %
 
     class ThisInterpreter(AsyncKernelManager):
+        client_factory = LookingClient
         kernel_spec = KernelSpec(
             argv=command, display_name="Python 3", language="python", metadata=metadata, env=variables
         )

@@ -1,42 +1,46 @@
 """The lock that Snakemake leaves in ``.snakemake/locks`` when it is killed: removed if its process is proven dead.
 
-Snakemake's lock does not name its process. The Snakefile notes the process beside the lock when jobs start.
+Snakemake's lock does not name its process. The Snakefile notes each process beside the locks when jobs start.
 """
 
 import json
 import os
 import platform
-import shutil
 from pathlib import Path
 
 import psutil
+
+from zslcore._io.writing import remove
 
 FOLDER = Path(".snakemake")
 
 
 def note_owner(folder: Path = FOLDER) -> None:
-    """Note that this process holds the lock in ``folder``."""
+    """Note that this process holds a lock in ``folder``; studies of other data sets may hold others."""
     owner = {"host": platform.node(), "pid": os.getpid()}
-    (folder / "owner.json").write_text(json.dumps(owner), encoding="utf-8")
+    (folder / f"owner-{os.getpid()}.json").write_text(json.dumps(owner), encoding="utf-8")
 
 
 def remove_stale_lock(folder: Path = FOLDER) -> bool:
-    """Remove a lock whose noted owner was a process of this machine that no longer runs; return whether it was removed.
+    """Remove the locks if all noted owners were processes of this machine that no longer run; return whether it did so.
 
-    A lock without a note, or newer than it, stays: its owner may be starting.
+    Locks without a note, or newer than all notes, stay: their owner may be starting. Notes without a lock are removed.
     """
-    note, locks = folder / "owner.json", list((folder / "locks").glob("*.lock"))
+    notes = list(folder.glob("owner*.json"))  # before the locks, because a note is written after its lock
+    locks = list((folder / "locks").glob("*.lock"))
     try:
-        owner = json.loads(note.read_text(encoding="utf-8"))
-        noted = note.stat().st_mtime
-        if not locks or any(lock.stat().st_mtime > noted for lock in locks):
-            return False
-        if owner["host"] != platform.node() or _runs(owner["pid"]):
-            return False
+        if locks:
+            owners = [json.loads(note.read_text(encoding="utf-8")) for note in notes]
+            noted = max(note.stat().st_mtime for note in notes)
+            if any(lock.stat().st_mtime > noted for lock in locks):
+                return False
+            if any(owner["host"] != platform.node() or _runs(owner["pid"]) for owner in owners):
+                return False
     except (OSError, ValueError, LookupError, TypeError):
         return False
-    shutil.rmtree(folder / "locks", ignore_errors=True)
-    return True
+    for path in [folder / "locks", *notes] if locks else notes:
+        remove(path)
+    return bool(locks)
 
 
 def _runs(pid: int) -> bool:

@@ -34,6 +34,20 @@ def test_several_processes_give_the_same_rows(tmp_path, monkeypatch):
     pd.testing.assert_frame_equal(one, two)
 
 
+def test_a_grid_that_is_stopped_does_not_run_the_other_configs(tmp_path, monkeypatch):
+    """After an interrupt it went on for hours, and kept no row of what it ran."""
+    (tmp_path / "stopping.py").write_text(
+        "import time\nfrom pathlib import Path\n\n\ndef stop(config):\n"
+        "    if config.seed == 0:\n        raise KeyboardInterrupt\n"
+        "    time.sleep(0.2)\n    Path(__file__).with_name(f'ran-{config.seed}').touch()\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    configs = [RunConfig(dataset="SYNTH", seed=seed) for seed in range(30)]
+    with pytest.raises(KeyboardInterrupt):
+        run_grid(importlib.import_module("stopping").stop, configs, tmp_path / "grid.csv", jobs=2)
+    assert len(list(tmp_path.glob("ran-*"))) < 20
+
+
 def test_an_interrupted_grid_keeps_its_rows_and_resumes(tmp_path):
     file = tmp_path / "grid.csv"
     with pytest.raises(ValueError, match="stopped"):

@@ -56,8 +56,11 @@ def _measured(
         return
     os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"  # read by the new processes
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        for future in as_completed([pool.submit(_rows, measure, config) for config in configs]):
-            yield future.result()
+        try:
+            for future in as_completed([pool.submit(_rows, measure, config) for config in configs]):
+                yield future.result()
+        finally:  # after an interrupt or an error, the other configs are not run
+            pool.shutdown(cancel_futures=True)
 
 
 def _rows(measure: Callable[[RunConfig], pd.DataFrame], config: RunConfig) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """An interactive figure of ReMSE's weights for balanced and imbalanced errors that are measured with noise."""
 
+from io import BytesIO
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -70,10 +71,7 @@ def weight_explorer(*, p: float = 0.5, p2: float = 0.5, shots: int = 2) -> Any:
     The arguments are the values at the start. Needs ipywidgets.
 
     Example:
-        >>> import contextlib
-        >>> with contextlib.redirect_stdout(None):  # outside a notebook, clearing an output prints an escape sequence
-        ...     sliders = weight_explorer(p=0.1, p2=3.0).children[:3]
-        >>> [slider.value for slider in sliders]
+        >>> [slider.value for slider in weight_explorer(p=0.1, p2=3.0).children[:3]]
         [0.1, 2.0, 2]
     """
     require("notebooks", "ipywidgets")
@@ -82,13 +80,25 @@ def weight_explorer(*, p: float = 0.5, p2: float = 0.5, shots: int = 2) -> Any:
     over_classes = ipywidgets.FloatSlider(p, min=0, max=2, step=0.05, description="p (over classes)")
     over_attributes = ipywidgets.FloatSlider(p2, min=0, max=2, step=0.05, description="p2 (over attributes)")
     images = ipywidgets.IntSlider(shots, min=1, max=64, description="shots (images of a class)")
-    for slider in (over_classes, over_attributes, images):
+    picture = ipywidgets.Image(format="png", layout={"width": f"{WIDTH}in", "max_width": "100%"})
+
+    def draw(_: object = None) -> None:
+        picture.value = _picture(over_classes.value, over_attributes.value, images.value)
+
+    sliders = [over_classes, over_attributes, images]
+    for slider in sliders:
         slider.continuous_update = False
         slider.style.description_width = "14em"
         slider.layout.width = "40em"
-    return ipywidgets.interactive(_show, p=over_classes, p2=over_attributes, shots=images)
+        slider.observe(draw, names="value")
+    draw()
+    return ipywidgets.VBox([*sliders, picture])
 
 
-def _show(p: float, p2: float, shots: int) -> None:
-    explore(p, p2, shots)
-    plt.show()
+def _picture(p: float, p2: float, shots: int) -> bytes:
+    """The figure of :func:`explore` as PNG."""
+    figure, _ = explore(p, p2, shots)
+    stored = BytesIO()
+    figure.savefig(stored, format="png", bbox_inches="tight")
+    plt.close(figure)
+    return stored.getvalue()

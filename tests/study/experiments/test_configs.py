@@ -64,10 +64,18 @@ def test_the_command_writes_the_table(monkeypatch, tmp_path, capsys):
     assert len(pd.read_csv(tmp_path / "SYNTH" / "map.csv")) == len(rows)
 
 
-def test_a_mistake_is_told_in_one_line(tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["SYNTH", "nothing"], "experiment must be one of .*"),
+        (["SYNTH", "map", "--splits", "-1"], "splits must be an integer of at least 0, got -1"),
+        (["SYNTH", "map", "--jobs", "0"], "jobs must be an integer of at least 1, got 0"),
+    ],
+)
+def test_a_mistake_is_one_line(tmp_path, capsys, words, line):
     with pytest.raises(SystemExit, match=r"^2$"):
-        main(["SYNTH", "nothing", "--output", str(tmp_path)])
-    assert re.fullmatch(r"zslcore: experiment must be one of .*\n", capsys.readouterr().err)
+        main([*words, "--output", str(tmp_path)])
+    assert re.fullmatch(f"zslcore: {line}\n", capsys.readouterr().err)
 
 
 @pytest.mark.parametrize(

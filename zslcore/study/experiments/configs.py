@@ -151,8 +151,12 @@ def run_experiment(
             no gamma ignore it.
 
     Raises:
-        InputError: if the table holds rows whose gamma comes from elsewhere.
+        InputError: if the number of splits or jobs is too small, or if the table has rows whose gamma comes from
+            elsewhere.
     """
+    for what, value, least in (("splits", splits, 0), ("jobs", jobs, 1)):
+        if value < least:
+            raise InputError(f"{what} must be an integer of at least {least}, got {value}")
     configs = [config.replace(device=device) for config in configs_of(name, dataset, range(1, splits + 1))]
     file = output / dataset / f"{name}.csv"
     others = set(pd.read_csv(file).get("gamma_from", [])) - {gamma_from} if file.is_file() else set()

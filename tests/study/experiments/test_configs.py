@@ -90,6 +90,7 @@ def test_an_interrupt_and_an_error_of_a_file_are_one_line(monkeypatch, tmp_path,
         raise error
 
     monkeypatch.setattr(configs, "map_row", stop)
+    monkeypatch.setenv("TQDM_DISABLE", "1")
     with pytest.raises(SystemExit, match=f"^{status}$"):
         main(["SYNTH", "map", "--splits", "1", "--output", str(tmp_path)])
     assert capsys.readouterr().err == f"zslcore: {line}\n"

@@ -173,7 +173,7 @@ def test_make_takes_any_text_as_one_word(target):
     ],
 )
 def test_tables_that_are_not_there_are_one_sentence(target, sentence):
-    words = ["make", "--old-file=.venv/.installed", target, "DATASET=NOPE"]
+    words = ["make", "--no-print-directory", "--old-file=.venv/.installed", target, "DATASET=NOPE"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stdout == ""
     assert done.stderr.splitlines()[0] == sentence

@@ -255,7 +255,7 @@ def test_scores_with_gradients_and_of_other_types(unchecked):
         (lambda s, y, u, z: seen_unseen_curve(s, y, u, z, num_seen=4).at(np.nan), r"^gamma must be a number, got nan$"),
         (lambda s, y, u, z: seen_unseen_curve(s, y, u, z, num_seen=4).at("0"), r"^gamma must be a number, got '0'$"),
         (lambda s, y, u, z: seen_unseen_curve(s, y, u, z, num_seen=4).at(s[0]), r"^gamma must be a number, got array"),
-        (lambda s, y, u, z: seen_unseen_curve(s.astype(str) + "?", y, u, z, num_seen=4), "^score_seen must hold numb"),
+        (lambda s, y, u, z: seen_unseen_curve(np.full(s.shape, "?"), y, u, z, num_seen=4), "^score_seen must hold num"),
         (lambda s, y, u, z: per_class_accuracy(y * np.nan, y), r"^predicted must be of an integer type, got float64"),
         (lambda s, y, u, z: per_class_accuracy(y, y.astype(str)), r"^labels must be of an integer type, got <U"),
         (lambda s, y, u, z: per_class_accuracy(s, y), r"^predicted must be of an integer type"),

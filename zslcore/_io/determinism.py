@@ -55,7 +55,8 @@ def usual_torch() -> Iterator[None]:
 
 @contextmanager
 def _usual_settings() -> Iterator[None]:
-    dtype, elsewhere = torch.get_default_dtype(), torch.get_default_device().type != "cpu"
+    # torch 2.6 cannot name its default device once set_default_device(None) was called
+    dtype, elsewhere = torch.get_default_dtype(), torch.empty(0).device.type != "cpu"
     # a device as a context slows every call of torch, so it is entered only where it changes something
     device = torch.device("cpu") if elsewhere else nullcontext()
     cuda = torch.autocast("cuda", enabled=False) if torch.is_autocast_enabled("cuda") else nullcontext()

@@ -1,6 +1,7 @@
 """One training: one model, one task, evaluated after every epoch, resumed after an interruption.
 
-The result of :func:`train` depends only on its arguments, not on global seeds or the number of threads.
+On a CPU, the result of :func:`train` depends only on its arguments, not on global seeds or the number of threads. On a
+GPU, two trainings with the same arguments may differ.
 """
 
 import time
@@ -65,8 +66,8 @@ def train(
         benchmark: holds labels and attribute vectors.
         inputs: the inputs of all images of the benchmark.
         task: names the training images, the test images and the classes.
-        checkpoints: a folder for the state after each epoch. An interrupted training resumes from it, with identical
-            results.
+        checkpoints: a folder for the state after each epoch. An interrupted training resumes from it, on a CPU with
+            identical results.
         contents: hashes of the files that the inputs come from, see
             :func:`zslcore.training.inputs.contents.file_contents`. They identify the training.
         progress: show a bar over the epochs.

@@ -64,7 +64,7 @@ def test_how_far_an_earlier_training_differs(tmp_path):
     earlier.assign(device="A").to_csv(tmp_path / "SYNTH" / "fine_tuned_earlier.csv", index=False)
     text = section(tmp_path, "SYNTH", "fine_tuned").replace("−", "-")
     # 15 configs a point lower, and five of ReMSE 4 to 8 points higher
-    assert "holds an earlier training of 20 of these configs on A, with the same seeds." in text
+    assert "contains an earlier training of 20 of these configs on A, with the same seeds. Its γ" in text
     assert "T1 differs by 2.25 points on average, and by 8.00 points at most." in text
     pairs = earlier.pivot(index="seed", columns="method", values="T1")
     low, high = stats.ttest_rel(pairs["remse"], pairs["mse"]).confidence_interval(0.95)

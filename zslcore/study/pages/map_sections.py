@@ -46,11 +46,11 @@ def repetition_sentence(rows: pd.DataFrame, earlier: pd.DataFrame, file: str) ->
     table = map_differences(earlier, measures=["T1", "seen_theil"])
     remse = table[table["method"] == "remse"].set_index("measure")
     return (
-        f"**A GPU does not repeat a training exactly.** `{file}` holds an earlier training of {len(both)} of these "
-        f"configs on {', '.join(earlier['device'].unique())}, with the same seeds. T1 differs by {distance.mean():.2f} "
-        f"points on average, and by {distance.max():.2f} points at most. The earlier ReMSE − MSE is "
-        f"{sentence(remse.loc['T1'])} points of T1, and {sentence(remse.loc['seen_theil'])} % of the Theil index of "
-        "the seen classes."
+        f"**A GPU does not repeat a training exactly.** `{file}` contains an earlier training of {len(both)} of these "
+        f"configs on {', '.join(earlier['device'].unique())}, with the same seeds. Its γ comes from "
+        f"{gamma_source(earlier)}; T1 and the errors do not depend on γ. T1 differs by {distance.mean():.2f} points on "
+        f"average, and by {distance.max():.2f} points at most. The earlier ReMSE − MSE is {sentence(remse.loc['T1'])} "
+        f"points of T1, and {sentence(remse.loc['seen_theil'])} % of the Theil index of the seen classes."
     )
 
 

@@ -1,7 +1,7 @@
-"""The connection to the process of a notebook, without the waits for ever of a plain one.
+"""A client of a notebook's kernel that cannot miss the reply of a cell.
 
-nbclient sends messages to the ``Output`` widget of ipywidgets while it waits for the reply of a cell. pyzmq may then
-miss that the reply has arrived, because its sockets tell about new messages once.
+While nbclient waits for this reply, it may send messages for an ``Output`` widget of ipywidgets. pyzmq may then miss
+the arrival of the reply, because a socket signals a new message only once. A plain client would wait forever.
 """
 
 import contextlib
@@ -10,7 +10,7 @@ from queue import Empty
 from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_client.channels import AsyncZMQSocketChannel
 
-SECONDS = 1  # between two looks for a message
+SECONDS = 1  # between two checks for a message
 
 
 class _LookingChannel(AsyncZMQSocketChannel):
@@ -22,6 +22,6 @@ class _LookingChannel(AsyncZMQSocketChannel):
 
 
 class LookingClient(AsyncKernelClient):
-    """A client of a kernel that looks for replies every second, too."""
+    """A client of a kernel that also checks for replies every second."""
 
     shell_channel_class = _LookingChannel

@@ -25,6 +25,7 @@ SMALL = {"backbone": "resnet18", "weights": "random", "image_size": 32, "resize_
 CONFIG = RunConfig(
     dataset="SYNTH", **SMALL, fine_tune=True, standardize=False, epochs=2, episodes=3, ways=4, lr=0.01, key_dim=8
 )
+NO_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 
 
 def cut_at(monkeypatch, step):
@@ -68,9 +69,11 @@ class TestSmall:
             maps = run.attention(small_synth, np.arange(3))
             np.testing.assert_allclose(maps.sum(2), 1, rtol=1e-5)
 
-    def test_a_run_repeats_itself_and_resumes_exactly(self, monkeypatch, tmp_path):
-        whole = Run.load(fit(CONFIG, tmp_path / "whole", num_workers=1))
-        resumed = interrupted_then_resumed(monkeypatch, CONFIG, tmp_path / "cut", 4)
+    @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=NO_GPU)])
+    def test_a_run_repeats_itself_and_resumes_exactly(self, monkeypatch, tmp_path, device):
+        config = CONFIG.replace(device=device)
+        whole = Run.load(fit(config, tmp_path / "whole", num_workers=1))
+        resumed = interrupted_then_resumed(monkeypatch, config, tmp_path / "cut", 4)
         first, second = (load_file(run.folder / "checkpoint" / "model.safetensors") for run in (whole, resumed))
         assert all(torch.equal(value, second[key]) for key, value in first.items())
         assert {**whole.metrics, "cost": 0} == {**resumed.metrics, "cost": 0}

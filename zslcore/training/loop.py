@@ -1,7 +1,6 @@
 """One training: one model, one task, evaluated after every epoch, resumed after an interruption.
 
-On a CPU, the result of :func:`train` depends only on its arguments, not on global seeds or the number of threads. On a
-GPU, two trainings with the same arguments may differ.
+On one machine, the result of :func:`train` depends only on its arguments, not on global seeds or the number of threads.
 """
 
 import time

@@ -40,14 +40,15 @@ def map_sentence(rows: pd.DataFrame) -> str:
 
 
 def repetition_sentence(rows: pd.DataFrame, earlier: pd.DataFrame, file: str) -> str:
-    """How much the numbers of an earlier training of the same configs on a GPU differ; ``file`` is its table."""
+    """How much an earlier training of the same configs, without deterministic algorithms, differs; its ``file``."""
     both = rows.merge(earlier, on="settings", suffixes=("", "_earlier"))
     distance = (both["T1"] - both["T1_earlier"]).abs()
     table = map_differences(earlier, measures=["T1", "seen_theil"])
     remse = table[table["method"] == "remse"].set_index("measure")
     return (
-        f"**A GPU does not repeat a training exactly.** `{file}` contains an earlier training of {len(both)} of these "
-        f"configs on {', '.join(earlier['device'].unique())}, with the same seeds. Its γ comes from "
+        "**These results do not repeat exactly**, because the algorithms of cuDNN were not deterministic then. "
+        f"`{file}` contains an earlier training of {len(both)} of these configs on "
+        f"{', '.join(earlier['device'].unique())}, with the same seeds. Its γ comes from "
         f"{gamma_source(earlier)}; T1 and the errors do not depend on γ. T1 differs by {distance.mean():.2f} points on "
         f"average, and by {distance.max():.2f} points at most. The earlier ReMSE − MSE is {sentence(remse.loc['T1'])} "
         f"points of T1, and {sentence(remse.loc['seen_theil'])} % of the Theil index of the seen classes."

@@ -32,7 +32,7 @@ def data():
 
 @pytest.mark.parametrize(
     "model",
-    [ReMSERegressor(), ReMSERegressor(hidden=4, max_iter=40, learning_rate=0.1), ReMSERegressor(p=2, p2=1, alpha=0)],
+    [ReMSERegressor(), ReMSERegressor(hidden=4, max_iter=10, learning_rate=0.1), ReMSERegressor(p=2, p2=1, alpha=0)],
 )
 def test_scikit_learn_accepts_the_estimator(model, unchecked):
     """The checks pass all kinds of wrong types, so the type checks of the other tests are off."""

@@ -1,4 +1,4 @@
-"""How notebooks are compared at the same time: each process of pytest-xdist has a folder of runs of its own."""
+"""How notebooks are compared at the same time: those with the same runs in one process, and each with its own runs."""
 
 import os
 import tempfile
@@ -7,15 +7,19 @@ from pathlib import Path
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-SAME_RUNS = ("02_imbalance", "05_results", "07_figures")  # which train the methods of the study
+SAME_RUNS = ("02_imbalance", "05_results")  # 05 trains more seeds and methods than 02
+
+
+def _group(file):
+    """Notebooks of one group share a folder of runs."""
+    return "02 and 05" if Path(file).stem in SAME_RUNS else Path(file).stem
 
 
 class NotebookScheduling(LoadFileScheduling):
-    """All cells of a notebook in one process, and notebooks with the same runs too."""
+    """All cells of a group of notebooks in one process."""
 
     def _split_scope(self, nodeid):
-        file = super()._split_scope(nodeid)
-        return "the same runs" if Path(file).stem in SAME_RUNS else file
+        return _group(super()._split_scope(nodeid))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -24,10 +28,9 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 def pytest_configure(config):
-    """Give each worker of pytest-xdist a temporary folder for its runs, because a run has one process at a time."""
+    """Give each worker of pytest-xdist a temporary folder, because a run has one process at a time."""
     if hasattr(config, "workerinput"):
         config.runs_folder = tempfile.TemporaryDirectory()
-        os.environ["ZSLCORE_RUNS"] = config.runs_folder.name
 
 
 def pytest_unconfigure(config):
@@ -37,5 +40,12 @@ def pytest_unconfigure(config):
 
 
 def pytest_collection_modifyitems(items):
-    """Begin with the notebooks that share runs, because they take longest."""
+    """Begin with the notebooks that take longest."""
     items.sort(key=lambda item: item.path.stem not in SAME_RUNS)
+
+
+@pytest.hookimpl(tryfirst=True)  # before the kernel starts
+def pytest_runtest_setup(item):
+    """Train in a folder that only notebooks of the group use, because 07 shows all runs of its folder."""
+    if hasattr(item.config, "runs_folder"):
+        os.environ["ZSLCORE_RUNS"] = str(Path(item.config.runs_folder.name) / _group(item.path))

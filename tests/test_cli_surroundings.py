@@ -4,6 +4,7 @@ import contextlib
 import io
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -47,6 +48,17 @@ def test_a_missing_compiler_is_one_sentence(monkeypatch, capsys):
     assert line.startswith("zslcore: the training step cannot be compiled: ")
     assert "No working C++ compiler found" in line
     assert line.endswith("; leave compile false")
+
+
+def test_a_note_is_one_line_where_warnings_are_errors(monkeypatch, capsys):
+    """As with PYTHONWARNINGS=error; it was a traceback."""
+    monkeypatch.setattr(
+        "zslcore.training.fit", lambda config, output, num_workers: warnings.warn("ways is 4", stacklevel=1)
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert cli.main(["train", "--dataset", "SYNTH"]) == 2
+    assert capsys.readouterr().err == "zslcore: ways is 4\n"
 
 
 def on_a_gpu() -> None:

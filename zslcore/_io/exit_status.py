@@ -24,7 +24,7 @@ def exit_status(command: Callable[[], int]) -> int:
         print(end="", flush=True)  # nothing where the output is closed
     except KeyboardInterrupt:
         return fail("interrupted", 130)
-    except (InputError, MissingExtraError) as error:
+    except (InputError, MissingExtraError, UserWarning) as error:  # a note, with PYTHONWARNINGS=error
         return fail(error, 2)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes it once more at its exit

@@ -30,7 +30,12 @@ def test_torch_need_not_name_its_default_device(monkeypatch):
 def test_convolutions_are_deterministic_within_the_block_and_as_the_caller_chose_after_it(monkeypatch, chosen):
     """Three trainings of a fine-tuned network on an H100 gave three different networks before."""
     monkeypatch.setattr(torch.backends.cudnn, "deterministic", chosen)
-    with pytest.raises(KeyboardInterrupt), reproducible(0):
-        assert torch.backends.cudnn.deterministic
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with reproducible(0):
+            assert torch.backends.cudnn.deterministic
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert torch.backends.cudnn.deterministic == chosen

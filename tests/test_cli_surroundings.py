@@ -4,7 +4,9 @@ import contextlib
 import io
 import subprocess
 import sys
+import warnings
 
+import numpy as np
 import pytest
 import torch
 from torch._inductor import config as inductor
@@ -46,6 +48,42 @@ def test_a_missing_compiler_is_one_sentence(monkeypatch, capsys):
     assert line.startswith("zslcore: the training step cannot be compiled: ")
     assert "No working C++ compiler found" in line
     assert line.endswith("; leave compile false")
+
+
+def test_a_note_is_one_line_where_warnings_are_errors(monkeypatch, capsys):
+    """As with PYTHONWARNINGS=error; it was a traceback."""
+    monkeypatch.setattr(
+        "zslcore.training.fit", lambda config, output, num_workers: warnings.warn("ways is 4", stacklevel=1)
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert cli.main(["train", "--dataset", "SYNTH"]) == 2
+    assert capsys.readouterr().err == "zslcore: ways is 4\n"
+
+
+def on_a_gpu() -> None:
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 8 GiB")
+
+
+def in_python() -> None:
+    raise MemoryError
+
+
+@pytest.mark.parametrize(
+    ("allocate", "size"),
+    [
+        (lambda: torch.empty(1 << 50), ", 4503599627370496 bytes could not be allocated"),
+        (lambda: np.empty(1 << 50), ", 8.00 PiB could not be allocated"),
+        (on_a_gpu, ", 2.00 GiB could not be allocated"),
+        (in_python, ""),
+    ],
+    ids=["torch", "numpy", "gpu", "python"],
+)
+def test_too_little_memory_is_one_sentence(monkeypatch, capsys, allocate, size):
+    monkeypatch.setattr("zslcore.training.fit", lambda config, output, num_workers: allocate())
+    assert cli.main(["train", "--dataset", "SYNTH"]) == 2
+    expected = f"zslcore: there is too little memory{size}; lower image_size, ways or shots\n"
+    assert capsys.readouterr().err == expected
 
 
 @pytest.mark.parametrize("words", [["params"], ["train", "--help"], ["check", "M\xe4use"]], ids=" ".join)

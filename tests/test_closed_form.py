@@ -184,3 +184,13 @@ class TestArguments:
         arguments[which][0, 0] = np.nan
         with pytest.raises(InputError, match=r"^features and vectors must be finite$"):
             solver(*arguments)
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+@pytest.mark.parametrize("change", [torch.Tensor.bfloat16, torch.Tensor.half, torch.Tensor.requires_grad_])
+def test_tensors_of_a_network_are_taken(problem, name, change):
+    """Before, numpy refused tensors of bfloat16 and those with gradients."""
+    features, labels, vectors = problem
+    tensor = change(torch.from_numpy(features))
+    expected = SOLVERS[name](tensor.detach().double().numpy(), labels, vectors)
+    np.testing.assert_array_equal(SOLVERS[name](tensor, torch.from_numpy(labels), vectors), expected)

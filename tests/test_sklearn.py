@@ -258,6 +258,15 @@ def test_a_warning_tells_of_weights_in_the_place_of_groups(data):
         ReMSERegressor(max_iter=5000).fit(X, y, groups.astype(float))
 
 
+@pytest.mark.parametrize("change", [torch.Tensor.bfloat16, torch.Tensor.requires_grad_])
+def test_tensors_of_a_network_are_taken(data, change):
+    X, y, groups = data
+    tensors = [change(torch.from_numpy(values)) for values in (X, y, np.ones(len(X)))]
+    arrays = [tensor.detach().double().numpy() for tensor in tensors]
+    model, expected = (ReMSERegressor().fit(*given[:2], groups, given[2]) for given in (tensors, arrays))
+    np.testing.assert_array_equal(model.predict(tensors[0]), expected.predict(arrays[0]))
+
+
 @pytest.mark.filterwarnings("error")
 def test_arrays_may_be_read_only(data):
     X, y, groups = data

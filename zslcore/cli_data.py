@@ -128,12 +128,16 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _print_counts(benchmark: Any) -> None:
+    from zslcore.data.class_vectors import describe_equal_vectors
+
     print(f"{benchmark.name} in {benchmark.root}, fingerprint {benchmark.fingerprint}")
     print(f"{len(benchmark.class_names)} classes x {len(benchmark.attribute_names)} attributes")
     print(f"{'split':<12}{'images':>8}{'classes':>9}")
     for split in ("trainval", "test_seen", "test_unseen", "train", "val"):
         images = benchmark.split(split)
         print(f"{split:<12}{len(images):>8}{len(set(benchmark.labels[images].tolist())):>9}")
+    if note := describe_equal_vectors(benchmark.attributes, benchmark.class_names):
+        print(f"note: {note}")
 
 
 def _make(arguments: argparse.Namespace) -> None:

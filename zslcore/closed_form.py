@@ -13,6 +13,7 @@ from jaxtyping import Float64, Int
 from numpy.typing import ArrayLike
 from scipy.linalg import eigh, solve
 
+from zslcore._io.numbers import as_array
 from zslcore.errors import InputError, one_line
 from zslcore.losses.checks import check_positive
 
@@ -114,7 +115,7 @@ def solver_options(name: str) -> dict[str, Any]:
 def _checked(features: ArrayLike, labels: ArrayLike, vectors: ArrayLike) -> Checked:
     """The arguments as arrays; InputError unless all are finite, and there is a label of a class for each image."""
     try:
-        features, labels, vectors = (np.asarray(values, np.float64) for values in (features, labels, vectors))
+        features, labels, vectors = (np.asarray(as_array(values), np.float64) for values in (features, labels, vectors))
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"features, labels and vectors must be arrays of numbers: {one_line(error)}") from None
     for name, values in (("features", features), ("vectors", vectors)):

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from zslcore._io.determinism import usual_torch
 from zslcore._io.extras import require
-from zslcore._io.numbers import is_whole
+from zslcore._io.numbers import as_array, is_whole
 from zslcore.errors import InputError
 from zslcore.losses.checks import check_positive
 from zslcore.losses.shapes import Cells, Outputs
@@ -96,6 +96,7 @@ class ReMSERegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         check_positive("alpha", self.alpha, or_zero=True)
         check_positive("tol", self.tol, or_zero=True)
         check_positive("learning_rate", self.learning_rate)
+        X, y, sample_weight = map(as_array, (X, y, sample_weight))
         X, y = validate_data(self, X, y, multi_output=True, y_numeric=True, dtype=np.float64)
         y = y.astype(np.float64)  # numbers as text, as in X
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
@@ -138,7 +139,7 @@ class ReMSERegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def predict(self, X: Any) -> np.ndarray:
         """Predicted outputs, (B, A), or (B,) if y had one dimension."""
         check_is_fitted(self)
-        values = validate_data(self, X, dtype=np.float64, reset=False)
+        values = validate_data(self, as_array(X), dtype=np.float64, reset=False)
         if len(self.coefs_) == 2:
             values = np.tanh(values @ self.coefs_[0] + self.intercepts_[0])
         return values @ self.coefs_[-1] + self.intercepts_[-1]

@@ -47,6 +47,20 @@ def test_check_notes_one_file_with_several_labels(tiny, monkeypatch, capsys):
     assert "note: 1 image file is listed more than once (1 with several labels, 1 in several splits): " in out
 
 
+def test_check_notes_classes_that_cannot_be_told_apart(tiny, monkeypatch, capsys):
+    """With few binary attributes, classes often have the same ones; predictions then are all of the first class."""
+    tiny.write_images()
+    tiny.splits["original_att"][:, 3] = 2.5 * tiny.splits["original_att"][:, 0]
+    tiny.splits["att"][:, 3] = tiny.splits["att"][:, 0]
+    status, out, _ = check(tiny, monkeypatch, capsys)
+    names = [str(tiny.load().class_names[index]) for index in (0, 3)]
+    assert status == 0
+    expected = (
+        f"2 classes have the class vector of another one, and cannot be told apart: {names[0]!r} and {names[1]!r}"
+    )
+    assert f"\nnote: {expected}\n" in out
+
+
 def test_check_says_that_a_conventional_split_gives_t1_alone(tiny, monkeypatch, capsys):
     tiny.write_images()
     del tiny.splits["test_seen_loc"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import StandardScaler, normalize
 
-from zslcore.data.class_vectors import RELATIVE_VECTORS, relative_vectors
+from zslcore.data.class_vectors import RELATIVE_VECTORS, describe_equal_vectors, relative_vectors
 
 SEEN = np.array([0, 2, 3, 5, 6])
 
@@ -60,3 +60,23 @@ def test_a_benchmark_takes_the_classes_of_the_task(small_synth):
     expected = relative_vectors(small_synth.attributes, seen, "centred")
     np.testing.assert_array_equal(small_synth.vectors("centred", seen=seen), expected)
     assert not np.array_equal(small_synth.vectors("centred"), expected)
+
+
+@pytest.mark.parametrize("attributes", [1, 3, 40])
+def test_equal_vectors_are_named_in_pairs(attributes):
+    vectors = np.eye(1, attributes) + np.random.default_rng(0).normal(size=(200, attributes))
+    vectors[[7, 150, 20]] = 3 * vectors[[2, 5, 4]]
+    unit = np.ones((200, 1)) if attributes == 1 else normalize(vectors)
+    described = describe_equal_vectors(unit.astype(np.float32), [f"c{index}" for index in range(200)])
+    if attributes == 1:  # all are equal
+        assert described.startswith("200 classes have the class vector of another one")
+        assert described.endswith("told apart: 'c0' and 'c1'; 'c0' and 'c2'; 'c0' and 'c3'; ...")
+    else:
+        assert described.startswith("6 classes")
+        assert described.endswith("told apart: 'c2' and 'c7'; 'c4' and 'c20'; 'c5' and 'c150'")
+
+
+def test_many_equal_vectors_are_found_quickly():
+    """A tree over all attributes took minutes."""
+    vectors = normalize(np.random.default_rng(0).random((20_000, 300)).astype(np.float32))
+    assert describe_equal_vectors(vectors, ["name"] * 20_000) == ""

@@ -19,7 +19,7 @@ from zslcore.losses import (
     mse_loss,
     rmse_loss,
 )
-from zslcore.losses.modules import BMC, CVaR, GroupDRO, Uncertainty, WeightedMSE
+from zslcore.losses.modules import BMC, GAI, CVaR, GroupDRO, Uncertainty, WeightedMSE
 
 CLASSES, ATTRIBUTES = 4, 3
 VECTORS = torch.tensor([[1.0, 2.0, 4.0], [0.0, 3.0, 1.0], [2.0, 2.0, 1.0], [5.0, 0.0, 1.0]])
@@ -163,6 +163,26 @@ NUMBERS = {
 def test_text_is_no_number(name, number):
     with pytest.raises(InputError, match=rf"^{name.split()[0]} must .*, got {number!r}$"):
         NUMBERS[name](number)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: WeightedMSE(VECTORS.numpy()), r"^weights must be a torch\.Tensor, got ndarray$"),
+        (lambda: WeightedMSE(VECTORS[0]), r"^weights must have shape \(classes, attributes\) without a 0, got \(3,\)$"),
+        (lambda: WeightedMSE(VECTORS - 1), r"^weights must hold finite numbers of at least 0, got -1\.0$"),
+        (lambda: WeightedMSE(VECTORS * torch.nan), "^weights must hold finite numbers of at least 0, got nan$"),
+        (lambda: GroupDRO((4,)), r"^weights must have shape \(classes, attributes\) without a 0, got \(4,\)$"),
+        (lambda: CVaR((4, 0)), r"^weights must have shape \(classes, attributes\) without a 0, got \(4, 0\)$"),
+        (lambda: GAI(VECTORS.tolist(), COUNTS), r"^vectors must be a torch\.Tensor, got list$"),
+        (lambda: Uncertainty(3.0), r"^num_attributes must be a whole number of at least 1, got 3\.0$"),
+        (lambda: Uncertainty(2)(*batch()), "^prediction must have 2 attributes, got 3$"),
+    ],
+)
+def test_modules_refuse_what_they_cannot_use(make, message, unchecked):
+    """Before, negative weights made the loss fall below 0, and others ended in errors of torch."""
+    with pytest.raises(InputError, match=message):
+        make()
 
 
 @pytest.mark.parametrize("name", ["normalize", "unit_mean"])

@@ -1,7 +1,9 @@
 """Figures of a data set: the pictures and numbers that are given, groups parted and named."""
 
 import numpy as np
+import pandas as pd
 import pytest
+from matplotlib.text import Text
 
 from zslcore import plots
 from zslcore.errors import InputError
@@ -76,3 +78,20 @@ class TestLabelDistribution:
 def test_what_does_not_fit_is_refused(draw, message):
     with pytest.raises(InputError, match=message):
         draw()
+
+
+@pytest.mark.parametrize("name", ["5 $ to 10 $", "$^ and $$$", "one $"])
+def test_dollar_signs_in_names_make_no_formula(name):
+    """Before, two of them made a formula, which matplotlib drew in italics or could not read."""
+    squares, frame = np.ones((3, 3)), pd.DataFrame({"group": [name], "value": 0.5, "low": 0, "high": 1, "chance": 0.1})
+    figures = [
+        plots.image_grid([squares], [name]),
+        plots.attribute_heatmap(squares, [f"{name}::a", f"{name}::b", "other::c"], unit="%", num_seen=2),
+        plots.error_by_attribute({"mse": squares}, [name, "b", "c"]),
+        plots.attention_maps(squares, squares[None], [name]),
+        plots.measured_attention({"remse": frame}, label="share"),
+    ]
+    for figure in figures:
+        figure.canvas.draw()
+        drawn = [text._preprocess_math(text.get_text()) for text in figure.findobj(Text)]
+        assert (name, False) in drawn  # as it is, and no formula

@@ -211,3 +211,13 @@ def test_every_attribute_has_a_name(names):
     message = rf"^attribute_names must name 3 attributes, got {len(names)} names$"
     with pytest.raises(InputError, match=message):
         plots.error_by_attribute({"mse": np.ones((4, 3))}, names)
+
+
+def test_attributes_of_equal_names_have_a_box_each(rng, render):
+    """Before, seaborn drew them as one box, and refused the name error."""
+    names, errors = ["wing", "has_wing", "error"], rng.uniform([1, 2, 3], [2, 3, 4], size=(9, 3))
+    (axis,) = render(plots.error_by_attribute({"mse": errors}, names)).axes
+    assert [tick.get_text() for tick in axis.get_yticklabels()] == ["error", "wing", "wing"]
+    (container,) = axis.containers
+    medians = [line.get_xdata()[0] for line in container.medians]
+    np.testing.assert_allclose(medians, np.median(errors, axis=0)[::-1])

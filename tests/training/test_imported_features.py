@@ -133,6 +133,30 @@ class TestImported:
             np.savez(path, features=values[order], image_files=names)
         np.testing.assert_allclose(import_features(featured, "clip", path).maps[:, :, 0], values, rtol=1e-6)
 
+    @pytest.mark.parametrize("suffix", [".mat", ".npz"])
+    @pytest.mark.parametrize("column", ["image_files", "paths", "ids"])
+    def test_the_column_with_the_names_may_have_any_name(self, featured, values, tmp_path, suffix, column):
+        """Before, only image_files was read, and rows in another order gave wrong numbers."""
+        order, path = np.random.default_rng(1).permutation(40), tmp_path / f"features{suffix}"
+        names = [featured.image_names[row] for row in order]
+        columns = {"source": ["camera"] * 39 + ["."], column: names}
+        if suffix == ".mat":
+            savemat(path, {"features": values[order]} | columns)
+        else:
+            np.savez(path, features=values[order], **columns)
+        np.testing.assert_allclose(import_features(featured, "clip", path).maps[:, :, 0], values, rtol=1e-6)
+
+    @pytest.mark.parametrize("suffix", [".mat", ".npz"])
+    @pytest.mark.parametrize("first", [0, 1])
+    def test_numbers_in_another_order_are_refused(self, featured, values, tmp_path, suffix, first):
+        order, path = np.random.default_rng(1).permutation(40), tmp_path / f"features{suffix}"
+        save_columns = savemat if suffix == ".mat" else lambda file, columns: np.savez(file, **columns)
+        save_columns(path, {"features": values, "ids": np.arange(40) + first, "scores": order + 0.5})
+        import_features(featured, "clip", path)
+        save_columns(path, {"features": values[order], "ids": order + first})
+        with pytest.raises(InputError, match="images of TINY, but its ids number them in another order: add image_f"):
+            import_features(featured, "clip", path)
+
     @pytest.mark.parametrize("kind", ["S", object])
     def test_names_as_bytes_are_read_and_as_objects_refused(self, featured, values, tmp_path, kind):
         path = tmp_path / "features.npz"

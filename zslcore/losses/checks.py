@@ -82,6 +82,17 @@ def check_columns(name: str, cells: Tensor, prediction: Tensor) -> None:
         raise InputError(f"{name} (classes, attributes) must fit prediction (images, attributes), got {shapes}")
 
 
+def check_weights(weights: Tensor) -> None:
+    """Check that ``weights`` is a matrix (C, A) of finite numbers of at least 0."""
+    check_tensors(weights=weights)
+    if weights.ndim != 2 or not weights.numel():
+        raise InputError(f"weights must have shape (classes, attributes) without a 0, got {tuple(weights.shape)}")
+    if readable(weights):
+        wrong = ~((weights >= 0) & weights.isfinite())
+        if bool(wrong.any()):
+            raise InputError(f"weights must hold finite numbers of at least 0, got {weights[wrong][0].item()}")
+
+
 def check_present(present: Tensor, error: Tensor) -> None:
     """Check that ``present`` is a mask of the rows of ``error`` (C, A)."""
     check_tensors(present=present, error=error)

@@ -17,7 +17,7 @@ from zslcore.errors import InputError
 from zslcore.losses.balanced import bmc_loss, gai_loss
 from zslcore.losses.basic import at_least_float32, elementwise_error, loss_ratio
 from zslcore.losses.cells import cvar_weights, group_dro_update, mean_by_class, mean_one_weights
-from zslcore.losses.checks import check_labels, check_positive
+from zslcore.losses.checks import check_labels, check_positive, check_tensors, check_weights, check_whole
 from zslcore.losses.shapes import Cells, Counts, Labels, Outputs, Scalar, Targets
 from zslcore.losses.state import Stateful
 
@@ -58,6 +58,7 @@ class WeightedMSE(Stateful):
 
     def __init__(self, weights: Cells, *, normalize: bool = True) -> None:
         super().__init__()
+        check_weights(weights)
         self.normalize = normalize
         self.register_buffer("weights", at_least_float32(weights).clone())
         self.register_buffer("amplification", torch.ones(()), persistent=False)
@@ -180,6 +181,7 @@ class GAI(LearntNoise):
 
     def __init__(self, vectors: Cells, counts: Counts, *, sigma: float = 0.1, normalize: bool = True) -> None:
         super().__init__((), sigma=sigma, normalize=normalize)
+        check_tensors(vectors=vectors, counts=counts)
         self.register_buffer("vectors", vectors.clone())
         self.register_buffer("counts", counts.clone())
 
@@ -200,10 +202,13 @@ class Uncertainty(LearntNoise):
     """
 
     def __init__(self, num_attributes: int, *, normalize: bool = True) -> None:
+        check_whole("num_attributes", num_attributes)
         super().__init__((num_attributes,), sigma=1.0, normalize=normalize)
 
     def forward(self, prediction: Targets, target: Targets, labels: Labels) -> Scalar:
         """Loss of a batch, which may be negative; labels do not matter."""
         error = elementwise_error(prediction, target, normalize=self.normalize)
+        if len(self.log_sigma) != error.shape[1]:
+            raise InputError(f"prediction must have {len(self.log_sigma)} attributes, got {error.shape[1]}")
         variance = self.sigma.square()
         return (error / variance + variance.log()).mean()

@@ -15,7 +15,7 @@ from matplotlib.patheffects import withStroke
 from zslcore.analysis._arrays import takes_tables
 from zslcore.errors import InputError
 from zslcore.methods import display_name
-from zslcore.plots.style import WIDTH, method_looks
+from zslcore.plots.style import WIDTH, method_looks, plain
 
 VEIL = 0.75  # opacity of the white layer where attention is 0
 
@@ -81,7 +81,7 @@ def _picture(axis: Axes, image: np.ndarray, title: str) -> tuple[int, int, int, 
     axis.imshow(image, cmap="grey" if image.ndim == 2 else None, extent=extent)
     axis.set(xticks=[], yticks=[])
     axis.spines[:].set_visible(False)
-    axis.set_title(textwrap.fill(title, 17), fontsize=7, pad=3)
+    axis.set_title(plain(textwrap.fill(title, 17)), fontsize=7, pad=3)
     return extent
 
 
@@ -117,7 +117,7 @@ def measured_attention(measured: Mapping[str, pd.DataFrame], *, label: str) -> F
     nothing = np.all([frame["value"].isna() for frame in measured.values()], axis=0)
     for position in np.flatnonzero(nothing):
         axis.text(0.005, position, "nothing to measure", fontsize=7, va="center", color="0.3")
-    axis.set_yticks(range(len(groups)), [str(group).replace("_", " ") for group in groups])
+    axis.set_yticks(range(len(groups)), [plain(str(group).replace("_", " ")) for group in groups])
     axis.set(xlim=(0, 1), ylim=(len(groups) - 0.4, -0.6), xlabel=label)
     axis.legend(frameon=False, ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
     return figure

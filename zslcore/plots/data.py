@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from zslcore.analysis._arrays import takes_tables
 from zslcore.errors import InputError
 from zslcore.plots.groups import columns_in_groups, mark_groups
-from zslcore.plots.style import NAVY, WIDTH
+from zslcore.plots.style import NAVY, WIDTH, plain
 
 
 def image_grid(images: Sequence, titles: Sequence[str], *, columns: int = 6) -> Figure:
@@ -30,7 +30,7 @@ def image_grid(images: Sequence, titles: Sequence[str], *, columns: int = 6) -> 
         axis.axis("off")
     for axis, image, title in zip(axes.flat, images, titles, strict=False):  # the last row may have empty places
         axis.imshow(image)
-        axis.set_title(textwrap.fill(title, 16), fontsize=7)
+        axis.set_title(plain(textwrap.fill(title, 16)), fontsize=7)
     return figure
 
 

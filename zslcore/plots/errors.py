@@ -17,7 +17,7 @@ from zslcore.data.semantics import pretty
 from zslcore.errors import InputError
 from zslcore.methods import display_name
 from zslcore.plots.ratios import RATIO_NAMES, RATIO_TICKS, log_ratio, ratio_limit
-from zslcore.plots.style import NULL_LINES, WIDTH, Look, method_looks, panel_title
+from zslcore.plots.style import NULL_LINES, WIDTH, Look, method_looks, panel_title, plain
 
 LABEL_AXIS = "label value (class vectors of length 1)"
 
@@ -92,9 +92,10 @@ def error_by_attribute(
         raise InputError(f"attribute_names must name {first.shape[1]} attributes, got {len(attribute_names)} names")
     order = np.argsort(-np.ma.median(first, axis=0).filled(-1))
     order = order[np.linspace(0, len(order) - 1, min(shown, len(order))).round().astype(int)]
-    parts, names = [], [pretty(attribute_names[index]) for index in order]
+    parts, names = [], [plain(pretty(attribute_names[index])) for index in order]
+    columns = [str(index) for index in range(len(names))]  # names can be equal, as those of wing and has_wing
     for key, matrix in errors.items():
-        frame = pd.DataFrame(matrix[:, order], columns=names).melt(var_name="attribute", value_name="error")
+        frame = pd.DataFrame(matrix[:, order], columns=columns).melt(var_name="attribute", value_name="error")
         if not (frame["error"] > 0).any():
             raise InputError(f"errors must hold a value above 0 for each method, got none for {display_name(key)!r}")
         parts.append(frame.assign(method=display_name(key)))
@@ -107,6 +108,7 @@ def error_by_attribute(
     figure, axis = plt.subplots(figsize=(WIDTH, 1 + len(names) * (0.1 + 0.12 * len(errors))))
     sns.boxplot(frame, x="error", y="attribute", hue="method", palette=colors, saturation=1, fliersize=1, linewidth=0.6)
     axis.set(xscale="log", ylabel="", xlabel=f"squared error of a class (log scale{zeros})")
+    axis.set_yticks(range(len(names)), names)
     axis.grid(axis="x", linewidth=0.4)
     axis.tick_params(axis="y", length=0)
     legend = axis.legend(frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0, 1))

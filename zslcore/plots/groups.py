@@ -9,6 +9,7 @@ from scipy.optimize import isotonic_regression
 
 from zslcore.data.semantics import attribute_groups
 from zslcore.errors import InputError
+from zslcore.plots.style import plain
 
 MOST_GROUPS = 40  # more than that are attributes without groups, as in AWA2 and SUN
 Spans = dict[str, tuple[int, int]]  # first and last column of each group
@@ -61,7 +62,7 @@ def mark_groups(axis: Axes, spans: Spans, *, named: bool = True, color: str = "w
     for (start, end), centre, place in zip(spans.values(), centres, shown, strict=True):
         for x, y in (([start - 0.2, end + 0.2], [-depth / 4, -depth / 4]), ([centre, place], [-depth / 4, -depth])):
             axis.plot(x, y, color="black", linewidth=0.5, transform=across, clip_on=False)
-    axis.set_xticks(shown, list(spans), rotation=angle, fontsize=size)
+    axis.set_xticks(shown, list(map(plain, spans)), rotation=angle, fontsize=size)
     axis.tick_params(axis="x", length=0, pad=0.12 * 72 + 1)
     for label in axis.get_xticklabels():
         label.set(ha="center" if dense else "right", va="top", rotation_mode="default" if dense else "anchor")

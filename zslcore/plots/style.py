@@ -128,6 +128,16 @@ def _other(index: int) -> Look:
     return Look(OTHER_COLORS[index % 5], OTHER_MARKERS[index % 8], OTHER_HATCHES[index % 8])
 
 
+def plain(text: str) -> str:
+    r"""A name from a data set, for matplotlib to show as it is, which takes text between dollar signs for a formula.
+
+    Example:
+        >>> print(plain("5 $ to 10 $"), plain("5 $"))
+        5 \$ to 10 \$ 5 $
+    """
+    return text.replace("$", r"\$") if text.count("$") > 1 else text
+
+
 def panel_title(key: str, panels: int) -> str:
     """Display name, wrapped to the width of one of several panels side by side."""
     return textwrap.fill(measure_name(key), max(72 // panels, 8))

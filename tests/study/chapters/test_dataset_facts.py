@@ -33,6 +33,14 @@ def test_images_come_from_seen_then_unseen_classes(birds):
     assert len(set(labels)) == 5
 
 
+@pytest.mark.parametrize(
+    ("name", "title"), [("001.Grey_Finch", "Grey Finch"), ("St._Bernard", "St. Bernard"), ("R.E.M.", "R.E.M.")]
+)
+def test_only_a_number_before_a_class_name_is_left_out(birds, name, title):
+    renamed = dataclasses.replace(birds, class_names=(name, *birds.class_names[1:]))
+    assert dataset_facts.class_title(renamed, 0) == title
+
+
 def test_strongest_attributes_are_sorted(tiny):
     frame = dataset_facts.strongest_attributes(tiny, 0, shown=2)
     assert frame.index.tolist() == ["furry", "big"]

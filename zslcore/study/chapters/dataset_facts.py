@@ -1,5 +1,7 @@
 """A data set in tables and sentences: descriptions of classes, sizes of splits, label values, distances of classes."""
 
+import re
+
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
@@ -16,7 +18,7 @@ def class_title(benchmark: Benchmark, index: int) -> str:
         >>> class_title(benchmark, 0)
         'Grey winged Finch'
     """
-    return benchmark.class_names[index].split(".")[-1].replace("_", " ")
+    return re.sub(r"^\d+\.", "", benchmark.class_names[index]).replace("_", " ")
 
 
 def draw_images(benchmark: Benchmark, count: int, *, seed: int) -> Int[np.ndarray, " n"]:

@@ -1,14 +1,18 @@
 """Features in a file that a user gives, in the order of the images of a benchmark."""
 
+import contextlib
 import posixpath
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
+from scipy.io import whosmat
 
 from zslcore.data.benchmark import Benchmark
 from zslcore.data.image_files import tails
+from zslcore.data.matlab import is_hdf5
 from zslcore.data.xlsa17 import MatFile
 from zslcore.errors import InputError, one_line
 
@@ -18,12 +22,18 @@ _BESIDE = ("image_files", "labels")  # what a file may hold beside the features
 
 def read_features(path: Path, benchmark: Benchmark) -> Float[np.ndarray, "n D 1"]:
     """The features of a file, see :func:`zslcore.training.inputs.stored.import_features`."""
-    values, image_files, labels = _read(path, len(benchmark.labels))
+    values, image_files, columns = _read(path, len(benchmark.labels))
     maps = checked_maps(values, str(path), benchmark)
     if image_files is not None:
         return maps[_rows_by_name(image_files, path, benchmark)]
-    if labels is not None:
-        _check_order(labels, path, benchmark)
+    for name, column in columns.items():  # scripts call them paths, filenames or ids
+        with contextlib.suppress(InputError):  # text that names no files
+            if column.dtype.kind == "U" and (rows := _rows(column.tolist(), path, benchmark)) is not None:
+                return maps[rows]
+        if _numbered_otherwise(column) and name != "labels":
+            raise InputError(_other_order(f"its {name} number them", path, benchmark))
+    if "labels" in columns:
+        _check_order(columns["labels"], path, benchmark)
     return maps
 
 
@@ -46,8 +56,8 @@ def checked_maps(values: np.ndarray, source: str, benchmark: Benchmark) -> Float
     return values[:, :, None]
 
 
-def _read(path: Path, images: int) -> tuple[Shaped[np.ndarray, "..."], list[str] | None, np.ndarray | None]:
-    """The array of a file that a user gives, and the paths and labels of the images of its rows if it holds them."""
+def _read(path: Path, images: int) -> tuple[Shaped[np.ndarray, "..."], list[str] | None, dict[str, np.ndarray]]:
+    """The array of a file that a user gives, its ``image_files``, and what else it holds for each image, by name."""
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise InputError(f"features must be a file that ends in {', '.join(SUFFIXES)}, got {path}")
@@ -58,31 +68,41 @@ def _read(path: Path, images: int) -> tuple[Shaped[np.ndarray, "..."], list[str]
         values = tables.variables["features"]
         turned = values.ndim == 2 and values.shape[1] == images != values.shape[0]  # as in res101.mat
         named = tables.strings("image_files") if tables.has_values("image_files") else None
-        return values.T if turned else values, named, _labels(lambda: MatFile.read(path, ("labels",)).variables)
+        names = ["labels"] if is_hdf5(path) else [name for name, *_ in whosmat(path)]
+        return values.T if turned else values, named, _columns(partial(_variable, path), names, images)
     try:
         loaded = np.load(path, mmap_mode="r", allow_pickle=False)
         if isinstance(loaded, np.ndarray):
-            return loaded, None, None
+            return loaded, None, {}
         with loaded:
             names = [name for name in loaded if name not in _BESIDE]
             if "features" not in names and len(names) != 1:
                 raise InputError(f"{path} must hold one array, or one called 'features', got {names!r:.100}")
             values = loaded["features" if "features" in names else names[0]]
             named = _names_of_rows(loaded, path) if "image_files" in loaded else None
-            return values, named, _labels(lambda: loaded)
+            return values, named, _columns(loaded.__getitem__, loaded, images)
     except InputError:
         raise
     except Exception as error:  # numpy and zipfile raise many types for a damaged or foreign file
         raise InputError(f"{path} cannot be read as an array: {one_line(error)}") from None
 
 
-def _labels(read: Callable[[], Mapping[str, np.ndarray]]) -> np.ndarray | None:
-    """Labels that a file may hold; None for those of another kind, which nothing asks for."""
-    try:
-        labels = read()["labels"]
-    except (InputError, KeyError, ValueError):
-        return None
-    return labels.ravel() if labels.dtype.kind in "biufUS" else None
+def _columns(read: Callable[[str], np.ndarray], names: Iterable[str], images: int) -> dict[str, np.ndarray]:
+    """What a file holds beside the features for each image, as numbers or text; nothing asks for other values."""
+    columns = {}
+    for name in names:
+        with contextlib.suppress(InputError, ValueError):  # numpy would unpickle objects
+            column = np.empty(0) if name in ("features", "image_files") else read(name).ravel()
+            if column.dtype.kind in "biufUS" and len(column) == images:
+                columns[name] = np.char.decode(column, "utf-8") if column.dtype.kind == "S" else column
+    return columns
+
+
+def _variable(path: Path, name: str) -> np.ndarray:
+    """A variable of a MATLAB file; text as strings."""
+    tables = MatFile.read(path, (name,))
+    values = tables.variables[name]
+    return values if values.dtype.kind in "biuf" else np.array(tables.strings(name))
 
 
 def _names_of_rows(loaded: np.lib.npyio.NpzFile, path: Path) -> list[str]:
@@ -95,6 +115,21 @@ def _names_of_rows(loaded: np.lib.npyio.NpzFile, path: Path) -> list[str]:
     return (np.char.decode(names, "utf-8") if names.dtype.kind == "S" else names).tolist()
 
 
+def _numbered_otherwise(column: np.ndarray) -> bool:
+    """Whether a column numbers the rows, from 0 or 1, in another order than theirs."""
+    if column.dtype.kind not in "iuf" or column.min() not in (0, 1):
+        return False
+    numbers = column.min() + np.arange(len(column))
+    return bool((np.sort(column) == numbers).all() and (column != numbers).any())
+
+
+def _other_order(found: str, path: Path, benchmark: Benchmark) -> str:
+    return (
+        f"the rows of {path} must be in the order of the images of {benchmark.name}, but {found} in another order: "
+        "add image_files, the path of the image of each row"
+    )
+
+
 def _check_order(labels: np.ndarray, path: Path, benchmark: Benchmark) -> None:
     """Raise InputError if the labels of a file's rows have the classes of a benchmark, but in another order.
 
@@ -104,15 +139,23 @@ def _check_order(labels: np.ndarray, path: Path, benchmark: Benchmark) -> None:
     if given.shape != own.shape or sorted(np.bincount(given)) != sorted(np.bincount(own)[np.unique(own)]):
         return
     if len(np.unique(np.stack([given, own]), axis=1).T) > len(np.unique(own)):
-        raise InputError(
-            f"the rows of {path} must be in the order of the images of {benchmark.name}, but its labels are in another "
-            "order: add image_files, the path of the image of each row"
-        )
+        raise InputError(_other_order("its labels are", path, benchmark))
 
 
 def _rows_by_name(image_files: list[str], path: Path, benchmark: Benchmark) -> Int[np.ndarray, " n"]:
-    """The row of each image of a benchmark, from the paths of the images of all rows, or from their names alone."""
+    """As :func:`_rows`, but with InputError if other images are named."""
+    rows = _rows(image_files, path, benchmark)
+    if rows is not None:
+        return rows
     paths = tails(path, image_files, len(benchmark.class_names))
+    missing = next((name for name in benchmark.image_names if name not in paths), None)
+    found = f"has no {missing!r}" if missing else "has some more than once, in another order"
+    raise InputError(f"image_files in {path} must name the images of {benchmark.name}, but {found}")
+
+
+def _rows(names: list[str], path: Path, benchmark: Benchmark) -> Int[np.ndarray, " n"] | None:
+    """The row of each image of a benchmark, from the paths of the images of all rows, or from their names alone."""
+    paths = tails(path, names, len(benchmark.class_names))
     for part in (str, posixpath.basename):
         given, wanted = list(map(part, paths)), list(map(part, benchmark.image_names))
         if given == wanted:  # an image may be listed more than once
@@ -120,6 +163,4 @@ def _rows_by_name(image_files: list[str], path: Path, benchmark: Benchmark) -> I
         row = {name: index for index, name in enumerate(given)}
         if len(row) == len(given) == len(wanted) and set(row) == set(wanted):
             return np.array([row[name] for name in wanted])
-    missing = next((name for name in benchmark.image_names if name not in paths), None)
-    found = f"has no {missing!r}" if missing else "has some more than once, in another order"
-    raise InputError(f"image_files in {path} must name the images of {benchmark.name}, but {found}")
+    return None

@@ -66,11 +66,12 @@ def import_features(benchmark: Benchmark, name: str, path: Path | str) -> Frozen
         name: letters, digits, dots, dashes and underscores; not the name of a backbone.
         path: an ``.npy`` file, an ``.npz`` file with one array or one called ``features``, or a ``.mat`` file with the
             variable ``features``, which may also be stored as dimensions x images, as in ``res101.mat``. If an
-            ``.npz`` or ``.mat`` file names the images of its rows in ``image_files``, their order is free.
+            ``.npz`` or ``.mat`` file names the images of its rows, as ``image_files`` or otherwise, their order is
+            free.
 
     Raises:
         InputError: if the name is taken; if the file does not hold finite numbers, one row per image; or if it holds
-            ``labels`` of images in another order.
+            ``labels`` or numbers of images in another order.
     """
     check_benchmark(benchmark)
     if not isinstance(name, str) or not _NAME.fullmatch(name):

@@ -1,5 +1,6 @@
 """Bad notebooks, and a missing extra."""
 
+import importlib
 import json
 import os
 import sys
@@ -97,7 +98,7 @@ def _without(world: World, package: str, module: str) -> None:
         world.undo.append(patch.stop)
     sys.modules.pop(module, None)
     parent, _, name = module.rpartition(".")
-    if kept := vars(sys.modules[parent]).pop(name, None):
+    if kept := vars(importlib.import_module(parent)).pop(name, None):
         world.undo.append(lambda: setattr(sys.modules[parent], name, kept))
 
 

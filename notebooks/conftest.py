@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-SAME_RUNS = ("02_imbalance", "05_results")  # 05 trains more seeds and methods than 02
+SAME_RUNS = ("02_imbalance", "05_results")  # 05 trains more methods than 02
+LONGEST = (*SAME_RUNS, "06_ablations", "07_figures")
 
 
 def _group(file):
@@ -28,7 +29,7 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 def pytest_configure(config):
-    """Give each worker of pytest-xdist a temporary folder, because a run has one process at a time."""
+    """Give each worker of pytest-xdist a temporary folder for runs, because a run has one process at a time."""
     if hasattr(config, "workerinput"):
         config.runs_folder = tempfile.TemporaryDirectory()
 
@@ -40,8 +41,8 @@ def pytest_unconfigure(config):
 
 
 def pytest_collection_modifyitems(items):
-    """Begin with the notebooks that take longest."""
-    items.sort(key=lambda item: item.path.stem not in SAME_RUNS)
+    """Begin with the notebooks that take longest, so that both processes end at the same time."""
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
 
 
 @pytest.hookimpl(tryfirst=True)  # before the kernel starts

@@ -89,7 +89,7 @@ def _weights(name: str, num_classes: int, num_attributes: int, device: str, *, c
     factor = 200 if device == "cuda" else 30
     gain = times["plain"].median / times["ours"].median
     return Row(
-        what=f"ReMSE, weights{', compiled' * compiled}",
+        what="ReMSE, weights, compiled" if compiled else "ReMSE, weights",
         size=f"{name}, {len(error)} classes of the batch × {num_attributes}",
         **times,
         target=f"{factor} times the loops",

@@ -15,5 +15,8 @@ def is_whole(value: object) -> bool:
 
 
 def as_array(values: Any) -> Any:
-    """A tensor as an array of float64; anything else unchanged. numpy refuses tensors of bfloat16 or with gradients."""
-    return values.detach().cpu().double().numpy() if hasattr(values, "detach") else values
+    """A tensor as an array, of at least float32 if it holds floats; anything else unchanged."""
+    if not hasattr(values, "detach"):
+        return values
+    values = values.detach().cpu()
+    return values.numpy() if values.dtype.itemsize > 2 or not values.is_floating_point() else values.float().numpy()

@@ -8,6 +8,7 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 import pandas as pd
 
+from zslcore._io.numbers import as_array
 from zslcore.errors import InputError
 
 P, R = ParamSpec("P"), TypeVar("R")
@@ -46,10 +47,7 @@ def _array(value: Any, names: list[pd.Index]) -> Any:
         parts = [_array(each, names) for each in value]
         several = value and not isinstance(value[0], list) and np.ndim(parts[0]) > 1  # a matrix for each seed
         return parts if several or not value or isinstance(value[0], str) else np.array(parts)
-    if hasattr(value, "detach"):  # a tensor
-        value = value.detach().cpu()
-        return value.numpy() if value.dtype.itemsize > 2 or not value.is_floating_point() else value.float().numpy()
-    return value
+    return as_array(value)
 
 
 def _check_order(axes: list[pd.Index], names: list[pd.Index]) -> None:

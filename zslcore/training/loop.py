@@ -1,6 +1,7 @@
 """One training: one model, one task, evaluated after every epoch, resumed after an interruption.
 
-On one machine, the result of :func:`train` depends only on its arguments, not on global seeds or the number of threads.
+On a CPU, the result of :func:`train` depends only on its arguments, not on global seeds or the number of threads. On a
+GPU, convolutions are deterministic too; ``docs/cluster.md`` says which trainings were compared.
 """
 
 import time

@@ -40,14 +40,17 @@ def map_sentence(rows: pd.DataFrame) -> str:
 
 
 def repetition_sentence(rows: pd.DataFrame, earlier: pd.DataFrame, file: str) -> str:
-    """How much an earlier training of the same configs, without deterministic algorithms, differs; its ``file``."""
+    """How much an earlier training of the same configs differs; ``file`` is its table.
+
+    Neither of the two trainings used deterministic algorithms.
+    """
     both = rows.merge(earlier, on="settings", suffixes=("", "_earlier"))
     distance = (both["T1"] - both["T1_earlier"]).abs()
     table = map_differences(earlier, measures=["T1", "seen_theil"])
     remse = table[table["method"] == "remse"].set_index("measure")
     return (
-        "**These results do not repeat exactly**, because the algorithms of cuDNN were not deterministic then. "
-        f"`{file}` contains an earlier training of {len(both)} of these configs on "
+        "**These results do not repeat exactly**, because the trainings did not use deterministic algorithms of "
+        f"cuDNN. `{file}` contains an earlier training of {len(both)} of these configs on "
         f"{', '.join(earlier['device'].unique())}, with the same seeds. Its γ comes from "
         f"{gamma_source(earlier)}; T1 and the errors do not depend on γ. T1 differs by {distance.mean():.2f} points on "
         f"average, and by {distance.max():.2f} points at most. The earlier ReMSE − MSE is {sentence(remse.loc['T1'])} "

@@ -26,7 +26,7 @@ def read_features(path: Path, benchmark: Benchmark) -> Float[np.ndarray, "n D 1"
     maps = checked_maps(values, str(path), benchmark)
     if image_files is not None:
         return maps[_rows_by_name(image_files, path, benchmark)]
-    for name, column in columns.items():  # scripts call them paths, filenames or ids
+    for name, column in columns.items():  # names of images are also called paths, filenames or ids
         with contextlib.suppress(InputError):  # text that names no files
             if column.dtype.kind == "U" and (rows := _rows(column.tolist(), path, benchmark)) is not None:
                 return maps[rows]
@@ -68,8 +68,9 @@ def _read(path: Path, images: int) -> tuple[Shaped[np.ndarray, "..."], list[str]
         values = tables.variables["features"]
         turned = values.ndim == 2 and values.shape[1] == images != values.shape[0]  # as in res101.mat
         named = tables.strings("image_files") if tables.has_values("image_files") else None
-        names = ["labels"] if is_hdf5(path) else [name for name, *_ in whosmat(path)]
-        return values.T if turned else values, named, _columns(partial(_variable, path), names, images)
+        names = {"labels"} if is_hdf5(path) else {name for name, *_ in whosmat(path)}
+        beside = sorted(names - {"features", "image_files"})
+        return values.T if turned else values, named, _columns(partial(_variable, path), beside, images)
     try:
         loaded = np.load(path, mmap_mode="r", allow_pickle=False)
         if isinstance(loaded, np.ndarray):
@@ -78,9 +79,10 @@ def _read(path: Path, images: int) -> tuple[Shaped[np.ndarray, "..."], list[str]
             names = [name for name in loaded if name not in _BESIDE]
             if "features" not in names and len(names) != 1:
                 raise InputError(f"{path} must hold one array, or one called 'features', got {names!r:.100}")
-            values = loaded["features" if "features" in names else names[0]]
+            features = "features" if "features" in names else names[0]
+            beside = sorted(set(loaded) - {features, "image_files"})
             named = _names_of_rows(loaded, path) if "image_files" in loaded else None
-            return values, named, _columns(loaded.__getitem__, loaded, images)
+            return loaded[features], named, _columns(loaded.__getitem__, beside, images)
     except InputError:
         raise
     except Exception as error:  # numpy and zipfile raise many types for a damaged or foreign file
@@ -88,11 +90,11 @@ def _read(path: Path, images: int) -> tuple[Shaped[np.ndarray, "..."], list[str]
 
 
 def _columns(read: Callable[[str], np.ndarray], names: Iterable[str], images: int) -> dict[str, np.ndarray]:
-    """What a file holds beside the features for each image, as numbers or text; nothing asks for other values."""
+    """The variables of a file that hold one number or text for each image, by name; others are left out."""
     columns = {}
     for name in names:
         with contextlib.suppress(InputError, ValueError):  # numpy would unpickle objects
-            column = np.empty(0) if name in ("features", "image_files") else read(name).ravel()
+            column = read(name).ravel()
             if column.dtype.kind in "biufUS" and len(column) == images:
                 columns[name] = np.char.decode(column, "utf-8") if column.dtype.kind == "S" else column
     return columns
